@@ -1,0 +1,29 @@
+/*
+ * cpu.h: what this x86 CPU can run, and the operating system lets it.  By CPUID itself: __builtin_cpu_supports answers
+ * 0 for everything under some compilers (zig).
+ */
+#if defined(__x86_64__) || defined(_M_X64)
+#include <cpuid.h>
+#include <stdint.h>
+
+/* Which registers the system saves: bits 1-2 up to AVX, bits 5-7 for AVX-512. */
+static uint64_t saved_registers(void) {
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE)) return 0;
+    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+    return (uint64_t)edx << 32 | eax;
+}
+
+static int cpu_has_avx2(void) {
+    unsigned eax, ebx, ecx, edx;
+    if ((saved_registers() & 0x06) != 0x06) return 0;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_FMA)) return 0;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_AVX2);
+}
+
+static int cpu_has_avx512(void) {
+    unsigned eax, ebx, ecx, edx, need = bit_AVX512F | bit_AVX512DQ | bit_AVX512VL | bit_AVX512BW;
+    if (!cpu_has_avx2() || (saved_registers() & 0xe6) != 0xe6) return 0;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & need) == need;
+}
+#endif

@@ -1,0 +1,126 @@
+/*
+ * fastgd.h: the whole C interface.  The core knows no Python; this file is all that a caller sees.
+ *
+ * Letters: B rows in a batch, L weight layers, n[l] widths, theta all parameters in one vector: layer by layer
+ * W (n_in, n_out) row-major, then b (n_out,).  So a layer's block of theta is one matrix with n_in + 1 rows, whose
+ * last row is b; the core meets it with a column of ones beside the activations.
+ *
+ * `real` below is float or double, as the engine says.  Strides are in bytes where the caller owns the memory.
+ */
+#ifndef FASTGD_H
+#define FASTGD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    FGD_OK,
+    FGD_NO_MEMORY,      /* the workspace could not be allocated                          */
+    FGD_NOT_FINITE,     /* a row's loss became inf or NaN; theta was not updated with it */
+    FGD_BAD_LABEL,      /* a class number outside 0 .. n_out - 1; likewise               */
+    FGD_BAD_ROW_NUMBER, /* a row number outside the data; nothing was done               */
+} fgd_status;
+
+/* One weight layer: a = f(x W + b). */
+typedef struct {
+    int n_in, n_out;
+    int bias;               /* 1: theta holds b (n_out,) after W                     */
+    int activation;         /* row of FGD_ACTIVATIONS                                */
+    const double *constant; /* numbers of the activation, as many as its row needs  */
+} fgd_layer;
+
+typedef struct {
+    int L; /* >= 1 */
+    const fgd_layer *layer; /* (L,) layer[l].n_out == layer[l + 1].n_in */
+} fgd_net;
+
+/* A table in the caller's memory, read as it is: `count` rows of `width` neighbours. */
+typedef struct {
+    const void *data;
+    int type;         /* row of FGD_TYPES       */
+    int width;        /* numbers in a row       */
+    ptrdiff_t count;  /* rows                   */
+    ptrdiff_t stride; /* bytes from row to row, any sign */
+} fgd_table;
+
+/* A loss with its numbers. */
+typedef struct {
+    int row; /* of FGD_LOSSES */
+    const double *constant;
+} fgd_loss;
+
+/* A chunk of training: `steps` steps, step s on the rows order[start[s]] .. order[start[s + 1] - 1] of X and Y. */
+typedef struct {
+    fgd_table X;                /* (count, n[0])                                               */
+    fgd_table Y;                /* (count, n[L]), or (count, 1) class numbers                  */
+    const void *weight;         /* real (count,) of the rows, or NULL: all 1                   */
+    const int64_t *order;       /* row numbers                                                 */
+    const int64_t *start;       /* (steps + 1,) ascending; no step has more rows than the work */
+    ptrdiff_t steps;
+    fgd_loss loss;
+    int rule;                   /* row of FGD_RULES                                            */
+    const double *coefficient;  /* (steps, number of the rule's coefficients)                  */
+    void *theta, *grad, *state; /* real (size,), (size,), (slots, size)                        */
+    double *losses;             /* (steps,) out: the mean loss of each step's rows             */
+    int threads;                /* at most; 0: the engine decides                              */
+    ptrdiff_t failed;           /* out: the step that ended the chunk, when the status says so */
+} fgd_chunk;
+
+/* Memory for one network: activations and their gradients for up to `batch` rows, and transposed weights.  The net and
+   its layers must outlive it. */
+typedef struct fgd_work fgd_work;
+
+/* One instruction set and width of real.  All functions may be called from any thread, one at a time per work. */
+typedef struct {
+    const char *isa;
+    int bits; /* 32 or 64 */
+
+    int (*max_threads)(void); /* what OpenMP would use; 1 without it */
+
+    fgd_work *(*work_new)(const fgd_net *net, ptrdiff_t batch); /* NULL: no memory */
+    void (*work_free)(fgd_work *work);
+
+    /* Z (X.count, n[L]) <- outputs.  Needs no work: any number of threads may call it on one network. */
+    fgd_status (*predict)(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int threads);
+
+    /* The same, and keeps every layer's activations in the work.  X.count <= batch. */
+    fgd_status (*forward)(fgd_work *work, const void *theta, const fgd_table *X, void *Z, int threads);
+
+    /* grad <- dL/dtheta summed over the rows of the last forward, from dZ (rows, n[L]) = dL/dZ; dX (rows, n[0]) or
+       NULL <- dL/dX. */
+    void (*backward)(fgd_work *work, const void *theta, const void *dZ, void *grad, void *dX, int threads);
+
+    /* loss_of_row (Y.count,) <- weight * loss of each row of Z (Y.count, n); dZ (same shape) or NULL <- its slope. */
+    fgd_status (*loss)(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
+                       double *loss_of_row, void *dZ);
+
+    /* theta, state <- one step of a rule with grad. */
+    void (*update)(int rule, const double *coefficient, ptrdiff_t size, const void *grad, void *theta, void *state);
+
+    fgd_status (*train)(fgd_work *work, fgd_chunk *chunk);
+} fgd_engine;
+
+/* The engine of an instruction set ("avx512", "avx2", "neon", "scalar"; NULL: the best one) that this build and this
+   CPU have, else NULL. */
+const fgd_engine *fgd_find_engine(const char *isa, int bits);
+
+/* Names of all rows, in order; NULL after the last.  fgd_isa_name lists only what this CPU can run, best first. */
+const char *fgd_isa_name(int i);
+const char *fgd_type_name(int i);
+const char *fgd_activation_name(int i);
+const char *fgd_loss_name(int i);
+const char *fgd_rule_name(int i);
+
+int fgd_rule_slots(int rule);        /* vectors of state, each as long as theta */
+int fgd_rule_coefficients(int rule); /* numbers of each step                    */
+int fgd_loss_needs_labels(int loss); /* 1: Y is (B, 1) class numbers            */
+
+/* Threads that a call may use when it asks for 0: the least of what was set and OpenMP's own number (which affinity,
+   OMP_NUM_THREADS and threadpoolctl limit); 1 in a forked child and in a build without OpenMP. */
+int fgd_max_threads(void);
+void fgd_set_max_threads(int threads);
+
+/* What built the core, e.g. "gcc 12.2.0, OpenMP". */
+const char *fgd_compiler(void);
+
+#endif

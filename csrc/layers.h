@@ -1,0 +1,139 @@
+/*
+ * layers.h: the three products of a layer on rows or columns of its matrices, and what is done to their finished tiles.
+ *
+ *   forward    a[l + 1] = f(a[l] W + b)          finish_forward: f
+ *   backward   dz[l] = (dz[l + 1] W^T) f'(a[l])  finish_backward: f'
+ *   gradient   dW = a[l]^T dz[l + 1]             finish_update (update.h), or store_tile to keep it
+ */
+/* tile <- f(tile) */
+static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
+    const double *c = layer->constant;
+    switch (layer->activation) {
+#define ROW(name)                                                                      \
+    case ACTIVATION_##name:                                                            \
+        for (int r = 0; r < rows; r++)                                                 \
+            for (int v = 0; v < vectors; v++) tile[r][v] = name##_forward(tile[r][v], c); \
+        return;
+        FGD_ACTIVATIONS(ROW)
+#undef ROW
+    }
+}
+
+static void store_tile(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++)
+            v_store_part(p->c + (i + r) * p->c_row + j + v * VL, tile[r][v], tile_lanes(v, vectors, last));
+}
+
+/* context: the fgd_layer */
+static void finish_forward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    activate(p->context, rows, vectors, tile);
+    store_tile(p, i, rows, j, vectors, last, tile);
+}
+
+/* to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's block of theta. */
+static void layer_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
+                          ptrdiff_t to_ld, int row0, int row1) {
+    product p = {.k = layer->n_in + layer->bias,
+                 .a = from, .a_row = from_ld, .a_col = 1,
+                 .b = block, .b_row = layer->n_out, .b_panel = NR,
+                 .c = to, .c_row = to_ld,
+                 .finish = finish_forward, .context = layer};
+    multiply(&p, row0, row1, layer->n_out);
+}
+
+static void forward_rows(const fgd_work *w, const real *theta, int row0, int row1) {
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        layer_forward(layer, theta, w->a[l], w->ld[l], w->a[l + 1], w->ld[l + 1], row0, row1);
+        theta += block_size(layer);
+    }
+}
+
+/* dz (n,) <- dz f'(a), through a (n,) */
+static void slope(const fgd_layer *layer, int n, const real *a, real *dz) {
+    const double *c = layer->constant;
+    switch (layer->activation) {
+#define ROW(name)                                                                                      \
+    case ACTIVATION_##name:                                                                            \
+        for (int j = 0; j < n; j += VL) {                                                              \
+            lanes in = v_lanes(n - j);                                                                 \
+            v_store_part(dz + j, name##_backward(v_load_part(a + j, in), v_load_part(dz + j, in), c), in); \
+        }                                                                                              \
+        return;
+        FGD_ACTIVATIONS(ROW)
+#undef ROW
+    }
+}
+
+typedef struct {
+    const fgd_layer *layer; /* whose outputs a are */
+    const real *a;          /* laid out like c     */
+} slope_context;
+
+static void finish_backward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    const slope_context *context = p->context;
+    const double *c = context->layer->constant;
+    const real *a = context->a + i * p->c_row + j;
+    switch (context->layer->activation) {
+#define ROW(name)                                                                                              \
+    case ACTIVATION_##name:                                                                                    \
+        for (int r = 0; r < rows; r++)                                                                         \
+            for (int v = 0; v < vectors; v++)                                                                  \
+                tile[r][v] = name##_backward(                                                                  \
+                    v_load_part(a + r * p->c_row + v * VL, tile_lanes(v, vectors, last)), tile[r][v], c);      \
+        break;
+        FGD_ACTIVATIONS(ROW)
+#undef ROW
+    }
+    store_tile(p, i, rows, j, vectors, last, tile);
+}
+
+/* Rows [i0, i1) of W (n_in, n_out) to their places in the panels of W transposed. */
+static void transpose(const fgd_layer *layer, const real *W, real *wt, int i0, int i1) {
+    int n = layer->n_out;
+    for (int i = i0; i < i1; i++) {
+        real *column = wt + (ptrdiff_t)(i / NR) * NR * n + i % NR;
+        for (int j = 0; j < n; j++) column[(ptrdiff_t)j * NR] = W[(ptrdiff_t)i * n + j];
+    }
+}
+
+/* to (rows, n_in) <- dz W^T, finished as the caller says */
+static void layer_backward(const fgd_layer *layer, const real *wt, const real *dz, ptrdiff_t dz_ld, product *p, int row0,
+                           int row1) {
+    p->k = layer->n_out;
+    p->a = dz, p->a_row = dz_ld, p->a_col = 1;
+    p->b = wt, p->b_row = NR, p->b_panel = (ptrdiff_t)NR * layer->n_out;
+    multiply(p, row0, row1, layer->n_in);
+}
+
+/* dz[L] (rows, n) holds dL/da[L]; on return all dz[l], l >= 1, hold dL/dz. */
+static void backward_rows(const fgd_work *w, int row0, int row1) {
+    int L = w->net->L;
+    const fgd_layer *layer = w->net->layer;
+    for (int r = row0; r < row1; r++)
+        slope(&layer[L - 1], layer[L - 1].n_out, w->a[L] + r * w->ld[L], w->dz[L] + r * w->ld[L]);
+    for (int l = L - 1; l > 0; l--) {
+        slope_context context = {&layer[l - 1], w->a[l]};
+        product p = {.c = w->dz[l], .c_row = w->ld[l], .finish = finish_backward, .context = &context};
+        layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
+    }
+}
+
+/* Which rows of a layer's block of theta a thread has worked on. */
+typedef struct {
+    int first, end;
+} gradient_rows;
+
+/* dW (n_in + 1, n_out) = a^T dz of one layer over `rows` rows: a thread's rows of it.  p says where they go. */
+static gradient_rows layer_gradient(const fgd_work *w, int l, ptrdiff_t rows, product *p, int part, int parts) {
+    const fgd_layer *layer = &w->net->layer[l];
+    int m = layer->n_in + layer->bias;
+    gradient_rows mine = {(int)share(m, part, parts), (int)share(m, part + 1, parts)};
+    p->k = (int)rows;
+    p->a = w->a[l], p->a_row = 1, p->a_col = w->ld[l];
+    p->b = w->dz[l + 1], p->b_row = w->ld[l + 1], p->b_panel = NR;
+    p->c_row = layer->n_out;
+    multiply(p, mine.first, mine.end, layer->n_out);
+    return mine;
+}

@@ -1,0 +1,72 @@
+/* The words of words.h for AVX2 with FMA: 8 floats or 4 doubles. */
+#define FGD_ISA avx2
+#include <immintrin.h>
+#include "headers.h"
+#define FGD_TARGET "avx2,fma"
+#include "target.h"
+
+/* 12 accumulators, 2 of b and 1 of a fill 15 of 16 registers. */
+enum { MR = 6, NV = 2 };
+#define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6)
+
+#if FGD_BITS == 32
+enum { VL = 8 };
+typedef float real;
+typedef __m256 vec;
+#define V(op) _mm256_##op##_ps
+#else
+enum { VL = 4 };
+typedef double real;
+typedef __m256d vec;
+#define V(op) _mm256_##op##_pd
+#endif
+typedef __m256i lanes; /* all bits of a lane that takes part */
+
+static inline vec v_set(real x) { return V(set1)(x); }
+static inline vec v_load(const real *p) { return V(loadu)(p); }
+static inline void v_store(real *p, vec v) { V(storeu)(p, v); }
+static inline vec v_load_part(const real *p, lanes m) { return V(maskload)(p, m); }
+static inline void v_store_part(real *p, vec v, lanes m) { V(maskstore)(p, m, v); }
+
+static inline vec v_add(vec a, vec b) { return V(add)(a, b); }
+static inline vec v_sub(vec a, vec b) { return V(sub)(a, b); }
+static inline vec v_mul(vec a, vec b) { return V(mul)(a, b); }
+static inline vec v_div(vec a, vec b) { return V(div)(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return V(fmadd)(a, b, c); }
+static inline vec v_fnma(vec a, vec b, vec c) { return V(fnmadd)(a, b, c); }
+static inline vec v_sqrt(vec a) { return V(sqrt)(a); }
+static inline vec v_max(vec a, vec b) { return V(max)(a, b); }
+static inline vec v_min(vec a, vec b) { return V(min)(a, b); }
+static inline vec v_round(vec a) { return V(round)(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+
+#if FGD_BITS == 32
+static inline lanes v_lanes(ptrdiff_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > VL ? VL : (int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline vec v_blend(lanes m, vec a, vec b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m)); }
+static inline lanes v_gt(vec a, vec b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
+static inline vec v_pow2(vec k) {
+    __m256i i = _mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(i, 23));
+}
+static inline vec v_exponent(vec x) {
+    __m256i i = _mm256_srli_epi32(_mm256_castps_si256(x), 23);
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(i, _mm256_set1_epi32(127)));
+}
+#else
+static inline lanes v_lanes(ptrdiff_t n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n > VL ? VL : (int)n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+static inline vec v_blend(lanes m, vec a, vec b) { return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(m)); }
+static inline lanes v_gt(vec a, vec b) { return _mm256_castpd_si256(_mm256_cmp_pd(a, b, _CMP_GT_OQ)); }
+static inline vec v_pow2(vec k) {
+    __m256i i = _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(k));
+    return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_add_epi64(i, _mm256_set1_epi64x(1023)), 52));
+}
+/* The 11 bits of the exponent become the mantissa of 2**52 + exponent, which is then taken off. */
+static inline vec v_exponent(vec x) {
+    __m256i i = _mm256_srli_epi64(_mm256_castpd_si256(x), 52);
+    vec shifted = _mm256_castsi256_pd(_mm256_or_si256(i, _mm256_castpd_si256(v_set(0x1p52))));
+    return v_sub(shifted, v_set(0x1p52 + 1023));
+}
+#endif

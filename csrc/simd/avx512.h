@@ -1,0 +1,67 @@
+/* The words of words.h for AVX-512 (F, DQ): 16 floats or 8 doubles. */
+#define FGD_ISA avx512
+#include <immintrin.h>
+#include "headers.h"
+#define FGD_TARGET "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"
+#include "target.h"
+
+/* 28 accumulators, 2 of b and 1 of a fill 31 of 32 registers. */
+enum { MR = 14, NV = 2 };
+#define FGD_TILE_ROWS(ROW) \
+    ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12) ROW(13) ROW(14)
+
+#if FGD_BITS == 32
+enum { VL = 16 };
+typedef float real;
+typedef __m512 vec;
+typedef __mmask16 lanes;
+#define V(op) _mm512_##op##_ps
+#else
+enum { VL = 8 };
+typedef double real;
+typedef __m512d vec;
+typedef __mmask8 lanes;
+#define V(op) _mm512_##op##_pd
+#endif
+
+static inline vec v_set(real x) { return V(set1)(x); }
+static inline vec v_load(const real *p) { return V(loadu)(p); }
+static inline void v_store(real *p, vec v) { V(storeu)(p, v); }
+
+static inline lanes v_lanes(ptrdiff_t n) { return n >= VL ? (lanes)-1 : (lanes)((1u << n) - 1); }
+static inline vec v_load_part(const real *p, lanes m) { return V(maskz_loadu)(m, p); }
+static inline void v_store_part(real *p, vec v, lanes m) { V(mask_storeu)(p, m, v); }
+static inline vec v_blend(lanes m, vec a, vec b) { return V(mask_blend)(m, b, a); }
+
+static inline vec v_add(vec a, vec b) { return V(add)(a, b); }
+static inline vec v_sub(vec a, vec b) { return V(sub)(a, b); }
+static inline vec v_mul(vec a, vec b) { return V(mul)(a, b); }
+static inline vec v_div(vec a, vec b) { return V(div)(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return V(fmadd)(a, b, c); }
+static inline vec v_fnma(vec a, vec b, vec c) { return V(fnmadd)(a, b, c); }
+static inline vec v_sqrt(vec a) { return V(sqrt)(a); }
+static inline vec v_max(vec a, vec b) { return V(max)(a, b); }
+static inline vec v_min(vec a, vec b) { return V(min)(a, b); }
+static inline vec v_round(vec a) { return V(roundscale)(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+
+#if FGD_BITS == 32
+static inline lanes v_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline vec v_pow2(vec k) {
+    __m512i i = _mm512_add_epi32(_mm512_cvtps_epi32(k), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(i, 23));
+}
+static inline vec v_exponent(vec x) {
+    __m512i i = _mm512_srli_epi32(_mm512_castps_si512(x), 23);
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(i, _mm512_set1_epi32(127)));
+}
+#else
+static inline lanes v_gt(vec a, vec b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
+static inline vec v_pow2(vec k) {
+    __m512i i = _mm512_add_epi64(_mm512_cvtpd_epi64(k), _mm512_set1_epi64(1023));
+    return _mm512_castsi512_pd(_mm512_slli_epi64(i, 52));
+}
+static inline vec v_exponent(vec x) {
+    __m512i i = _mm512_srli_epi64(_mm512_castpd_si512(x), 52);
+    return _mm512_cvtepi64_pd(_mm512_sub_epi64(i, _mm512_set1_epi64(1023)));
+}
+#endif

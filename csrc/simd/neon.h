@@ -1,0 +1,88 @@
+/* The words of words.h for NEON (AArch64): 4 floats or 2 doubles. */
+#define FGD_ISA neon
+#include <arm_neon.h>
+#include "headers.h"
+
+/* 24 accumulators, 2 of b and 1 of a fill 27 of 32 registers. */
+enum { MR = 12, NV = 2 };
+#define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12)
+
+#if FGD_BITS == 32
+enum { VL = 4 };
+typedef float real;
+typedef float32x4_t vec;
+#define V(op) v##op##q_f32
+#else
+enum { VL = 2 };
+typedef double real;
+typedef float64x2_t vec;
+#define V(op) v##op##q_f64
+#endif
+
+/* Lanes that take part: a comparison's bits, or the first `count` of a ragged end. */
+typedef struct {
+#if FGD_BITS == 32
+    uint32x4_t bits;
+#else
+    uint64x2_t bits;
+#endif
+    int count;
+} lanes;
+
+static inline vec v_set(real x) { return V(dup_n)(x); }
+static inline vec v_load(const real *p) { return V(ld1)(p); }
+static inline void v_store(real *p, vec v) { V(st1)(p, v); }
+static inline vec v_load_part(const real *p, lanes m) {
+    if (m.count >= VL) return v_load(p);
+    real part[VL] = {0};
+    for (int i = 0; i < m.count; i++) part[i] = p[i];
+    return v_load(part);
+}
+static inline void v_store_part(real *p, vec v, lanes m) {
+    if (m.count >= VL) {
+        v_store(p, v);
+        return;
+    }
+    real part[VL];
+    v_store(part, v);
+    for (int i = 0; i < m.count; i++) p[i] = part[i];
+}
+
+static inline vec v_add(vec a, vec b) { return V(add)(a, b); }
+static inline vec v_sub(vec a, vec b) { return V(sub)(a, b); }
+static inline vec v_mul(vec a, vec b) { return V(mul)(a, b); }
+static inline vec v_div(vec a, vec b) { return V(div)(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return V(fma)(c, a, b); }
+static inline vec v_fnma(vec a, vec b, vec c) { return V(fms)(c, a, b); }
+static inline vec v_sqrt(vec a) { return V(sqrt)(a); }
+static inline vec v_round(vec a) { return V(rndn)(a); }
+static inline vec v_blend(lanes m, vec a, vec b) { return V(bsl)(m.bits, a, b); }
+static inline lanes v_gt(vec a, vec b) { return (lanes){V(cgt)(a, b), VL}; }
+static inline vec v_max(vec a, vec b) { return v_blend(v_gt(a, b), a, b); }
+static inline vec v_min(vec a, vec b) { return v_blend(v_gt(b, a), a, b); }
+
+#if FGD_BITS == 32
+static inline lanes v_lanes(ptrdiff_t n) {
+    int count = n > VL ? VL : (int)n;
+    return (lanes){vcltq_u32((uint32x4_t){0, 1, 2, 3}, vdupq_n_u32((uint32_t)count)), count};
+}
+static inline vec v_pow2(vec k) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(k), vdupq_n_s32(127)), 23));
+}
+static inline vec v_exponent(vec x) {
+    int32x4_t i = vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_f32(x), 23));
+    return vcvtq_f32_s32(vsubq_s32(i, vdupq_n_s32(127)));
+}
+#else
+static inline lanes v_lanes(ptrdiff_t n) {
+    int count = n > VL ? VL : (int)n;
+    return (lanes){vcltq_u64((uint64x2_t){0, 1}, vdupq_n_u64((uint64_t)count)), count};
+}
+static inline vec v_pow2(vec k) {
+    return vreinterpretq_f64_s64(vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(k), vdupq_n_s64(1023)), 52));
+}
+static inline vec v_exponent(vec x) {
+    int64x2_t i = vreinterpretq_s64_u64(vshrq_n_u64(vreinterpretq_u64_f64(x), 52));
+    return vcvtq_f64_s64(vsubq_s64(i, vdupq_n_s64(1023)));
+}
+#endif

@@ -1,0 +1,53 @@
+/* The words of words.h in plain C, one number at a time and without fused multiply-add: for any CPU, and to read. */
+#define FGD_ISA scalar
+#include "headers.h"
+
+enum { MR = 4, NV = 2, VL = 1 };
+#define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4)
+
+#if FGD_BITS == 32
+typedef float real;
+typedef uint32_t word;
+#define M(op) op##f
+enum { MANTISSA_BITS = 23, EXPONENT_BIAS = 127 };
+#else
+typedef double real;
+typedef uint64_t word;
+#define M(op) op
+enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
+#endif
+typedef real vec;
+typedef int lanes; /* 1: the lane takes part */
+
+static inline vec v_set(real x) { return x; }
+static inline vec v_load(const real *p) { return *p; }
+static inline void v_store(real *p, vec v) { *p = v; }
+static inline lanes v_lanes(ptrdiff_t n) { return n > 0; }
+static inline vec v_load_part(const real *p, lanes m) { return m ? *p : 0; }
+static inline void v_store_part(real *p, vec v, lanes m) {
+    if (m) *p = v;
+}
+static inline vec v_blend(lanes m, vec a, vec b) { return m ? a : b; }
+
+static inline vec v_add(vec a, vec b) { return a + b; }
+static inline vec v_sub(vec a, vec b) { return a - b; }
+static inline vec v_mul(vec a, vec b) { return a * b; }
+static inline vec v_div(vec a, vec b) { return a / b; }
+static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
+static inline vec v_fnma(vec a, vec b, vec c) { return c - a * b; }
+static inline vec v_sqrt(vec a) { return M(sqrt)(a); }
+static inline lanes v_gt(vec a, vec b) { return a > b; }
+static inline vec v_max(vec a, vec b) { return a > b ? a : b; }
+static inline vec v_min(vec a, vec b) { return a < b ? a : b; }
+static inline vec v_round(vec a) { return M(nearbyint)(a); }
+static inline vec v_pow2(vec k) {
+    word bits = (word)((int)k + EXPONENT_BIAS) << MANTISSA_BITS;
+    vec x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline vec v_exponent(vec x) {
+    word bits;
+    memcpy(&bits, &x, sizeof x);
+    return (vec)((int)(bits >> MANTISSA_BITS) - EXPONENT_BIAS);
+}

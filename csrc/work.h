@@ -1,0 +1,105 @@
+/*
+ * work.h: the memory of one network: what forward leaves for backward, and nothing that must outlive a chunk.
+ *
+ * Activations are matrices (batch, ld) whose row-major rows are an odd number of cache lines apart: with a power of two
+ * the MR rows that a tile reads at once would fall into one set of the cache.  Column n[l] of a[l] is all ones, so that
+ * the last row of a layer's block of theta, b, is met like any other.
+ *
+ * wt[l] is W transposed, for dA = dZ W^T, in panels of NR of its columns: panel j / NR holds (n_out, NR).
+ */
+struct fgd_work {
+    const fgd_net *net;
+    ptrdiff_t batch; /* rows that fit                                  */
+    ptrdiff_t rows;  /* of the last forward                            */
+    ptrdiff_t *ld;   /* (L + 1,)                                       */
+    real **a;        /* (L + 1,) a[0] = X, a[l] outputs of layer l - 1 */
+    real **dz;       /* (L + 1,) like a: dL/dz of layer l - 1          */
+    real **wt;       /* (L,)                                           */
+    real *y;         /* (batch, ld[L])                                 */
+    real *weight;    /* (batch,)                                       */
+    double *loss;    /* (batch,)                                       */
+};
+
+static ptrdiff_t odd_lines(ptrdiff_t numbers) {
+    ptrdiff_t per_line = LINE / (ptrdiff_t)sizeof(real);
+    return ((numbers + per_line - 1) / per_line | 1) * per_line;
+}
+
+/* Numbers of theta in a layer's block. */
+static ptrdiff_t block_size(const fgd_layer *layer) { return (ptrdiff_t)(layer->n_in + layer->bias) * layer->n_out; }
+
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* Zeroed memory; large blocks on huge pages, which spare misses of the address cache. */
+static void *allocate(size_t bytes) {
+    size_t page = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
+    bytes = round_up(bytes, page);
+#ifdef _WIN32
+    void *p = _aligned_malloc(bytes, page);
+#else
+    void *p = aligned_alloc(page, bytes);
+#if defined(MADV_HUGEPAGE)
+    if (p && page == HUGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+#endif
+    if (p) memset(p, 0, bytes);
+    return p;
+}
+
+static void release(void *p) {
+#ifdef _WIN32
+    _aligned_free(p);
+#else
+    free(p);
+#endif
+}
+
+/* The next `bytes` of a block that starts at `base`; with base NULL only counts them. */
+static void *take(char *base, size_t *used, size_t bytes) {
+    size_t at = *used;
+    *used += round_up(bytes, LINE);
+    return base ? base + at : NULL;
+}
+
+static ptrdiff_t panels_size(const fgd_layer *layer) {
+    return (ptrdiff_t)round_up((size_t)layer->n_in, NR) * layer->n_out;
+}
+
+/* Points every field into the block; returns the block's size. */
+static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
+    int L = net->L;
+    size_t used = 0;
+    take(base, &used, sizeof(fgd_work));
+    ptrdiff_t *ld = take(base, &used, (size_t)(L + 1) * sizeof *ld);
+    real **a = take(base, &used, (size_t)(L + 1) * sizeof *a);
+    real **dz = take(base, &used, (size_t)(L + 1) * sizeof *dz);
+    real **wt = take(base, &used, (size_t)L * sizeof *wt);
+    for (int l = 0; l <= L; l++) {
+        ptrdiff_t stride = odd_lines(l < L ? net->layer[l].n_in + 1 : net->layer[L - 1].n_out);
+        size_t bytes = (size_t)(batch * stride) * sizeof(real);
+        real *al = take(base, &used, bytes), *dzl = take(base, &used, bytes);
+        real *wtl = l < L ? take(base, &used, (size_t)panels_size(&net->layer[l]) * sizeof(real)) : NULL;
+        if (!base) continue;
+        ld[l] = stride;
+        a[l] = al;
+        dz[l] = dzl;
+        if (l < L) wt[l] = wtl;
+    }
+    real *y = take(base, &used, (size_t)(batch * odd_lines(net->layer[L - 1].n_out)) * sizeof *y);
+    real *weight = take(base, &used, (size_t)batch * sizeof *weight);
+    double *loss = take(base, &used, (size_t)batch * sizeof *loss);
+    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, dz, wt, y, weight, loss};
+    return used;
+}
+
+static fgd_work *work_new(const fgd_net *net, ptrdiff_t batch) {
+    char *base = allocate(lay_out(net, batch, NULL));
+    if (!base) return NULL;
+    lay_out(net, batch, base);
+    fgd_work *w = (fgd_work *)base;
+    for (int l = 0; l < net->L; l++)
+        for (ptrdiff_t r = 0; r < batch; r++) w->a[l][r * w->ld[l] + net->layer[l].n_in] = 1;
+    return w;
+}
+
+static void work_free(fgd_work *w) { release(w); }

@@ -1,0 +1,389 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The boundary to the C core: check, release the GIL, one C call, raise.
+
+Arrays come as buffers, so this module needs neither NumPy's headers nor one build for each Python.  `Network` is the
+native twin of `fastgd._numpy.Network`; `fastgd.backend` says in words what both do.
+"""
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport int64_t
+
+from threading import Lock
+
+from .losses import LossNotFinite
+
+
+cdef extern from "fastgd.h" nogil:
+    ctypedef enum fgd_status:
+        FGD_OK
+        FGD_NO_MEMORY
+        FGD_NOT_FINITE
+        FGD_BAD_LABEL
+        FGD_BAD_ROW_NUMBER
+
+    ctypedef struct fgd_layer:
+        int n_in
+        int n_out
+        int bias
+        int activation
+        const double *constant
+
+    ctypedef struct fgd_net:
+        int L
+        const fgd_layer *layer
+
+    ctypedef struct fgd_table:
+        const void *data
+        int type
+        int width
+        ptrdiff_t count
+        ptrdiff_t stride
+
+    ctypedef struct fgd_loss:
+        int row
+        const double *constant
+
+    ctypedef struct fgd_chunk:
+        fgd_table X
+        fgd_table Y
+        const void *weight
+        const int64_t *order
+        const int64_t *start
+        ptrdiff_t steps
+        fgd_loss loss
+        int rule
+        const double *coefficient
+        void *theta
+        void *grad
+        void *state
+        double *losses
+        int threads
+        ptrdiff_t failed
+
+    ctypedef struct fgd_work:
+        pass
+
+    ctypedef struct fgd_engine:
+        const char *isa
+        int bits
+        fgd_work *(*work_new)(const fgd_net *, ptrdiff_t) noexcept nogil
+        void (*work_free)(fgd_work *) noexcept nogil
+        fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
+        fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, void *, int) noexcept nogil
+        void (*backward)(fgd_work *, const void *, const void *, void *, void *, int) noexcept nogil
+        fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
+                           void *) noexcept nogil
+        void (*update)(int, const double *, ptrdiff_t, const void *, void *, void *) noexcept nogil
+        fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
+
+    const fgd_engine *fgd_find_engine(const char *, int)
+    const char *fgd_isa_name(int)
+    const char *fgd_type_name(int)
+    const char *fgd_activation_name(int)
+    const char *fgd_loss_name(int)
+    const char *fgd_rule_name(int)
+    int fgd_rule_slots(int)
+    int fgd_rule_coefficients(int)
+    int fgd_loss_needs_labels(int)
+    int fgd_max_threads()
+    void fgd_set_max_threads(int)
+    const char *fgd_compiler()
+
+
+cdef dict _rows(const char *(*name)(int) noexcept nogil):
+    """{name: row number} of one table of the core."""
+    rows, i = {}, 0
+    while name(i) is not NULL:
+        rows[name(i).decode()] = i
+        i += 1
+    return rows
+
+
+ISAS = tuple(_rows(fgd_isa_name))  # that this CPU can run, best first
+TYPES = _rows(fgd_type_name)
+ACTIVATIONS = _rows(fgd_activation_name)
+LOSSES = _rows(fgd_loss_name)
+RULES = _rows(fgd_rule_name)
+COMPILER = fgd_compiler().decode()
+
+# buffer formats of each kind of number, to be completed by their size
+_KINDS = {**dict.fromkeys("?BHILQ", "uint"), **dict.fromkeys("bhilq", "int"), **dict.fromkeys("efd", "float")}
+
+
+def max_threads():
+    """Threads that a call may use when it asks for 0."""
+    return fgd_max_threads()
+
+
+def set_max_threads(int threads):
+    """Limit them."""
+    fgd_set_max_threads(threads)
+
+
+cdef class _Array:
+    """An array of the caller's, held while in use."""
+    cdef Py_buffer view
+
+    def __cinit__(self, array, int flags):
+        PyObject_GetBuffer(array, &self.view, flags | PyBUF_FORMAT)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+    cdef tuple shape(self):
+        return tuple([self.view.shape[i] for i in range(self.view.ndim)])
+
+
+cdef _Array _dense(str name, array, str format, tuple shape, bint writable=False):
+    """A C-contiguous array of one format ("f", "d", "l"...) and shape."""
+    cdef _Array a = _Array(array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
+    got = a.view.format.decode()
+    if a.shape() != shape or (got != format and not (format == "q" and got == "l" and a.view.itemsize == 8)):
+        raise ValueError(f"{name} must have shape {shape} and format {format!r}, not {a.shape()} and {got!r}")
+    return a
+
+
+cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
+    """Rows of `width` neighbours of any type that the core reads."""
+    cdef _Array a = _Array(array, PyBUF_STRIDES)
+    cdef Py_buffer *view = &a.view
+    if view.ndim != 2 or view.shape[1] != width:
+        raise ValueError(f"{name} must have shape (rows, {width}), not {a.shape()}")
+    format = view.format.decode()
+    row = TYPES.get(f"{_KINDS.get(format, format)}{8 * view.itemsize}")
+    if row is None:
+        raise TypeError(f"{name} has numbers of format {format!r}, which the native engine does not read")
+    if width > 1 and view.strides[1] != view.itemsize:
+        raise ValueError(f"the numbers of a row of {name} must be neighbours in memory")
+    if (<size_t> view.buf | <size_t> view.strides[0]) % <size_t> view.itemsize:
+        raise ValueError(f"{name} is not aligned in memory")
+    table.data, table.type, table.width = view.buf, row, <int> width
+    table.count, table.stride = view.shape[0], view.strides[0]
+    return a
+
+
+cdef _fail(fgd_status status, Py_ssize_t step=-1):
+    if status == FGD_NO_MEMORY:
+        raise MemoryError("the engine's workspace does not fit in memory: use a smaller batch")
+    if status == FGD_BAD_ROW_NUMBER:
+        raise ValueError("order has a row number outside the data")
+    if status == FGD_BAD_LABEL:
+        raise ValueError("Y has a class number outside 0 .. n_out - 1")
+    raise LossNotFinite(step)
+
+
+cdef class _Constants:
+    """Float64 numbers of an activation or a loss; NULL if it has none."""
+    cdef double *data
+
+    def __cinit__(self, numbers):
+        numbers = tuple(numbers)
+        if not numbers:
+            return
+        self.data = <double *> PyMem_Calloc(len(numbers), sizeof(double))
+        if self.data is NULL:
+            raise MemoryError()
+        for i, number in enumerate(numbers):
+            self.data[i] = number
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+
+cdef class Network:
+    """A network bound to its memory, run by the C core.  See `fastgd.backend.Network`."""
+    cdef const fgd_engine *engine
+    cdef fgd_net net
+    cdef fgd_layer *layers
+    cdef list constants
+    cdef _Array theta, grad
+    cdef Py_ssize_t size
+    cdef int n_in, n_out
+    cdef fgd_work *work
+    cdef Py_ssize_t batch       # rows that fit in the work
+    cdef Py_ssize_t rows        # of the last forward; 0: none to go back from
+    cdef str real
+    cdef object lock
+
+    def __cinit__(self, layers, theta, grad, isa=None):
+        cdef Py_ssize_t size = 0
+        layers = tuple(layers)
+        if not layers:
+            raise ValueError("a network needs at least one layer")
+        self.layers = <fgd_layer *> PyMem_Calloc(len(layers), sizeof(fgd_layer))
+        if self.layers is NULL:
+            raise MemoryError()
+        self.constants = [_Constants(layer.activation.parameters) for layer in layers]
+        for l, layer in enumerate(layers):
+            if l and layers[l - 1].n_out != layer.n_in:
+                raise ValueError(f"layer {l} takes {layer.n_in} inputs, but layer {l - 1} gives {layers[l - 1].n_out}")
+            self.layers[l] = fgd_layer(layer.n_in, layer.n_out, bool(layer.bias), ACTIVATIONS[layer.activation.name],
+                                       (<_Constants> self.constants[l]).data)
+            size += (self.layers[l].n_in + self.layers[l].bias) * <Py_ssize_t> self.layers[l].n_out
+        self.net = fgd_net(<int> len(layers), self.layers)
+        self.size, self.n_in, self.n_out = size, layers[0].n_in, layers[-1].n_out
+
+        self.real = memoryview(theta).format
+        if self.real not in ("f", "d"):
+            raise TypeError(f"theta must be float32 or float64, not of format {self.real!r}")
+        self.theta = _dense("theta", theta, self.real, (size,), True)
+        self.grad = _dense("grad", grad, self.real, (size,), True)
+        name = None if isa is None else isa.encode()
+        self.engine = fgd_find_engine(NULL if name is None else <const char *> name, 32 if self.real == "f" else 64)
+        if self.engine is NULL:
+            raise ValueError(f"instruction set {isa!r} is not to be had here; there are {', '.join(ISAS)}")
+        self.lock = Lock()
+
+    def __dealloc__(self):
+        if self.work is not NULL:
+            self.engine.work_free(self.work)
+        PyMem_Free(self.layers)
+
+    @property
+    def isa(self):
+        """The instruction set that runs this network."""
+        return self.engine.isa.decode()
+
+    cdef _enter(self):
+        if not self.lock.acquire(False):
+            raise RuntimeError("this network is already being trained by another thread: give each thread its own model")
+
+    cdef _reserve(self, Py_ssize_t rows):
+        """Room for a batch of `rows` rows."""
+        if rows <= self.batch:
+            return
+        if self.work is not NULL:
+            self.engine.work_free(self.work)
+        self.batch = self.rows = 0
+        self.work = self.engine.work_new(&self.net, rows)
+        if self.work is NULL:
+            _fail(FGD_NO_MEMORY)
+        self.batch = rows
+
+    def predict(self, X, out, int n_threads=0):
+        """out (rows, n_out) <- the outputs for X (rows, n_in)."""
+        cdef fgd_table table
+        cdef fgd_status status
+        cdef _Array x = _table("X", X, self.n_in, &table)
+        cdef _Array z = _dense("out", out, self.real, (table.count, self.n_out), True)
+        with nogil:
+            status = self.engine.predict(&self.net, self.theta.view.buf, &table, z.view.buf, n_threads)
+        if status != FGD_OK:
+            _fail(status)
+
+    def forward(self, X, out, int n_threads=0):
+        """The same, and keep the activations for `backward`."""
+        cdef fgd_table table
+        cdef fgd_status status
+        cdef _Array x = _table("X", X, self.n_in, &table)
+        cdef _Array z = _dense("out", out, self.real, (table.count, self.n_out), True)
+        self._enter()
+        try:
+            self._reserve(table.count)
+            with nogil:
+                status = self.engine.forward(self.work, self.theta.view.buf, &table, z.view.buf, n_threads)
+            if status != FGD_OK:
+                _fail(status)
+            self.rows = table.count
+        finally:
+            self.lock.release()
+
+    def backward(self, dZ, dX=None, int n_threads=0):
+        """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, from dZ (rows, n_out) = dL/d outputs of the last forward."""
+        cdef _Array z, x = None
+        cdef void *to_x = NULL
+        self._enter()
+        try:
+            if not self.rows:
+                raise RuntimeError("backward needs a forward before it, with no training in between")
+            z = _dense("dZ", dZ, self.real, (self.rows, self.n_out))
+            if dX is not None:
+                x = _dense("dX", dX, self.real, (self.rows, self.n_in), True)
+                to_x = x.view.buf
+            with nogil:
+                self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, to_x, n_threads)
+        finally:
+            self.lock.release()
+
+    def loss(self, loss, Z, Y, weight, rows, dZ=None):
+        """rows (B,) float64 <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its slope."""
+        cdef fgd_table table
+        cdef fgd_status status
+        cdef _Constants constants = _Constants(loss.parameters)
+        cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.name], constants.data)
+        cdef _Array y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.row) else self.n_out, &table)
+        cdef Py_ssize_t count = table.count
+        cdef _Array z = _dense("Z", Z, self.real, (count, self.n_out))
+        cdef _Array r = _dense("rows", rows, "d", (count,), True), w = None, d = None
+        cdef void *weights = NULL
+        cdef void *to_dz = NULL
+        if weight is not None:
+            w = _dense("weight", weight, self.real, (count,))
+            weights = w.view.buf
+        if dZ is not None:
+            d = _dense("dZ", dZ, self.real, (count, self.n_out), True)
+            to_dz = d.view.buf
+        with nogil:
+            status = self.engine.loss(&c_loss, self.n_out, z.view.buf, &table, weights, <double *> r.view.buf, to_dz)
+        if status != FGD_OK:
+            _fail(status)
+
+    def update(self, optimizer, coefficients, state):
+        """theta, state <- one step of optimizer.rule with grad."""
+        cdef int rule = RULES[optimizer.rule]
+        cdef _Array c = _dense("coefficients", coefficients, "d", (fgd_rule_coefficients(rule),))
+        cdef _Array s = _dense("state", state, self.real, (fgd_rule_slots(rule), self.size), True)
+        self._enter()
+        try:
+            with nogil:
+                self.engine.update(rule, <double *> c.view.buf, self.size, self.grad.view.buf, self.theta.view.buf,
+                                   s.view.buf)
+        finally:
+            self.lock.release()
+
+    def train(self, X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, int n_threads=0):
+        """A chunk of steps: step s on the rows order[starts[s]:starts[s + 1]] of X and Y."""
+        cdef fgd_chunk chunk
+        cdef fgd_status status
+        cdef _Constants constants = _Constants(loss.parameters)
+        cdef _Array w = None
+        chunk.loss = fgd_loss(LOSSES[loss.name], constants.data)
+        chunk.rule = RULES[optimizer.rule]
+        chunk.threads = n_threads
+        chunk.steps = len(losses)
+        cdef _Array x = _table("X", X, self.n_in, &chunk.X)
+        cdef _Array y = _table("Y", Y, 1 if fgd_loss_needs_labels(chunk.loss.row) else self.n_out, &chunk.Y)
+        if chunk.X.count != chunk.Y.count:
+            raise ValueError(f"X has {chunk.X.count} rows, but Y has {chunk.Y.count}")
+        chunk.weight = NULL
+        if weight is not None:
+            w = _dense("weight", weight, self.real, (chunk.X.count,))
+            chunk.weight = w.view.buf
+        cdef _Array o = _dense("order", order, "q", (len(order),))
+        cdef _Array b = _dense("starts", starts, "q", (chunk.steps + 1,))
+        cdef _Array c = _dense("coefficients", coefficients, "d", (chunk.steps, fgd_rule_coefficients(chunk.rule)))
+        cdef _Array s = _dense("state", state, self.real, (fgd_rule_slots(chunk.rule), self.size), True)
+        cdef _Array out = _dense("losses", losses, "d", (chunk.steps,), True)
+        chunk.order, chunk.start = <int64_t *> o.view.buf, <int64_t *> b.view.buf
+        chunk.coefficient, chunk.losses = <double *> c.view.buf, <double *> out.view.buf
+        chunk.theta, chunk.grad, chunk.state = self.theta.view.buf, self.grad.view.buf, s.view.buf
+
+        cdef Py_ssize_t i, most = 0
+        if not 0 <= chunk.start[0] <= chunk.start[chunk.steps] <= len(order):
+            raise ValueError(f"starts must lie within 0 .. {len(order)}, the rows of order")
+        for i in range(chunk.steps):
+            if chunk.start[i] >= chunk.start[i + 1]:
+                raise ValueError(f"step {i} has no rows: starts must ascend")
+            most = max(most, chunk.start[i + 1] - chunk.start[i])
+        self._enter()
+        try:
+            self._reserve(max(most, 1))
+            self.rows = 0
+            with nogil:
+                status = self.engine.train(self.work, &chunk)
+        finally:
+            self.lock.release()
+        if status != FGD_OK:
+            _fail(status, chunk.failed)
