@@ -76,28 +76,9 @@ const char *fgd_rule_name(int i) {
     return NAME_OF(names, i);
 }
 
-int fgd_rule_slots(int rule) {
-#define ROW(name, slots, coefficients) slots,
-    static const int count[] = {FGD_RULES(ROW)};
-#undef ROW
-    return count[rule];
-}
-
-int fgd_rule_coefficients(int rule) {
-#define ROW(name, slots, coefficients) coefficients,
-    static const int count[] = {FGD_RULES(ROW)};
-#undef ROW
-    return count[rule];
-}
-
-int fgd_loss_needs_labels(int loss) {
-#define NUMBERS(name) 0,
-#define LABELS(name) 1,
-    static const int needs[] = {FGD_LOSSES(NUMBERS, NUMBERS, LABELS)};
-#undef NUMBERS
-#undef LABELS
-    return needs[loss];
-}
+int fgd_rule_slots(int rule) { return rule_slots[rule]; }
+int fgd_rule_coefficients(int rule) { return rule_coefficients[rule]; }
+int fgd_loss_needs_labels(int loss) { return loss_needs_labels[loss]; }
 
 /*
  * After fork a child has the state of OpenMP's team but none of its threads, so that its first parallel region would

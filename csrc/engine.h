@@ -27,52 +27,86 @@
 
 /* ---- losses ---- */
 
-/* Loss of one row of outputs z (n,) against y; dz (n,) <- scale * its slope. */
-static double loss_row(const fgd_loss *loss, int n, const real *z, const real *y, real scale, real *dz) {
-    const double *c = loss->constant;
-    switch (loss->row) {
-#define MEAN(name)                                                               \
-    case LOSS_##name: {                                                          \
-        row_sum sum = row_sum_zero();                                            \
-        vec s = v_set(scale / (real)n);                                          \
-        for (int j = 0; j < n; j += VL) {                                        \
-            lanes in = v_lanes(n - j);                                           \
-            vec zj = v_load_part(z + j, in), yj = v_load_part(y + j, in);        \
-            row_sum_add(&sum, j, name##_value(zj, yj, c), in);                   \
-            v_store_part(dz + j, v_mul(s, name##_slope(zj, yj, c)), in);         \
-        }                                                                        \
-        return (double)row_sum_total(&sum) / n;                                  \
+/* All the MEAN rows, some rows of outputs at a time: single outputs side by side, else along each row. */
+#define MEAN(name)                                                                                      \
+    static void name##_rows(const loss_block *b, const double *c) {                                     \
+        if (b->n == 1) {                                                                                \
+            real z[VL] = {0}, y[VL] = {0}, dz[VL];                                                      \
+            for (int r = 0; r < b->rows; r++) z[r] = b->z[r * b->ld], y[r] = b->y[r * b->ld];           \
+            lanes in = v_lanes(b->rows);                                                                \
+            vec slope = name##_slope(v_load(z), v_load(y), c);                                          \
+            v_store(dz, v_mul(v_load_part(b->scale, in), slope));                                       \
+            v_store_part(b->loss, name##_value(v_load(z), v_load(y), c), in);                           \
+            for (int r = 0; r < b->rows; r++) b->dz[r * b->dz_ld] = dz[r];                              \
+            return;                                                                                     \
+        }                                                                                               \
+        for (int r = 0; r < b->rows; r++) {                                                             \
+            const real *z = b->z + r * b->ld, *y = b->y + r * b->ld;                                    \
+            vec scale = v_set(b->scale[r] / (real)b->n);                                                \
+            row_sum sum = row_sum_zero();                                                               \
+            for (int j = 0; j < b->n; j += VL) {                                                        \
+                lanes in = v_lanes(b->n - j);                                                           \
+                vec zj = v_load_part(z + j, in), yj = v_load_part(y + j, in);                           \
+                row_sum_add(&sum, j, name##_value(zj, yj, c), in);                                      \
+                v_store_part(b->dz + r * b->dz_ld + j, v_mul(scale, name##_slope(zj, yj, c)), in);      \
+            }                                                                                           \
+            b->loss[r] = row_sum_total(&sum) / (real)b->n;                                              \
+        }                                                                                               \
     }
-#define WHOLE(name) \
-    case LOSS_##name: return (double)name##_row(n, z, y, scale, dz, c);
-        FGD_LOSSES(MEAN, WHOLE, WHOLE)
+#define WHOLE(name)
+FGD_LOSSES(MEAN, WHOLE, WHOLE)
 #undef MEAN
 #undef WHOLE
+
+static void loss_rows(const fgd_loss *loss, const loss_block *b) {
+    switch (loss->row) {
+#define ROW(name) \
+    case LOSS_##name: name##_rows(b, loss->constant); return;
+        FGD_LOSSES(ROW, ROW, ROW)
+#undef ROW
     }
-    return 0;
 }
 
-static int label_is_bad(int loss, int n, const real *y) {
-    return fgd_loss_needs_labels(loss) && !(y[0] >= 0 && y[0] < (real)n);
+static int label_is_bad(int loss, int n, real y) { return loss_needs_labels[loss] && !(y >= 0 && y < (real)n); }
+
+/*
+ * weight * loss of each row of outputs z (rows, n), and dz <- weight * scale * slope; weight NULL: 1.  y (rows, n or 1)
+ * is laid out like z.
+ */
+static fgd_status loss_of_rows(const fgd_loss *loss, int rows, int n, const real *z, const real *y, ptrdiff_t ld,
+                               const real *weight, double scale, real *dz, ptrdiff_t dz_ld, double *loss_of_row) {
+    for (int row = 0; row < rows; row += VL) {
+        real scales[VL], losses[VL] = {0};
+        loss_block b = {rows - row < VL ? rows - row : VL, n, z + row * ld, y + row * ld, ld, scales,
+                        dz + row * dz_ld, dz_ld, losses};
+        for (int r = 0; r < b.rows; r++) {
+            if (label_is_bad(loss->row, n, b.y[r * ld])) return FGD_BAD_LABEL;
+            scales[r] = (real)((weight ? (double)weight[row + r] : 1) * scale);
+        }
+        loss_rows(loss, &b);
+        for (int r = 0; r < b.rows; r++) {
+            loss_of_row[row + r] = (weight ? (double)weight[row + r] : 1) * scale * (double)losses[r];
+            if (!isfinite(loss_of_row[row + r])) return FGD_NOT_FINITE;
+        }
+    }
+    return FGD_OK;
 }
 
 /* For validation and loops of one's own.  One thread: it is memory-bound, and small beside the forward before it. */
-static fgd_status loss_of_rows(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
-                               double *loss_of_row, void *dZ) {
-    real *scratch = allocate((size_t)(n + Y->width) * sizeof *scratch);
-    if (!scratch) return FGD_NO_MEMORY;
-    real *y = scratch + n;
+static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
+                                double *loss_of_row, void *dZ) {
+    real *y = allocate((size_t)(2 * VL * n) * sizeof *y), *scratch = y + VL * n;
+    if (!y) return FGD_NO_MEMORY;
     fgd_status status = FGD_OK;
-    for (ptrdiff_t r = 0; r < Y->count && status == FGD_OK; r++) {
-        read_row(Y, r, y);
-        if (label_is_bad(loss->row, n, y)) status = FGD_BAD_LABEL;
-        if (status != FGD_OK) break;
-        real w = weight ? ((const real *)weight)[r] : 1;
-        real *dz = dZ ? (real *)dZ + r * n : scratch;
-        loss_of_row[r] = (double)w * loss_row(loss, n, (const real *)Z + r * n, y, w, dz);
+    for (ptrdiff_t row = 0; row < Y->count && status != FGD_BAD_LABEL; row += VL) {
+        int rows = Y->count - row < VL ? (int)(Y->count - row) : VL;
+        for (int r = 0; r < rows; r++) read_row(Y, row + r, y + r * n);
+        status = loss_of_rows(loss, rows, n, (const real *)Z + row * n, y, n,
+                              weight ? (const real *)weight + row : NULL, 1, dZ ? (real *)dZ + row * n : scratch, n,
+                              loss_of_row + row);
     }
-    release(scratch);
-    return status;
+    release(y);
+    return status == FGD_NOT_FINITE ? FGD_OK : status;
 }
 
 /* ---- threads ---- */
@@ -132,37 +166,30 @@ static void step_rows(training *t, ptrdiff_t s, int row0, int row1) {
     fgd_work *w = t->work;
     const fgd_chunk *chunk = t->chunk;
     const int64_t *order = chunk->order + chunk->start[s];
-    ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s], ld = w->ld[w->net->L];
-    const real *weight = chunk->weight;
-    int n = w->net->layer[w->net->L - 1].n_out;
-
-    double total_weight = (double)rows;
-    if (weight) {
-        total_weight = 0;
-        for (ptrdiff_t r = 0; r < rows; r++) total_weight += (double)weight[order[r]];
-    }
-    double per_weight = total_weight > 0 ? 1 / total_weight : 0;
+    ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s];
+    int L = w->net->L;
 
     for (int r = row0; r < row1; r++) {
         read_row(&chunk->X, order[r], w->a[0] + r * w->ld[0]);
-        read_row(&chunk->Y, order[r], w->y + r * ld);
+        read_row(&chunk->Y, order[r], w->y + r * w->ld[L]);
+    }
+    const real *weight = NULL;
+    double total_weight = (double)rows;
+    if (chunk->weight) {
+        weight = w->weight + row0;
+        total_weight = 0;
+        for (ptrdiff_t r = 0; r < rows; r++) total_weight += (double)((const real *)chunk->weight)[order[r]];
+        for (int r = row0; r < row1; r++) w->weight[r] = ((const real *)chunk->weight)[order[r]];
     }
     forward_rows(w, chunk->theta, row0, row1);
-    int status = FGD_OK;
-    for (int r = row0; r < row1; r++) {
-        double scale = (weight ? (double)weight[order[r]] : 1) * per_weight;
-        const real *y = w->y + r * ld;
-        if (label_is_bad(chunk->loss.row, n, y)) {
-            status = FGD_BAD_LABEL;
-            break;
-        }
-        w->loss[r] = scale * loss_row(&chunk->loss, n, w->a[w->net->L] + r * ld, y, (real)scale, w->dz[w->net->L] + r * ld);
-        if (!isfinite(w->loss[r])) status = FGD_NOT_FINITE;
-    }
-    if (status != FGD_OK)
-        atomic_store_explicit(&t->status, status, memory_order_relaxed); /* the barrier publishes it */
-    else
+    ptrdiff_t at = row0 * w->ld[L];
+    fgd_status status =
+        loss_of_rows(&chunk->loss, row1 - row0, w->net->layer[L - 1].n_out, w->a[L] + at, w->y + at, w->ld[L], weight,
+                     total_weight > 0 ? 1 / total_weight : 0, w->dz[L] + at, w->ld[L], w->loss + row0);
+    if (status == FGD_OK)
         backward_rows(w, row0, row1);
+    else
+        atomic_store_explicit(&t->status, (int)status, memory_order_relaxed); /* the barrier publishes it */
 }
 
 /* One thread's rows of every dW of step s, straight into theta, and of the transposed weights of the next step. */
@@ -170,7 +197,7 @@ static void step_update(training *t, ptrdiff_t s, seat seat) {
     const fgd_work *w = t->work;
     fgd_chunk *chunk = t->chunk;
     fused_context context = {.grad = chunk->grad};
-    update_init(&context.update, chunk->rule, chunk->coefficient + s * fgd_rule_coefficients(chunk->rule), t->size,
+    update_init(&context.update, chunk->rule, chunk->coefficient + s * rule_coefficients[chunk->rule], t->size,
                 chunk->theta, chunk->state);
     real *theta = chunk->theta, *grad = chunk->grad;
     for (int l = 0; l < w->net->L; l++) {
@@ -343,7 +370,7 @@ const fgd_engine FGD_JOIN(FGD_ISA, FGD_BITS) = {
     .predict = predict,
     .forward = forward,
     .backward = backward,
-    .loss = loss_of_rows,
+    .loss = loss_of_table,
     .update = update,
     .train = train,
 };

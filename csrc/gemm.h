@@ -38,19 +38,19 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, int k, int fr
                                 ptrdiff_t a_row, ptrdiff_t a_col, const real *restrict b, ptrdiff_t b_row, lanes last,
                                 vec tile[MR][NV]) {
     vec c[MR][NV];
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) c[i][v] = fresh ? v_set(0) : tile[i][v];
+    UNROLLED for (int i = 0; i < rows; i++)
+        UNROLLED for (int v = 0; v < vectors; v++) c[i][v] = fresh ? v_set(0) : tile[i][v];
     for (int p = 0; p < k; p++, a += a_col, b += b_row) {
         vec bv[NV];
-        for (int v = 0; v < vectors - 1; v++) bv[v] = v_load(b + v * VL);
+        UNROLLED for (int v = 0; v < vectors - 1; v++) bv[v] = v_load(b + v * VL);
         bv[vectors - 1] = v_load_part(b + (vectors - 1) * VL, last);
-        for (int i = 0; i < rows; i++) {
+        UNROLLED for (int i = 0; i < rows; i++) {
             vec av = v_set(a[i * a_row]);
-            for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
+            UNROLLED for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
         }
     }
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) tile[i][v] = c[i][v];
+    UNROLLED for (int i = 0; i < rows; i++)
+        UNROLLED for (int v = 0; v < vectors; v++) tile[i][v] = c[i][v];
 }
 
 /* One function for each number of rows: a compiled loop keeps all accumulators in registers. */
@@ -78,11 +78,11 @@ static void multiply_panel(const product *p, int i0, int i1, int j, int columns,
     int vectors = (columns + VL - 1) / VL;
     lanes last = v_lanes(columns - (vectors - 1) * VL);
     const real *b = p->b + j / NR * p->b_panel + k0 * p->b_row;
-    int blocks = (i1 - i0 + MR - 1) / MR;
+    int blocks = (i1 - i0 + MR - 1) / MR, fewest = (i1 - i0) / blocks, longer = (i1 - i0) % blocks;
     vec tile[MR][NV];
 
-    for (int block = 0; block < blocks; block++) {
-        int i = i0 + (int)share(i1 - i0, block, blocks), rows = i0 + (int)share(i1 - i0, block + 1, blocks) - i;
+    for (int block = 0, i = i0, rows; block < blocks; block++, i += rows) {
+        rows = fewest + (block < longer);
         real *c = p->c + i * p->c_row + j;
         if (k0 > 0)
             for (int r = 0; r < rows; r++)

@@ -15,6 +15,13 @@ enum { FGD_RULES(ROW) };
 
 enum { MAX_SLOTS = 4, MAX_COEFFICIENTS = 16 };
 
+#define ROW(name, slots, coefficients) slots,
+static const int rule_slots[] = {FGD_RULES(ROW)};
+#undef ROW
+#define ROW(name, slots, coefficients) coefficients,
+static const int rule_coefficients[] = {FGD_RULES(ROW)};
+#undef ROW
+
 #ifdef FGD_BITS
 
 /* c = lr, weight_decay */

@@ -12,7 +12,7 @@ typedef struct {
 static void update_init(update_context *u, int rule, const double *coefficient, ptrdiff_t size, real *theta,
                         real *state) {
     u->rule = rule, u->size = size, u->theta = theta, u->state = state;
-    for (int i = 0; i < fgd_rule_coefficients(rule); i++) u->c[i] = v_set((real)coefficient[i]);
+    for (int i = 0; i < rule_coefficients[rule]; i++) u->c[i] = v_set((real)coefficient[i]);
 }
 
 /* One step of a rule on the numbers of theta at `at`, the lanes m of a vector; g their gradient. */

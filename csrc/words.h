@@ -11,6 +11,7 @@
  *   v_fma(a, b, c) = a b + c, v_fnma = c - a b, rounded once (twice in scalar.h)
  *   v_max(a, b) = a > b ? a : b, v_min        b if either is NaN: put the number that may be NaN second
  *   v_gt(a, b)                                lanes where a > b
+ *   v_swap(a, d)                              lane i ^ d in lane i, for a constant d = 1, 2, 4 ... VL / 2
  *   v_round                                   to the nearest whole number, ties to even
  *   v_pow2(k) = 2**k, v_exponent(x) = floor(log2 x)     for normal results / normal x > 0
  *
@@ -19,7 +20,8 @@
  */
 #define NR (NV * VL) /* columns of a tile */
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+/* Before a loop of constant length over an array of vectors: unrolled early, the array becomes registers. */
+#define UNROLLED _Pragma("GCC unroll 16")
 
 /* Bytes of a cache line, and of a huge page. */
 enum { LINE = 64, HUGE_PAGE = 1 << 21 };
@@ -129,17 +131,23 @@ ALWAYS_INLINE void row_sum_add(row_sum *s, int j, vec v, lanes m) {
     *part = v_add(*part, v_blend(m, v, v_set(0)));
 }
 
-ALWAYS_INLINE real row_sum_total(const row_sum *s) {
-    real x[PARTS];
-    for (int i = 0; i < PART_VECTORS; i++) v_store(x + i * VL, s->part[i]);
-    for (int half = PARTS / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) x[i] += x[i + half];
+ALWAYS_INLINE real first_lane(vec a) {
+    real x[VL];
+    v_store(x, a);
     return x[0];
 }
 
-/* ln of one number, by the same words */
-ALWAYS_INLINE real log_of(real x) {
-    real y[VL];
-    v_store(y, v_log(v_set(x)));
-    return y[0];
+ALWAYS_INLINE real row_sum_total(const row_sum *s) {
+    vec half[PART_VECTORS];
+    UNROLLED for (int i = 0; i < PART_VECTORS; i++) half[i] = s->part[i];
+    UNROLLED for (int n = PART_VECTORS / 2; n > 0; n /= 2)
+        UNROLLED for (int i = 0; i < n; i++) half[i] = v_add(half[i], half[i + n]);
+    vec sum = half[0];
+    UNROLLED for (int d = VL / 2; d > 0; d /= 2) sum = v_add(sum, v_swap(sum, d));
+    return first_lane(sum);
+}
+
+ALWAYS_INLINE real largest_lane(vec a) {
+    UNROLLED for (int d = VL / 2; d > 0; d /= 2) a = v_max(a, v_swap(a, d));
+    return first_lane(a);
 }

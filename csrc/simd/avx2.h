@@ -40,6 +40,11 @@ static inline vec v_min(vec a, vec b) { return V(min)(a, b); }
 static inline vec v_round(vec a) { return V(round)(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
 #if FGD_BITS == 32
+ALWAYS_INLINE vec v_swap(vec a, int d) {
+    if (d == 4) return _mm256_permute2f128_ps(a, a, 1);
+    if (d == 2) return _mm256_permute_ps(a, _MM_SHUFFLE(1, 0, 3, 2));
+    return _mm256_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1));
+}
 static inline lanes v_lanes(ptrdiff_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > VL ? VL : (int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -54,6 +59,10 @@ static inline vec v_exponent(vec x) {
     return _mm256_cvtepi32_ps(_mm256_sub_epi32(i, _mm256_set1_epi32(127)));
 }
 #else
+ALWAYS_INLINE vec v_swap(vec a, int d) {
+    if (d == 2) return _mm256_permute2f128_pd(a, a, 1);
+    return _mm256_permute_pd(a, 5);
+}
 static inline lanes v_lanes(ptrdiff_t n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n > VL ? VL : (int)n), _mm256_setr_epi64x(0, 1, 2, 3));
 }

@@ -45,6 +45,12 @@ static inline vec v_min(vec a, vec b) { return V(min)(a, b); }
 static inline vec v_round(vec a) { return V(roundscale)(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
 #if FGD_BITS == 32
+ALWAYS_INLINE vec v_swap(vec a, int d) {
+    if (d == 8) return _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(1, 0, 3, 2));
+    if (d == 4) return _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(2, 3, 0, 1));
+    if (d == 2) return _mm512_permute_ps(a, _MM_SHUFFLE(1, 0, 3, 2));
+    return _mm512_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1));
+}
 static inline lanes v_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline vec v_pow2(vec k) {
     __m512i i = _mm512_add_epi32(_mm512_cvtps_epi32(k), _mm512_set1_epi32(127));
@@ -55,6 +61,11 @@ static inline vec v_exponent(vec x) {
     return _mm512_cvtepi32_ps(_mm512_sub_epi32(i, _mm512_set1_epi32(127)));
 }
 #else
+ALWAYS_INLINE vec v_swap(vec a, int d) {
+    if (d == 4) return _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(1, 0, 3, 2));
+    if (d == 2) return _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(2, 3, 0, 1));
+    return _mm512_permute_pd(a, 0x55);
+}
 static inline lanes v_gt(vec a, vec b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 static inline vec v_pow2(vec k) {
     __m512i i = _mm512_add_epi64(_mm512_cvtpd_epi64(k), _mm512_set1_epi64(1023));

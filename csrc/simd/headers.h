@@ -1,4 +1,4 @@
-/* Every system header of an engine, before simd/target.h turns an instruction set on. */
+/* What an engine needs before simd/target.h turns an instruction set on. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -16,3 +16,5 @@
 #endif
 
 #include "../fastgd.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))

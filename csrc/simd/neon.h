@@ -62,6 +62,7 @@ static inline vec v_max(vec a, vec b) { return v_blend(v_gt(a, b), a, b); }
 static inline vec v_min(vec a, vec b) { return v_blend(v_gt(b, a), a, b); }
 
 #if FGD_BITS == 32
+ALWAYS_INLINE vec v_swap(vec a, int d) { return d == 2 ? vextq_f32(a, a, 2) : vrev64q_f32(a); }
 static inline lanes v_lanes(ptrdiff_t n) {
     int count = n > VL ? VL : (int)n;
     return (lanes){vcltq_u32((uint32x4_t){0, 1, 2, 3}, vdupq_n_u32((uint32_t)count)), count};
@@ -74,6 +75,7 @@ static inline vec v_exponent(vec x) {
     return vcvtq_f32_s32(vsubq_s32(i, vdupq_n_s32(127)));
 }
 #else
+ALWAYS_INLINE vec v_swap(vec a, int d) { return (void)d, vextq_f64(a, a, 1); }
 static inline lanes v_lanes(ptrdiff_t n) {
     int count = n > VL ? VL : (int)n;
     return (lanes){vcltq_u64((uint64x2_t){0, 1}, vdupq_n_u64((uint64_t)count)), count};

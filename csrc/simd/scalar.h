@@ -29,6 +29,7 @@ static inline void v_store_part(real *p, vec v, lanes m) {
 }
 static inline vec v_blend(lanes m, vec a, vec b) { return m ? a : b; }
 
+static inline vec v_swap(vec a, int d) { return (void)d, a; }
 static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_sub(vec a, vec b) { return a - b; }
 static inline vec v_mul(vec a, vec b) { return a * b; }
