@@ -27,83 +27,84 @@
 
 /* ---- losses ---- */
 
-/* All the MEAN rows, some rows of outputs at a time: single outputs side by side, else along each row. */
-#define MEAN(name)                                                                                      \
-    static void name##_rows(const loss_block *b, const double *c) {                                     \
-        if (b->n == 1) {                                                                                \
-            real z[VL] = {0}, y[VL] = {0}, dz[VL];                                                      \
-            for (int r = 0; r < b->rows; r++) z[r] = b->z[r * b->ld], y[r] = b->y[r * b->ld];           \
-            lanes in = v_lanes(b->rows);                                                                \
-            vec slope = name##_slope(v_load(z), v_load(y), c);                                          \
-            v_store(dz, v_mul(v_load_part(b->scale, in), slope));                                       \
-            v_store_part(b->loss, name##_value(v_load(z), v_load(y), c), in);                           \
-            for (int r = 0; r < b->rows; r++) b->dz[r * b->dz_ld] = dz[r];                              \
-            return;                                                                                     \
-        }                                                                                               \
-        for (int r = 0; r < b->rows; r++) {                                                             \
-            const real *z = b->z + r * b->ld, *y = b->y + r * b->ld;                                    \
-            vec scale = v_set(b->scale[r] / (real)b->n);                                                \
-            row_sum sum = row_sum_zero();                                                               \
-            for (int j = 0; j < b->n; j += VL) {                                                        \
-                lanes in = v_lanes(b->n - j);                                                           \
-                vec zj = v_load_part(z + j, in), yj = v_load_part(y + j, in);                           \
-                row_sum_add(&sum, j, name##_value(zj, yj, c), in);                                      \
-                v_store_part(b->dz + r * b->dz_ld + j, v_mul(scale, name##_slope(zj, yj, c)), in);      \
-            }                                                                                           \
-            b->loss[r] = row_sum_total(&sum) / (real)b->n;                                              \
-        }                                                                                               \
+#define MEAN(name)                                                                                                 \
+    static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) {         \
+        vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                         \
+        scale = v_mul(scale, one_of_n);                                                                            \
+        for (int j = 0; j < n; j++) {                                                                              \
+            vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                                  \
+            sum = v_add(sum, name##_value(zj, yj, c));                                                             \
+            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, c)));                                           \
+        }                                                                                                          \
+        return v_mul(sum, one_of_n);                                                                               \
     }
 #define WHOLE(name)
 FGD_LOSSES(MEAN, WHOLE, WHOLE)
 #undef MEAN
 #undef WHOLE
 
-static void loss_rows(const fgd_loss *loss, const loss_block *b) {
+static vec loss_columns(const fgd_loss *loss, int n, const real *z, const real *y, vec scale, real *dz) {
     switch (loss->row) {
 #define ROW(name) \
-    case LOSS_##name: name##_rows(b, loss->constant); return;
+    case LOSS_##name: return name##_columns(n, z, y, scale, dz, loss->constant);
         FGD_LOSSES(ROW, ROW, ROW)
 #undef ROW
     }
+    return v_set(0);
 }
 
-static int label_is_bad(int loss, int n, real y) { return loss_needs_labels[loss] && !(y >= 0 && y < (real)n); }
+/* Some rows of outputs, their targets and what comes of them; y is (rows, n), or (rows, 1) for labels. */
+typedef struct {
+    int rows, n;
+    const real *z, *y;
+    ptrdiff_t ld;       /* of z and y            */
+    const real *weight; /* (rows,), or NULL: 1   */
+    double scale;
+    real *dz; /* (rows, n) out: weight * scale * slope, or NULL */
+    ptrdiff_t dz_ld;
+    double *loss; /* (rows,) out: weight * scale * loss */
+} loss_rows;
 
-/*
- * weight * loss of each row of outputs z (rows, n), and dz <- weight * scale * slope; weight NULL: 1.  y (rows, n or 1)
- * is laid out like z.
- */
-static fgd_status loss_of_rows(const fgd_loss *loss, int rows, int n, const real *z, const real *y, ptrdiff_t ld,
-                               const real *weight, double scale, real *dz, ptrdiff_t dz_ld, double *loss_of_row) {
-    for (int row = 0; row < rows; row += VL) {
-        real scales[VL], losses[VL] = {0};
-        loss_block b = {rows - row < VL ? rows - row : VL, n, z + row * ld, y + row * ld, ld, scales,
-                        dz + row * dz_ld, dz_ld, losses};
-        for (int r = 0; r < b.rows; r++) {
-            if (label_is_bad(loss->row, n, b.y[r * ld])) return FGD_BAD_LABEL;
-            scales[r] = (real)((weight ? (double)weight[row + r] : 1) * scale);
+/* Numbers that `losses_of` needs for VL rows as columns. */
+static ptrdiff_t loss_scratch(int n) { return 3 * (ptrdiff_t)n * VL; }
+
+/* Loss and slope of all rows.  FGD_NOT_FINITE: of one of them; the rest is done. */
+static fgd_status losses_of(const fgd_loss *loss, const loss_rows *of, real *scratch) {
+    int labels = loss_needs_labels[loss->row], n = of->n;
+    real *z = scratch, *y = z + n * VL, *dz = y + n * VL;
+    fgd_status status = FGD_OK;
+    for (int row = 0; row < of->rows; row += VL) {
+        int rows = of->rows - row < VL ? of->rows - row : VL;
+        real scale[VL] = {0}, value[VL];
+        if (rows < VL) memset(scratch, 0, (size_t)(2 * n * VL) * sizeof *scratch);
+        transpose(rows, n, of->z + row * of->ld, of->ld, z, VL);
+        transpose(rows, labels ? 1 : n, of->y + row * of->ld, of->ld, y, VL);
+        for (int r = 0; r < rows; r++) {
+            if (labels && !(y[r] >= 0 && y[r] < (real)n)) return FGD_BAD_LABEL;
+            scale[r] = (real)((of->weight ? (double)of->weight[row + r] : 1) * of->scale);
         }
-        loss_rows(loss, &b);
-        for (int r = 0; r < b.rows; r++) {
-            loss_of_row[row + r] = (weight ? (double)weight[row + r] : 1) * scale * (double)losses[r];
-            if (!isfinite(loss_of_row[row + r])) return FGD_NOT_FINITE;
+        v_store(value, loss_columns(loss, n, z, y, v_load(scale), dz));
+        if (of->dz) transpose(n, rows, dz, VL, of->dz + row * of->dz_ld, of->dz_ld);
+        for (int r = 0; r < rows; r++) {
+            of->loss[row + r] = (double)scale[r] * (double)value[r];
+            if (!isfinite(of->loss[row + r])) status = FGD_NOT_FINITE;
         }
     }
-    return FGD_OK;
+    return status;
 }
 
 /* For validation and loops of one's own.  One thread: it is memory-bound, and small beside the forward before it. */
 static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
                                 double *loss_of_row, void *dZ) {
-    real *y = allocate((size_t)(2 * VL * n) * sizeof *y), *scratch = y + VL * n;
+    real *y = allocate((size_t)((ptrdiff_t)VL * n + loss_scratch(n)) * sizeof *y);
     if (!y) return FGD_NO_MEMORY;
     fgd_status status = FGD_OK;
     for (ptrdiff_t row = 0; row < Y->count && status != FGD_BAD_LABEL; row += VL) {
-        int rows = Y->count - row < VL ? (int)(Y->count - row) : VL;
-        for (int r = 0; r < rows; r++) read_row(Y, row + r, y + r * n);
-        status = loss_of_rows(loss, rows, n, (const real *)Z + row * n, y, n,
-                              weight ? (const real *)weight + row : NULL, 1, dZ ? (real *)dZ + row * n : scratch, n,
-                              loss_of_row + row);
+        loss_rows of = {Y->count - row < VL ? (int)(Y->count - row) : VL, n, (const real *)Z + row * n, y, n,
+                        weight ? (const real *)weight + row : NULL, 1, dZ ? (real *)dZ + row * n : NULL, n,
+                        loss_of_row + row};
+        for (int r = 0; r < of.rows; r++) read_row(Y, row + r, y + r * n);
+        status = losses_of(loss, &of, y + (ptrdiff_t)VL * n);
     }
     release(y);
     return status == FGD_NOT_FINITE ? FGD_OK : status;
@@ -157,12 +158,13 @@ typedef struct {
     fgd_work *work;
     fgd_chunk *chunk;
     ptrdiff_t size; /* of theta */
+    real *scratch;  /* (threads, loss_scratch) */
     barrier barrier;
     atomic_int status;
 } training;
 
 /* Rows [row0, row1) of step s: data in, losses and dz out. */
-static void step_rows(training *t, ptrdiff_t s, int row0, int row1) {
+static void step_rows(training *t, ptrdiff_t s, int row0, int row1, int part) {
     fgd_work *w = t->work;
     const fgd_chunk *chunk = t->chunk;
     const int64_t *order = chunk->order + chunk->start[s];
@@ -182,10 +184,11 @@ static void step_rows(training *t, ptrdiff_t s, int row0, int row1) {
         for (int r = row0; r < row1; r++) w->weight[r] = ((const real *)chunk->weight)[order[r]];
     }
     forward_rows(w, chunk->theta, row0, row1);
-    ptrdiff_t at = row0 * w->ld[L];
-    fgd_status status =
-        loss_of_rows(&chunk->loss, row1 - row0, w->net->layer[L - 1].n_out, w->a[L] + at, w->y + at, w->ld[L], weight,
-                     total_weight > 0 ? 1 / total_weight : 0, w->dz[L] + at, w->ld[L], w->loss + row0);
+    int n = w->net->layer[L - 1].n_out;
+    ptrdiff_t ld = w->ld[L], at = row0 * ld;
+    loss_rows of = {row1 - row0, n, w->a[L] + at, w->y + at, ld, weight, total_weight > 0 ? 1 / total_weight : 0,
+                    w->dz[L] + at, ld, w->loss + row0};
+    fgd_status status = losses_of(&chunk->loss, &of, t->scratch + part * loss_scratch(n));
     if (status == FGD_OK)
         backward_rows(w, row0, row1);
     else
@@ -204,7 +207,7 @@ static void step_update(training *t, ptrdiff_t s, seat seat) {
         const fgd_layer *layer = &w->net->layer[l];
         product p = {.c = grad, .finish = finish_update, .context = &context};
         gradient_rows rows = layer_gradient(w, l, chunk->start[s + 1] - chunk->start[s], &p, seat.part, seat.parts);
-        if (l > 0) transpose(layer, theta, w->wt[l], rows.first, rows.end < layer->n_in ? rows.end : layer->n_in);
+        if (l > 0) transpose_weights(layer, theta, w->wt[l], rows.first, rows.end < layer->n_in ? rows.end : layer->n_in);
         theta += block_size(layer);
         grad += block_size(layer);
     }
@@ -221,7 +224,8 @@ static void train_thread(training *t, seat seat) {
     fgd_chunk *chunk = t->chunk;
     for (ptrdiff_t s = 0; s < chunk->steps; s++) {
         ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s];
-        step_rows(t, s, (int)share(rows, seat.part, seat.parts), (int)share(rows, seat.part + 1, seat.parts));
+        step_rows(t, s, (int)share(rows, seat.part, seat.parts), (int)share(rows, seat.part + 1, seat.parts),
+                  seat.part);
         barrier_wait(&t->barrier, seat.parts);
         if (atomic_load_explicit(&t->status, memory_order_relaxed) != FGD_OK) {
             if (seat.part == 0) chunk->failed = s;
@@ -236,7 +240,7 @@ static void train_thread(training *t, seat seat) {
 static void transpose_all(const fgd_work *w, const real *theta, int from) {
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        if (l >= from) transpose(layer, theta, w->wt[l], 0, layer->n_in);
+        if (l >= from) transpose_weights(layer, theta, w->wt[l], 0, layer->n_in);
         theta += block_size(layer);
     }
 }
@@ -250,13 +254,16 @@ static ptrdiff_t theta_size(const fgd_net *net) {
 static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     for (int64_t i = chunk->start[0]; i < chunk->start[chunk->steps]; i++)
         if (chunk->order[i] < 0 || chunk->order[i] >= chunk->X.count) return FGD_BAD_ROW_NUMBER;
+    int threads = useful_threads(chunk->threads, forward_flops(w->net, w->batch));
+    ptrdiff_t scratch = threads * loss_scratch(w->net->layer[w->net->L - 1].n_out);
     training t = {.work = w, .chunk = chunk, .size = theta_size(w->net)};
+    t.scratch = allocate((size_t)scratch * sizeof(real));
+    if (!t.scratch) return FGD_NO_MEMORY;
     w->rows = 0;
     transpose_all(w, chunk->theta, 1);
-    int threads = useful_threads(chunk->threads, forward_flops(w->net, w->batch));
-    (void)threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     train_thread(&t, take_seat());
+    release(t.scratch);
     return (fgd_status)atomic_load(&t.status);
 }
 

@@ -89,36 +89,12 @@ static void finish_backward(const product *p, int i, int rows, int j, int vector
     store_tile(p, i, rows, j, vectors, last, tile);
 }
 
-/* W transposed of VL rows of VL numbers, n apart, in place: lane and row trade the bits of their numbers one by one. */
-ALWAYS_INLINE void transpose_square(vec row[VL]) {
-    UNROLLED for (int d = VL / 2; d > 0; d /= 2) {
-        real is_low[VL];
-        UNROLLED for (int i = 0; i < VL; i++) is_low[i] = i & d ? 0 : 1;
-        lanes low = v_gt(v_load(is_low), v_set(0));
-        UNROLLED for (int i = 0; i < VL; i++) {
-            if (i & d) continue;
-            vec a = row[i], b = row[i + d];
-            row[i] = v_blend(low, a, v_swap(b, d));
-            row[i + d] = v_blend(low, v_swap(a, d), b);
-        }
-    }
-}
-
 /* Rows [i0, i1) of W (n_in, n_out) to their places in the panels of W transposed. */
-static void transpose(const fgd_layer *layer, const real *W, real *wt, int i0, int i1) {
+static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, int i0, int i1) {
     ptrdiff_t n = layer->n_out;
     for (int i = i0, rows; i < i1; i += rows) {
-        real *column = wt + i / NR * NR * n + i % NR;
-        rows = VL - i % VL < i1 - i ? VL - i % VL : i1 - i;
-        int j = 0;
-        for (; rows == VL && j + VL <= n; j += VL) {
-            vec square[VL];
-            UNROLLED for (int r = 0; r < VL; r++) square[r] = v_load(W + (i + r) * n + j);
-            transpose_square(square);
-            UNROLLED for (int r = 0; r < VL; r++) v_store(column + (j + r) * NR, square[r]);
-        }
-        for (; j < n; j++)
-            for (int r = 0; r < rows; r++) column[j * NR + r] = W[(i + r) * n + j];
+        rows = NR - i % NR < i1 - i ? NR - i % NR : i1 - i;
+        transpose(rows, layer->n_out, W + i * n, n, wt + i / NR * NR * n + i % NR, NR);
     }
 }
 

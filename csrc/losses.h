@@ -4,13 +4,15 @@
  *
  * To add one: its row and its functions.  Nothing else in C changes.
  *
- * MEAN rows are means over the outputs of a row; y are numbers:
+ * Losses look at VL rows of outputs at once, one row a lane, so that a sum along a row is one chain in its lane and its
+ * bits do not depend on VL.  z, y, dz are columns: z[j * VL] .. z[j * VL + VL - 1] are output j of VL rows.
+ *
+ * MEAN rows are means over the outputs of a row:
  *   vec NAME_value(vec z, vec y, const double *c)      loss of one output
  *   vec NAME_slope(vec z, vec y, const double *c)      its derivative by z
- * WHOLE rows look at a row of outputs as one, and at `rows` <= VL rows at a time, so that what is one number a row can be
- * one vector for all of them:
- *   void NAME_rows(const loss_block *b, const double *c)
- * LABELS are such, too; their y are class numbers within 0 .. n - 1, one a row.
+ * WHOLE rows look at all outputs of a row; y are n columns, too, or for LABELS one, of class numbers within 0 .. n - 1:
+ *   vec NAME_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c)
+ *     returns the losses; dz <- scale * slope
  *
  * c are the numbers of the loss (fgd_loss.constant), NULL if it has none.
  */
@@ -28,17 +30,6 @@ static const int loss_needs_labels[] = {FGD_LOSSES(NUMBERS, NUMBERS, LABELS)};
 #undef LABELS
 
 #ifdef FGD_BITS
-
-/* Outputs z and targets y of some rows; out: their losses and dz = scale * slope. */
-typedef struct {
-    int rows, n;
-    const real *z, *y; /* (rows, n) and (rows, n or 1), ld apart */
-    ptrdiff_t ld;
-    const real *scale; /* (rows,) */
-    real *dz;          /* (rows, n), dz_ld apart */
-    ptrdiff_t dz_ld;
-    real *loss; /* (rows,) */
-} loss_block;
 
 ALWAYS_INLINE vec mse_value(vec z, vec y, const double *c) {
     (void)c;
@@ -59,69 +50,50 @@ ALWAYS_INLINE vec bce_value(vec z, vec y, const double *c) {
 }
 ALWAYS_INLINE vec bce_slope(vec z, vec y, const double *c) { return (void)c, v_sub(v_sigmoid(z), y); }
 
-/* e (n,) <- e**(z - max z); returns their sum. */
-ALWAYS_INLINE real exponentials(int n, const real *z, real *e, real *largest) {
-    vec m = v_set(z[0]);
-    for (int j = 0; j < n; j += VL) {
-        lanes in = v_lanes(n - j);
-        m = v_blend(in, v_max(m, v_load_part(z + j, in)), m);
+/* e <- e**(z - largest), column by column; returns their sum. */
+static inline vec exponentials(int n, const real *z, real *e, vec *largest) {
+    vec m = v_load(z), sum = v_set(0);
+    for (int j = 1; j < n; j++) m = v_max(m, v_load(z + j * VL));
+    for (int j = 0; j < n; j++) {
+        vec x = v_exp(v_sub(v_load(z + j * VL), m));
+        v_store(e + j * VL, x);
+        sum = v_add(sum, x);
     }
-    *largest = largest_lane(m);
-    row_sum sum = row_sum_zero();
-    for (int j = 0; j < n; j += VL) {
-        lanes in = v_lanes(n - j);
-        vec x = v_exp(v_sub(v_load_part(z + j, in), v_set(*largest)));
-        v_store_part(e + j, x, in);
-        row_sum_add(&sum, j, x, in);
-    }
-    return row_sum_total(&sum);
+    *largest = m;
+    return sum;
 }
 
-/* ln sum e**z - z[y] */
-static inline void cross_entropy_rows(const loss_block *b, const double *c) {
+/* ln sum e**z - z[y];  slope: softmax(z) - (j == y) */
+static inline vec cross_entropy_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) {
     (void)c;
-    real total[VL] = {0}, rest[VL] = {0};
-    for (int r = 0; r < b->rows; r++) {
-        const real *z = b->z + r * b->ld;
-        real *dz = b->dz + r * b->dz_ld, largest;
-        int label = (int)b->y[r * b->ld];
-        total[r] = exponentials(b->n, z, dz, &largest);
-        rest[r] = largest - z[label];
-        vec factor = v_set(b->scale[r] / total[r]);
-        for (int j = 0; j < b->n; j += VL) {
-            lanes in = v_lanes(b->n - j);
-            v_store_part(dz + j, v_mul(v_load_part(dz + j, in), factor), in);
-        }
-        dz[label] -= b->scale[r];
+    vec largest, total = exponentials(n, z, dz, &largest), factor = v_div(scale, total);
+    real z_label[VL], one[VL];
+    for (int j = 0; j < n; j++) v_store(dz + j * VL, v_mul(v_load(dz + j * VL), factor));
+    v_store(one, scale);
+    for (int r = 0; r < VL; r++) {
+        int at = (int)y[r] * VL + r;
+        z_label[r] = z[at];
+        dz[at] -= one[r];
     }
-    v_store_part(b->loss, v_add(v_log(v_load(total)), v_load(rest)), v_lanes(b->rows));
+    return v_add(v_log(total), v_sub(largest, v_load(z_label)));
 }
 
 /* sum_j y_j (ln sum e**z - z_j);  slope: softmax(z) sum(y) - y */
-static inline void soft_cross_entropy_rows(const loss_block *b, const double *c) {
+static inline vec soft_cross_entropy_columns(int n, const real *z, const real *y, vec scale, real *dz,
+                                             const double *c) {
     (void)c;
-    real total[VL] = {0}, rest[VL] = {0}, mass[VL] = {0};
-    for (int r = 0; r < b->rows; r++) {
-        const real *z = b->z + r * b->ld, *y = b->y + r * b->ld;
-        real *dz = b->dz + r * b->dz_ld, largest;
-        total[r] = exponentials(b->n, z, dz, &largest);
-        row_sum below = row_sum_zero(), sum_y = row_sum_zero();
-        for (int j = 0; j < b->n; j += VL) {
-            lanes in = v_lanes(b->n - j);
-            vec t = v_load_part(y + j, in);
-            row_sum_add(&below, j, v_mul(t, v_sub(v_set(largest), v_load_part(z + j, in))), in);
-            row_sum_add(&sum_y, j, t, in);
-        }
-        rest[r] = row_sum_total(&below);
-        mass[r] = row_sum_total(&sum_y);
-        vec factor = v_set(mass[r] / total[r]), scale = v_set(b->scale[r]);
-        for (int j = 0; j < b->n; j += VL) {
-            lanes in = v_lanes(b->n - j);
-            vec slope = v_fma(v_load_part(dz + j, in), factor, v_sub(v_set(0), v_load_part(y + j, in)));
-            v_store_part(dz + j, v_mul(scale, slope), in);
-        }
+    vec largest, total = exponentials(n, z, dz, &largest), mass = v_set(0), rest = v_set(0);
+    for (int j = 0; j < n; j++) {
+        vec t = v_load(y + j * VL);
+        mass = v_add(mass, t);
+        rest = v_fma(t, v_sub(largest, v_load(z + j * VL)), rest);
     }
-    v_store_part(b->loss, v_fma(v_load(mass), v_log(v_load(total)), v_load(rest)), v_lanes(b->rows));
+    vec factor = v_div(mass, total);
+    for (int j = 0; j < n; j++) {
+        vec slope = v_sub(v_mul(v_load(dz + j * VL), factor), v_load(y + j * VL));
+        v_store(dz + j * VL, v_mul(scale, slope));
+    }
+    return v_fma(mass, v_log(total), rest);
 }
 
 #endif

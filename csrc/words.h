@@ -110,44 +110,36 @@ ALWAYS_INLINE vec v_tanh(vec x) {
 
 ALWAYS_INLINE vec v_abs(vec x) { return v_max(v_sub(v_set(0), x), x); }
 
-/*
- * Sums along a row: 16 partial sums, element j in sum j % 16, then halves onto halves.  The order is the algorithm's,
- * not the vector's, so that every instruction set gives the same bits.
- */
-enum { PARTS = 16, PART_VECTORS = PARTS / VL };
-typedef struct {
-    vec part[PART_VECTORS];
-} row_sum;
-
-ALWAYS_INLINE row_sum row_sum_zero(void) {
-    row_sum s;
-    for (int i = 0; i < PART_VECTORS; i++) s.part[i] = v_set(0);
-    return s;
+/* Swaps rows and lanes of VL vectors, bit by bit of their numbers. */
+ALWAYS_INLINE void transpose_square(vec row[VL]) {
+    UNROLLED for (int d = VL / 2; d > 0; d /= 2) {
+        real is_low[VL];
+        UNROLLED for (int i = 0; i < VL; i++) is_low[i] = i & d ? 0 : 1;
+        lanes low = v_gt(v_load(is_low), v_set(0));
+        UNROLLED for (int i = 0; i < VL; i++) {
+            if (i & d) continue;
+            vec a = row[i], b = row[i + d];
+            row[i] = v_blend(low, a, v_swap(b, d));
+            row[i + d] = v_blend(low, v_swap(a, d), b);
+        }
+    }
 }
 
-/* j: the row's element that is v's first */
-ALWAYS_INLINE void row_sum_add(row_sum *s, int j, vec v, lanes m) {
-    vec *part = &s->part[j / VL % PART_VECTORS];
-    *part = v_add(*part, v_blend(m, v, v_set(0)));
-}
-
-ALWAYS_INLINE real first_lane(vec a) {
-    real x[VL];
-    v_store(x, a);
-    return x[0];
-}
-
-ALWAYS_INLINE real row_sum_total(const row_sum *s) {
-    vec half[PART_VECTORS];
-    UNROLLED for (int i = 0; i < PART_VECTORS; i++) half[i] = s->part[i];
-    UNROLLED for (int n = PART_VECTORS / 2; n > 0; n /= 2)
-        UNROLLED for (int i = 0; i < n; i++) half[i] = v_add(half[i], half[i + n]);
-    vec sum = half[0];
-    UNROLLED for (int d = VL / 2; d > 0; d /= 2) sum = v_add(sum, v_swap(sum, d));
-    return first_lane(sum);
-}
-
-ALWAYS_INLINE real largest_lane(vec a) {
-    UNROLLED for (int d = VL / 2; d > 0; d /= 2) a = v_max(a, v_swap(a, d));
-    return first_lane(a);
+/* to (columns, rows), to_ld apart, <- from (rows, columns), from_ld apart, transposed. */
+static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld) {
+    enum { FEW = 4 }; /* columns that are sooner copied one by one */
+    for (int i = 0; i < rows; i += VL) {
+        int height = rows - i < VL ? rows - i : VL, j = 0;
+        for (; columns - j >= FEW; j += VL) {
+            int width = columns - j < VL ? columns - j : VL;
+            vec square[VL];
+            UNROLLED for (int r = 0; r < VL; r++)
+                square[r] = r < height ? v_load_part(from + (i + r) * from_ld + j, v_lanes(width)) : v_set(0);
+            transpose_square(square);
+            UNROLLED for (int r = 0; r < VL; r++)
+                if (r < width) v_store_part(to + (j + r) * to_ld + i, square[r], v_lanes(height));
+        }
+        for (; j < columns; j++)
+            for (int r = 0; r < height; r++) to[j * to_ld + i + r] = from[(i + r) * from_ld + j];
+    }
 }

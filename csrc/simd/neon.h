@@ -29,7 +29,11 @@ typedef struct {
     int count;
 } lanes;
 
-static inline vec v_set(real x) { return V(dup_n)(x); }
+#if FGD_BITS == 32
+static inline vec v_set(real x) { return vdupq_n_f32(x); }
+#else
+static inline vec v_set(real x) { return vdupq_n_f64(x); }
+#endif
 static inline vec v_load(const real *p) { return V(ld1)(p); }
 static inline void v_store(real *p, vec v) { V(st1)(p, v); }
 static inline vec v_load_part(const real *p, lanes m) {
