@@ -1,0 +1,118 @@
+"""What every definition is made of: a name in a table, its numbers, and the checks of both.
+
+An activation, a loss, an optimiser or an initialiser is one class. Its row in the table of its file is what a user
+types (`activation="relu"`), what the C core calls its twin, and what the tests run over.
+"""
+
+from __future__ import annotations
+
+import difflib
+import numbers
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64
+T = TypeVar("T")
+
+_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Definition(ABC):
+    """A function with a name and fixed numbers; its numbers are the fields of the dataclass, in their order.
+
+    Attributes
+    ----------
+    name : str
+        Its row in the table; the C core uses the same name.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The numbers that the C core gets, in the order of the fields."""
+        return tuple(float(getattr(self, field.name)) for field in fields(self))
+
+
+def find(
+    kind: str, given: object, base: type[T], table: Mapping[str, type[T]], aliases: Mapping[str, str] = _NO_ALIASES
+) -> T:
+    """`given` itself if it is an instance of `base`, else an instance of the class that it names.
+
+    Parameters
+    ----------
+    kind : str
+        What is looked for, as the messages say it: "activation", "loss" ...
+    given : str or instance of `base`
+        What the user typed.
+    base : type
+        The class of all rows.
+    table : mapping of str to type
+        The rows.
+    aliases : mapping of str to str, default={}
+        Names from other libraries, each with its row.
+
+    Raises
+    ------
+    ValueError
+        No row and no alias has this name (the message has the names and the closest one), or the row has a number
+        without a default.
+    TypeError
+        `given` is neither a name nor an instance.
+    """
+    if isinstance(given, base):
+        return given
+    if isinstance(given, type) and issubclass(given, base):
+        raise TypeError(f"{kind} must be an object, not a class: write {given.__name__}() instead of {given.__name__}")
+    if not isinstance(given, str):
+        raise TypeError(f"{kind} must be a name or an object of class {base.__name__}, not {given!r}")
+    name = aliases.get(given, given)
+    if name in table:
+        return _with_defaults(kind, name, table[name])
+    close = difflib.get_close_matches(given.lower(), [*table, *aliases], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise ValueError(f"unknown {kind} {given!r}: {hint}known are {', '.join(table)}")
+
+
+def _with_defaults(kind: str, name: str, row: type[T]) -> T:
+    try:
+        return row()
+    except TypeError:
+        raise ValueError(f"{kind} {name!r} needs a number; give an object: {row.__name__}(...)") from None
+
+
+def number(name: str, value: Any, interval: str) -> float:
+    """`value` as a float, if it is a number in `interval`.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : real number
+        Any Python or NumPy number but not a bool.
+    interval : str
+        In the notation of mathematics: "[0, 1)" has 0 but not 1; "(0, inf)" are the finite numbers above 0.
+
+    Raises
+    ------
+    TypeError
+        Not a number.
+    ValueError
+        NaN or outside the interval.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number in {interval}, not {value!r}")
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    x = float(value)
+    above = x >= low if interval[0] == "[" else x > low
+    below = x <= high if interval[-1] == "]" else x < high
+    if not (above and below):
+        raise ValueError(f"{name} must be in {interval}, not {value}")
+    return x

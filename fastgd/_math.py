@@ -1,0 +1,89 @@
+"""Mathematical functions that the definitions share.
+
+`sigmoid`, `softmax` and `log_softmax` are written so that nothing overflows. The others make numbers that both engines
+and all machines must share to the last bit (rates, initial weights), so they use only what IEEE 754 rounds in one way:
++, -, *, /, comparisons and the exponent of a number. NumPy's `log`, `cos` and `pow` come from the system or from its
+own SIMD code and differ in the last bit between machines.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._definition import Array
+
+# ln 2 in two parts; the first has 32 bits, so that its product with an exponent is exact (fdlibm's split).
+_LN2_HIGH = 6.93147180369123816490e-01
+_LN2_LOW = 1.90821492927058770002e-10
+# 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...): with |s| <= 0.1716 the first term left out is below 2^-60.
+_ATANH = tuple(1 / (2 * k + 1) for k in range(11))
+# sin(u) = u (1 - u^2/3! + u^4/5! - ...): with |u| <= pi/2 the first term left out is below 2^-59.
+_SIN = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^-z), with the full relative accuracy of both tails; shape and dtype of z."""
+    e = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0, 1, e) / (1 + e))
+
+
+def log_softmax(Z: Array) -> Array:
+    """z_j - log sum_k e^(z_k) along the last axis; shape and dtype of Z."""
+    shifted = Z - Z.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def softmax(Z: Array) -> Array:
+    """e^(z_j) / sum_k e^(z_k) along the last axis; shape and dtype of Z."""
+    e = np.exp(Z - Z.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def polynomial(coefficients: tuple[float, ...], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule."""
+    result = np.full_like(x, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        result *= x
+        result += c
+    return result
+
+
+def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithm of finite x > 0, within 3 ulp; the same bits on every machine.
+
+    x = 2^k m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)).
+    """
+    m, k = np.frexp(x)
+    small = m < math.sqrt(0.5)
+    m = np.where(small, 2 * m, m)
+    k = k - small
+    s = (m - 1) / (m + 1)
+    log_m = 2 * s * polynomial(_ATANH, s * s)
+    return np.asarray(k * _LN2_HIGH + (k * _LN2_LOW + log_m))
+
+
+def cos_pi(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """cos(pi x) for x in [0, 1], within 4e-16; the same bits on every machine.
+
+    cos(pi x) = sin(u) with u = pi (1/2 - x), so that 1/2 gives 0 and both ends give 1 and -1 exactly.
+    """
+    u = math.pi * (0.5 - x)
+    return u * polynomial(_SIN, u * u)
+
+
+def power(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
+    """base^n for integers n >= 0, by repeated squaring; the same bits on every machine.
+
+    Parameters
+    ----------
+    base : float
+    exponents : int64 array, any shape
+    """
+    result = np.ones(exponents.shape)
+    for bit in range(int(exponents.max(initial=0)).bit_length()):
+        result *= np.where(exponents >> bit & 1, base, 1.0)
+        base *= base
+    return result

@@ -1,0 +1,178 @@
+"""Activations, losses and metrics are right, by finite differences and formulas in float64; every name is found."""
+
+import math
+
+import numpy as np
+import pytest
+from problems import SLOPE_TOLERANCE, H, slopes, targets
+
+from fastgd import activations, initializers, losses, metrics, optimizers
+from fastgd.activations import ACTIVATIONS
+from fastgd.initializers import INITIALIZERS
+from fastgd.losses import LOSSES
+from fastgd.optimizers import OPTIMIZERS
+
+REALS = [np.float32, np.float64]
+
+
+# Activations
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_backward_is_the_slope(name):
+    f = activations.get(name)
+    rng = np.random.default_rng(0)
+    z, g = rng.normal(scale=3, size=500), rng.normal(size=500)
+    x = f.forward(z) if f.through == "a" else z
+    slope = (f.forward(z + H) - f.forward(z - H)) / (2 * H)
+    np.testing.assert_allclose(f.backward(x, g), g * slope, rtol=0, atol=SLOPE_TOLERANCE)
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_keeps_dtype_and_shape_and_does_not_overflow(name, dtype):
+    f = activations.get(name)
+    z = np.array([[-1e4, -100, -1], [0, 100, 1e4]], dtype)
+    a = f.forward(z)
+    dz = f.backward(a if f.through == "a" else z, np.ones_like(z))
+    for result in (a, dz):
+        assert result.dtype == dtype and result.shape == z.shape and np.isfinite(result).all()
+
+
+def test_activation_values():
+    z = np.array([-4, -3, -1.5, 0, 1.5, 3, 4])
+    np.testing.assert_array_equal(activations.get("hard_sigmoid").forward(z), [0, 0, 0.25, 0.5, 0.75, 1, 1])
+    np.testing.assert_array_equal(activations.get("relu").forward(z), [0, 0, 0, 0, 1.5, 3, 4])
+    assert activations.get("relu").backward(np.zeros(1), np.ones(1)) == 0
+    np.testing.assert_allclose(activations.get("sigmoid").forward(z), 1 / (1 + np.exp(-z)), rtol=1e-15)
+    assert activations.get("sigmoid").forward(np.array([-700.0])) == pytest.approx(math.exp(-700), rel=1e-15)
+
+
+# Losses
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_gradient_is_the_slope(name):
+    loss = losses.get(name)
+    rng = np.random.default_rng(1)
+    Z = rng.normal(scale=2, size=(6, 4))
+    Y = targets(rng, loss, *Z.shape)
+    np.testing.assert_allclose(
+        loss.gradient(Z, Y), slopes(lambda Z: loss.rows(Z, Y).sum(), Z), rtol=0, atol=SLOPE_TOLERANCE
+    )
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_keeps_dtype_and_does_not_overflow(name, dtype):
+    loss = losses.get(name)
+    Z = np.array([[-1e4, 1e4, 0], [1e4, -1e4, 1]], dtype)
+    Y = targets(np.random.default_rng(2), loss, *Z.shape)
+    Y = Y if loss.target == "labels" else Y.astype(dtype)
+    rows, dZ = loss.rows(Z, Y), loss.gradient(Z, Y)
+    assert rows.dtype == dZ.dtype == dtype and rows.shape == (2,) and dZ.shape == Z.shape
+    assert np.isfinite(rows).all() and np.isfinite(dZ).all()
+
+
+def test_loss_values():
+    rng = np.random.default_rng(3)
+    Z, labels = rng.normal(size=(5, 3)), rng.integers(3, size=(5, 1))
+    one_hot, P = np.eye(3)[labels[:, 0]], rng.random((5, 3))
+    softmax, sigmoid = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True), 1 / (1 + np.exp(-Z))
+
+    def close(loss, Y, expected):
+        np.testing.assert_allclose(losses.get(loss).rows(Z, Y), expected, rtol=1e-13)
+
+    close("mse", P, ((Z - P) ** 2).mean(axis=1))
+    close("cross_entropy", labels, -np.log((softmax * one_hot).sum(axis=1)))
+    close("soft_cross_entropy", P, -(P * np.log(softmax)).sum(axis=1))
+    close("bce", P, -(P * np.log(sigmoid) + (1 - P) * np.log(1 - sigmoid)).mean(axis=1))
+
+
+def test_soft_cross_entropy_takes_rows_that_do_not_sum_to_one():
+    loss, rng = losses.get("soft_cross_entropy"), np.random.default_rng(12)
+    Z, Y = rng.normal(size=(5, 3)), rng.random((5, 3))
+    expected = slopes(lambda Z: loss.rows(Z, Y).sum(), Z)
+    np.testing.assert_allclose(loss.gradient(Z, Y), expected, rtol=0, atol=SLOPE_TOLERANCE)
+
+
+def test_cross_entropy_for_rows_is_the_same_loss():
+    rng = np.random.default_rng(4)
+    Z, labels = rng.normal(size=(5, 3)), rng.integers(3, size=(5, 1))
+    loss, one_hot = losses.get("cross_entropy"), np.eye(3)[labels[:, 0]]
+    np.testing.assert_allclose(loss.for_rows().rows(Z, one_hot), loss.rows(Z, labels), rtol=1e-14)
+    np.testing.assert_allclose(loss.for_rows().gradient(Z, one_hot), loss.gradient(Z, labels), atol=1e-15)
+
+
+# Metrics
+
+
+def test_metrics():
+    assert metrics.accuracy(np.array(["a", "b", "b"]), np.array(["a", "b", "a"])) == pytest.approx(2 / 3)
+    assert metrics.accuracy(np.array([1, 2]), np.array([1, 3]), np.array([3, 1])) == 0.75
+    y, p = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 5.0])
+    assert metrics.rmse(y, p) == pytest.approx(math.sqrt(4 / 3))
+    assert metrics.rmse(y, p, np.array([1, 1, 0])) == 0
+    assert metrics.r2(y, p) == pytest.approx(1 - 4 / 2)
+    assert metrics.r2(y, y) == 1
+    assert metrics.r2(y, np.full(3, 2.0)) == 0
+    weight = np.array([1, 2, 1])
+    assert metrics.r2(y, p, weight) == pytest.approx(metrics.r2(y.repeat(weight), p.repeat(weight)))
+    Y, P = np.stack([y, np.ones(3)], axis=1), np.stack([p, np.ones(3)], axis=1)
+    assert metrics.r2(Y, P) == pytest.approx((-1 + 1) / 2)
+    assert metrics.r2(np.ones(3), p) == 0
+
+
+@pytest.mark.parametrize("metric", [metrics.rmse, metrics.r2])
+def test_metrics_refuse_shapes_that_differ(metric):
+    with pytest.raises(ValueError, match=r"same shape, not \(3,\) and \(3, 1\)"):
+        metric(np.ones(3), np.ones((3, 1)))
+
+
+# Names
+
+
+TABLES = {activations: ACTIVATIONS, losses: LOSSES, optimizers: OPTIMIZERS, initializers: INITIALIZERS}
+ROWS = [(module, name) for module, table in TABLES.items() for name in table]
+
+
+@pytest.mark.parametrize(("module", "name"), ROWS)
+def test_every_name_is_its_row(module, name):
+    cls = TABLES[module][name]
+    assert cls.name == name
+    if module is initializers and name == "constant":
+        with pytest.raises(ValueError, match=r"'constant' needs a number; give an object: Constant\(\.\.\.\)"):
+            module.get(name)
+        return
+    one = module.get(name)
+    assert type(one) is cls and module.get(one) is one
+
+
+@pytest.mark.parametrize(("module", "name"), ROWS)
+def test_unknown_name_suggests_the_closest(module, name):
+    with pytest.raises(ValueError, match=f"did you mean '{name}'") as caught:
+        module.get(name + "_")
+    assert all(known in str(caught.value) for known in TABLES[module])
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_what_is_no_name(module):
+    with pytest.raises(ValueError, match="unknown .*'€': known are"):
+        module.get("€")
+    with pytest.raises(TypeError, match="must be a name or an object"):
+        module.get(3)
+    cls = next(iter(TABLES[module].values()))
+    with pytest.raises(TypeError, match=rf"write {cls.__name__}\(\) instead of {cls.__name__}"):
+        module.get(cls)
+
+
+@pytest.mark.parametrize("module", [activations, losses])
+def test_every_alias_has_a_row(module):
+    for alias, name in module._ALIASES.items():
+        assert alias not in TABLES[module] and module.get(alias).name == name
+
+
+@pytest.mark.parametrize(("module", "name"), [row for row in ROWS if row[0] in (activations, losses)])
+def test_parameters_are_the_fields(module, name):
+    one = module.get(name)
+    assert one.parameters == tuple(float(v) for v in vars(one).values())

@@ -1,0 +1,153 @@
+"""The optimisers are the textbook's, and refuse what they cannot use."""
+
+import math
+
+import numpy as np
+import pytest
+
+from fastgd import optimizers
+from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adam, AdamW
+
+REALS = [np.float32, np.float64]
+
+
+def steps_of(optimizer, gradients, theta, lr=0.1):
+    """theta after one step for each gradient, which the rule must leave as it is."""
+    theta, kept = theta.copy(), gradients.copy()
+    state = optimizer.bind(theta.size, theta.dtype)
+    coefficients = optimizer.coefficients(np.full(len(gradients), lr), np.arange(1, len(gradients) + 1))
+    for g, c in zip(gradients, coefficients, strict=True):
+        RULES[optimizer.rule](theta, g, state, c.astype(theta.dtype))
+    np.testing.assert_array_equal(gradients, kept)
+    return theta
+
+
+THETA, GRADIENTS = np.random.default_rng(10).normal(size=8), np.random.default_rng(11).normal(size=(20, 8))
+
+
+def test_sgd_formula():
+    theta = THETA.copy()
+    for g in GRADIENTS:
+        theta = theta - 0.1 * (g + 0.3 * theta)
+    np.testing.assert_allclose(steps_of(SGD(weight_decay=0.3), GRADIENTS, THETA), theta, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("dampening", "nesterov"), [(0.0, False), (0.4, False), (0.0, True)])
+def test_momentum_formula(dampening, nesterov):
+    theta, v = THETA.copy(), None
+    for g in GRADIENTS:
+        g = g + 0.3 * theta
+        v = g if v is None else 0.9 * v + (1 - dampening) * g
+        theta = theta - 0.1 * (g + 0.9 * v if nesterov else v)
+    optimizer = SGD(momentum=0.9, dampening=dampening, nesterov=nesterov, weight_decay=0.3)
+    np.testing.assert_allclose(steps_of(optimizer, GRADIENTS, THETA), theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW])
+def test_adam_formula(cls):
+    theta, m, v = THETA.copy(), 0, 0
+    for t, g in enumerate(GRADIENTS, 1):
+        if cls is AdamW:
+            theta = theta * (1 - 0.1 * 0.3)
+        else:
+            g = g + 0.3 * theta
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
+        theta = theta - 0.1 * (m / (1 - 0.8**t)) / (np.sqrt(v / (1 - 0.95**t)) + 1e-6)
+    optimizer = cls(betas=(0.8, 0.95), eps=1e-6, weight_decay=0.3)
+    np.testing.assert_allclose(steps_of(optimizer, GRADIENTS, THETA), theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_goes_down_and_keeps_dtype(name, dtype):
+    optimizer, theta = optimizers.get(name), THETA.astype(dtype)
+    state = optimizer.bind(theta.size, dtype)
+    assert state.dtype == dtype and state.shape == (optimizer.slots, theta.size)
+    for c in optimizer.coefficients(np.full(300, 0.05), np.arange(1, 301)):
+        RULES[optimizer.rule](theta, theta.copy(), state, c.astype(dtype))  # gradient of |theta|^2 / 2
+    assert theta.dtype == dtype and abs(theta).max() < 1e-3 * abs(THETA).max()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_has_an_optimizer(name):
+    assert name in {o.rule for o in [cls() for cls in OPTIMIZERS.values()] + [SGD(momentum=0.9)]}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_coefficients_do_not_depend_on_the_chunk(name):
+    optimizer, lr, t = optimizers.get(name), np.linspace(0.1, 0.01, 9), np.arange(1, 10)
+    whole = optimizer.coefficients(lr, t)
+    parts = np.concatenate([optimizer.coefficients(lr[:4], t[:4]), optimizer.coefficients(lr[4:], t[4:])])
+    assert whole.dtype == np.float64 and whole.flags.c_contiguous
+    np.testing.assert_array_equal(whole, parts)
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "message"),
+    [
+        (SGD, {"lr": 0}, r"lr must be in \(0, inf\), not 0"),
+        (SGD, {"lr": -1.0}, r"lr must be in \(0, inf\)"),
+        (SGD, {"lr": math.nan}, r"lr must be in \(0, inf\), not nan"),
+        (SGD, {"lr": math.inf}, r"lr must be in \(0, inf\), not inf"),
+        (SGD, {"momentum": 1.0}, r"momentum must be in \[0, 1\), not 1.0"),
+        (SGD, {"momentum": -0.1}, r"momentum must be in \[0, 1\)"),
+        (SGD, {"momentum": 0.9, "dampening": 1}, r"dampening must be in \[0, 1\)"),
+        (SGD, {"weight_decay": -1e-9}, r"weight_decay must be in \[0, inf\)"),
+        (SGD, {"nesterov": True}, "nesterov=True needs momentum"),
+        (SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "nesterov=True needs momentum"),
+        (Adam, {"betas": (0.9, 1.0)}, r"betas\[1\] must be in \[0, 1\), not 1.0"),
+        (Adam, {"betas": (0.9,)}, "betas must be two numbers"),
+        (Adam, {"betas": 0.9}, "betas must be two numbers"),
+        (Adam, {"eps": -1e-8}, r"eps must be in \(0, inf\)"),
+        (AdamW, {"weight_decay": math.inf}, r"weight_decay must be in \[0, inf\)"),
+    ],
+)
+def test_optimizer_refuses_bad_numbers(cls, settings, message):
+    with pytest.raises(ValueError, match=message):
+        cls(**settings)
+
+
+@pytest.mark.parametrize("lr", ["0.1", None, True, [0.1]])
+def test_optimizer_refuses_what_is_no_rate(lr):
+    with pytest.raises(TypeError, match="lr must be a number"):
+        SGD(lr=lr)
+
+
+class Parameters:
+    """The least model that an optimiser can step."""
+
+    def __init__(self, theta):
+        self.theta, self.grad = theta, np.ones_like(theta)
+
+    def apply(self, optimizer, coefficients, state):
+        RULES[optimizer.rule](self.theta, self.grad, state, coefficients)
+
+
+def test_step_counts_steps_as_epochs_of_a_schedule():
+    model, optimizer = Parameters(np.zeros(2)), SGD(lr=lambda t: 1 + t)
+    for _ in range(3):
+        optimizer.step(model)
+    np.testing.assert_array_equal(model.theta, [-6, -6])  # 1 + 2 + 3
+    assert optimizer.steps == 3
+
+
+def test_step_refuses_a_gradient_that_is_not_finite():
+    model, optimizer = Parameters(np.zeros(2)), SGD(momentum=0.9)
+    optimizer.step(model)
+    theta, state = model.theta.copy(), optimizer.state.copy()
+    model.grad[1] = np.inf
+    with pytest.raises(FloatingPointError, match="gradient of step 2 is not finite"):
+        optimizer.step(model)
+    np.testing.assert_array_equal(model.theta, theta)
+    np.testing.assert_array_equal(optimizer.state, state)
+    assert optimizer.steps == 1
+
+
+@pytest.mark.parametrize("other", [np.zeros(3), np.zeros(2, np.float32)])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_belongs_to_one_model(name, other):
+    optimizer = optimizers.get(name)
+    optimizer.step(Parameters(np.zeros(2)))
+    with pytest.raises(ValueError, match=f"make a new {type(optimizer).__name__}"):
+        optimizer.step(Parameters(other))
+    assert optimizer.steps == 1

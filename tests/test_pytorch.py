@@ -1,0 +1,122 @@
+"""The definitions mean what PyTorch means: losses, activations, and 50 steps of each optimiser, in float64."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from problems import targets
+
+from fastgd import _numpy, activations, losses
+from fastgd.activations import ACTIVATIONS
+from fastgd.losses import LOSSES
+from fastgd.optimizers import OPTIMIZERS
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+ROUNDING = 1e-12  # both compute in float64, in another order; 50 steps let the last bits grow
+
+TORCH_ACTIVATIONS = {
+    "identity": lambda z: z,
+    "sigmoid": torch.sigmoid,
+    "hard_sigmoid": lambda z: F.relu6(z + 3) / 6,  # the backward pass of F.hardsigmoid has 1/6 in float32
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+}
+TORCH_LOSSES = {  # the loss of each row
+    "mse": lambda Z, Y: F.mse_loss(Z, Y, reduction="none").mean(dim=1),
+    "cross_entropy": lambda Z, Y: F.cross_entropy(Z, Y[:, 0], reduction="none"),
+    "soft_cross_entropy": lambda Z, Y: F.cross_entropy(Z, Y, reduction="none"),
+    "bce": lambda Z, Y: F.binary_cross_entropy_with_logits(Z, Y, reduction="none").mean(dim=1),
+}
+TORCH_OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+# The same names in PyTorch; {} compares the defaults (for SGD, PyTorch's lr is 0.001).
+SETTINGS = {
+    "sgd": [
+        {"lr": 0.01},
+        {"lr": 0.1, "weight_decay": 0.1},
+        {"lr": 0.1, "momentum": 0.9},
+        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+        {"lr": 0.1, "momentum": 0.8, "dampening": 0.3},
+        {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    ],
+    "adam": [{}, {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6}, {"lr": 0.01, "weight_decay": 0.1}],
+    "adamw": [{}, {"lr": 0.01, "betas": (0.8, 0.95)}, {"lr": 0.01, "weight_decay": 0.3}],
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation(name):
+    f, rng = activations.get(name), np.random.default_rng(0)
+    z, g = np.append(rng.normal(scale=4, size=200), [-3, 0, 3]), rng.normal(size=203)
+    z_torch = torch.tensor(z, requires_grad=True)
+    a_torch = TORCH_ACTIVATIONS[name](z_torch)
+    a_torch.backward(torch.tensor(g))
+    a = f.forward(z)
+    np.testing.assert_allclose(a, a_torch.detach().numpy(), rtol=1e-14)
+    np.testing.assert_allclose(f.backward(a if f.through == "a" else z, g), z_torch.grad.numpy(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss(name):
+    loss, rng = losses.get(name), np.random.default_rng(1)
+    Z = rng.normal(scale=5, size=(20, 6))
+    Y = targets(rng, loss, *Z.shape)
+    Z_torch = torch.tensor(Z, requires_grad=True)
+    rows = TORCH_LOSSES[name](Z_torch, torch.tensor(Y))
+    rows.sum().backward()
+    np.testing.assert_allclose(loss.rows(Z, Y), rows.detach().numpy(), rtol=1e-13)
+    np.testing.assert_allclose(loss.gradient(Z, Y), Z_torch.grad.numpy(), rtol=0, atol=1e-14)
+
+
+STEPS, ROWS = 50, 10
+
+
+def problem():
+    """Theta, data and batches (STEPS, ROWS) of a 6-8-3 tanh classifier."""
+    rng = np.random.default_rng(2)
+    X, Y = rng.normal(size=(100, 6)), rng.integers(3, size=(100, 1))
+    batches = np.concatenate([rng.permutation(100) for _ in range(5)]).reshape(STEPS, ROWS)
+    return rng.normal(size=7 * 8 + 9 * 3), X, Y, batches
+
+
+def train_torch(name, settings):
+    """The losses of PyTorch, and its theta in our layout."""
+    theta, X, Y, batches = problem()
+    first, last = torch.nn.Linear(6, 8, dtype=torch.float64), torch.nn.Linear(8, 3, dtype=torch.float64)
+    views = [first.weight.data.T, first.bias.data, last.weight.data.T, last.bias.data]
+    parts = np.split(theta, np.cumsum([view.numel() for view in views])[:-1])
+    for view, part in zip(views, parts, strict=True):
+        view[:] = torch.tensor(part.reshape(view.shape))
+    model = torch.nn.Sequential(first, torch.nn.Tanh(), last)
+    optimizer, values = TORCH_OPTIMIZERS[name](model.parameters(), **settings), []
+    for batch in batches:
+        optimizer.zero_grad()
+        value = F.cross_entropy(model(torch.tensor(X[batch])), torch.tensor(Y[batch, 0]))
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    return values, np.concatenate([view.numpy().ravel() for view in views])
+
+
+def train_fastgd(name, settings):
+    theta, X, Y, batches = problem()
+    layers = [
+        SimpleNamespace(n_in=6, n_out=8, activation=activations.get("tanh"), bias=True),
+        SimpleNamespace(n_in=8, n_out=3, activation=activations.get("identity"), bias=True),
+    ]
+    network = _numpy.Network(layers, theta, np.zeros_like(theta))
+    optimizer, values, t = OPTIMIZERS[name](**settings), np.empty(STEPS), np.arange(STEPS)
+    coefficients = optimizer.coefficients(optimizer.schedule(t / 10, 5), t + 1)
+    state, starts = optimizer.bind(theta.size, theta.dtype), np.arange(0, batches.size + 1, ROWS)
+    loss = losses.get("cross_entropy")
+    network.train(X, Y, None, batches.ravel(), starts, loss, optimizer, coefficients, state, values)
+    return values, theta
+
+
+@pytest.mark.parametrize(("name", "settings"), [(name, s) for name in OPTIMIZERS for s in SETTINGS[name]], ids=str)
+def test_50_steps_of_training(name, settings):
+    values, theta = train_fastgd(name, settings)
+    expected_values, expected_theta = train_torch(name, settings)
+    np.testing.assert_allclose(values, expected_values, rtol=ROUNDING)
+    np.testing.assert_allclose(theta, expected_theta, rtol=ROUNDING, atol=ROUNDING)
