@@ -1,0 +1,80 @@
+"""fastgd: dense neural networks trained by mini-batch gradient descent, at the speed of the CPU.
+
+>>> import fastgd as gd
+>>> X, y = gd.datasets.digits()
+>>> model = gd.MLP(64, 64, 10, seed=0)
+>>> trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.SGD(lr=0.1, momentum=0.9))
+>>> history = trainer.fit(X / 16, y, epochs=5, validation=0.2, verbose=0)
+>>> model.predict(X[:3] / 16)
+array([0, 1, 2])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import activations, callbacks, initializers, losses, metrics, optimizers, schedules
+from ._version import __version__
+from .activations import HardSigmoid, Identity, ReLU, Sigmoid, Tanh
+from .backend import show_config
+from .callbacks import Callback, EarlyStopping
+from .history import History
+from .layers import Dense
+from .losses import BCE, MSE, CrossEntropy
+from .model import MLP, Sequential
+from .optimizers import SGD, Adam, AdamW
+from .schedules import Cosine, Step, Warmup
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from . import datasets, plot
+
+load = Sequential.load
+
+__all__ = [
+    "BCE",
+    "MLP",
+    "MSE",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Callback",
+    "Cosine",
+    "CrossEntropy",
+    "Dense",
+    "EarlyStopping",
+    "HardSigmoid",
+    "History",
+    "Identity",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Step",
+    "Tanh",
+    "Trainer",
+    "Warmup",
+    "__version__",
+    "activations",
+    "callbacks",
+    "datasets",
+    "initializers",
+    "load",
+    "losses",
+    "metrics",
+    "optimizers",
+    "plot",
+    "schedules",
+    "show_config",
+]
+
+# Modules that most programs do not need are imported when they are first named.
+_LAZY = ("datasets", "plot")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

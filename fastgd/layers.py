@@ -1,0 +1,107 @@
+"""Layers: their shapes, and where each has its place in the flat vectors."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from . import activations, initializers
+from ._checks import whole
+from .activations import Activation
+from .arrays import Array
+from .initializers import Initializer
+
+_WIDEST = 2**31 - 1  # widths are C ints
+
+
+class Dense:
+    """The layer a = f(x W + b) with x (rows, n_in), W (n_in, n_out), b (n_out,).
+
+    Parameters
+    ----------
+    n_in, n_out : int >= 1
+        Columns that come in, and go out.
+    activation : str or Activation, default="identity"
+        The function f: a name of `fastgd.activations.ACTIVATIONS`, or an object.
+    bias : bool, default=True
+        Whether b is there; without it, b = 0.
+    init : str, Initializer or None, default=None
+        First values of W; None chooses by the activation (He for ReLU, else Glorot).  b starts at 0.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        activation: str | Activation = "identity",
+        bias: bool = True,
+        init: str | Initializer | None = None,
+    ) -> None:
+        self.n_in = whole("n_in", n_in, _WIDEST)
+        self.n_out = whole("n_out", n_out, _WIDEST)
+        self.activation = activations.get(activation)
+        self.bias = bool(bias)
+        self.init = initializers.default_for(self.activation) if init is None else initializers.get(init)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the parameters by name, in the order in which theta holds them."""
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.n_in, self.n_out)}
+        return shapes | {"bias": (self.n_out,)} if self.bias else shapes
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return self.n_in * self.n_out + self.n_out * self.bias
+
+    def __repr__(self) -> str:
+        bias = "" if self.bias else ", bias=False"
+        return f'Dense({self.n_in}, {self.n_out}, "{self.activation.name}"{bias})'
+
+    def to_words(self) -> dict[str, Any]:
+        """The layer as JSON says it."""
+        return {
+            "n_in": self.n_in,
+            "n_out": self.n_out,
+            "activation": {"name": self.activation.name, **asdict(self.activation)},
+            "bias": self.bias,
+            "init": {"name": self.init.name, **asdict(self.init)},
+        }
+
+    @classmethod
+    def from_words(cls, words: dict[str, Any]) -> "Dense":
+        """The layer of `to_words`."""
+        activation, init = dict(words["activation"]), dict(words["init"])
+        return cls(
+            words["n_in"],
+            words["n_out"],
+            activations.ACTIVATIONS[activation.pop("name")](**activation),
+            words["bias"],
+            initializers.INITIALIZERS[init.pop("name")](**init),
+        )
+
+
+def check_chain(layers: Sequence[Any]) -> None:
+    if not layers:
+        raise ValueError("Sequential needs at least one layer, as in Sequential(Dense(64, 10))")
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, Dense):
+            raise TypeError(f"layer {index} must be a Dense, not {layer!r}")
+        if index and layer.n_in != layers[index - 1].n_out:
+            raise ValueError(
+                f"layer {index} takes {layer.n_in} columns, but layer {index - 1} gives {layers[index - 1].n_out}"
+            )
+
+
+def shapes(layers: Iterable[Dense]) -> dict[str, tuple[int, ...]]:
+    """Shapes of all parameters by name, in the order of theta."""
+    return {f"{i}.{name}": shape for i, layer in enumerate(layers) for name, shape in layer.shapes().items()}
+
+
+def views(layers: Iterable[Dense], vector: Array) -> dict[str, Array]:
+    """The parameters by name, as views of a vector with the layout of theta."""
+    found, start = {}, 0
+    for name, shape in shapes(layers).items():
+        stop = start + math.prod(shape)
+        found[name] = vector[start:stop].reshape(shape)
+        start = stop
+    return found

@@ -1,0 +1,139 @@
+"""Training that cannot go on, or should never have begun: what is said, and what is left as it was."""
+
+import pickle
+
+import numpy as np
+import pytest
+from training import ROWS, fit, make, problem
+
+import fastgd as gd
+from fastgd import steps
+
+
+def diverging():
+    """A trainer that overflows float32 after some steps."""
+    X, y, _ = problem("mse")
+    model = gd.MLP(4, 1, seed=0)
+    return gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=30.0, momentum=0.5), batch_size=16), X, y
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_state(engine):
+    trainer, X, y = diverging()
+    trainer.optimizer.lr = 0.01
+    trainer.fit(X, y, epochs=2, verbose=0)
+    trainer.optimizer.lr = 30.0
+    theta, state, step_before = trainer.model.theta.copy(), trainer.optimizer.state.copy(), trainer.step
+    with pytest.raises(FloatingPointError) as raised:
+        trainer.fit(X, y, epochs=50, verbose=0)
+    words = str(raised.value)
+    step = int(words.split("at step ")[1].split()[0])
+    assert f"(epoch {(step - 1) // 4 + 1})" in words and f"after step {trainer.step}." in words
+    assert "lr (now 30)" in words and "largest |x|" in words
+    assert 8 <= trainer.step < step and trainer.optimizer.steps == trainer.step
+    assert trainer.stop_reason == "error"
+    assert np.isfinite(trainer.model.theta).all() and np.isfinite(trainer.optimizer.state).all()
+    if trainer.step == step_before:  # the first call of the engine failed
+        np.testing.assert_array_equal(trainer.model.theta, theta)
+        np.testing.assert_array_equal(trainer.optimizer.state, state)
+    trainer.model.theta, trainer.optimizer.lr = theta, 0.01
+    assert np.isfinite(trainer.fit(X, y, epochs=1, verbose=0)["loss"][-1])
+
+
+def test_a_last_update_that_is_not_finite_is_found(engine):
+    """No loss comes after it that could tell."""
+    X, y, _ = problem("mse")
+    trainer = make("mse", gd.SGD(lr=lambda epoch: 1e38 if epoch >= 0.75 else 0.01))
+    theta = trainer.model.theta.copy()
+    with pytest.raises(
+        FloatingPointError, match=r"step 4 \(epoch 1\).*as it was after step 0\. Lower lr \(now 1e\+38\)"
+    ):
+        trainer.fit(1e3 * X, 1e3 * y, epochs=1, verbose=0)
+    np.testing.assert_array_equal(trainer.model.theta, theta)
+    assert trainer.history["epoch"] == []
+
+
+def test_the_step_that_failed_is_named(engine, monkeypatch):
+    """One step at a time, theta is as it was before just that step; longer chunks name the same step."""
+    named = []
+    for flops in (1, 1e9):
+        monkeypatch.setattr(steps, "_FIRST_FLOPS", flops)
+        monkeypatch.setattr(steps, "_SECONDS", 0)
+        trainer, X, y = diverging()
+        with pytest.raises(FloatingPointError, match="at step") as raised:
+            trainer.fit(X, y, epochs=50, verbose=0)
+        named.append(int(str(raised.value).split("at step ")[1].split()[0]))
+    assert named[0] == named[1] > 1
+
+
+BAD = [
+    ({"X": np.zeros((ROWS, 5))}, ValueError, r"\(rows, 4\)"),
+    ({"X": np.zeros(ROWS)}, ValueError, "reshape"),
+    ({"X": np.zeros((0, 4)), "y": []}, ValueError, "empty"),
+    ({"X": np.full((ROWS, 4), np.nan)}, ValueError, "row 0, column 0"),
+    ({"X": np.full((ROWS, 4), "a")}, TypeError, "numbers"),
+    ({"y": np.arange(ROWS - 1) % 3}, ValueError, "same number of rows, not 50 and 49"),
+    ({"y": np.arange(ROWS)}, ValueError, "50 classes.*3 outputs|knows only 3 classes"),
+    ({"y": [None] * ROWS}, ValueError, "row 0"),
+    ({"epochs": 0}, ValueError, "epochs must be 1 or more"),
+    ({"epochs": 1.5}, TypeError, "epochs must be an integer"),
+    ({"validation": 0.0}, ValueError, r"\(0, 1\)"),
+    ({"validation": 0.001}, ValueError, "no validation rows"),
+    ({"validation": True}, TypeError, "fraction"),
+    ({"validation": "20%"}, TypeError, "fraction"),
+    ({"validation": (np.zeros((2, 5)), [0, 1])}, ValueError, "validation X"),
+    ({"validation": (np.zeros((2, 4)), [0, 9])}, ValueError, "validation y"),
+    ({"validation": (np.zeros((2, 4)), [0, 1, 2])}, ValueError, "validation X and validation y"),
+    ({"validation": (np.full((2, 4), np.inf), [0, 1])}, ValueError, "validation X must be finite"),
+    ({"sample_weight": np.ones(3)}, ValueError, "sample_weight"),
+    ({"sample_weight": np.zeros(ROWS)}, ValueError, "zero for every row"),
+    ({"sample_weight": -np.ones(ROWS)}, ValueError, ">= 0"),
+    ({"callbacks": gd.EarlyStopping()}, TypeError, "callbacks must be a sequence"),
+    ({"callbacks": [gd.EarlyStopping]}, TypeError, "a callback must be an object"),
+    ({"callbacks": [gd.EarlyStopping()]}, ValueError, "'validation_loss'.*records epoch, loss, lr.*validation=0.2"),
+    ({"tol": -1}, ValueError, "tol"),
+]
+
+
+def everything(trainer):
+    """All that a fit changes."""
+    optimizer = trainer.optimizer
+    return trainer.model, optimizer.state, optimizer.steps, trainer.step, trainer.epoch, dict(trainer.history)
+
+
+@pytest.mark.parametrize("change, error, words", BAD, ids=lambda value: str(value)[:40])
+def test_bad_input_changes_nothing(change, error, words):
+    X, y, _ = problem()
+    new, trained = make(), make()
+    fit(trained, 1)
+    for trainer in (new, trained):
+        before = pickle.dumps(everything(trainer))
+        with pytest.raises(error, match=words):
+            trainer.fit(**({"X": X, "y": y, "verbose": 0} | change))
+        assert pickle.dumps(everything(trainer)) == before
+
+
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"model": "mlp"}, TypeError, "model must be a Sequential"),
+        ({"loss": "msee"}, ValueError, "mse"),
+        ({"optimizer": "adma"}, ValueError, "adam"),
+        ({"batch_size": 0}, ValueError, "batch_size must be 1 or more"),
+        ({"batch_size": 2.0}, TypeError, "batch_size must be an integer"),
+        ({"n_threads": 0}, ValueError, "n_threads must be 1 or more"),
+        ({"seed": -1}, ValueError, "seed"),
+    ],
+)
+def test_bad_settings_are_refused(options, error, words):
+    with pytest.raises(error, match=words):
+        gd.Trainer(**({"model": gd.MLP(4, 3), "loss": "mse"} | options))
+
+
+def test_an_optimizer_belongs_to_one_model(engine):
+    first = make()
+    fit(first)
+    second = gd.Trainer(gd.MLP(4, 9, 3), loss="cross_entropy", optimizer=first.optimizer, batch_size=16)
+    theta = second.model.theta.copy()
+    with pytest.raises(ValueError, match="optimizer"):
+        fit(second)
+    np.testing.assert_array_equal(second.model.theta, theta)

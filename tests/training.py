@@ -1,0 +1,54 @@
+"""Small problems and trainers that several test files share."""
+
+import numpy as np
+
+import fastgd as gd
+from fastgd.losses import LOSSES
+
+ROWS = 50
+
+
+def blobs(rows=ROWS, classes=3, seed=0):
+    """Points around `classes` centres, and the number of each one's centre."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(rows) % classes
+    return rng.standard_normal((classes, 4))[y] * 3 + rng.standard_normal((rows, 4)), y
+
+
+def problem(loss="cross_entropy"):
+    """X, y and the number of outputs for a loss."""
+    X, y = blobs()
+    if LOSSES[loss].target == "labels":
+        return X, y, 3
+    return (X, X[:, 0] + y, 1) if LOSSES[loss].link == "identity" else (X, np.eye(3)[y], 3)
+
+
+def make(loss="cross_entropy", optimizer=None, dtype="float32", **options):
+    n_out = problem(loss)[2]
+    model = gd.MLP(4, 8, n_out, activation="tanh", seed=0, dtype=dtype)
+    options.setdefault("batch_size", 16)
+    return gd.Trainer(model, loss=loss, optimizer=optimizer or gd.SGD(lr=0.05, momentum=0.9), **options)
+
+
+def fit(trainer, epochs=3, **options):
+    X, y, _ = problem(trainer.loss.name)
+    return trainer.fit(X, y, epochs=epochs, verbose=0, **options)
+
+
+class EachEpoch(gd.Callback):
+    """Calls a function with the trainer at the end of each epoch."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_epoch_end(self, trainer, logs):
+        self.function(trainer)
+
+
+class Chunks(gd.Callback):
+    """Counts the calls of the engine."""
+
+    count = 0
+
+    def on_chunk_end(self, trainer):
+        self.count += 1
