@@ -1,0 +1,53 @@
+"""A line y = b + w x, fitted by gradient descent: the data, the loss surface L(w, b), and the path over it.
+
+Run: python line.py [picture.png]
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import fastgd as gd
+from fastgd import plot
+
+# 1. A model with unknown parameters: y = b + w x.
+model = gd.MLP(1, 1, seed=0)
+w, b = model.parameters()["0.weight"], model.parameters()["0.bias"]
+w[:], b[:] = -1.5, 4.0  # the first guess
+
+# 2. A loss over the training data: noisy points around y = 1 + 2 x.
+random = np.random.default_rng(0)
+x = random.uniform(0, 2, 60)
+y = 1 + 2 * x + random.normal(0, 0.4, x.size)
+
+
+def loss(w, b):
+    """Mean squared error of the lines w, b (any shape)."""
+    return np.mean((b[..., None] + w[..., None] * x - y) ** 2, axis=-1)
+
+
+# 3. Optimisation: theta <- theta - lr * gradient, until nothing moves any more.
+path = [model.theta.copy()]
+
+
+class Path(gd.Callback):
+    def on_epoch_end(self, trainer, logs):
+        path.append(trainer.model.theta.copy())
+
+
+trainer = gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=0.1), batch_size=None)
+trainer.fit(x[:, None], y, epochs=1000, tol=1e-4, callbacks=[Path()], verbose=0)
+print(f"y = {b[0]:.3f} + {w[0, 0]:.3f} x after {trainer.epoch} steps ({trainer.stop_reason})")
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+ends = np.array([0.0, 2.0])
+left.plot(x, y, ".", color=plot.GREY, label="data")
+for step in (0, 2, 5, 15):
+    (w_then, b_then) = path[step]
+    left.plot(ends, b_then + w_then * ends, color=plot.ORANGE, alpha=0.3 + step / 50, label=f"after {step} steps")
+left.plot(ends, model.predict(ends[:, None]), color=plot.BLUE, linewidth=2, label="at the end")
+left.set(title="The line y = b + w x", xlabel="x", ylabel="y", ylim=(0, 7.5))
+left.legend(ncol=2, frameon=False, loc="upper left")
+plot.loss_surface(loss, path, names=("w", "b"), ax=right, title="Loss L(w, b) and the path of (w, b)")
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "line.png", dpi=150)

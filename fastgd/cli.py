@@ -1,0 +1,279 @@
+"""The command line: `python -m fastgd train | predict | info`.
+
+A mistake of the user ends in one line on stderr and exit status 2, never in a traceback.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import backend, datasets, metrics, optimizers, plot
+from ._version import __version__
+from .activations import ACTIVATIONS
+from .data import split
+from .history import History
+from .model import MLP, Sequential
+from .trainer import Trainer
+
+Array = NDArray[Any]
+
+# Integers in a target column are taken for classes if there are at most so many different ones...
+_MOST_CLASSES = 20
+# ... and so many rows of each, on average.
+_ROWS_PER_CLASS = 5
+
+
+# A deviation below this share of the mean is rounding: the column is constant.
+_ROUNDING = 1e-12
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; `arguments` default to those of the process."""
+    try:
+        options = _parser().parse_args(arguments)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and said in words
+            options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has seen enough (`... | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except OSError as problem:
+        return _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem))
+    except (ValueError, TypeError, FloatingPointError, ImportError, MemoryError) as problem:
+        return _fail(str(problem) or type(problem).__name__)
+    return 0
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print(f"fastgd: error: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is at `--help`."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_fail(f"{message} (see {self.prog} --help)"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="fastgd", description="Train dense neural networks by mini-batch gradient descent on a CPU.")
+    parser.add_argument("--version", action="version", version=f"fastgd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="train | predict | info")
+    _add_train(commands.add_parser("train", help="train a network on a CSV file, or on handwritten digits"))
+    predict = commands.add_parser("predict", help="predictions of a trained network for the rows of a CSV file")
+    predict.add_argument("model", type=Path, metavar="MODEL", help="file that train wrote")
+    predict.add_argument("file", type=Path, metavar="FILE.csv", help="the columns of the training, in their order")
+    predict.add_argument("--target", metavar="COLUMN", help="column to leave out, as in train")
+    predict.set_defaults(command=_predict)
+    info = commands.add_parser("info", help="version, engine, instruction set, threads, compiler")
+    info.set_defaults(command=lambda options: backend.show_config())
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_train)
+    add = parser.add_argument
+    add("file", nargs="?", type=Path, metavar="FILE.csv", help="columns of numbers, named in the first line; "
+        "default: 1,797 handwritten digits")  # fmt: skip
+    add("--target", metavar="COLUMN", help="name of the column to predict")
+    add("--task", choices=("auto", "classification", "regression"), default="auto",
+        help="auto: classes if the target is text or a few different integers")  # fmt: skip
+    add("--epochs", type=_count, default=30, metavar="N", help="passes over the rows (default: %(default)s)")
+    add("--batch-size", type=_count, default=32, metavar="N", help="rows per step (default: %(default)s)")
+    add("--lr", type=float, metavar="RATE", help="learning rate (default: the optimiser's own)")
+    add("--hidden", type=_widths, default=(64, 64), metavar="N,N,...",
+        help="widths of the hidden layers; 0 for none, a linear model (default: 64,64)")  # fmt: skip
+    add("--activation", choices=tuple(ACTIVATIONS), default="relu", help="of the hidden layers (default: %(default)s)")
+    add("--optimizer", choices=tuple(optimizers.OPTIMIZERS), default="adam", help="(default: %(default)s)")
+    add("--validation", type=float, default=0.2, metavar="SHARE",
+        help="share of the rows to validate on; 0 for none (default: %(default)s)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="of weights, split and order (default: %(default)s)")
+    add("--threads", type=_count, metavar="N", help="at most so many threads (default: the processors at hand)")
+    add("--out", type=Path, default=Path("."), metavar="DIR", help="folder for model and picture (default: here)")
+    add("--quiet", action="store_true", help="print errors only")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
+    return int(text)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return () if text == "0" else tuple(map(_count, text.split(",")))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"must be whole numbers like 64,64 (or 0 for none), not {text!r}") from None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Rows to learn from, as they came."""
+
+    name: str
+    X: Array  # (rows, columns)
+    y: Array  # (rows,)
+    classes: Array | None  # None: a regression
+    one_unit: bool = False  # whether all columns are of one kind, like pixels
+
+
+class _Scaling(NamedTuple):
+    """(x - mean) / scale of each column, (y - y_mean) / y_scale of the targets of a regression."""
+
+    mean: Array  # (columns,)
+    scale: Array  # (columns,)
+    y_mean: float = 0.0
+    y_scale: float = 1.0
+
+
+def _train(options: argparse.Namespace) -> None:
+    say = (lambda *words: None) if options.quiet else print
+    task = _task(options)
+    trained = _rows(len(task.X), options)
+    scaling = _scaling(task, trained)
+    trainer = _trainer(task, min(options.batch_size, len(trained)), options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    kind = "a regression" if task.classes is None else f"{len(task.classes)} classes"
+    say(
+        f"{task.name}: {task.X.shape[0]:,} rows, {task.X.shape[1]:,} columns, {kind}; {len(trained):,} rows to train on"
+    )
+
+    model = _fit(trainer, task, scaling, options)
+    held = np.setdiff1d(np.arange(len(task.X)), trained)
+    say(_score(model, task, held if len(held) else trained, "validation" if len(held) else "training"))
+
+    model.save(options.out / "fastgd-model.npz")
+    say(f"wrote {options.out / 'fastgd-model.npz'}")
+    say(_draw(trainer.history, options.out / "fastgd-curve.png", task.name))
+
+
+def _task(options: argparse.Namespace) -> _Task:
+    if options.file is None:
+        if options.target is not None:
+            raise ValueError("--target needs a file: fastgd train FILE.csv --target COLUMN")
+        return _Task("digits", *datasets.digits(), np.arange(10), one_unit=True)
+    if options.target is None:
+        raise ValueError(f"which column is to be predicted? fastgd train {options.file} --target COLUMN")
+    table = datasets.read_csv(options.file, options.target)
+    assert table.y is not None
+    classes = _classes(table.y, options)
+    return _Task(options.file.name, table.X, table.y, classes)
+
+
+def _classes(y: Array, options: argparse.Namespace) -> Array | None:
+    """The classes in the target column; None if it holds numbers to be met."""
+    text = y.dtype.kind == "U"
+    if options.task == "regression":
+        if text:
+            raise ValueError(
+                f"--task regression needs numbers, but column {options.target!r} has {str(y[0])!r} and the like"
+            )
+        return None
+    classes = np.unique(y)
+    few = y.dtype.kind == "i" and len(classes) <= min(_MOST_CLASSES, len(y) // _ROWS_PER_CLASS)
+    if options.task == "auto" and not text and not few:
+        return None
+    if len(classes) < 2:
+        raise ValueError(f"column {options.target!r} has the value {str(y[0])!r} in every row: nothing to tell apart")
+    return classes
+
+
+def _rows(n: int, options: argparse.Namespace) -> Array:
+    """Numbers of the rows to train on."""
+    return np.arange(n) if options.validation == 0 else split(n, options.validation, options.seed)[0]
+
+
+def _trainer(task: _Task, batch_size: int, options: argparse.Namespace) -> Trainer:
+    n_out = 1 if task.classes is None else len(task.classes)
+    rate = {} if options.lr is None else {"lr": options.lr}
+    return Trainer(
+        MLP(task.X.shape[1], *options.hidden, n_out, activation=options.activation, seed=options.seed),
+        loss="mse" if task.classes is None else "cross_entropy",
+        optimizer=optimizers.OPTIMIZERS[options.optimizer](**rate),
+        batch_size=batch_size,
+        n_threads=options.threads,
+    )
+
+
+def _scaling(task: _Task, trained: Array) -> _Scaling:
+    """From the training rows alone, as the others stand for data to come."""
+    mean, scale = _moments(task.X[trained])
+    if task.one_unit:  # keep proportions: a pixel that is hardly ever inked should not weigh as much as others
+        scale[:] = scale.max()
+    if task.classes is not None:
+        return _Scaling(mean, scale)
+    y_mean, y_scale = _moments(task.y[trained])
+    return _Scaling(mean, scale, float(y_mean), float(y_scale))
+
+
+def _moments(values: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of each column; 1 for the deviation of a column that is constant."""
+    mean, scale = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    if not np.isfinite(scale).all():
+        raise ValueError("a column has numbers beyond 1e150, whose squares overflow; give it a larger unit")
+    return mean, np.where(scale > _ROUNDING * np.abs(mean), scale, 1)
+
+
+def _fit(trainer: Trainer, task: _Task, scaling: _Scaling, options: argparse.Namespace) -> Sequential:
+    """Train on scaled columns, and give back a model of the columns as they came."""
+    X = ((task.X - scaling.mean) / scaling.scale).astype(np.float32)
+    y = (task.y - scaling.y_mean) / scaling.y_scale if task.classes is None else task.y
+    trainer.fit(X, y, options.epochs, validation=options.validation or None, verbose=0 if options.quiet else 1)
+    return _of_raw_columns(trainer.model, scaling)
+
+
+def _of_raw_columns(model: Sequential, scaling: _Scaling) -> Sequential:
+    """The same network on x instead of (x - mean) / scale, giving y instead of (y - y_mean) / y_scale.
+
+    Its first and last layers take the scaling in, so that the file needs no word about it.  In float64, as differences
+    of large raw numbers would lose digits in float32.
+    """
+    raw = Sequential(*model.layers, seed=model.seed, dtype="float64")
+    raw.theta, raw.head = model.theta, model.head
+    parameters, last = raw.parameters(), len(raw.layers) - 1
+    parameters["0.weight"] /= scaling.scale[:, None]
+    parameters["0.bias"] -= scaling.mean @ parameters["0.weight"]
+    parameters[f"{last}.weight"] *= scaling.y_scale
+    parameters[f"{last}.bias"] *= scaling.y_scale
+    parameters[f"{last}.bias"] += scaling.y_mean
+    return raw
+
+
+def _score(model: Sequential, task: _Task, rows: Array, part: str) -> str:
+    y, predicted = task.y[rows], model.predict(task.X[rows])
+    if task.classes is None:
+        return f"{part} R2 {metrics.r2(y, predicted):.4f}, typical error (RMSE) {metrics.rmse(y, predicted):.4g}"
+    return f"{part} accuracy {metrics.accuracy(y, predicted):.2%} of {len(rows):,} rows"
+
+
+def _draw(history: History, path: Path, name: str) -> str:
+    if not history["epoch"]:
+        return "no picture of the learning curve: no epoch was finished"
+    try:
+        import matplotlib
+    except ImportError:
+        return 'no picture of the learning curve: pip install "fastgd[plot]"'
+    matplotlib.use("Agg")
+    plot.curves(history, f"Learning curves: {name}").savefig(path, dpi=150)
+    return f"wrote {path}"
+
+
+def _predict(options: argparse.Namespace) -> None:
+    model = Sequential.load(options.model)
+    table = datasets.read_csv(options.file, options.target)
+    if len(table.columns) != model.n_in:
+        hint = "" if options.target else "; leave the target out by --target COLUMN"
+        raise ValueError(
+            f"{options.model.name} takes {model.n_in} columns, but {options.file.name} has {len(table.columns)}{hint}"
+        )
+    print(options.target or "prediction")
+    print("\n".join(map(str, model.predict(table.X).tolist())))
