@@ -1,0 +1,99 @@
+"""Builds the C engine `fastgd._native`; all the rest of the package is described in pyproject.toml.
+
+FASTGD_PURE=1                      no extension: a py3-none-any wheel that runs on the NumPy engine
+FASTGD_OPENMP=0                    a single-threaded engine, even where the compiler has OpenMP
+FASTGD_SANITIZE=address,undefined  a debug build under these sanitizers of the compiler
+"""
+
+import os
+import sysconfig
+from glob import glob
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError, PlatformError
+
+PURE = os.environ.get("FASTGD_PURE", "0") != "0"
+OPENMP = os.environ.get("FASTGD_OPENMP", "1") != "0"
+SANITIZE = os.environ.get("FASTGD_SANITIZE", "")
+ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # one wheel from CPython 3.11 on; free-threaded ones lack it
+
+CFLAGS = [
+    "-std=c11",
+    "-D_DEFAULT_SOURCE",  # madvise, which strict C11 hides
+    "-O3",
+    "-g0",  # Python's own flags ask for debug symbols, which are five times the size of the code
+    "-ffp-contract=off",  # a multiply-add is fused only where the text says so: the same bits from every compiler
+    "-fno-math-errno",  # sqrt is one instruction; changes no value
+    "-fno-trapping-math",  # selects may be vectorised; changes no value (all that -ffast-math has to offer us)
+    "-fvisibility=hidden",
+]
+
+WAYS_OUT = """{problem}
+
+fastgd's C engine is compiled while it is installed. There are two ways out:
+  1. {remedy}, then install again;
+  2. install without the C engine (slower, same results to rounding):  FASTGD_PURE=1 pip install .
+"""
+NO_COMPILER = WAYS_OUT.format(
+    problem="No working C compiler: '{compiler}' cannot compile and link an empty C file.",
+    remedy="install GCC or clang (Debian, Ubuntu: apt install gcc; macOS: xcode-select --install) or set CC to one",
+)
+NO_HEADERS = WAYS_OUT.format(
+    problem="The C compiler '{compiler}' works, but Python's C headers (Python.h) are missing.",
+    remedy="install them (Debian, Ubuntu: apt install python3-dev; Fedora: dnf install python3-devel)",
+)
+
+
+class BuildExt(build_ext):
+    """Looks at the compiler before it compiles, so that what is missing is named in words."""
+
+    def build_extensions(self):
+        compiler = getattr(self.compiler, "compiler", [self.compiler.compiler_type])[0]
+        if self.compiler.compiler_type == "msvc" or not self.can_build("int probe;"):
+            raise PlatformError(NO_COMPILER.format(compiler=compiler))
+        if not self.can_build("#include <Python.h>"):
+            raise PlatformError(NO_HEADERS.format(compiler=compiler))
+        flags = list(CFLAGS)
+        if SANITIZE:
+            flags += [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-O1", "-g"]
+        if OPENMP and self.can_build("#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }", "-fopenmp"):
+            flags += ["-fopenmp"]
+        elif OPENMP:
+            self.warn(f"'{compiler}' has no OpenMP: the C engine will use one thread")
+        [extension] = self.extensions
+        extension.extra_compile_args = extension.extra_link_args = flags
+        super().build_extensions()
+
+    def can_build(self, program, *flags):
+        with TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text(program + "\n")
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=list(flags))
+                self.compiler.link_shared_object(objects, str(source.with_suffix(".so")), extra_postargs=list(flags))
+            except (CompileError, LinkError):
+                return False
+        return True
+
+    def run(self):
+        super().run()
+        self.copy_extensions_to_source()  # in this folder `python -m fastgd` imports the folder, not what was installed
+
+
+native = Extension(
+    "fastgd._native",
+    sources=["fastgd/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/engines/*.c"))],
+    depends=glob("csrc/**/*.h", recursive=True),
+    include_dirs=["csrc"],
+    libraries=["m"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
+    py_limited_api=ABI3,
+)
+setup(
+    ext_modules=[] if PURE else [native],
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 and not PURE else {},
+)
