@@ -5,15 +5,22 @@
  * To add one: its row and its two functions.  Nothing else in C changes.
  *
  *   vec NAME_forward(vec z, const double *c)           a = f(z)
- *   vec NAME_backward(vec a, vec g, const double *c)   g f'(z), written through a, so that z need not be kept
+ *   vec NAME_backward(vec x, vec g, const double *c)   g f'(z), written through x: of an A row the output a, so that z
+ *                                                      need not be kept; of a Z row the input z
  *
  * c are the numbers of the activation (fgd_layer.constant), NULL if it has none.
  */
-#define FGD_ACTIVATIONS(ROW) ROW(identity) ROW(sigmoid) ROW(hard_sigmoid) ROW(tanh) ROW(relu)
+#define FGD_ACTIVATIONS(A, Z) A(identity) A(sigmoid) A(hard_sigmoid) A(tanh) A(relu)
 
 #define ROW(name) ACTIVATION_##name,
-enum { FGD_ACTIVATIONS(ROW) };
+enum { FGD_ACTIVATIONS(ROW, ROW) };
 #undef ROW
+
+#define THROUGH_A(name) 0,
+#define THROUGH_Z(name) 1,
+static const int activation_needs_z[] = {FGD_ACTIVATIONS(THROUGH_A, THROUGH_Z)};
+#undef THROUGH_A
+#undef THROUGH_Z
 
 #ifdef FGD_BITS /* inside an engine: the functions too, not only the rows */
 

@@ -334,7 +334,7 @@ static void predict_rows(const fgd_net *net, const real *theta, const fgd_table 
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;
         for (int r = 0; r < rows; r++) from[r * ld + layer->n_in] = 1;
-        layer_forward(layer, theta, from, ld, last ? Z + row0 * layer->n_out : to, last ? layer->n_out : ld, 0, rows);
+        layer_forward(layer, theta, from, ld, last ? Z + row0 * layer->n_out : to, last ? layer->n_out : ld, NULL, 0, rows);
         real *used = from;
         from = to, to = used;
         theta += block_size(layer);

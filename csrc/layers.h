@@ -14,7 +14,7 @@ static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR]
         for (int r = 0; r < rows; r++)                                                 \
             for (int v = 0; v < vectors; v++) tile[r][v] = name##_forward(tile[r][v], c); \
         return;
-        FGD_ACTIVATIONS(ROW)
+        FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
     }
 }
@@ -25,65 +25,79 @@ static void store_tile(const product *p, int i, int rows, int j, int vectors, la
             v_store_part(p->c + (i + r) * p->c_row + j + v * VL, tile[r][v], tile_lanes(v, vectors, last));
 }
 
-/* context: the fgd_layer */
+typedef struct {
+    const fgd_layer *layer;
+    real *z; /* laid out like c: where z is kept for an activation that needs it, or NULL */
+} forward_context;
+
 static void finish_forward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
-    activate(p->context, rows, vectors, tile);
+    const forward_context *context = p->context;
+    if (context->z) {
+        product z = {.c = context->z, .c_row = p->c_row};
+        store_tile(&z, i, rows, j, vectors, last, tile);
+    }
+    activate(context->layer, rows, vectors, tile);
     store_tile(p, i, rows, j, vectors, last, tile);
 }
 
-/* to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's block of theta. */
+/* to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's block of theta; z: see
+   forward_context. */
 static void layer_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
-                          ptrdiff_t to_ld, int row0, int row1) {
+                          ptrdiff_t to_ld, real *z, int row0, int row1) {
+    forward_context context = {layer, z};
     product p = {.k = layer->n_in + layer->bias,
                  .a = from, .a_row = from_ld, .a_col = 1,
                  .b = block, .b_row = layer->n_out, .b_panel = NR,
                  .c = to, .c_row = to_ld,
-                 .finish = finish_forward, .context = layer};
+                 .finish = finish_forward, .context = &context};
     multiply(&p, row0, row1, layer->n_out);
 }
 
 static void forward_rows(const fgd_work *w, const real *theta, int row0, int row1) {
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        layer_forward(layer, theta, w->a[l], w->ld[l], w->a[l + 1], w->ld[l + 1], row0, row1);
+        layer_forward(layer, theta, w->a[l], w->ld[l], w->a[l + 1], w->ld[l + 1], w->z[l + 1], row0, row1);
         theta += block_size(layer);
     }
 }
 
-/* dz (n,) <- dz f'(a), through a (n,) */
-static void slope(const fgd_layer *layer, int n, const real *a, real *dz) {
+/* What the backward function of a[l] reads: a[l], or z[l] where it was kept. */
+static const real *backward_input(const fgd_work *w, int l) { return w->z[l] ? w->z[l] : w->a[l]; }
+
+/* dz (n,) <- dz f'(z), through x (n,) */
+static void slope(const fgd_layer *layer, int n, const real *x, real *dz) {
     const double *c = layer->constant;
     switch (layer->activation) {
 #define ROW(name)                                                                                      \
     case ACTIVATION_##name:                                                                            \
         for (int j = 0; j < n; j += VL) {                                                              \
             lanes in = v_lanes(n - j);                                                                 \
-            v_store_part(dz + j, name##_backward(v_load_part(a + j, in), v_load_part(dz + j, in), c), in); \
+            v_store_part(dz + j, name##_backward(v_load_part(x + j, in), v_load_part(dz + j, in), c), in); \
         }                                                                                              \
         return;
-        FGD_ACTIVATIONS(ROW)
+        FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
     }
 }
 
 typedef struct {
-    const fgd_layer *layer; /* whose outputs a are */
-    const real *a;          /* laid out like c     */
+    const fgd_layer *layer; /* whose gradient this is */
+    const real *x;          /* laid out like c        */
 } slope_context;
 
 static void finish_backward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
     const slope_context *context = p->context;
     const double *c = context->layer->constant;
-    const real *a = context->a + i * p->c_row + j;
+    const real *x = context->x + i * p->c_row + j;
     switch (context->layer->activation) {
 #define ROW(name)                                                                                              \
     case ACTIVATION_##name:                                                                                    \
         for (int r = 0; r < rows; r++)                                                                         \
             for (int v = 0; v < vectors; v++)                                                                  \
                 tile[r][v] = name##_backward(                                                                  \
-                    v_load_part(a + r * p->c_row + v * VL, tile_lanes(v, vectors, last)), tile[r][v], c);      \
+                    v_load_part(x + r * p->c_row + v * VL, tile_lanes(v, vectors, last)), tile[r][v], c);      \
         break;
-        FGD_ACTIVATIONS(ROW)
+        FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
     }
     store_tile(p, i, rows, j, vectors, last, tile);
@@ -112,9 +126,9 @@ static void backward_rows(const fgd_work *w, int row0, int row1) {
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
     for (int r = row0; r < row1; r++)
-        slope(&layer[L - 1], layer[L - 1].n_out, w->a[L] + r * w->ld[L], w->dz[L] + r * w->ld[L]);
+        slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
     for (int l = L - 1; l > 0; l--) {
-        slope_context context = {&layer[l - 1], w->a[l]};
+        slope_context context = {&layer[l - 1], backward_input(w, l)};
         product p = {.c = w->dz[l], .c_row = w->ld[l], .finish = finish_backward, .context = &context};
         layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
     }

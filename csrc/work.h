@@ -13,6 +13,7 @@ struct fgd_work {
     ptrdiff_t rows;  /* of the last forward                            */
     ptrdiff_t *ld;   /* (L + 1,)                                       */
     real **a;        /* (L + 1,) a[0] = X, a[l] outputs of layer l - 1 */
+    real **z;        /* (L + 1,) like a: inputs of the activations that need them, else NULL */
     real **dz;       /* (L + 1,) like a: dL/dz of layer l - 1          */
     real **wt;       /* (L,)                                           */
     real *y;         /* (batch, ld[L])                                 */
@@ -72,23 +73,27 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     take(base, &used, sizeof(fgd_work));
     ptrdiff_t *ld = take(base, &used, (size_t)(L + 1) * sizeof *ld);
     real **a = take(base, &used, (size_t)(L + 1) * sizeof *a);
+    real **z = take(base, &used, (size_t)(L + 1) * sizeof *z);
     real **dz = take(base, &used, (size_t)(L + 1) * sizeof *dz);
     real **wt = take(base, &used, (size_t)L * sizeof *wt);
     for (int l = 0; l <= L; l++) {
         ptrdiff_t stride = odd_lines(l < L ? net->layer[l].n_in + 1 : net->layer[L - 1].n_out);
         size_t bytes = (size_t)(batch * stride) * sizeof(real);
         real *al = take(base, &used, bytes), *dzl = take(base, &used, bytes);
+        int needs_z = l > 0 && activation_needs_z[net->layer[l - 1].activation];
+        real *zl = needs_z ? take(base, &used, bytes) : NULL;
         real *wtl = l < L ? take(base, &used, (size_t)panels_size(&net->layer[l]) * sizeof(real)) : NULL;
         if (!base) continue;
         ld[l] = stride;
         a[l] = al;
+        z[l] = zl;
         dz[l] = dzl;
         if (l < L) wt[l] = wtl;
     }
     real *y = take(base, &used, (size_t)(batch * odd_lines(net->layer[L - 1].n_out)) * sizeof *y);
     real *weight = take(base, &used, (size_t)batch * sizeof *weight);
     double *loss = take(base, &used, (size_t)batch * sizeof *loss);
-    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, dz, wt, y, weight, loss};
+    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, z, dz, wt, y, weight, loss};
     return used;
 }
 
