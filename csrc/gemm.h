@@ -18,6 +18,7 @@
 typedef struct product product;
 struct product {
     int k;
+    int whole_k;   /* 1: never blocks k, so that c is not needed */
     const real *a; /* a(i, p) = a[i * a_row + p * a_col] */
     ptrdiff_t a_row, a_col;
     const real *b; /* b(p, j) = b[j / NR * b_panel + p * b_row + j % NR] */
@@ -102,7 +103,7 @@ static void multiply_panel(const product *p, int i0, int i1, int j, int columns,
 
 /* Rows [i0, i1) and all n columns of the product. */
 static void multiply(const product *p, int i0, int i1, int n) {
-    int row_blocks = (i1 - i0 + MC - 1) / MC, k_blocks = (p->k + KC - 1) / KC;
+    int row_blocks = (i1 - i0 + MC - 1) / MC, k_blocks = p->whole_k ? 1 : (p->k + KC - 1) / KC;
     for (int kb = 0; kb < k_blocks; kb++)
         for (int rb = 0; rb < row_blocks; rb++)
             for (int j = 0; j < n; j += NR)
@@ -111,5 +112,14 @@ static void multiply(const product *p, int i0, int i1, int n) {
                                (int)share(p->k, kb + 1, k_blocks));
 }
 
-/* For finish: a tile's vector v of row r as it lies in a row-major matrix. */
+/* For finish: the lanes of vector v of a tile. */
 ALWAYS_INLINE lanes tile_lanes(int v, int vectors, lanes last) { return v == vectors - 1 ? last : v_lanes(VL); }
+
+/* The simplest finish: to c. */
+static void store_tile(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    for (int r = 0; r < rows; r++) {
+        real *c = p->c + (i + r) * p->c_row + j;
+        for (int v = 0; v < vectors - 1; v++) v_store(c + v * VL, tile[r][v]);
+        v_store_part(c + (vectors - 1) * VL, tile[r][vectors - 1], last);
+    }
+}

@@ -3,7 +3,7 @@
  *
  *   forward    a[l + 1] = f(a[l] W + b)          finish_forward: f
  *   backward   dz[l] = (dz[l + 1] W^T) f'(a[l])  finish_backward: f'
- *   gradient   dW = a[l]^T dz[l + 1]             finish_update (update.h), or store_tile to keep it
+ *   gradient   dW = a[l]^T dz[l + 1]             finish_gradient (update.h): update of theta
  */
 /* tile <- f(tile) */
 static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
@@ -17,12 +17,6 @@ static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR]
         FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
     }
-}
-
-static void store_tile(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            v_store_part(p->c + (i + r) * p->c_row + j + v * VL, tile[r][v], tile_lanes(v, vectors, last));
 }
 
 typedef struct {
@@ -134,20 +128,25 @@ static void backward_rows(const fgd_work *w, int row0, int row1) {
     }
 }
 
-/* Which rows of a layer's block of theta a thread has worked on. */
-typedef struct {
-    int first, end;
-} gradient_rows;
-
-/* dW (n_in + 1, n_out) = a^T dz of one layer over `rows` rows: a thread's rows of it.  p says where they go. */
-static gradient_rows layer_gradient(const fgd_work *w, int l, ptrdiff_t rows, product *p, int part, int parts) {
-    const fgd_layer *layer = &w->net->layer[l];
-    int m = layer->n_in + layer->bias;
-    gradient_rows mine = {(int)share(m, part, parts), (int)share(m, part + 1, parts)};
-    p->k = (int)rows;
-    p->a = w->a[l], p->a_row = 1, p->a_col = w->ld[l];
-    p->b = w->dz[l + 1], p->b_row = w->ld[l + 1], p->b_panel = NR;
-    p->c_row = layer->n_out;
-    multiply(p, mine.first, mine.end, layer->n_out);
-    return mine;
+/* dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
+   theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs. */
+static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at, int i0, int i1) {
+    int n = w->net->layer[l].n_out;
+    const real *a = w->a[l], *dz = w->dz[l + 1];
+    ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
+    if (n <= NARROW) {
+        narrow_sink narrow = {sink, at + (ptrdiff_t)i0 * n, i1 - i0, n};
+        product p = {.k = rows, .whole_k = 1,
+                     .a = dz, .a_row = 1, .a_col = dz_ld,
+                     .b = a + i0, .b_row = a_ld, .b_panel = NR,
+                     .finish = finish_narrow, .context = &narrow};
+        multiply(&p, 0, n, i1 - i0);
+        return;
+    }
+    product p = {.k = rows,
+                 .a = a, .a_row = 1, .a_col = a_ld,
+                 .b = dz, .b_row = dz_ld, .b_panel = NR,
+                 .c = sink->grad + at, .c_row = n,
+                 .finish = finish_gradient, .context = sink};
+    multiply(&p, i0, i1, n);
 }

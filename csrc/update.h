@@ -26,31 +26,36 @@ static void update_init(update_context *u, int rule, const double *coefficient, 
 FGD_RULES(ROW)
 #undef ROW
 
-/* All of theta at once, from a gradient in memory. */
-static void update_flat(const update_context *u, const real *grad, ptrdiff_t from, ptrdiff_t to) {
+/* The numbers of theta from `at` on, from their gradient (count,). */
+static void update_flat(const update_context *u, ptrdiff_t at, const real *gradient, ptrdiff_t count) {
     switch (u->rule) {
-#define ROW(name, slots, coefficients)                                       \
-    case RULE_##name:                                                        \
-        for (ptrdiff_t i = from; i < to; i += VL) {                          \
-            lanes m = v_lanes(to - i);                                       \
-            update_##name(u, i, v_load_part(grad + i, m), m);                \
-        }                                                                    \
+#define ROW(name, slots, coefficients)                                            \
+    case RULE_##name:                                                             \
+        for (ptrdiff_t i = 0; i < count; i += VL) {                               \
+            lanes m = v_lanes(count - i);                                         \
+            update_##name(u, at + i, v_load_part(gradient + i, m), m);            \
+        }                                                                         \
         return;
         FGD_RULES(ROW)
 #undef ROW
     }
 }
 
-/* A finished tile of dW goes straight into theta: p->c is where dW would be, in the caller's grad. */
+/* Where a gradient goes: straight into theta, or, with update NULL, to grad. */
 typedef struct {
-    update_context update;
-    const real *grad; /* whole vector: the tile's place in it is its place in theta */
-} fused_context;
+    const update_context *update;
+    real *grad; /* (size,) */
+} gradient_sink;
 
-static void finish_update(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
-    const fused_context *context = p->context;
-    const update_context *u = &context->update;
-    ptrdiff_t at = p->c - context->grad + i * p->c_row + j;
+/* p->c is where dW lies in sink->grad, so that a tile's place in grad is its place in theta. */
+static void finish_gradient(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    const gradient_sink *sink = p->context;
+    const update_context *u = sink->update;
+    if (!u) {
+        store_tile(p, i, rows, j, vectors, last, tile);
+        return;
+    }
+    ptrdiff_t at = p->c - sink->grad + i * p->c_row + j;
     switch (u->rule) {
 #define ROW(name, slots, coefficients)                                                                      \
     case RULE_##name:                                                                                       \
@@ -61,4 +66,28 @@ static void finish_update(const product *p, int i, int rows, int j, int vectors,
         FGD_RULES(ROW)
 #undef ROW
     }
+}
+
+/* A gradient that was made transposed: tile (n_out, inputs) of a layer with few outputs. */
+enum { NARROW = 4 };
+typedef struct {
+    const gradient_sink *sink;
+    ptrdiff_t at;      /* of the product's first column in theta */
+    int inputs, n_out; /* the product's size: n_out <= NARROW    */
+} narrow_sink;
+
+static void finish_narrow(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    const narrow_sink *to = p->context;
+    int n = to->n_out, columns = to->inputs - j < NR ? to->inputs - j : NR;
+    real row[NR], gradient[NR * NARROW];
+    (void)i, (void)last;
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) v_store(row + v * VL, tile[r][v]);
+        for (int c = 0; c < columns; c++) gradient[c * n + r] = row[c];
+    }
+    ptrdiff_t at = to->at + (ptrdiff_t)j * n;
+    if (to->sink->update)
+        update_flat(to->sink->update, at, gradient, (ptrdiff_t)columns * n);
+    else
+        memcpy(to->sink->grad + at, gradient, (size_t)(columns * n) * sizeof *gradient);
 }

@@ -19,6 +19,7 @@ struct fgd_work {
     real *y;         /* (batch, ld[L])                                 */
     real *weight;    /* (batch,)                                       */
     double *loss;    /* (batch,)                                       */
+    crew crew;       /* threads that paid in earlier chunks            */
 };
 
 static ptrdiff_t odd_lines(ptrdiff_t numbers) {
@@ -26,8 +27,16 @@ static ptrdiff_t odd_lines(ptrdiff_t numbers) {
     return ((numbers + per_line - 1) / per_line | 1) * per_line;
 }
 
-/* Numbers of theta in a layer's block. */
+/* Numbers of theta in a layer's block, and in all. */
 static ptrdiff_t block_size(const fgd_layer *layer) { return (ptrdiff_t)(layer->n_in + layer->bias) * layer->n_out; }
+static ptrdiff_t theta_size(const fgd_net *net) {
+    ptrdiff_t size = 0;
+    for (int l = 0; l < net->L; l++) size += block_size(&net->layer[l]);
+    return size;
+}
+
+/* Floating-point operations of a forward pass over `rows` rows. */
+static double forward_flops(const fgd_net *net, ptrdiff_t rows) { return 2. * (double)rows * (double)theta_size(net); }
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -93,7 +102,7 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     real *y = take(base, &used, (size_t)(batch * odd_lines(net->layer[L - 1].n_out)) * sizeof *y);
     real *weight = take(base, &used, (size_t)batch * sizeof *weight);
     double *loss = take(base, &used, (size_t)batch * sizeof *loss);
-    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, z, dz, wt, y, weight, loss};
+    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, z, dz, wt, y, weight, loss, {0}};
     return used;
 }
 

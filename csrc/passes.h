@@ -1,0 +1,153 @@
+/*
+ * passes.h: everything but training: prediction, and the steps of a loop of one's own.
+ */
+
+/* ---- forward, backward ---- */
+
+typedef struct {
+    fgd_work *work;
+    const real *theta;
+    const fgd_table *X;
+    real *Z;
+} forward_call;
+
+static void forward_seat(void *argument, seat seat) {
+    const forward_call *call = argument;
+    const fgd_work *w = call->work;
+    int L = w->net->L, n = w->net->layer[L - 1].n_out;
+    int row0 = first_of(seat, call->X->count), row1 = end_of(seat, call->X->count);
+    for (ptrdiff_t r = row0; r < row1; r++) read_row(call->X, r, w->a[0] + r * w->ld[0]);
+    forward_rows(w, call->theta, row0, row1);
+    for (ptrdiff_t r = row0; r < row1; r++) memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
+}
+
+static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, void *Z, int wanted) {
+    forward_call call = {w, theta, X, Z};
+    run_team(useful_threads(wanted, forward_flops(w->net, X->count)), forward_seat, &call);
+    w->rows = X->count;
+    return FGD_OK;
+}
+
+/* All W transposed, from layer `from` on. */
+static void transpose_all(const fgd_work *w, const real *theta, int from) {
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        if (l >= from) transpose_weights(layer, theta, w->wt[l], 0, layer->n_in);
+        theta += block_size(layer);
+    }
+}
+
+typedef struct {
+    fgd_work *work;
+    const real *dZ;
+    real *grad, *dX; /* dX may be NULL */
+    barrier barrier;
+} backward_call;
+
+static void backward_seat(void *argument, seat seat) {
+    backward_call *call = argument;
+    fgd_work *w = call->work;
+    const fgd_layer *layer = w->net->layer;
+    int L = w->net->L, n = layer[L - 1].n_out, row0 = first_of(seat, w->rows), row1 = end_of(seat, w->rows);
+    for (ptrdiff_t r = row0; r < row1; r++)
+        memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
+    backward_rows(w, row0, row1);
+    if (call->dX) {
+        product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = store_tile};
+        layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, row0, row1);
+    }
+    barrier_wait(&call->barrier, seat.parts);
+    gradient_sink sink = {NULL, call->grad};
+    ptrdiff_t at = 0;
+    for (int l = 0; l < L; l++) {
+        int m = layer[l].n_in + layer[l].bias;
+        layer_gradient(w, l, (int)w->rows, &sink, at, first_of(seat, m), end_of(seat, m));
+        at += block_size(&layer[l]);
+    }
+}
+
+static void backward(fgd_work *w, const void *theta, const void *dZ, void *grad, void *dX, int wanted) {
+    backward_call call = {.work = w, .dZ = dZ, .grad = grad, .dX = dX};
+    transpose_all(w, theta, dX ? 0 : 1);
+    run_team(useful_threads(wanted, forward_flops(w->net, w->rows)), backward_seat, &call);
+}
+
+/* ---- loss, update ---- */
+
+/* For validation and loops of one's own.  One thread: it is memory-bound, and small beside the forward before it. */
+static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
+                                double *loss_of_row, void *dZ) {
+    real *y = allocate((size_t)((ptrdiff_t)VL * n + loss_scratch(n)) * sizeof *y);
+    if (!y) return FGD_NO_MEMORY;
+    fgd_status status = FGD_OK;
+    for (ptrdiff_t row = 0; row < Y->count && status != FGD_BAD_LABEL; row += VL) {
+        loss_rows of = {Y->count - row < VL ? (int)(Y->count - row) : VL, n, (const real *)Z + row * n, y, n,
+                        weight ? (const real *)weight + row : NULL, 1, dZ ? (real *)dZ + row * n : NULL, n,
+                        loss_of_row + row};
+        for (int r = 0; r < of.rows; r++) read_row(Y, row + r, y + r * n);
+        status = losses_of(loss, &of, y + (ptrdiff_t)VL * n);
+    }
+    release(y);
+    return status == FGD_NOT_FINITE ? FGD_OK : status;
+}
+
+static void update(int rule, const double *coefficient, ptrdiff_t size, const void *grad, void *theta, void *state) {
+    update_context u;
+    update_init(&u, rule, coefficient, size, theta, state);
+    update_flat(&u, 0, grad, size);
+}
+
+/* ---- prediction ---- */
+
+/* Rows that pass through all layers at once, so that their activations stay in L2. */
+enum { PREDICT_ROWS = 126, SMALL_SCRATCH = 4096 };
+
+/* Rows [row0, row1) of X to Z, by way of two matrices of activations. */
+static void predict_rows(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, ptrdiff_t row0, int rows,
+                         ptrdiff_t ld, real *scratch) {
+    real *from = scratch, *to = scratch + PREDICT_ROWS * ld;
+    if (rows < PREDICT_ROWS) to = scratch + rows * ld;
+    for (int r = 0; r < rows; r++) read_row(X, row0 + r, from + r * ld);
+    for (int l = 0; l < net->L; l++) {
+        const fgd_layer *layer = &net->layer[l];
+        int last = l == net->L - 1;
+        for (int r = 0; r < rows; r++) from[r * ld + layer->n_in] = 1;
+        layer_forward(layer, theta, from, ld, last ? Z + row0 * layer->n_out : to, last ? layer->n_out : ld, NULL, 0, rows);
+        real *used = from;
+        from = to, to = used;
+        theta += block_size(layer);
+    }
+}
+
+typedef struct {
+    const fgd_net *net;
+    const real *theta;
+    const fgd_table *X;
+    real *Z, *scratch;
+    ptrdiff_t blocks, ld, each; /* blocks of rows; distance of rows, and numbers for each thread, of the scratch */
+} predict_call;
+
+static void predict_seat(void *argument, seat seat) {
+    const predict_call *call = argument;
+    for (ptrdiff_t b = first_of(seat, call->blocks); b < end_of(seat, call->blocks); b++) {
+        ptrdiff_t row0 = share(call->X->count, b, call->blocks), row1 = share(call->X->count, b + 1, call->blocks);
+        predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld,
+                     call->scratch + seat.part * call->each);
+    }
+}
+
+static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int wanted) {
+    int widest = 0;
+    for (int l = 0; l < net->L; l++) widest = net->layer[l].n_in > widest ? net->layer[l].n_in : widest;
+    ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(widest + 1);
+    predict_call call = {net, theta, X, Z, NULL, (X->count + PREDICT_ROWS - 1) / PREDICT_ROWS, ld, 2 * rows * ld};
+    int threads = useful_threads(wanted, forward_flops(net, X->count));
+    if (threads > call.blocks) threads = call.blocks > 0 ? (int)call.blocks : 1;
+
+    real small[SMALL_SCRATCH];
+    call.scratch = call.each * threads > SMALL_SCRATCH ? allocate((size_t)(call.each * threads) * sizeof(real)) : small;
+    if (!call.scratch) return FGD_NO_MEMORY;
+    run_team(threads, predict_seat, &call);
+    if (call.scratch != small) release(call.scratch);
+    return FGD_OK;
+}

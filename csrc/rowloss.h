@@ -1,0 +1,69 @@
+/*
+ * rowloss.h: losses of rows as they lie in memory: VL rows at a time become columns, meet a row of losses.h, and their
+ * slopes become rows again.
+ */
+#define MEAN(name)                                                                                                 \
+    static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) {         \
+        vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                         \
+        scale = v_mul(scale, one_of_n);                                                                            \
+        for (int j = 0; j < n; j++) {                                                                              \
+            vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                                  \
+            sum = v_add(sum, name##_value(zj, yj, c));                                                             \
+            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, c)));                                           \
+        }                                                                                                          \
+        return v_mul(sum, one_of_n);                                                                               \
+    }
+#define WHOLE(name)
+FGD_LOSSES(MEAN, WHOLE, WHOLE)
+#undef MEAN
+#undef WHOLE
+
+static vec loss_columns(const fgd_loss *loss, int n, const real *z, const real *y, vec scale, real *dz) {
+    switch (loss->row) {
+#define ROW(name) \
+    case LOSS_##name: return name##_columns(n, z, y, scale, dz, loss->constant);
+        FGD_LOSSES(ROW, ROW, ROW)
+#undef ROW
+    }
+    return v_set(0);
+}
+
+/* Some rows of outputs, their targets and what comes of them; y is (rows, n), or (rows, 1) for labels. */
+typedef struct {
+    int rows, n;
+    const real *z, *y;
+    ptrdiff_t ld;       /* of z and y            */
+    const real *weight; /* (rows,), or NULL: 1   */
+    double scale;
+    real *dz; /* (rows, n) out: weight * scale * slope, or NULL */
+    ptrdiff_t dz_ld;
+    double *loss; /* (rows,) out: weight * scale * loss */
+} loss_rows;
+
+/* Numbers that `losses_of` needs for VL rows as columns. */
+static ptrdiff_t loss_scratch(int n) { return 3 * (ptrdiff_t)n * VL; }
+
+/* Loss and slope of all rows.  FGD_NOT_FINITE: of one of them; the rest is done. */
+static fgd_status losses_of(const fgd_loss *loss, const loss_rows *of, real *scratch) {
+    int labels = loss_needs_labels[loss->row], n = of->n;
+    real *z = scratch, *y = z + n * VL, *dz = y + n * VL;
+    fgd_status status = FGD_OK;
+    for (int row = 0; row < of->rows; row += VL) {
+        int rows = of->rows - row < VL ? of->rows - row : VL;
+        real scale[VL] = {0}, value[VL];
+        if (rows < VL) memset(scratch, 0, (size_t)(2 * n * VL) * sizeof *scratch);
+        transpose(rows, n, of->z + row * of->ld, of->ld, z, VL);
+        transpose(rows, labels ? 1 : n, of->y + row * of->ld, of->ld, y, VL);
+        for (int r = 0; r < rows; r++) {
+            if (labels && !(y[r] >= 0 && y[r] < (real)n)) return FGD_BAD_LABEL;
+            scale[r] = (real)((of->weight ? (double)of->weight[row + r] : 1) * of->scale);
+        }
+        v_store(value, loss_columns(loss, n, z, y, v_load(scale), dz));
+        if (of->dz) transpose(n, rows, dz, VL, of->dz + row * of->dz_ld, of->dz_ld);
+        for (int r = 0; r < rows; r++) {
+            of->loss[row + r] = (double)scale[r] * (double)value[r];
+            if (!isfinite(of->loss[row + r])) status = FGD_NOT_FINITE;
+        }
+    }
+    return status;
+}

@@ -1,0 +1,189 @@
+/*
+ * reference.h: a network in double precision as one would write it down: three loops a product, one row and one number
+ * at a time.
+ *
+ * Activations, losses and rules are those of the scalar float64 engine, asked for one number, one row, one weight, so
+ * that a new row is tested here without a line.  The rows named at the end are compared with libm as well.
+ */
+#include <math.h>
+
+enum { MAX_LAYERS = 4 };
+typedef struct {
+    fgd_net net;
+    fgd_layer layer[MAX_LAYERS];
+    ptrdiff_t size; /* of theta */
+} network;
+
+/* For the rows that take numbers; the others do not look at them. */
+static const double constants[] = {0.5, 0.25, 0.125, 0.0625};
+static const double coefficients[] = {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1.5, 0.125, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
+
+/* Widths n (L + 1,), every second layer without a bias. */
+static void network_init(network *w, int L, const int *n, int hidden, int output) {
+    w->net = (fgd_net){L, w->layer};
+    w->size = 0;
+    for (int l = 0; l < L; l++) {
+        w->layer[l] = (fgd_layer){n[l], n[l + 1], l % 2 == 0, l == L - 1 ? output : hidden, constants};
+        w->size += (ptrdiff_t)(n[l] + w->layer[l].bias) * n[l + 1];
+    }
+}
+
+static const fgd_engine *one_by_one(void) { return fgd_find_engine("scalar", 64); }
+
+/* a (count,) <- f(z);  dz (count,) <- g f'(z), or NULL: the outputs and slopes of a network of one weight, 1. */
+static void reference_activation(const fgd_layer *layer, ptrdiff_t count, const double *z, double *a, const double *g,
+                                 double *dz) {
+    const double one = 1;
+    double grad;
+    fgd_layer single = {1, 1, 0, layer->activation, layer->constant};
+    fgd_net net = {1, &single};
+    fgd_work *work = one_by_one()->work_new(&net, 1);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        fgd_table number = {z + i, TYPE_float64, 1, 1, sizeof *z};
+        one_by_one()->forward(work, &one, &number, a + i, 1);
+        if (dz) one_by_one()->backward(work, &one, g + i, &grad, dz + i, 1);
+    }
+    one_by_one()->work_free(work);
+}
+
+/* The doubles that one pass of a network leaves; z[l], a[l] (rows, n[l]). */
+typedef struct {
+    const network *w;
+    int rows;
+    double *z[MAX_LAYERS + 1], *a[MAX_LAYERS + 1];
+    double *grad, *dX; /* (size,), (rows, n[0]) */
+} reference;
+
+static void reference_init(reference *r, const network *w, int rows, const double *X) {
+    r->w = w, r->rows = rows;
+    r->a[0] = doubles(rows * w->layer[0].n_in);
+    memcpy(r->a[0], X, (size_t)(rows * w->layer[0].n_in) * sizeof *X);
+    for (int l = 0; l < w->net.L; l++) {
+        r->z[l + 1] = doubles(rows * w->layer[l].n_out);
+        r->a[l + 1] = doubles(rows * w->layer[l].n_out);
+    }
+    r->grad = doubles(w->size);
+    r->dX = doubles(rows * w->layer[0].n_in);
+}
+
+static void reference_forward(reference *r, const double *theta) {
+    for (int l = 0; l < r->w->net.L; l++) {
+        const fgd_layer *layer = &r->w->layer[l];
+        int n_in = layer->n_in, n = layer->n_out;
+        for (int i = 0; i < r->rows; i++) {
+            double *z = r->z[l + 1] + i * n;
+            for (int j = 0; j < n; j++) z[j] = layer->bias ? theta[n_in * n + j] : 0;
+            for (int k = 0; k < n_in; k++)
+                for (int j = 0; j < n; j++) z[j] += r->a[l][i * n_in + k] * theta[k * n + j];
+        }
+        reference_activation(layer, r->rows * n, r->z[l + 1], r->a[l + 1], NULL, NULL);
+        theta += (n_in + layer->bias) * n;
+    }
+}
+
+/* grad, dX <- from dZ (rows, n[L]), which is overwritten. */
+static void reference_backward(reference *r, const double *theta, double *dZ) {
+    double *g = dZ, *grad = r->grad + r->w->size;
+    theta += r->w->size;
+    for (int l = r->w->net.L - 1; l >= 0; l--) {
+        const fgd_layer *layer = &r->w->layer[l];
+        int n_in = layer->n_in, n = layer->n_out;
+        double *below = l > 0 ? doubles(r->rows * n_in) : r->dX;
+        reference_activation(layer, r->rows * n, r->z[l + 1], r->a[l + 1], g, g);
+        theta -= (n_in + layer->bias) * n;
+        grad -= (n_in + layer->bias) * n;
+        memset(grad, 0, (size_t)((n_in + layer->bias) * n) * sizeof *grad);
+        for (int i = 0; i < r->rows; i++)
+            for (int k = 0; k < n_in + layer->bias; k++) {
+                double a = k < n_in ? r->a[l][i * n_in + k] : 1, sum = 0;
+                for (int j = 0; j < n; j++) {
+                    grad[k * n + j] += a * g[i * n + j];
+                    sum += theta[k * n + j] * g[i * n + j];
+                }
+                if (k < n_in) below[i * n_in + k] = sum;
+            }
+        g = below;
+    }
+}
+
+/* Row by row: loss (rows,) of Z (rows, n) and Y (rows, width), and dZ. */
+static fgd_status reference_loss(int loss, int n, int rows, const double *Z, const double *Y, double *value, double *dZ) {
+    const fgd_loss row = {loss, constants};
+    int width = fgd_loss_needs_labels(loss) ? 1 : n;
+    fgd_status status = FGD_OK;
+    for (int i = 0; i < rows && status == FGD_OK; i++) {
+        fgd_table y = {Y + i * width, TYPE_float64, width, 1, 0};
+        status = one_by_one()->loss(&row, n, Z + i * n, &y, NULL, value + i, dZ + i * n);
+    }
+    return status;
+}
+
+/* theta (size,), state (slots, size) <- one step of a rule, weight by weight. */
+static void reference_update(int rule, ptrdiff_t size, const double *grad, double *theta, double *state) {
+    int slots = fgd_rule_slots(rule);
+    double s[8];
+    for (ptrdiff_t i = 0; i < size; i++) {
+        for (int k = 0; k < slots; k++) s[k] = state[k * size + i];
+        one_by_one()->update(rule, coefficients, 1, grad + i, theta + i, s);
+        for (int k = 0; k < slots; k++) state[k * size + i] = s[k];
+    }
+}
+
+/* ---- what libm says; y: the row's targets ---- */
+
+static double libm_identity(double z) { return z; }
+static double libm_sigmoid(double z) { return 1 / (1 + exp(-z)); }
+static double libm_hard_sigmoid(double z) { return fmin(fmax(z / 6 + 0.5, 0), 1); }
+static double libm_relu(double z) { return fmax(z, 0); }
+static const struct {
+    const char *name;
+    double (*f)(double);
+} libm_activations[] = {{"identity", libm_identity}, {"sigmoid", libm_sigmoid}, {"hard_sigmoid", libm_hard_sigmoid},
+                        {"tanh", tanh}, {"relu", libm_relu}};
+
+static double log_sum_exp(int n, const double *z) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += exp(z[j]);
+    return log(sum);
+}
+static double libm_mse(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += (z[j] - y[j]) * (z[j] - y[j]) / n;
+    return sum;
+}
+static double libm_bce(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum -= (y[j] * log(libm_sigmoid(z[j])) + (1 - y[j]) * log(libm_sigmoid(-z[j]))) / n;
+    return sum;
+}
+static double libm_cross_entropy(int n, const double *z, const double *y) { return log_sum_exp(n, z) - z[(int)y[0]]; }
+static double libm_soft_cross_entropy(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += y[j] * (log_sum_exp(n, z) - z[j]);
+    return sum;
+}
+static const struct {
+    const char *name;
+    double (*f)(int n, const double *z, const double *y);
+} libm_losses[] = {{"mse", libm_mse}, {"bce", libm_bce}, {"cross_entropy", libm_cross_entropy},
+                   {"soft_cross_entropy", libm_soft_cross_entropy}};
+
+static void plain_sgd(double *theta, double g, double *s, const double *c) {
+    (void)s;
+    *theta -= c[0] * (g + c[1] * *theta);
+}
+static void plain_momentum(double *theta, double g, double *s, const double *c) {
+    g += c[1] * *theta;
+    s[0] = c[2] * s[0] + c[3] * g;
+    *theta -= c[0] * (c[4] * g + c[5] * s[0]);
+}
+static void plain_adam(double *theta, double g, double *s, const double *c) {
+    g += c[1] * *theta;
+    s[0] = c[2] * s[0] + c[3] * g;
+    s[1] = c[4] * s[1] + c[5] * g * g;
+    *theta = c[8] * *theta - c[0] * s[0] / (sqrt(s[1]) * c[6] + c[7]);
+}
+static const struct {
+    const char *name;
+    void (*f)(double *theta, double g, double *s, const double *c);
+} plain_rules[] = {{"sgd", plain_sgd}, {"momentum", plain_momentum}, {"adam", plain_adam}};

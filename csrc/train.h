@@ -1,0 +1,138 @@
+/*
+ * train.h: a chunk of training steps.
+ *
+ * Threads share a step in two phases.  First each takes its rows through everything up to dz; then each takes its rows
+ * of every dW and updates them.  A barrier ends each phase.  No sum is shared, so bits do not depend on threads, and the
+ * team may change from step to step.
+ */
+typedef struct {
+    fgd_work *work;
+    fgd_chunk *chunk;
+    ptrdiff_t size; /* of theta                */
+    real *scratch;  /* (threads, loss_scratch) */
+    barrier barrier;
+    atomic_int status;
+
+    /* thread 0's, read by the others between barriers */
+    int team, threads; /* that go on       */
+    int watched;       /* 1: may shrink    */
+    double since;      /* start of the window that is measured, and its rows */
+    ptrdiff_t window_rows;
+} training;
+
+/* Sum of the weights of a step's rows; without weights their number. */
+static double step_weight(const fgd_chunk *chunk, const int64_t *order, ptrdiff_t rows) {
+    if (!chunk->weight) return (double)rows;
+    double sum = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) sum += (double)((const real *)chunk->weight)[order[r]];
+    return sum;
+}
+
+/* A seat's rows of step s: data in, losses and dz out. */
+static void step_rows(training *t, ptrdiff_t s, seat seat) {
+    fgd_work *w = t->work;
+    const fgd_chunk *chunk = t->chunk;
+    const int64_t *order = chunk->order + chunk->start[s];
+    ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s];
+    int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = first_of(seat, rows), row1 = end_of(seat, rows);
+    const real *weight = chunk->weight;
+
+    for (int r = row0; r < row1; r++) {
+        read_row(&chunk->X, order[r], w->a[0] + r * w->ld[0]);
+        read_row(&chunk->Y, order[r], w->y + r * w->ld[L]);
+        if (weight) w->weight[r] = weight[order[r]];
+    }
+    forward_rows(w, chunk->theta, row0, row1);
+
+    double total = step_weight(chunk, order, rows);
+    ptrdiff_t ld = w->ld[L], at = row0 * ld;
+    loss_rows of = {row1 - row0, n, w->a[L] + at, w->y + at, ld, weight ? w->weight + row0 : NULL,
+                    total > 0 ? 1 / total : 0, w->dz[L] + at, ld, w->loss + row0};
+    fgd_status status = losses_of(&chunk->loss, &of, t->scratch + seat.part * loss_scratch(n));
+    if (status == FGD_OK)
+        backward_rows(w, row0, row1);
+    else
+        atomic_store_explicit(&t->status, (int)status, memory_order_relaxed); /* the barrier publishes it */
+}
+
+/* A seat's rows of every dW of step s, straight into theta, and of the transposed weights of the next step. */
+static void step_update(training *t, ptrdiff_t s, seat seat) {
+    const fgd_work *w = t->work;
+    fgd_chunk *chunk = t->chunk;
+    update_context u;
+    update_init(&u, chunk->rule, chunk->coefficient + s * rule_coefficients[chunk->rule], t->size, chunk->theta,
+                chunk->state);
+    gradient_sink sink = {&u, chunk->grad};
+    ptrdiff_t at = 0;
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        int m = layer->n_in + layer->bias, i0 = first_of(seat, m), i1 = end_of(seat, m);
+        layer_gradient(w, l, (int)(chunk->start[s + 1] - chunk->start[s]), &sink, at, i0, i1);
+        if (l > 0) transpose_weights(layer, u.theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+        at += block_size(layer);
+    }
+}
+
+static double sum_of(const double *x, ptrdiff_t n) {
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+/* Thread 0, after each step of `rows` rows: measure windows, let the crew say who goes on. */
+static void watch(training *t, ptrdiff_t rows) {
+    const double window = 1e-3; /* seconds */
+    double now = seconds_now(), passed = now - t->since;
+    t->window_rows += rows;
+    if (passed < window) return;
+    t->team = crew_note(&t->work->crew, t->team, passed / (double)t->window_rows);
+    t->threads = team_threads(&t->work->crew, t->team);
+    t->since = now;
+    t->window_rows = 0;
+}
+
+/* All steps of a chunk, by one thread of a team. */
+static void train_seat(void *argument, seat seat) {
+    training *t = argument;
+    fgd_chunk *chunk = t->chunk;
+    for (ptrdiff_t s = 0; s < chunk->steps; s++) {
+        ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s];
+        step_rows(t, s, seat);
+        barrier_wait(&t->barrier, seat.parts);
+        if (atomic_load_explicit(&t->status, memory_order_relaxed) != FGD_OK) {
+            if (seat.part == 0) chunk->failed = s;
+            return;
+        }
+        step_update(t, s, seat);
+        if (seat.part == 0) {
+            chunk->losses[s] = sum_of(t->work->loss, rows);
+            if (t->watched) watch(t, rows);
+        }
+        barrier_wait(&t->barrier, seat.parts);
+        if (!t->watched) continue;
+        if (t->threads < seat.parts) seat.parts = t->threads;
+        if (seat.part >= seat.parts) return;
+    }
+}
+
+static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
+    for (int64_t i = chunk->start[0]; i < chunk->start[chunk->steps]; i++)
+        if (chunk->order[i] < 0 || chunk->order[i] >= chunk->X.count) return FGD_BAD_ROW_NUMBER;
+
+    training t = {.work = w, .chunk = chunk, .size = theta_size(w->net)};
+    t.threads = useful_threads(chunk->threads, forward_flops(w->net, w->batch));
+    t.watched = chunk->threads == 0 && t.threads > 1;
+    if (t.watched) t.threads = team_threads(&w->crew, t.team = crew_begin(&w->crew, t.threads));
+    ptrdiff_t scratch = t.threads * loss_scratch(w->net->layer[w->net->L - 1].n_out);
+    t.scratch = allocate((size_t)scratch * sizeof(real));
+    if (!t.scratch) return FGD_NO_MEMORY;
+
+    w->rows = 0;
+    transpose_all(w, chunk->theta, 1);
+    int began = t.team;
+    t.since = seconds_now();
+    run_team(t.threads, train_seat, &t);
+    if (t.watched) crew_end(&w->crew, began, t.team);
+    release(t.scratch);
+    return (fgd_status)atomic_load(&t.status);
+}
