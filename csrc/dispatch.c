@@ -118,8 +118,8 @@ const char *fgd_compiler(void) {
         "unknown compiler"
 #endif
 #ifdef _OPENMP
-        ", OpenMP " FGD_TEXT(_OPENMP);
+            ", OpenMP " FGD_TEXT(_OPENMP);
 #else
-        ", without OpenMP";
+            ", without OpenMP";
 #endif
 }

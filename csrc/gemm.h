@@ -39,31 +39,40 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, int k, int fr
                                 ptrdiff_t a_row, ptrdiff_t a_col, const real *restrict b, ptrdiff_t b_row, lanes last,
                                 vec tile[MR][NV]) {
     vec c[MR][NV];
-    UNROLLED for (int i = 0; i < rows; i++)
-        UNROLLED for (int v = 0; v < vectors; v++) c[i][v] = fresh ? v_set(0) : tile[i][v];
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        UNROLLED
+        for (int v = 0; v < vectors; v++) c[i][v] = fresh ? v_set(0) : tile[i][v];
+    }
     for (int p = 0; p < k; p++, a += a_col, b += b_row) {
         vec bv[NV];
-        UNROLLED for (int v = 0; v < vectors - 1; v++) bv[v] = v_load(b + v * VL);
+        UNROLLED
+        for (int v = 0; v < vectors - 1; v++) bv[v] = v_load(b + v * VL);
         bv[vectors - 1] = v_load_part(b + (vectors - 1) * VL, last);
-        UNROLLED for (int i = 0; i < rows; i++) {
+        UNROLLED
+        for (int i = 0; i < rows; i++) {
             vec av = v_set(a[i * a_row]);
-            UNROLLED for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
+            UNROLLED
+            for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
         }
     }
-    UNROLLED for (int i = 0; i < rows; i++)
-        UNROLLED for (int v = 0; v < vectors; v++) tile[i][v] = c[i][v];
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        UNROLLED
+        for (int v = 0; v < vectors; v++) tile[i][v] = c[i][v];
+    }
 }
 
 /* One function for each number of rows: a compiled loop keeps all accumulators in registers. */
 typedef void kernel(int vectors, int k, int fresh, const real *a, ptrdiff_t a_row, ptrdiff_t a_col, const real *b,
                     ptrdiff_t b_row, lanes last, vec tile[MR][NV]);
-#define ROW(R)                                                                                                        \
-    static void kernel_##R(int vectors, int k, int fresh, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,            \
-                           const real *b, ptrdiff_t b_row, lanes last, vec tile[MR][NV]) {                            \
-        if (vectors == NV)                                                                                            \
-            micro_kernel(R, NV, k, fresh, a, a_row, a_col, b, b_row, last, tile);                      \
-        else                                                                                                          \
-            micro_kernel(R, 1, k, fresh, a, a_row, a_col, b, b_row, last, tile);                       \
+#define ROW(R)                                                                                             \
+    static void kernel_##R(int vectors, int k, int fresh, const real *a, ptrdiff_t a_row, ptrdiff_t a_col, \
+                           const real *b, ptrdiff_t b_row, lanes last, vec tile[MR][NV]) {                 \
+        if (vectors == NV)                                                                                 \
+            micro_kernel(R, NV, k, fresh, a, a_row, a_col, b, b_row, last, tile);                          \
+        else                                                                                               \
+            micro_kernel(R, 1, k, fresh, a, a_row, a_col, b, b_row, last, tile);                           \
     }
 FGD_TILE_ROWS(ROW)
 #undef ROW
@@ -107,9 +116,9 @@ static void multiply(const product *p, int i0, int i1, int n) {
     for (int kb = 0; kb < k_blocks; kb++)
         for (int rb = 0; rb < row_blocks; rb++)
             for (int j = 0; j < n; j += NR)
-                multiply_panel(p, i0 + (int)share(i1 - i0, rb, row_blocks), i0 + (int)share(i1 - i0, rb + 1, row_blocks),
-                               j, n - j < NR ? n - j : NR, (int)share(p->k, kb, k_blocks),
-                               (int)share(p->k, kb + 1, k_blocks));
+                multiply_panel(p, i0 + (int)share(i1 - i0, rb, row_blocks),
+                               i0 + (int)share(i1 - i0, rb + 1, row_blocks), j, n - j < NR ? n - j : NR,
+                               (int)share(p->k, kb, k_blocks), (int)share(p->k, kb + 1, k_blocks));
 }
 
 /* For finish: the lanes of vector v of a tile. */

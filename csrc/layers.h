@@ -9,9 +9,9 @@
 static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
     const double *c = layer->constant;
     switch (layer->activation) {
-#define ROW(name)                                                                      \
-    case ACTIVATION_##name:                                                            \
-        for (int r = 0; r < rows; r++)                                                 \
+#define ROW(name)                                                                         \
+    case ACTIVATION_##name:                                                               \
+        for (int r = 0; r < rows; r++)                                                    \
             for (int v = 0; v < vectors; v++) tile[r][v] = name##_forward(tile[r][v], c); \
         return;
         FGD_ACTIVATIONS(ROW, ROW)
@@ -40,10 +40,16 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                           ptrdiff_t to_ld, real *z, int row0, int row1) {
     forward_context context = {layer, z};
     product p = {.k = layer->n_in + layer->bias,
-                 .a = from, .a_row = from_ld, .a_col = 1,
-                 .b = block, .b_row = layer->n_out, .b_panel = NR,
-                 .c = to, .c_row = to_ld,
-                 .finish = finish_forward, .context = &context};
+                 .a = from,
+                 .a_row = from_ld,
+                 .a_col = 1,
+                 .b = block,
+                 .b_row = layer->n_out,
+                 .b_panel = NR,
+                 .c = to,
+                 .c_row = to_ld,
+                 .finish = finish_forward,
+                 .context = &context};
     multiply(&p, row0, row1, layer->n_out);
 }
 
@@ -62,12 +68,12 @@ static const real *backward_input(const fgd_work *w, int l) { return w->z[l] ? w
 static void slope(const fgd_layer *layer, int n, const real *x, real *dz) {
     const double *c = layer->constant;
     switch (layer->activation) {
-#define ROW(name)                                                                                      \
-    case ACTIVATION_##name:                                                                            \
-        for (int j = 0; j < n; j += VL) {                                                              \
-            lanes in = v_lanes(n - j);                                                                 \
+#define ROW(name)                                                                                          \
+    case ACTIVATION_##name:                                                                                \
+        for (int j = 0; j < n; j += VL) {                                                                  \
+            lanes in = v_lanes(n - j);                                                                     \
             v_store_part(dz + j, name##_backward(v_load_part(x + j, in), v_load_part(dz + j, in), c), in); \
-        }                                                                                              \
+        }                                                                                                  \
         return;
         FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
@@ -84,12 +90,12 @@ static void finish_backward(const product *p, int i, int rows, int j, int vector
     const double *c = context->layer->constant;
     const real *x = context->x + i * p->c_row + j;
     switch (context->layer->activation) {
-#define ROW(name)                                                                                              \
-    case ACTIVATION_##name:                                                                                    \
-        for (int r = 0; r < rows; r++)                                                                         \
-            for (int v = 0; v < vectors; v++)                                                                  \
-                tile[r][v] = name##_backward(                                                                  \
-                    v_load_part(x + r * p->c_row + v * VL, tile_lanes(v, vectors, last)), tile[r][v], c);      \
+#define ROW(name)                                                                                                  \
+    case ACTIVATION_##name:                                                                                        \
+        for (int r = 0; r < rows; r++)                                                                             \
+            for (int v = 0; v < vectors; v++)                                                                      \
+                tile[r][v] = name##_backward(v_load_part(x + r * p->c_row + v * VL, tile_lanes(v, vectors, last)), \
+                                             tile[r][v], c);                                                       \
         break;
         FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
@@ -107,8 +113,8 @@ static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, i
 }
 
 /* to (rows, n_in) <- dz W^T, finished as the caller says */
-static void layer_backward(const fgd_layer *layer, const real *wt, const real *dz, ptrdiff_t dz_ld, product *p, int row0,
-                           int row1) {
+static void layer_backward(const fgd_layer *layer, const real *wt, const real *dz, ptrdiff_t dz_ld, product *p,
+                           int row0, int row1) {
     p->k = layer->n_out;
     p->a = dz, p->a_row = dz_ld, p->a_col = 1;
     p->b = wt, p->b_row = NR, p->b_panel = (ptrdiff_t)NR * layer->n_out;
@@ -130,23 +136,36 @@ static void backward_rows(const fgd_work *w, int row0, int row1) {
 
 /* dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
    theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs. */
-static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at, int i0, int i1) {
+static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at, int i0,
+                           int i1) {
     int n = w->net->layer[l].n_out;
     const real *a = w->a[l], *dz = w->dz[l + 1];
     ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
     if (n <= NARROW) {
         narrow_sink narrow = {sink, at + (ptrdiff_t)i0 * n, i1 - i0, n};
-        product p = {.k = rows, .whole_k = 1,
-                     .a = dz, .a_row = 1, .a_col = dz_ld,
-                     .b = a + i0, .b_row = a_ld, .b_panel = NR,
-                     .finish = finish_narrow, .context = &narrow};
+        product p = {.k = rows,
+                     .whole_k = 1,
+                     .a = dz,
+                     .a_row = 1,
+                     .a_col = dz_ld,
+                     .b = a + i0,
+                     .b_row = a_ld,
+                     .b_panel = NR,
+                     .finish = finish_narrow,
+                     .context = &narrow};
         multiply(&p, 0, n, i1 - i0);
         return;
     }
     product p = {.k = rows,
-                 .a = a, .a_row = 1, .a_col = a_ld,
-                 .b = dz, .b_row = dz_ld, .b_panel = NR,
-                 .c = sink->grad + at, .c_row = n,
-                 .finish = finish_gradient, .context = sink};
+                 .a = a,
+                 .a_row = 1,
+                 .a_col = a_ld,
+                 .b = dz,
+                 .b_row = dz_ld,
+                 .b_panel = NR,
+                 .c = sink->grad + at,
+                 .c_row = n,
+                 .finish = finish_gradient,
+                 .context = sink};
     multiply(&p, i0, i1, n);
 }

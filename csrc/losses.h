@@ -16,8 +16,7 @@
  *
  * c are the numbers of the loss (fgd_loss.constant), NULL if it has none.
  */
-#define FGD_LOSSES(MEAN, WHOLE, LABELS) \
-    MEAN(mse) MEAN(bce) LABELS(cross_entropy) WHOLE(soft_cross_entropy)
+#define FGD_LOSSES(MEAN, WHOLE, LABELS) MEAN(mse) MEAN(bce) LABELS(cross_entropy) WHOLE(soft_cross_entropy)
 
 #define ROW(name) LOSS_##name,
 enum { FGD_LOSSES(ROW, ROW, ROW) };

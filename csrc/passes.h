@@ -49,8 +49,7 @@ static void backward_seat(void *argument, seat seat) {
     fgd_work *w = call->work;
     const fgd_layer *layer = w->net->layer;
     int L = w->net->L, n = layer[L - 1].n_out, row0 = first_of(seat, w->rows), row1 = end_of(seat, w->rows);
-    for (ptrdiff_t r = row0; r < row1; r++)
-        memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
+    for (ptrdiff_t r = row0; r < row1; r++) memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
     backward_rows(w, row0, row1);
     if (call->dX) {
         product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = store_tile};
@@ -81,8 +80,15 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
     if (!y) return FGD_NO_MEMORY;
     fgd_status status = FGD_OK;
     for (ptrdiff_t row = 0; row < Y->count && status != FGD_BAD_LABEL; row += VL) {
-        loss_rows of = {Y->count - row < VL ? (int)(Y->count - row) : VL, n, (const real *)Z + row * n, y, n,
-                        weight ? (const real *)weight + row : NULL, 1, dZ ? (real *)dZ + row * n : NULL, n,
+        loss_rows of = {Y->count - row < VL ? (int)(Y->count - row) : VL,
+                        n,
+                        (const real *)Z + row * n,
+                        y,
+                        n,
+                        weight ? (const real *)weight + row : NULL,
+                        1,
+                        dZ ? (real *)dZ + row * n : NULL,
+                        n,
                         loss_of_row + row};
         for (int r = 0; r < of.rows; r++) read_row(Y, row + r, y + r * n);
         status = losses_of(loss, &of, y + (ptrdiff_t)VL * n);
@@ -112,7 +118,8 @@ static void predict_rows(const fgd_net *net, const real *theta, const fgd_table 
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;
         for (int r = 0; r < rows; r++) from[r * ld + layer->n_in] = 1;
-        layer_forward(layer, theta, from, ld, last ? Z + row0 * layer->n_out : to, last ? layer->n_out : ld, NULL, 0, rows);
+        layer_forward(layer, theta, from, ld, last ? Z + row0 * layer->n_out : to, last ? layer->n_out : ld, NULL, 0,
+                      rows);
         real *used = from;
         from = to, to = used;
         theta += block_size(layer);

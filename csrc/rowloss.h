@@ -2,16 +2,16 @@
  * rowloss.h: losses of rows as they lie in memory: VL rows at a time become columns, meet a row of losses.h, and their
  * slopes become rows again.
  */
-#define MEAN(name)                                                                                                 \
-    static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) {         \
-        vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                         \
-        scale = v_mul(scale, one_of_n);                                                                            \
-        for (int j = 0; j < n; j++) {                                                                              \
-            vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                                  \
-            sum = v_add(sum, name##_value(zj, yj, c));                                                             \
-            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, c)));                                           \
-        }                                                                                                          \
-        return v_mul(sum, one_of_n);                                                                               \
+#define MEAN(name)                                                                                         \
+    static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) { \
+        vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                 \
+        scale = v_mul(scale, one_of_n);                                                                    \
+        for (int j = 0; j < n; j++) {                                                                      \
+            vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                          \
+            sum = v_add(sum, name##_value(zj, yj, c));                                                     \
+            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, c)));                                   \
+        }                                                                                                  \
+        return v_mul(sum, one_of_n);                                                                       \
     }
 #define WHOLE(name)
 FGD_LOSSES(MEAN, WHOLE, WHOLE)

@@ -46,8 +46,9 @@ static void step_rows(training *t, ptrdiff_t s, seat seat) {
 
     double total = step_weight(chunk, order, rows);
     ptrdiff_t ld = w->ld[L], at = row0 * ld;
-    loss_rows of = {row1 - row0, n, w->a[L] + at, w->y + at, ld, weight ? w->weight + row0 : NULL,
-                    total > 0 ? 1 / total : 0, w->dz[L] + at, ld, w->loss + row0};
+    loss_rows of = {
+        row1 - row0,   n,  w->a[L] + at,  w->y + at, ld, weight ? w->weight + row0 : NULL, total > 0 ? 1 / total : 0,
+        w->dz[L] + at, ld, w->loss + row0};
     fgd_status status = losses_of(&chunk->loss, &of, t->scratch + seat.part * loss_scratch(n));
     if (status == FGD_OK)
         backward_rows(w, row0, row1);

@@ -16,12 +16,12 @@ static void update_init(update_context *u, int rule, const double *coefficient, 
 }
 
 /* One step of a rule on the numbers of theta at `at`, the lanes m of a vector; g their gradient. */
-#define ROW(name, slots, coefficients)                                                               \
-    ALWAYS_INLINE void update_##name(const update_context *u, ptrdiff_t at, vec g, lanes m) {        \
-        vec s[MAX_SLOTS];                                                                            \
-        for (int i = 0; i < slots; i++) s[i] = v_load_part(u->state + i * u->size + at, m);          \
-        v_store_part(u->theta + at, name##_step(v_load_part(u->theta + at, m), g, s, u->c), m);      \
-        for (int i = 0; i < slots; i++) v_store_part(u->state + i * u->size + at, s[i], m);          \
+#define ROW(name, slots, coefficients)                                                          \
+    ALWAYS_INLINE void update_##name(const update_context *u, ptrdiff_t at, vec g, lanes m) {   \
+        vec s[MAX_SLOTS];                                                                       \
+        for (int i = 0; i < slots; i++) s[i] = v_load_part(u->state + i * u->size + at, m);     \
+        v_store_part(u->theta + at, name##_step(v_load_part(u->theta + at, m), g, s, u->c), m); \
+        for (int i = 0; i < slots; i++) v_store_part(u->state + i * u->size + at, s[i], m);     \
     }
 FGD_RULES(ROW)
 #undef ROW
@@ -29,12 +29,12 @@ FGD_RULES(ROW)
 /* The numbers of theta from `at` on, from their gradient (count,). */
 static void update_flat(const update_context *u, ptrdiff_t at, const real *gradient, ptrdiff_t count) {
     switch (u->rule) {
-#define ROW(name, slots, coefficients)                                            \
-    case RULE_##name:                                                             \
-        for (ptrdiff_t i = 0; i < count; i += VL) {                               \
-            lanes m = v_lanes(count - i);                                         \
-            update_##name(u, at + i, v_load_part(gradient + i, m), m);            \
-        }                                                                         \
+#define ROW(name, slots, coefficients)                                 \
+    case RULE_##name:                                                  \
+        for (ptrdiff_t i = 0; i < count; i += VL) {                    \
+            lanes m = v_lanes(count - i);                              \
+            update_##name(u, at + i, v_load_part(gradient + i, m), m); \
+        }                                                              \
         return;
         FGD_RULES(ROW)
 #undef ROW
@@ -57,11 +57,11 @@ static void finish_gradient(const product *p, int i, int rows, int j, int vector
     }
     ptrdiff_t at = p->c - sink->grad + i * p->c_row + j;
     switch (u->rule) {
-#define ROW(name, slots, coefficients)                                                                      \
-    case RULE_##name:                                                                                       \
-        for (int r = 0; r < rows; r++)                                                                      \
-            for (int v = 0; v < vectors; v++)                                                               \
-                update_##name(u, at + r * p->c_row + v * VL, tile[r][v], tile_lanes(v, vectors, last));     \
+#define ROW(name, slots, coefficients)                                                                  \
+    case RULE_##name:                                                                                   \
+        for (int r = 0; r < rows; r++)                                                                  \
+            for (int v = 0; v < vectors; v++)                                                           \
+                update_##name(u, at + r * p->c_row + v * VL, tile[r][v], tile_lanes(v, vectors, last)); \
         return;
         FGD_RULES(ROW)
 #undef ROW

@@ -48,8 +48,8 @@ enum { EXP_TERMS = 12, LOG_TERMS = 11, LOG1P_TERMS = 16 };
  * result saturates instead of becoming inf or 0.  NaN stays NaN.
  */
 ALWAYS_INLINE vec v_exp_parts(vec x, vec *s) {
-    static const double inverse_factorial[] = {0.5,          1. / 6,        1. / 24,       1. / 120,
-                                               1. / 720,     1. / 5040,     1. / 40320,    1. / 362880,
+    static const double inverse_factorial[] = {0.5,          1. / 6,        1. / 24,        1. / 120,
+                                               1. / 720,     1. / 5040,     1. / 40320,     1. / 362880,
                                                1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
     x = v_max(v_set(EXP_MIN), v_min(v_set(EXP_MAX), x));
     vec k = v_round(v_mul(x, v_set(1.4426950408889634)));
@@ -77,8 +77,8 @@ ALWAYS_INLINE vec v_expm1(vec x) {
  * callers leave out is below 2**-27 (f32) or 2**-57 (f64) of the result.
  */
 ALWAYS_INLINE vec v_two_artanh(vec t, int terms) {
-    static const double inverse_odd[] = {1. / 3,  1. / 5,  1. / 7,  1. / 9,  1. / 11, 1. / 13, 1. / 15, 1. / 17, 1. / 19,
-                                         1. / 21, 1. / 23, 1. / 25, 1. / 27, 1. / 29, 1. / 31, 1. / 33};
+    static const double inverse_odd[] = {1. / 3,  1. / 5,  1. / 7,  1. / 9,  1. / 11, 1. / 13, 1. / 15, 1. / 17,
+                                         1. / 19, 1. / 21, 1. / 23, 1. / 25, 1. / 27, 1. / 29, 1. / 31, 1. / 33};
     vec tt = v_mul(t, t), t2 = v_add(t, t);
     vec p = v_set(inverse_odd[terms - 1]);
     for (int i = terms - 2; i >= 0; i--) p = v_fma(p, tt, v_set(inverse_odd[i]));
@@ -112,11 +112,14 @@ ALWAYS_INLINE vec v_abs(vec x) { return v_max(v_sub(v_set(0), x), x); }
 
 /* Swaps rows and lanes of VL vectors, bit by bit of their numbers. */
 ALWAYS_INLINE void transpose_square(vec row[VL]) {
-    UNROLLED for (int d = VL / 2; d > 0; d /= 2) {
+    UNROLLED
+    for (int d = VL / 2; d > 0; d /= 2) {
         real is_low[VL];
-        UNROLLED for (int i = 0; i < VL; i++) is_low[i] = i & d ? 0 : 1;
+        UNROLLED
+        for (int i = 0; i < VL; i++) is_low[i] = i & d ? 0 : 1;
         lanes low = v_gt(v_load(is_low), v_set(0));
-        UNROLLED for (int i = 0; i < VL; i++) {
+        UNROLLED
+        for (int i = 0; i < VL; i++) {
             if (i & d) continue;
             vec a = row[i], b = row[i + d];
             row[i] = v_blend(low, a, v_swap(b, d));
@@ -133,10 +136,12 @@ static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld
         for (; columns - j >= FEW; j += VL) {
             int width = columns - j < VL ? columns - j : VL;
             vec square[VL];
-            UNROLLED for (int r = 0; r < VL; r++)
+            UNROLLED
+            for (int r = 0; r < VL; r++)
                 square[r] = r < height ? v_load_part(from + (i + r) * from_ld + j, v_lanes(width)) : v_set(0);
             transpose_square(square);
-            UNROLLED for (int r = 0; r < VL; r++)
+            UNROLLED
+            for (int r = 0; r < VL; r++)
                 if (r < width) v_store_part(to + (j + r) * to_ld + i, square[r], v_lanes(height));
         }
         for (; j < columns; j++)

@@ -15,83 +15,6 @@ from threading import Lock
 from .losses import LossNotFinite
 
 
-cdef extern from "fastgd.h" nogil:
-    ctypedef enum fgd_status:
-        FGD_OK
-        FGD_NO_MEMORY
-        FGD_NOT_FINITE
-        FGD_BAD_LABEL
-        FGD_BAD_ROW_NUMBER
-
-    ctypedef struct fgd_layer:
-        int n_in
-        int n_out
-        int bias
-        int activation
-        const double *constant
-
-    ctypedef struct fgd_net:
-        int L
-        const fgd_layer *layer
-
-    ctypedef struct fgd_table:
-        const void *data
-        int type
-        int width
-        ptrdiff_t count
-        ptrdiff_t stride
-
-    ctypedef struct fgd_loss:
-        int row
-        const double *constant
-
-    ctypedef struct fgd_chunk:
-        fgd_table X
-        fgd_table Y
-        const void *weight
-        const int64_t *order
-        const int64_t *start
-        ptrdiff_t steps
-        fgd_loss loss
-        int rule
-        const double *coefficient
-        void *theta
-        void *grad
-        void *state
-        double *losses
-        int threads
-        ptrdiff_t failed
-
-    ctypedef struct fgd_work:
-        pass
-
-    ctypedef struct fgd_engine:
-        const char *isa
-        int bits
-        fgd_work *(*work_new)(const fgd_net *, ptrdiff_t) noexcept nogil
-        void (*work_free)(fgd_work *) noexcept nogil
-        fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
-        fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, void *, int) noexcept nogil
-        void (*backward)(fgd_work *, const void *, const void *, void *, void *, int) noexcept nogil
-        fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
-                           void *) noexcept nogil
-        void (*update)(int, const double *, ptrdiff_t, const void *, void *, void *) noexcept nogil
-        fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
-
-    const fgd_engine *fgd_find_engine(const char *, int)
-    const char *fgd_isa_name(int)
-    const char *fgd_type_name(int)
-    const char *fgd_activation_name(int)
-    const char *fgd_loss_name(int)
-    const char *fgd_rule_name(int)
-    int fgd_rule_slots(int)
-    int fgd_rule_coefficients(int)
-    int fgd_loss_needs_labels(int)
-    int fgd_max_threads()
-    void fgd_set_max_threads(int)
-    const char *fgd_compiler()
-
-
 cdef dict _rows(const char *(*name)(int) noexcept nogil):
     """{name: row number} of one table of the core."""
     rows, i = {}, 0
@@ -230,8 +153,8 @@ cdef class Network:
             raise TypeError(f"theta must be float32 or float64, not of format {self.real!r}")
         self.theta = _dense("theta", theta, self.real, (size,), True)
         self.grad = _dense("grad", grad, self.real, (size,), True)
-        name = None if isa is None else isa.encode()
-        self.engine = fgd_find_engine(NULL if name is None else <const char *> name, 32 if self.real == "f" else 64)
+        name = (isa or ISAS[0]).encode()
+        self.engine = fgd_find_engine(name, 32 if self.real == "f" else 64)
         if self.engine is NULL:
             raise ValueError(f"instruction set {isa!r} is not to be had here; there are {', '.join(ISAS)}")
         self.lock = Lock()
@@ -248,7 +171,7 @@ cdef class Network:
 
     cdef _enter(self):
         if not self.lock.acquire(False):
-            raise RuntimeError("this network is already being trained by another thread: give each thread its own model")
+            raise RuntimeError("this model is at work in another thread: wait for it, or train a copy of the model")
 
     cdef _reserve(self, Py_ssize_t rows):
         """Room for a batch of `rows` rows."""
@@ -266,7 +189,7 @@ cdef class Network:
         """out (rows, n_out) <- the outputs for X (rows, n_in)."""
         cdef fgd_table table
         cdef fgd_status status
-        cdef _Array x = _table("X", X, self.n_in, &table)
+        cdef _Array _x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, (table.count, self.n_out), True)
         with nogil:
             status = self.engine.predict(&self.net, self.theta.view.buf, &table, z.view.buf, n_threads)
@@ -277,7 +200,7 @@ cdef class Network:
         """The same, and keep the activations for `backward`."""
         cdef fgd_table table
         cdef fgd_status status
-        cdef _Array x = _table("X", X, self.n_in, &table)
+        cdef _Array _x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, (table.count, self.n_out), True)
         self._enter()
         try:
@@ -313,7 +236,7 @@ cdef class Network:
         cdef fgd_status status
         cdef _Constants constants = _Constants(loss.parameters)
         cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.name], constants.data)
-        cdef _Array y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.row) else self.n_out, &table)
+        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.row) else self.n_out, &table)
         cdef Py_ssize_t count = table.count
         cdef _Array z = _dense("Z", Z, self.real, (count, self.n_out))
         cdef _Array r = _dense("rows", rows, "d", (count,), True), w = None, d = None
@@ -353,8 +276,8 @@ cdef class Network:
         chunk.rule = RULES[optimizer.rule]
         chunk.threads = n_threads
         chunk.steps = len(losses)
-        cdef _Array x = _table("X", X, self.n_in, &chunk.X)
-        cdef _Array y = _table("Y", Y, 1 if fgd_loss_needs_labels(chunk.loss.row) else self.n_out, &chunk.Y)
+        cdef _Array _x = _table("X", X, self.n_in, &chunk.X)
+        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(chunk.loss.row) else self.n_out, &chunk.Y)
         if chunk.X.count != chunk.Y.count:
             raise ValueError(f"X has {chunk.X.count} rows, but Y has {chunk.Y.count}")
         chunk.weight = NULL

@@ -1,8 +1,8 @@
 """The contract of an engine, and which one runs.
 
-An engine is a class `Network`: a network bound to its memory, with five verbs. Above this file nobody knows which engine
-does the work; below it nobody knows users, epochs or files. There are two: `_native` (C, one for each instruction set)
-and `_numpy` (the definitions, the reference).
+An engine is a class `Network`: a network bound to its memory, with six verbs. Above this file nobody knows which
+engine does the work; below it nobody knows users, epochs or files. There are two: `_native` (C, one for each
+instruction set) and `_numpy` (the definitions, the reference).
 
 Environment, read when the first network is made: FASTGD_BACKEND=native|numpy, FASTGD_ISA=avx512|avx2|neon|scalar,
 FASTGD_NUM_THREADS.
@@ -145,7 +145,9 @@ def _find(backend: str | None, isa: str | None) -> Engine:
         if backend in (None, engine.backend) and isa in (None, engine.isa):
             return engine
     have = ", ".join(engine.backend + (f" ({engine.isa})" if engine.isa else "") for engine in engines)
-    raise ValueError(f"there is no engine with FASTGD_BACKEND={backend or ''} and FASTGD_ISA={isa or ''}; there are {have}")
+    raise ValueError(
+        f"there is no engine with FASTGD_BACKEND={backend or ''} and FASTGD_ISA={isa or ''}; there are {have}"
+    )
 
 
 @contextmanager

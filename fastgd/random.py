@@ -14,7 +14,7 @@ from __future__ import annotations
 import operator
 import secrets
 from enum import IntEnum
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ from numpy.typing import NDArray
 from ._math import log, polynomial
 
 _WORDS = 4  # of 64 bits in a block of Philox4x64
+# Of `permutations`; another _SORTED or _ROUNDS is another order.
+_SORTED = 512
+_ROUNDS = 8
+_BLOCK = 2**15  # numbers mixed at once: two buffers of 128 kB
 
 
 class Purpose(IntEnum):
@@ -96,9 +100,16 @@ def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[np.int64]:
     """Row i is `permutation(seed, first_epoch + i, n)`.
 
-    Row numbers are sorted by random keys. A key has its row number in its low bits, so no two are equal and every sort
-    gives the same order. 64 - log2(n) bits are left to chance: two of a million rows tie in them once in 2^44 pairs.
-    Epochs follow each other in one stream, each from the start of a block, so that many are made in one go.
+    Up to 512 numbers are sorted by random keys of 32 bits, the key of a number ending in the number itself: no two
+    keys are equal, so every sort gives the same order. (Chance has 23 bits and more; one pair in 2^23 ties in them.)
+    The keys are the halves of the words, low half first, and each epoch starts its own block.
+
+    More numbers are mixed: let k be the smallest with 2^k >= n. Each i = 0, 1, ... 2^k - 1 goes through 8 rounds
+
+        i <- i (w[2r] | 1) + w[2r + 1] mod 2^k;  i <- i ^ (i >> (k - 1) // 2)      r = 0 ... 7
+
+    with the epoch's 16 words w; what ends below n stays, in this order. Every step can be undone, so no number comes
+    twice. 6 or 7 rounds already pass every test of differences, correlations and orders that 2 to 5 rounds fail.
 
     Parameters
     ----------
@@ -109,15 +120,56 @@ def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[
     Returns
     -------
     (n_epochs, n) int64
+
+    References
+    ----------
+    Kensler, "Correlated multi-jittered sampling", Pixar technical memo 13-01, 2013: the steps of a round.
+    Mitchell, Stokes, Frank & Holmes, "Bandwidth-optimal random shuffling for GPUs", ACM Transactions on Parallel
+    Computing 9, 2022: one-to-one on 2^k, then keep what is below n (as Black & Rogaway, CT-RSA 2002, walk on).
     """
-    blocks = -(-n // _WORDS)
-    words = _words(seed, SHUFFLE, 0, first_epoch * blocks, n_epochs * blocks * _WORDS)
-    row_bits = np.uint64(2 ** (n - 1).bit_length() - 1)
-    keys = words.reshape(n_epochs, -1)[:, :n] & ~row_bits
-    keys |= np.arange(n, dtype=np.uint64)
+    blocks = -(-n // (2 * _WORDS)) if n <= _SORTED else 2 * _ROUNDS // _WORDS
+    words = _words(seed, SHUFFLE, 0, first_epoch * blocks, n_epochs * blocks * _WORDS).reshape(n_epochs, -1)
+    return _by_sorting(words, n) if n <= _SORTED else _by_mixing(words, n)
+
+
+def _by_sorting(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
+    number_bits = np.uint32(2 ** (n - 1).bit_length() - 1)
+    keys = words.astype("<u8", copy=False).view("<u4")[:, :n] & ~number_bits
+    keys |= np.arange(n, dtype=np.uint32)
     keys.sort(axis=1)
-    keys &= row_bits
-    return keys.view(np.int64)
+    keys &= number_bits
+    return keys.astype(np.int64)
+
+
+def _by_mixing(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
+    """Block by block, in caches: whole epochs if they are short, parts of one epoch if they are long."""
+    k = (n - 1).bit_length()
+    keys = words.astype(np.uint32 if k <= 32 else np.uint64)  # arithmetic mod 2^k needs no more of them
+    epochs, width = max(1, _BLOCK >> k), min(_BLOCK, 2**k)
+    numbers = np.arange(width, dtype=keys.dtype)
+    mixed = np.empty((2, epochs, width), keys.dtype)
+    result, done = np.empty(len(keys) * n, np.int64), 0
+    for e in range(0, len(keys), epochs):
+        some = keys[e : e + epochs]
+        x, spare = mixed[:, : len(some)]
+        for first in range(0, 2**k, width):
+            np.add(numbers, keys.dtype.type(first), out=x)
+            _mix(x, spare, some, k)
+            kept = np.compress((x < n).ravel(), x)
+            result[done : done + len(kept)] = kept
+            done += len(kept)
+    return result.reshape(-1, n)
+
+
+def _mix(x: NDArray[Any], spare: NDArray[Any], keys: NDArray[Any], k: int) -> None:
+    """The rounds of `permutations`, in place: x, spare (epochs, any), keys (epochs, 16), of one unsigned dtype."""
+    mask, shift = x.dtype.type(2**k - 1), x.dtype.type((k - 1) // 2)
+    for r in range(0, 2 * _ROUNDS, 2):
+        np.multiply(x, keys[:, r, np.newaxis] | x.dtype.type(1), out=x)
+        np.add(x, keys[:, r + 1, np.newaxis], out=x)
+        np.bitwise_and(x, mask, out=x)
+        np.right_shift(x, shift, out=spare)
+        np.bitwise_xor(x, spare, out=x)
 
 
 def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -148,68 +200,20 @@ def _words(seed: int, purpose: Purpose, index: int, block: int, n: int) -> NDArr
 
 # Numerator and denominator of AS 241, from the constant term up.
 _CENTRE = (
-    (
-        3.3871328727963666080e0,
-        1.3314166789178437745e2,
-        1.9715909503065514427e3,
-        1.3731693765509461125e4,
-        4.5921953931549871457e4,
-        6.7265770927008700853e4,
-        3.3430575583588128105e4,
-        2.5090809287301226727e3,
-    ),
-    (
-        1.0,
-        4.2313330701600911252e1,
-        6.8718700749205790830e2,
-        5.3941960214247511077e3,
-        2.1213794301586595867e4,
-        3.9307895800092710610e4,
-        2.8729085735721942674e4,
-        5.2264952788528545610e3,
-    ),
-)
+    (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+     4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),
+    (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+     2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3),
+)  # fmt: skip
 _TAIL = (
-    (
-        1.42343711074968357734e0,
-        4.63033784615654529590e0,
-        5.76949722146069140550e0,
-        3.64784832476320460504e0,
-        1.27045825245236838258e0,
-        2.41780725177450611770e-1,
-        2.27238449892691845833e-2,
-        7.74545014278341407640e-4,
-    ),
-    (
-        1.0,
-        2.05319162663775882187e0,
-        1.67638483018380384940e0,
-        6.89767334985100004550e-1,
-        1.48103976427480074590e-1,
-        1.51986665636164571966e-2,
-        5.47593808499534494600e-4,
-        1.05075007164441684324e-9,
-    ),
-)
+    (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+     1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4),
+    (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+     1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
+)  # fmt: skip
 _FAR_TAIL = (
-    (
-        6.65790464350110377720e0,
-        5.46378491116411436990e0,
-        1.78482653991729133580e0,
-        2.96560571828504891230e-1,
-        2.65321895265761230930e-2,
-        1.24266094738807843860e-3,
-        2.71155556874348757815e-5,
-        2.01033439929228813265e-7,
-    ),
-    (
-        1.0,
-        5.99832206555887937690e-1,
-        1.36929880922735805310e-1,
-        1.48753612908506148525e-2,
-        7.86869131145613259100e-4,
-        1.84631831751005468180e-5,
-        1.42151175831644588870e-7,
-        2.04426310338993978564e-15,
-    ),
-)
+    (6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
+     2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7),
+    (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+     7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15),
+)  # fmt: skip

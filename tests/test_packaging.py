@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def wheel():
     """{path in the wheel: bytes} of the installed fastgd."""
-    files = metadata.files("fastgd")
+    found = [distribution.files for distribution in metadata.distributions(name="fastgd")]
+    files = [file for listed in found if any(file.name == "WHEEL" for file in listed) for file in listed]
     if not any(str(file) == "fastgd/__init__.py" for file in files):
         pytest.skip("an editable installation has no files of its own")
     return {str(file): file.locate().read_bytes() for file in files if "__pycache__" not in file.parts}

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define COUNT(list) ((int)(sizeof(list) / sizeof *(list)))
+
 enum { MAX_ARRAYS = 1000 };
 static struct {
     void *pages;
@@ -68,4 +70,16 @@ static double random_number(void) {
     x = (x ^ x >> 27) * 0x94d049bb133111eb;
     x ^= x >> 31;
     return (double)((int64_t)(x >> 40) * 2 - (1 << 24) + 1) * 0x1p-24;
+}
+
+static double *random_numbers(ptrdiff_t count, double scale) {
+    double *x = doubles(count);
+    for (ptrdiff_t i = 0; i < count; i++) x[i] = (double)(float)(scale * random_number());
+    return x;
+}
+
+static double *random_parts(ptrdiff_t count) { /* of 1 */
+    double *x = doubles(count);
+    for (ptrdiff_t i = 0; i < count; i++) x[i] = (double)(float)(0.5 + 0.5 * random_number());
+    return x;
 }

@@ -16,7 +16,8 @@ typedef struct {
 
 /* For the rows that take numbers; the others do not look at them. */
 static const double constants[] = {0.5, 0.25, 0.125, 0.0625};
-static const double coefficients[] = {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1.5, 0.125, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
+static const double coefficients[] = {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1.5, 0.125,
+                                      1,    0.5,  0.5, 0.5, 0.5,  0.5,  0.5, 0.5};
 
 /* Widths n (L + 1,), every second layer without a bias. */
 static void network_init(network *w, int L, const int *n, int hidden, int output) {
@@ -107,7 +108,8 @@ static void reference_backward(reference *r, const double *theta, double *dZ) {
 }
 
 /* Row by row: loss (rows,) of Z (rows, n) and Y (rows, width), and dZ. */
-static fgd_status reference_loss(int loss, int n, int rows, const double *Z, const double *Y, double *value, double *dZ) {
+static fgd_status reference_loss(int loss, int n, int rows, const double *Z, const double *Y, double *value,
+                                 double *dZ) {
     const fgd_loss row = {loss, constants};
     int width = fgd_loss_needs_labels(loss) ? 1 : n;
     fgd_status status = FGD_OK;
@@ -138,8 +140,11 @@ static double libm_relu(double z) { return fmax(z, 0); }
 static const struct {
     const char *name;
     double (*f)(double);
-} libm_activations[] = {{"identity", libm_identity}, {"sigmoid", libm_sigmoid}, {"hard_sigmoid", libm_hard_sigmoid},
-                        {"tanh", tanh}, {"relu", libm_relu}};
+} libm_activations[] = {{"identity", libm_identity},
+                        {"sigmoid", libm_sigmoid},
+                        {"hard_sigmoid", libm_hard_sigmoid},
+                        {"tanh", tanh},
+                        {"relu", libm_relu}};
 
 static double log_sum_exp(int n, const double *z) {
     double sum = 0;
@@ -165,7 +170,9 @@ static double libm_soft_cross_entropy(int n, const double *z, const double *y) {
 static const struct {
     const char *name;
     double (*f)(int n, const double *z, const double *y);
-} libm_losses[] = {{"mse", libm_mse}, {"bce", libm_bce}, {"cross_entropy", libm_cross_entropy},
+} libm_losses[] = {{"mse", libm_mse},
+                   {"bce", libm_bce},
+                   {"cross_entropy", libm_cross_entropy},
                    {"soft_cross_entropy", libm_soft_cross_entropy}};
 
 static void plain_sgd(double *theta, double g, double *s, const double *c) {

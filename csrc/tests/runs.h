@@ -1,0 +1,115 @@
+/*
+ * runs.h: a short training, by an engine and by the reference.
+ */
+static fgd_table table_of(int type, size_t size, const void *data, ptrdiff_t count, int width) {
+    return (fgd_table){data, type, width, count, (ptrdiff_t)size * width};
+}
+static fgd_table real_table(int bits, const double *x, ptrdiff_t count, int width) {
+    return table_of(bits == 32 ? TYPE_float32 : TYPE_float64, size_of(bits), reals(bits, x, count * width), count,
+                    width);
+}
+
+/* Targets that a loss takes: class numbers (rows, 1), or numbers of (0, 1) (rows, n). */
+static double *random_targets(int loss, int rows, int n) {
+    if (!fgd_loss_needs_labels(loss)) return random_parts(rows * n);
+    double *y = doubles(rows);
+    for (int i = 0; i < rows; i++) y[i] = floor(n * (0.5 + 0.5 * random_number()));
+    return y;
+}
+
+typedef struct {
+    network w;
+    int loss, rule, rows;
+    ptrdiff_t steps;
+    double *X, *Y, *weight, *theta; /* weight: NULL without */
+    int64_t *order, *start;
+} problem;
+
+typedef struct {
+    fgd_status status;
+    ptrdiff_t failed, done; /* steps: the one that failed, those before the chunk that ended */
+    void *theta, *state;
+    double *losses;
+} outcome;
+
+/* Two passes over the rows in a random order, the last batch of each smaller. */
+static void problem_init(problem *p, int L, const int *n, int hidden, int loss, int rule, int rows, int batch,
+                         int weighted) {
+    network_init(&p->w, L, n, hidden, ACTIVATION_identity);
+    p->loss = loss, p->rule = rule, p->rows = rows, p->steps = 0;
+    p->X = random_numbers(rows * n[0], 1), p->Y = random_targets(loss, rows, n[L]);
+    p->theta = random_numbers(p->w.size, 0.5);
+    p->weight = weighted ? random_parts(rows) : NULL;
+    p->order = array((size_t)(2 * rows) * sizeof *p->order);
+    p->start = array((size_t)(2 * ((rows + batch - 1) / batch) + 1) * sizeof *p->start);
+    for (int i = 0; i < 2 * rows; i++) {
+        int j = (int)((random_number() + 1) / 2 * (i % rows + 1)) + i / rows * rows;
+        p->order[i] = p->order[j];
+        p->order[j] = i % rows;
+        if (i % rows % batch == 0) p->start[p->steps++] = i;
+    }
+    p->start[p->steps] = 2 * rows;
+}
+
+/* Train in `pieces` calls; stops at the first that fails. */
+static outcome train(const fgd_engine *e, const problem *p, int threads, int pieces) {
+    int bits = e->bits, count = fgd_rule_coefficients(p->rule), slots = fgd_rule_slots(p->rule);
+    outcome o = {.theta = reals(bits, p->theta, p->w.size), .losses = doubles(p->steps)};
+    o.state = array((size_t)(slots * p->w.size) * size_of(bits));
+    double *c = doubles(p->steps * count);
+    for (ptrdiff_t i = 0; i < p->steps * count; i++) c[i] = coefficients[i % count];
+    ptrdiff_t batch = 1;
+    for (ptrdiff_t s = 0; s < p->steps; s++)
+        batch = p->start[s + 1] - p->start[s] > batch ? p->start[s + 1] - p->start[s] : batch;
+    const fgd_layer *last = &p->w.layer[p->w.net.L - 1];
+    fgd_chunk chunk = {.X = real_table(bits, p->X, p->rows, p->w.layer[0].n_in),
+                       .Y = real_table(64, p->Y, p->rows, fgd_loss_needs_labels(p->loss) ? 1 : last->n_out),
+                       .weight = p->weight ? reals(bits, p->weight, p->rows) : NULL,
+                       .order = p->order,
+                       .loss = {p->loss, constants},
+                       .rule = p->rule,
+                       .threads = threads,
+                       .theta = o.theta,
+                       .state = o.state,
+                       .grad = array((size_t)p->w.size * size_of(bits))};
+    for (int piece = 0; piece < pieces && o.status == FGD_OK; piece++) {
+        o.done = p->steps * piece / pieces;
+        chunk.start = p->start + o.done, chunk.coefficient = c + o.done * count, chunk.losses = o.losses + o.done;
+        chunk.steps = p->steps * (piece + 1) / pieces - o.done;
+        fgd_work *work = e->work_new(&p->w.net, batch);
+        o.status = e->train(work, &chunk);
+        o.failed = o.done + chunk.failed;
+        e->work_free(work);
+    }
+    return o;
+}
+
+/* The same run in doubles: theta (size,), state (slots, size) and losses (steps,). */
+static outcome reference_train(const problem *p) {
+    int n_in = p->w.layer[0].n_in, n = p->w.layer[p->w.net.L - 1].n_out, width = fgd_loss_needs_labels(p->loss) ? 1 : n;
+    outcome o = {.theta = reals(64, p->theta, p->w.size), .losses = doubles(p->steps)};
+    o.state = doubles(fgd_rule_slots(p->rule) * p->w.size);
+    for (ptrdiff_t s = 0; s < p->steps; s++) {
+        int rows = (int)(p->start[s + 1] - p->start[s]);
+        double *X = doubles(rows * n_in), *Y = doubles(rows * width), *loss = doubles(rows), *dZ = doubles(rows * n);
+        double total = 0;
+        reference r;
+        for (int i = 0; i < rows; i++) {
+            int64_t row = p->order[p->start[s] + i];
+            memcpy(X + i * n_in, p->X + row * n_in, (size_t)n_in * sizeof *X);
+            memcpy(Y + i * width, p->Y + row * width, (size_t)width * sizeof *Y);
+            total += p->weight ? p->weight[row] : 1;
+        }
+        reference_init(&r, &p->w, rows, X);
+        reference_forward(&r, o.theta);
+        reference_loss(p->loss, n, rows, r.a[p->w.net.L], Y, loss, dZ);
+        for (int i = 0; i < rows; i++) {
+            double part = (p->weight ? p->weight[p->order[p->start[s] + i]] : 1) / total;
+            o.losses[s] += part * loss[i];
+            for (int j = 0; j < n; j++) dZ[i * n + j] *= part;
+        }
+        reference_backward(&r, o.theta, dZ);
+        reference_update(p->rule, p->w.size, r.grad, o.theta, o.state);
+    }
+    return o;
+}

@@ -1,0 +1,79 @@
+# What `_native.pyx` sees of the C core: csrc/fastgd.h, name by name.
+from libc.stdint cimport int64_t
+
+
+cdef extern from "fastgd.h" nogil:
+    ctypedef enum fgd_status:
+        FGD_OK
+        FGD_NO_MEMORY
+        FGD_NOT_FINITE
+        FGD_BAD_LABEL
+        FGD_BAD_ROW_NUMBER
+
+    ctypedef struct fgd_layer:
+        int n_in
+        int n_out
+        int bias
+        int activation
+        const double *constant
+
+    ctypedef struct fgd_net:
+        int L
+        const fgd_layer *layer
+
+    ctypedef struct fgd_table:
+        const void *data
+        int type
+        int width
+        ptrdiff_t count
+        ptrdiff_t stride
+
+    ctypedef struct fgd_loss:
+        int row
+        const double *constant
+
+    ctypedef struct fgd_chunk:
+        fgd_table X
+        fgd_table Y
+        const void *weight
+        const int64_t *order
+        const int64_t *start
+        ptrdiff_t steps
+        fgd_loss loss
+        int rule
+        const double *coefficient
+        void *theta
+        void *grad
+        void *state
+        double *losses
+        int threads
+        ptrdiff_t failed
+
+    ctypedef struct fgd_work:
+        pass
+
+    ctypedef struct fgd_engine:
+        const char *isa
+        int bits
+        fgd_work *(*work_new)(const fgd_net *, ptrdiff_t) noexcept nogil
+        void (*work_free)(fgd_work *) noexcept nogil
+        fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
+        fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, void *, int) noexcept nogil
+        void (*backward)(fgd_work *, const void *, const void *, void *, void *, int) noexcept nogil
+        fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
+                           void *) noexcept nogil
+        void (*update)(int, const double *, ptrdiff_t, const void *, void *, void *) noexcept nogil
+        fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
+
+    const fgd_engine *fgd_find_engine(const char *, int)
+    const char *fgd_isa_name(int)
+    const char *fgd_type_name(int)
+    const char *fgd_activation_name(int)
+    const char *fgd_loss_name(int)
+    const char *fgd_rule_name(int)
+    int fgd_rule_slots(int)
+    int fgd_rule_coefficients(int)
+    int fgd_loss_needs_labels(int)
+    int fgd_max_threads()
+    void fgd_set_max_threads(int)
+    const char *fgd_compiler()
