@@ -26,10 +26,7 @@ typedef struct {
 
 static void finish_forward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
     const forward_context *context = p->context;
-    if (context->z) {
-        product z = {.c = context->z, .c_row = p->c_row};
-        store_tile(&z, i, rows, j, vectors, last, tile);
-    }
+    if (context->z) save_tile(context->z + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
     activate(context->layer, rows, vectors, tile);
     store_tile(p, i, rows, j, vectors, last, tile);
 }
@@ -49,7 +46,9 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                  .c = to,
                  .c_row = to_ld,
                  .finish = finish_forward,
-                 .context = &context};
+                 .context = &context,
+                 .touched = {to},
+                 .touches = 1};
     multiply(&p, row0, row1, layer->n_out);
 }
 
@@ -129,20 +128,38 @@ static void backward_rows(const fgd_work *w, int row0, int row1) {
         slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
     for (int l = L - 1; l > 0; l--) {
         slope_context context = {&layer[l - 1], backward_input(w, l)};
-        product p = {.c = w->dz[l], .c_row = w->ld[l], .finish = finish_backward, .context = &context};
+        product p = {.c = w->dz[l],
+                     .c_row = w->ld[l],
+                     .finish = finish_backward,
+                     .context = &context,
+                     .touched = {w->dz[l], context.x},
+                     .touches = 2};
         layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
     }
 }
 
-/* dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
-   theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs. */
-static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at, int i0,
-                           int i1) {
-    int n = w->net->layer[l].n_out;
+/* Rows [i0, i1) of a panel of columns of W, just updated, to W transposed. */
+static void transpose_panel(const product *p, int i0, int i1, int j, int columns) {
+    const gradient_sink *sink = p->context;
+    const real *W = sink->update->theta + (p->c - sink->grad);
+    int end = i1 < sink->n_in ? i1 : sink->n_in;
+    for (int i = i0, rows; i < end; i += rows) {
+        rows = NR - i % NR < end - i ? NR - i % NR : end - i;
+        transpose(rows, columns, W + i * p->c_row + j, p->c_row, sink->wt + (i / NR * p->c_row + j) * NR + i % NR, NR);
+    }
+}
+
+/*
+ * dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
+ * theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs.
+ */
+static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
+    const fgd_layer *layer = &w->net->layer[l];
+    int n = layer->n_out, transposes = to->update && l > 0;
     const real *a = w->a[l], *dz = w->dz[l + 1];
     ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
     if (n <= NARROW) {
-        narrow_sink narrow = {sink, at + (ptrdiff_t)i0 * n, i1 - i0, n};
+        narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
         product p = {.k = rows,
                      .whole_k = 1,
                      .a = dz,
@@ -154,8 +171,13 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
                      .finish = finish_narrow,
                      .context = &narrow};
         multiply(&p, 0, n, i1 - i0);
+        if (transposes)
+            transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
         return;
     }
+    gradient_sink sink = *to;
+    sink.n_in = layer->n_in;
+    sink.wt = w->wt[l];
     product p = {.k = rows,
                  .a = a,
                  .a_row = 1,
@@ -163,9 +185,15 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
                  .b = dz,
                  .b_row = dz_ld,
                  .b_panel = NR,
-                 .c = sink->grad + at,
+                 .c = sink.grad + at,
                  .c_row = n,
                  .finish = finish_gradient,
-                 .context = sink};
+                 .panel_done = transposes ? transpose_panel : NULL,
+                 .context = &sink};
+    if (sink.update) {
+        p.touched[p.touches++] = sink.update->theta + at;
+        for (int s = 0; s < rule_slots[sink.update->rule]; s++)
+            p.touched[p.touches++] = sink.update->state + s * sink.update->size + at;
+    }
     multiply(&p, i0, i1, n);
 }

@@ -56,7 +56,7 @@ static void backward_seat(void *argument, seat seat) {
         layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, row0, row1);
     }
     barrier_wait(&call->barrier, seat.parts);
-    gradient_sink sink = {NULL, call->grad};
+    gradient_sink sink = {.grad = call->grad};
     ptrdiff_t at = 0;
     for (int l = 0; l < L; l++) {
         int m = layer[l].n_in + layer[l].bias;

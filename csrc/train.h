@@ -63,13 +63,13 @@ static void step_update(training *t, ptrdiff_t s, seat seat) {
     update_context u;
     update_init(&u, chunk->rule, chunk->coefficient + s * rule_coefficients[chunk->rule], t->size, chunk->theta,
                 chunk->state);
-    gradient_sink sink = {&u, chunk->grad};
+    gradient_sink sink = {.update = &u, .grad = chunk->grad};
     ptrdiff_t at = 0;
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        int m = layer->n_in + layer->bias, i0 = first_of(seat, m), i1 = end_of(seat, m);
-        layer_gradient(w, l, (int)(chunk->start[s + 1] - chunk->start[s]), &sink, at, i0, i1);
-        if (l > 0) transpose_weights(layer, u.theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+        int m = layer->n_in + layer->bias;
+        layer_gradient(w, l, (int)(chunk->start[s + 1] - chunk->start[s]), &sink, at, first_of(seat, m),
+                       end_of(seat, m));
         at += block_size(layer);
     }
 }

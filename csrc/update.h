@@ -45,6 +45,8 @@ static void update_flat(const update_context *u, ptrdiff_t at, const real *gradi
 typedef struct {
     const update_context *update;
     real *grad; /* (size,) */
+    int n_in;   /* of the layer, and its W transposed, when theta moves */
+    real *wt;
 } gradient_sink;
 
 /* p->c is where dW lies in sink->grad, so that a tile's place in grad is its place in theta. */

@@ -26,6 +26,10 @@
 /* Bytes of a cache line, and of a huge page. */
 enum { LINE = 64, HUGE_PAGE = 1 << 21 };
 
+/* Hints that p will soon be used: from the first level of the cache, or the second. */
+ALWAYS_INLINE void fetch_near(const void *p) { __builtin_prefetch(p, 0, 3); }
+ALWAYS_INLINE void fetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
+
 #if FGD_BITS == 32
 #define LN2_HIGH 0x1.62e4p-1 /* 15 bits, so k LN2_HIGH is exact */
 #define LN2_LOW 0x1.7f7d1cf79abcap-20

@@ -18,6 +18,18 @@ static void check(int ok, const char *format, ...) {
     va_end(what);
 }
 
+/* Rows of one of the core's tables. */
+static int count_of(const char *(*name)(int)) {
+    int count = 0;
+    while (name(count)) count++;
+    return count;
+}
+static int row_named(const char *(*name)(int), const char *wanted) {
+    int row = 0;
+    while (strcmp(name(row), wanted) != 0) row++;
+    return row;
+}
+
 /* Engines whose multiply-add is rounded once, and which therefore agree in every bit. */
 static int is_fused(const fgd_engine *e) { return strcmp(e->isa, "scalar") != 0; }
 

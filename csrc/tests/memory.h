@@ -22,7 +22,7 @@ static int arrays_used, at_start;
 
 /* `bytes` zeroed bytes, until release_arrays. */
 static void *array(size_t bytes) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (bytes + page - 1) / page * page;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (bytes / page + 1) * page;
     char *pages = arrays_used < MAX_ARRAYS
                       ? mmap(NULL, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                       : MAP_FAILED;

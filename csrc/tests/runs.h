@@ -1,12 +1,10 @@
 /*
  * runs.h: a short training, by an engine and by the reference.
  */
-static fgd_table table_of(int type, size_t size, const void *data, ptrdiff_t count, int width) {
-    return (fgd_table){data, type, width, count, (ptrdiff_t)size * width};
-}
+
 static fgd_table real_table(int bits, const double *x, ptrdiff_t count, int width) {
-    return table_of(bits == 32 ? TYPE_float32 : TYPE_float64, size_of(bits), reals(bits, x, count * width), count,
-                    width);
+    int type = bits == 32 ? TYPE_float32 : TYPE_float64;
+    return (fgd_table){reals(bits, x, count * width), type, width, count, (ptrdiff_t)size_of(bits) * width};
 }
 
 /* Targets that a loss takes: class numbers (rows, 1), or numbers of (0, 1) (rows, n). */
@@ -17,6 +15,7 @@ static double *random_targets(int loss, int rows, int n) {
     return y;
 }
 
+/* What is trained, on what, and how. */
 typedef struct {
     network w;
     int loss, rule, rows;
@@ -25,9 +24,10 @@ typedef struct {
     int64_t *order, *start;
 } problem;
 
+/* What came of it. */
 typedef struct {
     fgd_status status;
-    ptrdiff_t failed, done; /* steps: the one that failed, those before the chunk that ended */
+    ptrdiff_t failed; /* the step that did */
     void *theta, *state;
     double *losses;
 } outcome;
@@ -73,12 +73,12 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
                        .state = o.state,
                        .grad = array((size_t)p->w.size * size_of(bits))};
     for (int piece = 0; piece < pieces && o.status == FGD_OK; piece++) {
-        o.done = p->steps * piece / pieces;
-        chunk.start = p->start + o.done, chunk.coefficient = c + o.done * count, chunk.losses = o.losses + o.done;
-        chunk.steps = p->steps * (piece + 1) / pieces - o.done;
+        ptrdiff_t done = p->steps * piece / pieces;
+        chunk.start = p->start + done, chunk.coefficient = c + done * count, chunk.losses = o.losses + done;
+        chunk.steps = p->steps * (piece + 1) / pieces - done;
         fgd_work *work = e->work_new(&p->w.net, batch);
         o.status = e->train(work, &chunk);
-        o.failed = o.done + chunk.failed;
+        o.failed = done + chunk.failed;
         e->work_free(work);
     }
     return o;

@@ -55,7 +55,7 @@ static void products(const fgd_engine *e) {
     for (int i = 0; i < COUNT(rows); i++)
         for (int j = 0; j < COUNT(widths); j++) one_product(e, rows[i], 7, widths[j], 1 + (i + j) % 3);
     for (int i = 0; i < COUNT(deep); i++) {
-        one_product(e, 1, deep[i], 1, 1);
+        one_product(e, 5, deep[i], 1 + i, 1);
         one_product(e, 15, deep[i], 33, 3);
         one_product(e, deep[i], 3, 17, 2);
     }
@@ -90,13 +90,13 @@ static void same_bits(const fgd_engine *e) {
         {{37, 65, 33, 10}, 80, 32}, {{600, 40, 17, 3}, 60, 30}, {{3, 5, 16, 2}, 1100, 550}, {{1, 1, 1, 2}, 3, 1}};
     for (int i = 0; i < COUNT(shapes); i++)
         for (int loss = 0; fgd_loss_name(loss); loss++) {
-            int rule = (i + loss) % 3, hidden = (i + loss) % 5;
+            int rule = (i + loss) % count_of(fgd_rule_name), hidden = (i + loss) % count_of(fgd_activation_name);
             problem p;
             problem_init(&p, 3, shapes[i].n, hidden, loss, rule, shapes[i].rows, shapes[i].batch, loss % 2);
             const fgd_engine *first = is_fused(e) ? fgd_find_engine(NULL, e->bits) : e;
             outcome want = train(first, &p, 1, 1);
-            for (int threads = 1; threads <= 3; threads++) {
-                outcome got = train(e, &p, threads, threads == 3 ? (int)p.steps : threads);
+            for (int threads = 0; threads <= 3; threads++) { /* 0: the engine decides */
+                outcome got = train(e, &p, threads, threads == 3 ? (int)p.steps : threads + 1);
                 const char *name = fgd_loss_name(loss);
                 check(!memcmp(want.theta, got.theta, (size_t)p.w.size * size_of(e->bits)),
                       "theta, %s, shape %d, %d threads", name, i, threads);
@@ -108,12 +108,6 @@ static void same_bits(const fgd_engine *e) {
 }
 
 /* ---- what must be refused ---- */
-
-static int row_named(const char *(*name)(int), const char *wanted) {
-    int row = 0;
-    while (strcmp(name(row), wanted) != 0) row++;
-    return row;
-}
 
 /* A run that fails at step `at` leaves theta and state as the steps before it do. */
 static void one_failure(const fgd_engine *e, problem *p, fgd_status status, ptrdiff_t at, const char *what) {
@@ -141,7 +135,7 @@ static void failures(const fgd_engine *e) {
         one_failure(e, &p, FGD_BAD_LABEL, 1, "a bad label");
         release_arrays();
     }
-    problem_init(&p, 2, (const int[]){4, 6, 3}, ACTIVATION_relu, mse, adam, 24, 8, 0);
+    problem_init(&p, 2, (const int[]){4, 6, 3}, ACTIVATION_identity, mse, adam, 24, 8, 0);
     p.X[p.order[18] * 4] = e->bits == 32 ? 1e30 : 1e300;
     one_failure(e, &p, FGD_NOT_FINITE, 2, "a loss that overflows");
     p.X[p.order[18] * 4] = NAN;
