@@ -6,7 +6,6 @@ types (`activation="relu"`), what the C core calls its twin, and what the tests 
 
 from __future__ import annotations
 
-import difflib
 import numbers
 from abc import ABC
 from collections.abc import Mapping
@@ -76,7 +75,9 @@ def find(
     name = aliases.get(given, given)
     if name in table:
         return _with_defaults(kind, name, table[name])
-    close = difflib.get_close_matches(given.lower(), [*table, *aliases], n=1)
+    from difflib import get_close_matches  # only an error needs it
+
+    close = get_close_matches(given.lower(), [*table, *aliases], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise ValueError(f"unknown {kind} {given!r}: {hint}known are {', '.join(table)}")
 

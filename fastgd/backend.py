@@ -11,7 +11,6 @@ FASTGD_NUM_THREADS.
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,6 +169,8 @@ def default_threads() -> int:
 
 def config() -> dict[str, Any]:
     """What runs: versions, engine, instruction set, threads, compiler."""
+    import platform  # slow to import, and needed here alone
+
     engine = choose()
     return {
         "fastgd": __version__,

@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from os.path import dirname, join
 
 VARIABLES = ("FASTGD_NUM_THREADS", "OMP_NUM_THREADS")  # the first that is set counts
 
 
-def available(root: Path = Path("/")) -> int:
+def available(root: str = "/") -> int:
     """Threads worth starting, >= 1.
 
     Parameters
     ----------
-    root : Path, default="/"
+    root : str, default="/"
         Where `proc` and `sys` are; another folder in tests.
 
     Raises
@@ -47,34 +47,34 @@ def _wanted() -> Iterator[int]:
         return
 
 
-def _quotas(root: Path) -> Iterator[float]:
+def _quotas(root: str) -> Iterator[float]:
     """CPUs' worth of time for this process's cgroup and each of its parents, of cgroups v2 and v1."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
+    for line in _read(join(root, "proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
-        group = mount / path.lstrip("/")
-        for folder in (group, *group.parents):
+        mount = join(root, "sys/fs/cgroup/cpu" if controllers else "sys/fs/cgroup")
+        folder = join(mount, path.strip("/")).rstrip("/")
+        while folder.startswith(mount):
             yield from _quota_v1(folder) if controllers else _quota_v2(folder)
-            if folder == mount:
-                break
+            folder = dirname(folder)
 
 
-def _quota_v2(folder: Path) -> Iterator[float]:
-    quota, _, period = _read(folder / "cpu.max").partition(" ")
+def _quota_v2(folder: str) -> Iterator[float]:
+    quota, _, period = _read(join(folder, "cpu.max")).partition(" ")
     if quota.isdecimal():
         yield int(quota) / int(period)
 
 
-def _quota_v1(folder: Path) -> Iterator[float]:
-    quota, period = _read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()
+def _quota_v1(folder: str) -> Iterator[float]:
+    quota, period = _read(join(folder, "cpu.cfs_quota_us")).strip(), _read(join(folder, "cpu.cfs_period_us")).strip()
     if quota.isdecimal():  # -1: no limit
         yield int(quota) / int(period)
 
 
-def _read(path: Path) -> str:
+def _read(path: str) -> str:
     try:
-        return path.read_text()
+        with open(path) as file:
+            return file.read()
     except OSError:
         return ""
