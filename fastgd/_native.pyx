@@ -10,6 +10,7 @@ from cpython.buffer cimport (
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t
 
+from struct import calcsize
 from threading import Lock
 
 from .losses import LossNotFinite
@@ -31,8 +32,13 @@ LOSSES = _rows(fgd_loss_name)
 RULES = _rows(fgd_rule_name)
 COMPILER = fgd_compiler().decode()
 
-# buffer formats of each kind of number, to be completed by their size
-_KINDS = {**dict.fromkeys("?BHILQ", "uint"), **dict.fromkeys("bhilq", "int"), **dict.fromkeys("efd", "float")}
+# Row of TYPES of each one-letter buffer format; -1: the core does not read it.
+cdef int[128] _type_of
+for _letter in range(128):
+    _type_of[_letter] = -1
+for _kind, _letters in {"uint": "?BHILQ", "int": "bhilq", "float": "efd"}.items():
+    for _letter in _letters:
+        _type_of[ord(_letter)] = TYPES.get(f"{_kind}{8 * calcsize(_letter)}", -1)
 
 
 def max_threads():
@@ -59,12 +65,16 @@ cdef class _Array:
         return tuple([self.view.shape[i] for i in range(self.view.ndim)])
 
 
-cdef _Array _dense(str name, array, str format, tuple shape, bint writable=False):
-    """A C-contiguous array of one format ("f", "d", "l"...) and shape."""
+cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t columns=-1, bint writable=False):
+    """A C-contiguous array (rows,), or (rows, columns), of the type that the format letter stands for."""
     cdef _Array a = _Array(array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
-    got = a.view.format.decode()
-    if a.shape() != shape or (got != format and not (format == "q" and got == "l" and a.view.itemsize == 8)):
-        raise ValueError(f"{name} must have shape {shape} and format {format!r}, not {a.shape()} and {got!r}")
+    cdef Py_buffer *view = &a.view
+    cdef int ndim = 1 if columns < 0 else 2
+    if (view.ndim != ndim or view.shape[0] != rows or (ndim == 2 and view.shape[1] != columns)
+            or view.format[0] < 0 or view.format[1] != 0 or _type_of[view.format[0]] != _type_of[letter]):
+        shape = [rows] if columns < 0 else [rows, columns]
+        raise ValueError(f"{name} must have shape {tuple(shape)} and format {chr(letter)!r}, "
+                         f"not {a.shape()} and {view.format.decode()!r}")
     return a
 
 
@@ -72,12 +82,13 @@ cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
     """Rows of `width` neighbours of any type that the core reads."""
     cdef _Array a = _Array(array, PyBUF_STRIDES)
     cdef Py_buffer *view = &a.view
+    cdef int row = -1
     if view.ndim != 2 or view.shape[1] != width:
         raise ValueError(f"{name} must have shape (rows, {width}), not {a.shape()}")
-    format = view.format.decode()
-    row = TYPES.get(f"{_KINDS.get(format, format)}{8 * view.itemsize}")
-    if row is None:
-        raise TypeError(f"{name} has numbers of format {format!r}, which the native engine does not read")
+    if view.format[0] >= 0 and view.format[1] == 0:
+        row = _type_of[view.format[0]]
+    if row < 0:
+        raise TypeError(f"{name} has numbers of format {view.format.decode()!r}, which the native engine does not read")
     if width > 1 and view.strides[1] != view.itemsize:
         raise ValueError(f"the numbers of a row of {name} must be neighbours in memory")
     if (<size_t> view.buf | <size_t> view.strides[0]) % <size_t> view.itemsize:
@@ -127,7 +138,7 @@ cdef class Network:
     cdef fgd_work *work
     cdef Py_ssize_t batch       # rows that fit in the work
     cdef Py_ssize_t rows        # of the last forward; 0: none to go back from
-    cdef str real
+    cdef char real              # format letter of theta: f or d
     cdef object lock
 
     def __cinit__(self, layers, theta, grad, isa=None):
@@ -148,13 +159,14 @@ cdef class Network:
         self.net = fgd_net(<int> len(layers), self.layers)
         self.size, self.n_in, self.n_out = size, layers[0].n_in, layers[-1].n_out
 
-        self.real = memoryview(theta).format
-        if self.real not in ("f", "d"):
-            raise TypeError(f"theta must be float32 or float64, not of format {self.real!r}")
-        self.theta = _dense("theta", theta, self.real, (size,), True)
-        self.grad = _dense("grad", grad, self.real, (size,), True)
+        format = memoryview(theta).format
+        if format not in ("f", "d"):
+            raise TypeError(f"theta must be float32 or float64, not of format {format!r}")
+        self.real = ord(format)
+        self.theta = _dense("theta", theta, self.real, size, -1, True)
+        self.grad = _dense("grad", grad, self.real, size, -1, True)
         name = (isa or ISAS[0]).encode()
-        self.engine = fgd_find_engine(name, 32 if self.real == "f" else 64)
+        self.engine = fgd_find_engine(name, 32 if format == "f" else 64)
         if self.engine is NULL:
             raise ValueError(f"instruction set {isa!r} is not to be had here; there are {', '.join(ISAS)}")
         self.lock = Lock()
@@ -190,7 +202,7 @@ cdef class Network:
         cdef fgd_table table
         cdef fgd_status status
         cdef _Array _x = _table("X", X, self.n_in, &table)
-        cdef _Array z = _dense("out", out, self.real, (table.count, self.n_out), True)
+        cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
         with nogil:
             status = self.engine.predict(&self.net, self.theta.view.buf, &table, z.view.buf, n_threads)
         if status != FGD_OK:
@@ -201,7 +213,7 @@ cdef class Network:
         cdef fgd_table table
         cdef fgd_status status
         cdef _Array _x = _table("X", X, self.n_in, &table)
-        cdef _Array z = _dense("out", out, self.real, (table.count, self.n_out), True)
+        cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
         self._enter()
         try:
             self._reserve(table.count)
@@ -221,9 +233,9 @@ cdef class Network:
         try:
             if not self.rows:
                 raise RuntimeError("backward needs a forward before it, with no training in between")
-            z = _dense("dZ", dZ, self.real, (self.rows, self.n_out))
+            z = _dense("dZ", dZ, self.real, self.rows, self.n_out)
             if dX is not None:
-                x = _dense("dX", dX, self.real, (self.rows, self.n_in), True)
+                x = _dense("dX", dX, self.real, self.rows, self.n_in, True)
                 to_x = x.view.buf
             with nogil:
                 self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, to_x, n_threads)
@@ -238,15 +250,15 @@ cdef class Network:
         cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.name], constants.data)
         cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.row) else self.n_out, &table)
         cdef Py_ssize_t count = table.count
-        cdef _Array z = _dense("Z", Z, self.real, (count, self.n_out))
-        cdef _Array r = _dense("rows", rows, "d", (count,), True), w = None, d = None
+        cdef _Array z = _dense("Z", Z, self.real, count, self.n_out)
+        cdef _Array r = _dense("rows", rows, b"d", count, -1, True), w = None, d = None
         cdef void *weights = NULL
         cdef void *to_dz = NULL
         if weight is not None:
-            w = _dense("weight", weight, self.real, (count,))
+            w = _dense("weight", weight, self.real, count)
             weights = w.view.buf
         if dZ is not None:
-            d = _dense("dZ", dZ, self.real, (count, self.n_out), True)
+            d = _dense("dZ", dZ, self.real, count, self.n_out, True)
             to_dz = d.view.buf
         with nogil:
             status = self.engine.loss(&c_loss, self.n_out, z.view.buf, &table, weights, <double *> r.view.buf, to_dz)
@@ -256,8 +268,8 @@ cdef class Network:
     def update(self, optimizer, coefficients, state):
         """theta, state <- one step of optimizer.rule with grad."""
         cdef int rule = RULES[optimizer.rule]
-        cdef _Array c = _dense("coefficients", coefficients, "d", (fgd_rule_coefficients(rule),))
-        cdef _Array s = _dense("state", state, self.real, (fgd_rule_slots(rule), self.size), True)
+        cdef _Array c = _dense("coefficients", coefficients, b"d", fgd_rule_coefficients(rule))
+        cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(rule), self.size, True)
         self._enter()
         try:
             with nogil:
@@ -282,13 +294,13 @@ cdef class Network:
             raise ValueError(f"X has {chunk.X.count} rows, but Y has {chunk.Y.count}")
         chunk.weight = NULL
         if weight is not None:
-            w = _dense("weight", weight, self.real, (chunk.X.count,))
+            w = _dense("weight", weight, self.real, chunk.X.count)
             chunk.weight = w.view.buf
-        cdef _Array o = _dense("order", order, "q", (len(order),))
-        cdef _Array b = _dense("starts", starts, "q", (chunk.steps + 1,))
-        cdef _Array c = _dense("coefficients", coefficients, "d", (chunk.steps, fgd_rule_coefficients(chunk.rule)))
-        cdef _Array s = _dense("state", state, self.real, (fgd_rule_slots(chunk.rule), self.size), True)
-        cdef _Array out = _dense("losses", losses, "d", (chunk.steps,), True)
+        cdef _Array o = _dense("order", order, b"q", len(order))
+        cdef _Array b = _dense("starts", starts, b"q", chunk.steps + 1)
+        cdef _Array c = _dense("coefficients", coefficients, b"d", chunk.steps, fgd_rule_coefficients(chunk.rule))
+        cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(chunk.rule), self.size, True)
+        cdef _Array out = _dense("losses", losses, b"d", chunk.steps, -1, True)
         chunk.order, chunk.start = <int64_t *> o.view.buf, <int64_t *> b.view.buf
         chunk.coefficient, chunk.losses = <double *> c.view.buf, <double *> out.view.buf
         chunk.theta, chunk.grad, chunk.state = self.theta.view.buf, self.grad.view.buf, s.view.buf
