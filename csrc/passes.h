@@ -23,7 +23,7 @@ static void forward_seat(void *argument, seat seat) {
 
 static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, void *Z, int wanted) {
     forward_call call = {w, theta, X, Z};
-    run_team(useful_threads(wanted, forward_flops(w->net, X->count)), forward_seat, &call);
+    run_team(useful_threads(wanted, forward_flops(w->net, X->count), FLOPS_OF_CALL), forward_seat, &call);
     w->rows = X->count;
     return FGD_OK;
 }
@@ -68,7 +68,7 @@ static void backward_seat(void *argument, seat seat) {
 static void backward(fgd_work *w, const void *theta, const void *dZ, void *grad, void *dX, int wanted) {
     backward_call call = {.work = w, .dZ = dZ, .grad = grad, .dX = dX};
     transpose_all(w, theta, dX ? 0 : 1);
-    run_team(useful_threads(wanted, forward_flops(w->net, w->rows)), backward_seat, &call);
+    run_team(useful_threads(wanted, forward_flops(w->net, w->rows), FLOPS_OF_CALL), backward_seat, &call);
 }
 
 /* ---- loss, update ---- */
@@ -131,12 +131,14 @@ typedef struct {
     const real *theta;
     const fgd_table *X;
     real *Z, *scratch;
-    ptrdiff_t blocks, ld, each; /* blocks of rows; distance of rows, and numbers for each thread, of the scratch */
+    int blocks;         /* of rows                                                 */
+    ptrdiff_t ld, each; /* of the scratch: distance of rows, and numbers of a thread */
+    atomic_int next;    /* block that nobody has taken: a thread without a core holds up no other */
 } predict_call;
 
 static void predict_seat(void *argument, seat seat) {
-    const predict_call *call = argument;
-    for (ptrdiff_t b = first_of(seat, call->blocks); b < end_of(seat, call->blocks); b++) {
+    predict_call *call = argument;
+    for (int b; (b = atomic_fetch_add_explicit(&call->next, 1, memory_order_relaxed)) < call->blocks;) {
         ptrdiff_t row0 = share(call->X->count, b, call->blocks), row1 = share(call->X->count, b + 1, call->blocks);
         predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld,
                      call->scratch + seat.part * call->each);
@@ -147,9 +149,10 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     int widest = 0;
     for (int l = 0; l < net->L; l++) widest = net->layer[l].n_in > widest ? net->layer[l].n_in : widest;
     ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(widest + 1);
-    predict_call call = {net, theta, X, Z, NULL, (X->count + PREDICT_ROWS - 1) / PREDICT_ROWS, ld, 2 * rows * ld};
-    int threads = useful_threads(wanted, forward_flops(net, X->count));
-    if (threads > call.blocks) threads = call.blocks > 0 ? (int)call.blocks : 1;
+    int blocks = (int)((X->count + PREDICT_ROWS - 1) / PREDICT_ROWS);
+    predict_call call = {net, theta, X, Z, NULL, blocks, ld, 2 * rows * ld, 0};
+    int threads = useful_threads(wanted, forward_flops(net, X->count), FLOPS_OF_PREDICTION);
+    if (threads > blocks) threads = blocks > 0 ? blocks : 1;
 
     real small[SMALL_SCRATCH];
     call.scratch = call.each * threads > SMALL_SCRATCH ? allocate((size_t)(call.each * threads) * sizeof(real)) : small;

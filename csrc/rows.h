@@ -3,13 +3,13 @@
  *
  * To add one: its row here (name, C type, conversion to real) and in fastgd/arrays.py.
  */
-#define FGD_TYPES(ROW)                                                                             \
-    ROW(uint8, uint8_t, AS_REAL)                                                                   \
-    ROW(int8, int8_t, AS_REAL)                                                                     \
-    ROW(int16, int16_t, AS_REAL)                                                                   \
-    ROW(int32, int32_t, AS_REAL)                                                                   \
-    ROW(int64, int64_t, AS_REAL) ROW(float16, uint16_t, real_of_half) ROW(float32, float, AS_REAL) \
-        ROW(float64, double, AS_REAL)
+#define FGD_TYPES(ROW)           \
+    ROW(uint8, uint8_t, AS_REAL) \
+    ROW(int8, int8_t, AS_REAL)   \
+    ROW(int16, int16_t, AS_REAL) \
+    ROW(int32, int32_t, AS_REAL) \
+    ROW(int64, int64_t, AS_REAL) \
+    ROW(float16, uint16_t, real_of_half) ROW(float32, float, AS_REAL) ROW(float64, double, AS_REAL)
 
 #define ROW(name, type, convert) TYPE_##name,
 enum { FGD_TYPES(ROW) };

@@ -58,14 +58,20 @@ static void barrier_wait(barrier *b, int threads) {
 
 /* ---- how many ---- */
 
-/* Below this many floating-point operations per thread and phase a second thread costs more than it brings. */
-#define FLOPS_PER_THREAD 150e3
+/*
+ * Below this many floating-point operations for each thread another one costs more than it brings: in a phase of a
+ * training, whose threads are there and wait for each other; in a call that starts them; and in a prediction, which has
+ * no crew to see that another process has taken a core.
+ */
+#define FLOPS_OF_PHASE 150e3
+#define FLOPS_OF_CALL 1e6
+#define FLOPS_OF_PREDICTION 10e6
 
-/* How many threads to start: `wanted`, or with 0 as many as a phase of `flops` operations pays for. */
-static int useful_threads(int wanted, double flops) {
+/* How many threads to start: `wanted`, or with 0 as many as `flops` operations pay for, at `each` or more. */
+static int useful_threads(int wanted, double flops, double each) {
     int most = fgd_max_threads();
     if (wanted > 0) return most == 1 ? 1 : wanted;
-    double worth = flops / FLOPS_PER_THREAD;
+    double worth = flops / each;
     return worth < 2 ? 1 : worth < most ? (int)worth : most;
 }
 
@@ -76,46 +82,59 @@ static double seconds_now(void) {
 }
 
 /*
- * The crew of a training: what its teams of most, most / 2, most / 4 ... 1 threads were seen to need for a row.  A team
- * that is slower than a smaller one (another process has taken a core, or the cost model was wrong) shrinks on the spot,
- * and the larger one is tried again after a rest that doubles each time it disappoints.  Results do not depend on it.
+ * The crew of a training: what its teams of most, most / 2, most / 4 ... 1 threads were seen to need for a row, in windows
+ * of a millisecond.  A team that is slower than a smaller one (another process has taken a core, or the cost model was
+ * wrong) shrinks on the spot; the largest is tried again after a rest that doubles each time it disappoints.  Results do
+ * not depend on it.
  */
-enum { TEAMS = 12, LONGEST_REST = 32 };
+enum { TEAMS = 12 };
+#define WINDOW 1e-3
+#define SHORTEST_REST 0.05
+#define LONGEST_REST 2.0
 typedef struct {
-    int most;              /* threads of team 0; 0: nothing known yet */
-    double seconds[TEAMS]; /* per row; 0: not measured                */
-    int rest, next_rest;   /* chunks until team 0 is tried again      */
+    int most, team;        /* threads of team 0 (0: nothing known yet); the team at work */
+    double seconds[TEAMS]; /* for a row; 0: not measured                                 */
+    double passed, rows;   /* of the window under way                                    */
+    double rest, retry;    /* the last rest in seconds, and the moment of its end        */
 } crew;
 
-static inline int team_threads(const crew *c, int team) { return c->most >> team; }
-static inline int is_smallest(const crew *c, int team) { return team + 1 >= TEAMS || team_threads(c, team) == 1; }
+static inline int team_threads(const crew *c) { return c->most >> c->team; }
 
 static int fastest_team(const crew *c) {
     int best = 0;
-    for (int team = 1; team < TEAMS && team_threads(c, team) > 0; team++)
+    for (int team = 1; team < TEAMS && c->most >> team > 0; team++)
         if (c->seconds[team] > 0 && c->seconds[team] < c->seconds[best]) best = team;
     return best;
 }
 
-/* The team that begins a chunk. */
-static int crew_begin(crew *c, int most) {
+static void change_team(crew *c, int team) {
+    c->team = team;
+    c->passed = c->rows = 0;
+}
+
+/* Choose the team that begins a chunk. */
+static void crew_begin(crew *c, int most, double now) {
     if (c->most != most) *c = (crew){.most = most};
-    if (c->rest == 0) return 0;
-    c->rest--;
-    return fastest_team(c);
+    if (c->team > 0 && c->seconds[c->team] > 0 && now >= c->retry) change_team(c, 0);
 }
 
-/* The team that goes on after `team` needed `seconds` for a row: itself, or a smaller one. */
-static int crew_note(crew *c, int team, double seconds) {
-    c->seconds[team] = seconds;
-    if (!is_smallest(c, team) && c->seconds[team + 1] == 0) return team + 1;
+/* The team has needed `passed` seconds for `rows` rows: the same one goes on, or a smaller one. */
+static void crew_note(crew *c, double now, double passed, double rows) {
+    c->passed += passed;
+    c->rows += rows;
+    if (c->passed < WINDOW) return;
+    c->seconds[c->team] = c->passed / c->rows;
+    int smaller = c->team + 1, is_smallest = smaller == TEAMS || c->most >> smaller == 0;
+    if (!is_smallest && c->seconds[smaller] == 0) {
+        change_team(c, smaller);
+        return;
+    }
     int best = fastest_team(c);
-    return best > team ? best : team;
-}
-
-/* After a chunk that ended with `team`. */
-static void crew_end(crew *c, int began, int team) {
-    if (began > 0) return;
-    c->next_rest = team == 0 ? 0 : c->next_rest < LONGEST_REST / 2 ? 2 * c->next_rest + 1 : LONGEST_REST;
-    c->rest = c->next_rest;
+    if (best > c->team) {
+        c->rest = c->rest == 0 ? SHORTEST_REST : 2 * c->rest < LONGEST_REST ? 2 * c->rest : LONGEST_REST;
+        c->retry = now + c->rest;
+    } else if (c->team == 0) {
+        c->rest = 0;
+    }
+    change_team(c, best > c->team ? best : c->team);
 }

@@ -14,10 +14,9 @@ typedef struct {
     atomic_int status;
 
     /* thread 0's, read by the others between barriers */
-    int team, threads; /* that go on       */
-    int watched;       /* 1: may shrink    */
-    double since;      /* start of the window that is measured, and its rows */
-    ptrdiff_t window_rows;
+    int threads;  /* that go on                                   */
+    int watched;  /* 1: by the crew, which may let fewer go on     */
+    double since; /* the moment up to which the crew knows of time */
 } training;
 
 /* Sum of the weights of a step's rows; without weights their number. */
@@ -80,16 +79,12 @@ static double sum_of(const double *x, ptrdiff_t n) {
     return sum;
 }
 
-/* Thread 0, after each step of `rows` rows: measure windows, let the crew say who goes on. */
+/* Thread 0, after a step of `rows` rows: let the crew say who goes on. */
 static void watch(training *t, ptrdiff_t rows) {
-    const double window = 1e-3; /* seconds */
-    double now = seconds_now(), passed = now - t->since;
-    t->window_rows += rows;
-    if (passed < window) return;
-    t->team = crew_note(&t->work->crew, t->team, passed / (double)t->window_rows);
-    t->threads = team_threads(&t->work->crew, t->team);
+    double now = seconds_now();
+    crew_note(&t->work->crew, now, now - t->since, (double)rows);
+    t->threads = team_threads(&t->work->crew);
     t->since = now;
-    t->window_rows = 0;
 }
 
 /* All steps of a chunk, by one thread of a team. */
@@ -120,20 +115,20 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     for (int64_t i = chunk->start[0]; i < chunk->start[chunk->steps]; i++)
         if (chunk->order[i] < 0 || chunk->order[i] >= chunk->X.count) return FGD_BAD_ROW_NUMBER;
 
-    training t = {.work = w, .chunk = chunk, .size = theta_size(w->net)};
-    t.threads = useful_threads(chunk->threads, forward_flops(w->net, w->batch));
+    training t = {.work = w, .chunk = chunk, .size = theta_size(w->net), .since = seconds_now()};
+    t.threads = useful_threads(chunk->threads, forward_flops(w->net, w->batch), FLOPS_OF_PHASE);
     t.watched = chunk->threads == 0 && t.threads > 1;
-    if (t.watched) t.threads = team_threads(&w->crew, t.team = crew_begin(&w->crew, t.threads));
+    if (t.watched) {
+        crew_begin(&w->crew, t.threads, t.since);
+        t.threads = team_threads(&w->crew);
+    }
     ptrdiff_t scratch = t.threads * loss_scratch(w->net->layer[w->net->L - 1].n_out);
     t.scratch = allocate((size_t)scratch * sizeof(real));
     if (!t.scratch) return FGD_NO_MEMORY;
 
     w->rows = 0;
     transpose_all(w, chunk->theta, 1);
-    int began = t.team;
-    t.since = seconds_now();
     run_team(t.threads, train_seat, &t);
-    if (t.watched) crew_end(&w->crew, began, t.team);
     release(t.scratch);
     return (fgd_status)atomic_load(&t.status);
 }

@@ -243,6 +243,7 @@ class Network:
         _check("losses", losses, (steps,), np.float64)
         _check("coefficients", coefficients, (steps, coefficients.shape[-1]), np.float64)
         _check("state", state, (optimizer.slots, self._theta.size), dtype)
+        _check("order", order, (len(order),), np.int64)
         _check("starts", starts, (steps + 1,), np.int64)
         if starts[0] < 0 or starts[-1] > len(order) or (np.diff(starts) < 1).any():
             raise ValueError(f"starts must rise within 0 ... {len(order)}")

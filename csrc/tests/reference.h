@@ -17,7 +17,7 @@ typedef struct {
 /* For the rows that take numbers; the others do not look at them. */
 static const double constants[] = {0.5, 0.25, 0.125, 0.0625};
 static const double coefficients[] = {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1.5, 0.125,
-                                      1,    0.5,  0.5, 0.5, 0.5,  0.5,  0.5, 0.5};
+                                      1,    0.05, 0.5, 0.5, 0.5,  0.5,  0.5, 0.5};
 
 /* Widths n (L + 1,), every second layer without a bias. */
 static void network_init(network *w, int L, const int *n, int hidden, int output) {
