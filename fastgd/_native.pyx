@@ -216,7 +216,7 @@ cdef class Network:
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
         self._enter()
         try:
-            self._reserve(table.count)
+            self._reserve(max(table.count, 1))
             with nogil:
                 status = self.engine.forward(self.work, self.theta.view.buf, &table, z.view.buf, n_threads)
             if status != FGD_OK:

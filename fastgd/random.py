@@ -12,7 +12,7 @@ used again.
 from __future__ import annotations
 
 import operator
-import secrets
+import os
 from enum import IntEnum
 from typing import Any, SupportsIndex
 
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from ._math import log, polynomial
 
 _WORDS = 4  # of 64 bits in a block of Philox4x64
-# Of `permutations`; another _SORTED or _ROUNDS is another order.
-_SORTED = 512
-_ROUNDS = 8
-_BLOCK = 2**15  # numbers mixed at once: two buffers of 128 kB
+# Of `permutations`: up to how many numbers are sorted, and the rounds of the others, one factor each.
+_SORTED = 1024
+_FACTORS = 4 * (0x7FEB352D, 0x846CA68B)
+_BLOCK = 2**15  # numbers mixed at once: two buffers of 128 kB; changes no order
 
 
 class Purpose(IntEnum):
@@ -43,7 +43,7 @@ INIT, SHUFFLE, SPLIT, DROPOUT, NOISE = Purpose
 
 def new_seed() -> int:
     """A seed in [0, 2**64) from the operating system."""
-    return secrets.randbits(64)
+    return int.from_bytes(os.urandom(8), "little")
 
 
 def check_seed(seed: SupportsIndex) -> int:
@@ -100,16 +100,19 @@ def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[np.int64]:
     """Row i is `permutation(seed, first_epoch + i, n)`.
 
-    Up to 512 numbers are sorted by random keys of 32 bits, the key of a number ending in the number itself: no two
-    keys are equal, so every sort gives the same order. (Chance has 23 bits and more; one pair in 2^23 ties in them.)
-    The keys are the halves of the words, low half first, and each epoch starts its own block.
+    Up to 1024 numbers are sorted by random keys of 32 bits, the key of a number ending in the number itself: no two
+    keys are equal, so every sort gives the same order. (22 bits or more are chance: one pair in 2^22 ties in them.)
+    The keys are the halves of the epoch's words, low half first.
 
-    More numbers are mixed: let k be the smallest with 2^k >= n. Each i = 0, 1, ... 2^k - 1 goes through 8 rounds
+    More numbers are mixed: let 2^k be the smallest power >= n. Each i = 0, 1, ... 2^k - 1 goes through the rounds
 
-        i <- i (w[2r] | 1) + w[2r + 1] mod 2^k;  i <- i ^ (i >> (k - 1) // 2)      r = 0 ... 7
+        i <- (i + w[r]) c[r] mod 2^k;  i <- i ^ (i >> (k - 1) // 2)      r = 0 ... 7
 
-    with the epoch's 16 words w; what ends below n stays, in this order. Every step can be undone, so no number comes
-    twice. 6 or 7 rounds already pass every test of differences, correlations and orders that 2 to 5 rounds fail.
+    with w, the epoch's 8 words, and c = 7FEB352D, 846CA68B (hexadecimal) by turns; the results below n, in this order,
+    are the permutation. Each step can be undone, so no number comes twice. 6 rounds already pass every test of
+    differences, correlations and orders that fewer rounds fail.
+
+    Epoch e reads blocks e m + 1 ... e m + m of stream 0, with m = ceil(n / 8) if sorted, 2 if mixed.
 
     Parameters
     ----------
@@ -123,16 +126,18 @@ def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[
 
     References
     ----------
-    Kensler, "Correlated multi-jittered sampling", Pixar technical memo 13-01, 2013: the steps of a round.
     Mitchell, Stokes, Frank & Holmes, "Bandwidth-optimal random shuffling for GPUs", ACM Transactions on Parallel
-    Computing 9, 2022: one-to-one on 2^k, then keep what is below n (as Black & Rogaway, CT-RSA 2002, walk on).
+    Computing 9, 2022: one-to-one on 2^k, then keep what is below n (there with a Feistel network, Luby & Rackoff 1988).
+    Kensler, "Correlated multi-jittered sampling", Pixar technical memo 13-01, 2013: add, multiply, xor and shift
+    mod 2^k instead. Factors: lowbias32 of Wellons, "Prospecting for hash functions", 2018.
     """
-    blocks = -(-n // (2 * _WORDS)) if n <= _SORTED else 2 * _ROUNDS // _WORDS
-    words = _words(seed, SHUFFLE, 0, first_epoch * blocks, n_epochs * blocks * _WORDS).reshape(n_epochs, -1)
-    return _by_sorting(words, n) if n <= _SORTED else _by_mixing(words, n)
+    of_epochs, n_words = (_sorted, -(-n // 2)) if n <= _SORTED else (_mixed, len(_FACTORS))
+    blocks = -(-n_words // _WORDS)
+    words = _words(seed, SHUFFLE, 0, first_epoch * blocks, n_epochs * blocks * _WORDS)
+    return of_epochs(words.reshape(n_epochs, -1), n)
 
 
-def _by_sorting(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
+def _sorted(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
     number_bits = np.uint32(2 ** (n - 1).bit_length() - 1)
     keys = words.astype("<u8", copy=False).view("<u4")[:, :n] & ~number_bits
     keys |= np.arange(n, dtype=np.uint32)
@@ -141,17 +146,17 @@ def _by_sorting(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
     return keys.astype(np.int64)
 
 
-def _by_mixing(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
+def _mixed(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
     """Block by block, in caches: whole epochs if they are short, parts of one epoch if they are long."""
     k = (n - 1).bit_length()
     keys = words.astype(np.uint32 if k <= 32 else np.uint64)  # arithmetic mod 2^k needs no more of them
     epochs, width = max(1, _BLOCK >> k), min(_BLOCK, 2**k)
     numbers = np.arange(width, dtype=keys.dtype)
-    mixed = np.empty((2, epochs, width), keys.dtype)
+    buffers = np.empty((2, epochs, width), keys.dtype)
     result, done = np.empty(len(keys) * n, np.int64), 0
     for e in range(0, len(keys), epochs):
         some = keys[e : e + epochs]
-        x, spare = mixed[:, : len(some)]
+        x, spare = buffers[:, : len(some)]
         for first in range(0, 2**k, width):
             np.add(numbers, keys.dtype.type(first), out=x)
             _mix(x, spare, some, k)
@@ -162,13 +167,13 @@ def _by_mixing(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
 
 
 def _mix(x: NDArray[Any], spare: NDArray[Any], keys: NDArray[Any], k: int) -> None:
-    """The rounds of `permutations`, in place: x, spare (epochs, any), keys (epochs, 16), of one unsigned dtype."""
-    mask, shift = x.dtype.type(2**k - 1), x.dtype.type((k - 1) // 2)
-    for r in range(0, 2 * _ROUNDS, 2):
-        np.multiply(x, keys[:, r, np.newaxis] | x.dtype.type(1), out=x)
-        np.add(x, keys[:, r + 1, np.newaxis], out=x)
-        np.bitwise_and(x, mask, out=x)
-        np.right_shift(x, shift, out=spare)
+    """The rounds of `permutations`, in place: x, spare (epochs, any), keys (epochs, 8), of one unsigned dtype."""
+    word = x.dtype.type
+    for key, factor in zip(keys.T[:, :, np.newaxis], _FACTORS, strict=True):
+        np.add(x, key, out=x)
+        np.multiply(x, word(factor), out=x)
+        np.bitwise_and(x, word(2**k - 1), out=x)
+        np.right_shift(x, word((k - 1) // 2), out=spare)
         np.bitwise_xor(x, spare, out=x)
 
 

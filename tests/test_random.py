@@ -1,14 +1,11 @@
-"""Random numbers, first weights and the arithmetic below them: right, and the same for ever."""
+"""Random numbers and the arithmetic below them: right, and the same for ever."""
 
-import inspect
 import math
 
 import numpy as np
 import pytest
 
-from fastgd import _math, activations, initializers, random, schedules
-from fastgd.activations import ACTIVATIONS
-from fastgd.initializers import INITIALIZERS
+from fastgd import _math, initializers, random, schedules
 from fastgd.optimizers import Adam
 
 # Functions of IEEE arithmetic
@@ -62,7 +59,9 @@ def test_random_numbers_never_change():
         11238618367694719078,
         3040150727717535804,
     ]
-    assert random.permutation(1, 2, 12).tolist() == [8, 10, 2, 9, 4, 3, 6, 7, 0, 5, 11, 1]
+    assert random.permutation(1, 2, 12).tolist() == [8, 1, 3, 11, 0, 5, 6, 10, 4, 9, 2, 7]
+    assert random.permutation(1, 2, 1437)[:4].tolist() == [545, 1395, 951, 237]
+    assert random.permutation(1, 2, 10**6)[:4].tolist() == [12391, 59294, 885478, 163563]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,38 @@ def test_purposes_and_streams_differ():
     assert len(streams) == 3 * len(random.Purpose)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 9, 63, 64, 65, 1000])
+# Permutations
+
+
+def philox_words(seed, epoch, blocks):
+    """The words of the blocks that belong to this epoch, as Python integers."""
+    counters = range(epoch * blocks + 1, (epoch + 1) * blocks + 1)
+    return [w for block in counters for w in philox4x64((block, 0, 0, 0), (seed, random.SHUFFLE))]
+
+
+def permutation_by_the_docstring(seed, epoch, n):
+    k = (n - 1).bit_length()
+    if n <= 1024:
+        halves = [half for w in philox_words(seed, epoch, -(-n // 8)) for half in (w % 2**32, w >> 32)]
+        return sorted(range(n), key=lambda i: halves[i] >> k << k | i)
+    numbers = [mixed(i, philox_words(seed, epoch, 2), k) for i in range(2**k)]
+    return [i for i in numbers if i < n]
+
+
+def mixed(i, words, k):
+    for w, c in zip(words, 4 * [0x7FEB352D, 0x846CA68B], strict=True):
+        i = (i + w) * c % 2**k
+        i ^= i >> (k - 1) // 2
+    return i
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 150, 1024, 1025, 1437, 2048, 2049, 33_000])
+def test_permutation_is_what_its_docstring_says(n):
+    epoch, seed = 3, 2**64 - 5
+    assert random.permutation(seed, epoch, n).tolist() == permutation_by_the_docstring(seed, epoch, n)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 9, 63, 64, 65, 1024, 1025, 2047, 2048, 32_768, 32_769, 70_000])
 def test_permutations_are_permutations_and_the_same_one_by_one(n):
     many = random.permutations(3, 5, 7, n)
     assert many.shape == (7, n) and many.dtype == np.int64 and many.flags.c_contiguous
@@ -116,15 +146,128 @@ def test_permutations_are_permutations_and_the_same_one_by_one(n):
         np.testing.assert_array_equal(row, random.permutation(3, 5 + i, n))
 
 
-def test_permutations_are_all_equally_likely():
-    rows, counts = np.unique(random.permutations(0, 0, 24_000, 4), axis=0, return_counts=True)
-    assert len(rows) == 24
-    assert ((counts - 1000) ** 2 / 1000).sum() < 49.7  # chi-square of 23 degrees of freedom: 1 in 1000
+@pytest.mark.parametrize("n", [1025, 5000, 16_384])
+def test_blocks_change_no_order(monkeypatch, n):
+    whole = random.permutations(3, 5, 40, n)
+    monkeypatch.setattr(random, "_BLOCK", 2**11)
+    np.testing.assert_array_equal(random.permutations(3, 5, 40, n), whole)
 
 
-def test_permutations_differ_by_epoch_and_seed():
-    rows = np.concatenate([random.permutations(seed, 0, 5, 50) for seed in range(5)])
-    assert len(np.unique(rows, axis=0)) == 25
+@pytest.mark.parametrize("k", [11, 16, 31, 32, 33, 40, 63, 64])
+def test_mixing_is_exact_up_to_64_bits(k):
+    """The words that are wide enough for k bits give the numbers that Python's integers give."""
+    words = philox_words(7, 0, 2)
+    dtype = np.uint32 if k <= 32 else np.uint64
+    i = [0, 1, 2, 2**k // 3, 2**k - 2, 2**k - 1]
+    x = np.array([i], dtype)
+    random._mix(x, np.empty_like(x), np.array([words], np.uint64).astype(dtype), k)
+    assert x[0].tolist() == [mixed(number, words, k) for number in i]
+
+
+def assert_uniform(counts, freedom):
+    """Pearson's chi-square below a bound that chance passes once in a million (Laurent & Massart 2000, lemma 1)."""
+    expected, t = counts.mean(), math.log(1e6)
+    assert ((counts - expected) ** 2 / expected).sum() < freedom + 2 * math.sqrt(freedom * t) + 2 * t
+
+
+def assert_mean(samples, expected):
+    """Within five standard errors."""
+    assert abs(samples.mean() - expected) < 5 * samples.std() / math.sqrt(len(samples))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_all_orders_are_equally_likely(n):
+    orders = math.factorial(n)
+    rows, counts = np.unique(random.permutations(0, 0, 1000 * orders, n), axis=0, return_counts=True)
+    assert len(rows) == orders
+    assert_uniform(counts, orders - 1)
+
+
+@pytest.mark.parametrize(("n", "bins"), [(2, 2), (3, 3), (5, 5), (16, 16), (150, 150), (1437, 479), (2048, 256)])
+def test_each_row_is_equally_likely_at_each_position(n, bins):
+    width = n // bins
+    P = random.permutations(1, 0, max(100, 30 * bins // width), n) // width
+    cells = P + bins * (np.arange(n) // width)
+    assert_uniform(np.bincount(cells.ravel(), minlength=bins * bins), (bins - 1) ** 2)
+
+
+SIZES = [16, 150, 1000, 1437, 2048]  # up to 1024 sorted, above mixed; 2048 keeps all that is mixed
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("distance", [1, 2, 15])
+def test_rows_that_follow_each_other_are_uncorrelated(n, distance):
+    P = random.permutations(2, 0, 2000, n) - (n - 1) / 2
+    correlation = (P * np.roll(P, distance, axis=1)).mean(axis=1) * 12 / (n**2 - 1)
+    assert_mean(correlation, -1 / (n - 1))
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_rows_are_as_far_from_home_as_chance_has_it(n):
+    P = random.permutations(3, 0, 2000, n)
+    fixed = (P == np.arange(n)).sum(axis=1)
+    assert_mean(fixed, 1)
+    assert_mean(fixed * (fixed - 1.0), 1)  # Poisson's: exactly 1 for a permutation, too
+    assert_mean(abs(P - np.arange(n)).mean(axis=1), (n - 1 / n) / 3)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_runs_are_as_long_as_chance_has_them(n):
+    P = random.permutations(4, 0, 4000, n)
+    up = P[:, 1:] > P[:, :-1]
+    for length in (2, 3, 4, 5):  # rows in ascending order
+        ascending = np.lib.stride_tricks.sliding_window_view(up, length - 1, axis=1).all(axis=2)
+        assert_mean(ascending.sum(axis=1), (n - length + 1) / math.factorial(length))
+    fours = P[:, : n // 4 * 4].reshape(-1, 4).argsort(axis=1)
+    _, counts = np.unique(fours @ [64, 16, 4, 1], return_counts=True)
+    assert_uniform(counts, 23)
+
+
+@pytest.mark.parametrize("k", [11, 12, 14])
+def test_differences_are_those_of_chance(k):
+    """What too few rounds get wrong first: i and i ^ d land the same distance apart for too many i.
+
+    The N / 2 pairs {i, i ^ d} of a random permutation of N = 2^k agree two by two with probability 1 / (N - 3).
+    """
+    N = 2**k
+    epochs = 2**21 // N
+    P = random.permutations(5, 0, epochs, N)
+    for d in [1, 3, *(2**j for j in range(1, k)), N - 1]:
+        i = np.arange(N)
+        i = i[i < i ^ d]
+        difference = P[:, i] ^ P[:, i ^ d]
+        counts = np.bincount((difference + N * np.arange(epochs)[:, None]).ravel(), minlength=epochs * N)
+        agreeing = (counts * (counts - 1)).reshape(epochs, N).sum(axis=1)
+        assert_mean(agreeing, N / 2 * (N / 2 - 1) / (N - 3))
+
+
+@pytest.mark.parametrize("n", [1000, 1437])
+def test_batches_are_balanced(n):
+    P = random.permutations(6, 0, 4000, n)
+    batches = P[:, : n // 32 * 32].reshape(len(P), -1, 32)
+    for rows in (np.arange(n // 10), np.arange(1, n, 2), np.arange(0, n, 8)):
+        kind, share = np.isin(batches, rows), len(rows) / n
+        excess = kind.sum(axis=2) - 32 * share
+        assert_mean(excess.mean(axis=1), 0)
+        assert_mean((excess**2).mean(axis=1), 32 * share * (1 - share) * (n - 32) / (n - 1))  # hypergeometric
+    batch = np.argsort(P, axis=1) // 32
+    for d in (1, 2, 3, 8, 32, 512):
+        together = (batch[:, d:] == batch[:, :-d]) & (batch[:, d:] < n // 32)  # the last batch is smaller
+        assert_mean(together.sum(axis=1), (n - d) * (n // 32) * 32 * 31 / (n * (n - 1)))
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_epochs_and_seeds_are_independent(n):
+    P = random.permutations(8, 0, 2000, n)
+    seeds = np.concatenate([random.permutations(seed, 0, 1, n) for seed in range(500)])
+    for a, b in ((P[1:], P[:-1]), (P[2:], P[:-2]), (P[32:], P[:-32]), (seeds[1:], seeds[:-1])):
+        centre = (n - 1) / 2
+        assert_mean((a == b).sum(axis=1), 1)
+        assert_mean(((a - centre) * (b - centre)).mean(axis=1) * 12 / (n**2 - 1), 0)
+        assert_mean(((a - centre) * (b[:, ::-1] - centre)).mean(axis=1) * 12 / (n**2 - 1), 0)
+
+
+# Uniform and normal numbers
 
 
 def test_uniform_and_normal_have_their_moments():
@@ -160,49 +303,3 @@ def test_seed_is_checked(seed, error):
 
 def test_new_seeds_differ():
     assert len({random.check_seed(random.new_seed()) for _ in range(10)}) == 10
-
-
-# Initialisers
-
-
-def initializer(name):
-    """An object of this row; numbers without a default are 0.25."""
-    cls = INITIALIZERS[name]
-    needed = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty]
-    return cls(*[0.25] * len(needed))
-
-
-@pytest.mark.parametrize("name", INITIALIZERS)
-def test_weights_are_a_function_of_seed_and_layer(name):
-    init = initializer(name)
-    W = init.weights(5, 3, 1, 2)
-    assert W.shape == (5, 3) and W.dtype == np.float64
-    np.testing.assert_array_equal(W, init.weights(5, 3, 1, 2))
-    if np.ptp(W) > 0:
-        assert (W != init.weights(5, 3, 2, 2)).all() and (W != init.weights(5, 3, 1, 3)).all()
-
-
-@pytest.mark.parametrize("name", [name for name in INITIALIZERS if "_" in name])
-def test_weights_have_their_variance(name):
-    """Bounds are five standard errors of the sample variance."""
-    n_in, n_out = 400, 200
-    family, shape = name.split("_")
-    variance = {"he": 2 / n_in, "glorot": 2 / (n_in + n_out), "lecun": 1 / n_in}[family]
-    W = initializer(name).weights(n_in, n_out, 0, 0)
-    assert abs(W.mean()) < 5 * math.sqrt(variance / W.size)
-    assert W.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / W.size))
-    bound = math.sqrt(3 * variance)
-    if shape == "uniform":
-        assert abs(W).max() <= bound and abs(W).max() == pytest.approx(bound, rel=1e-3)
-    else:
-        assert abs(W).max() > 2 * bound
-
-
-def test_constant_weights():
-    assert (initializers.Zeros().weights(2, 3, 0, 0) == 0).all()
-    assert (initializers.Constant(-1.5).weights(2, 3, 0, 0) == -1.5).all()
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_activation_has_an_initializer(name):
-    assert initializers.default_for(activations.get(name)).name == ACTIVATIONS[name].init

@@ -1,0 +1,123 @@
+"""Networks bound to an engine, and short trainings of them."""
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from problems import targets
+
+from fastgd import activations, backend, losses, optimizers
+
+ENGINES = backend.available()
+NATIVE = [engine for engine in ENGINES if engine.backend == "native"]
+REALS = ["float32", "float64"]
+
+
+def name_of(engine):
+    return engine.isa or engine.backend
+
+
+def numbers(rng, *shape):
+    """Normal random numbers that float32 holds exactly."""
+    return rng.normal(size=shape).astype("float32").astype("float64")
+
+
+def layers_of(widths, hidden="tanh"):
+    """Every second layer has no bias, the last one is linear."""
+    names = [hidden] * (len(widths) - 2) + ["identity"]
+    return [
+        SimpleNamespace(n_in=n_in, n_out=n_out, activation=activations.get(name), bias=i % 2 == 0)
+        for i, (n_in, n_out, name) in enumerate(zip(widths[:-1], widths[1:], names, strict=True))
+    ]
+
+
+class Net:
+    """A network on an engine, with its vectors.
+
+    theta starts as numbers that float32 holds exactly, so that networks of both dtypes are the same network.
+    """
+
+    def __init__(self, engine, dtype, widths, hidden="tanh"):
+        layers = layers_of(widths, hidden)
+        rng = np.random.default_rng(0)
+        scales = [2.0 ** -(layer.n_in.bit_length() // 2) for layer in layers]  # about 1 / sqrt(n_in)
+        parts = [s * numbers(rng, (r.n_in + r.bias) * r.n_out) for s, r in zip(scales, layers, strict=True)]
+        self.dtype = np.dtype(dtype)
+        self.theta = np.concatenate(parts).astype(dtype)
+        self.grad = np.full_like(self.theta, np.nan)
+        self.n_out = widths[-1]
+        self.network = engine.network(layers, self.theta, self.grad)
+
+    def empty(self, *shape):
+        return np.full(shape, np.nan, self.dtype)
+
+    def forward(self, X, n_threads=0):
+        Z = self.empty(len(X), self.n_out)
+        self.network.forward(X, Z, n_threads)
+        return Z
+
+    def predict(self, X, n_threads=0):
+        Z = self.empty(len(X), self.n_out)
+        self.network.predict(X, Z, n_threads)
+        return Z
+
+
+@dataclass
+class Run:
+    """What is trained on, and how; float64 where engines take the dtype of theta."""
+
+    X: Any
+    Y: Any
+    order: Any
+    starts: Any
+    loss: Any
+    optimizer: Any
+    weight: Any = None
+    lr: float = 0.05
+
+    def arguments(self, net):
+        """Of a call of train for all steps."""
+        steps = len(self.starts) - 1
+        return {
+            "X": self.X,
+            "Y": self.Y,
+            "weight": None if self.weight is None else self.weight.astype(net.dtype),
+            "order": self.order,
+            "starts": self.starts,
+            "loss": self.loss,
+            "optimizer": self.optimizer,
+            "coefficients": self.optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
+            "state": np.zeros((self.optimizer.slots, net.theta.size), net.dtype),
+            "losses": np.full(steps, np.nan),
+        }
+
+    def on(self, net, pieces=1, n_threads=0):
+        """Train `net`, in some calls; returns losses and state."""
+        whole = self.arguments(net)
+        for part in np.array_split(np.arange(len(self.starts) - 1), pieces):
+            steps = slice(part[0], part[-1] + 1)
+            piece = {name: whole[name][steps] for name in ("coefficients", "losses")}
+            net.network.train(**whole | piece | {"starts": self.starts[part[0] : part[-1] + 2], "n_threads": n_threads})
+        return whole["losses"], whole["state"]
+
+    def changed(self, **changes):
+        return replace(self, **changes)
+
+
+def run_of(loss, optimizer, widths, rows=20, batch=9, epochs=2, weighted=False, seed=1):
+    """A run over random rows in random order, the last batch of each epoch smaller."""
+    rng = np.random.default_rng(seed)
+    loss = losses.get(loss)
+    order = np.concatenate([rng.permutation(rows) for _ in range(epochs)])
+    starts = np.append(np.add.outer(np.arange(epochs) * rows, np.arange(0, rows, batch)).ravel(), epochs * rows)
+    Y = targets(rng, loss, rows, widths[-1])
+    return Run(
+        X=numbers(rng, rows, widths[0]),
+        Y=Y if loss.target == "labels" else Y.astype("float32").astype("float64"),
+        order=order,
+        starts=starts,
+        loss=loss,
+        optimizer=optimizers.get(optimizer),
+        weight=rng.integers(1, 9, rows) / 8 if weighted else None,
+    )

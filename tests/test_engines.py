@@ -1,0 +1,266 @@
+"""Every engine computes what the NumPy engine does in float64; the boundary refuses what it cannot compute."""
+
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from networks import ENGINES, NATIVE, REALS, Net, name_of, numbers, run_of
+from problems import targets
+
+from fastgd import losses
+from fastgd.activations import ACTIVATIONS
+from fastgd.arrays import ENGINE_DTYPES
+from fastgd.backend import Engine
+from fastgd.losses import LOSSES
+from fastgd.optimizers import OPTIMIZERS, RULES, SGD
+
+NUMPY = Engine("numpy", None)
+CASES = [
+    pytest.param(engine, dtype, id=f"{name_of(engine)}-{dtype}")
+    for engine, dtype in itertools.product(ENGINES, REALS)
+    if (engine, dtype) != (NUMPY, "float64")
+]
+OPTIMIZER_IDS = [*OPTIMIZERS, "momentum", "nesterov"]
+WIDTHS = (5, 33, 9, 3)
+
+# Sums of up to 1025 products of numbers near 1, and what functions make of them, lose less than 300 units.
+TOLERANCE = {dtype: 300 * np.finfo(dtype).eps for dtype in REALS}
+
+
+def optimizer_of(name):
+    more = {
+        "momentum": SGD(momentum=0.9, dampening=0.5),
+        "nesterov": SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
+    }
+    return more.get(name) or OPTIMIZERS[name]()
+
+
+def close(got, want, tolerance):
+    """Equal, but for rounding errors of the size of the largest number."""
+    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance * abs(want).max(initial=0))
+
+
+@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize("optimizer", OPTIMIZER_IDS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_training_is_that_of_the_definitions(engine, dtype, activation, loss, optimizer):
+    weighted = optimizer in ("adam", "nesterov")
+    run = run_of(loss, optimizer_of(optimizer), WIDTHS, weighted=weighted)
+    net, reference = Net(engine, dtype, WIDTHS, activation), Net(NUMPY, "float64", WIDTHS, activation)
+    (got_losses, got_state), (want_losses, want_state) = run.on(net), run.on(reference)
+    # Adam divides by the root of a mean of squares that may be as small as its eps, and so magnifies what is lost.
+    tolerance = TOLERANCE[dtype] * (30 if "adam" in optimizer else 1)
+    close(net.theta, reference.theta, tolerance)
+    close(got_state, want_state, tolerance)
+    close(got_losses, want_losses, tolerance)
+
+
+def test_every_rule_is_trained():
+    assert {optimizer_of(name).rule for name in OPTIMIZER_IDS} == set(RULES)
+
+
+# Around the engines' constants: vectors of 1 to 16 numbers, tiles of 4 to 14 rows and 2 vectors, blocks of 512 products
+# and of 252 rows, 126 rows that predict takes at once.
+ROWS = [*range(1, 16), 28, 29, 125, 126, 127, 251, 252, 253]
+SIZES = [*range(1, 18), 31, 32, 33, 65]
+DEEP = [(15, 511, 33), (5, 512, 4), (15, 513, 33), (5, 1025, 3), (511, 3, 17), (513, 3, 17), (1025, 2, 5)]
+
+
+def check_passes(engine, dtype, rows, n_in, n):
+    """forward, predict and backward of n_in -> n -> n_in: all three products have all three shapes."""
+    rng = np.random.default_rng(rows)
+    X, dZ, results = numbers(rng, rows, n_in), numbers(rng, rows, n_in), []
+    for net in (Net(engine, dtype, (n_in, n, n_in)), Net(NUMPY, "float64", (n_in, n, n_in))):
+        Z, dX = net.forward(X, n_threads=1 + rows % 3), net.empty(rows, n_in)
+        net.network.backward(dZ.astype(net.dtype), dX, 1 + n % 3)
+        results.append((Z, net.predict(X), net.grad.copy(), dX))
+    for got, want in zip(*results, strict=True):
+        close(got, want, TOLERANCE[dtype])
+    Z, predicted = results[0][:2]
+    if engine.backend == "native":
+        assert (Z == predicted).all()
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_products_of_all_shapes(engine, dtype, n):
+    for rows in ROWS:
+        check_passes(engine, dtype, rows, 7, n)
+
+
+@pytest.mark.parametrize("rows, n_in, n", DEEP)
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_products_of_many_terms(engine, dtype, rows, n_in, n):
+    check_passes(engine, dtype, rows, n_in, n)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_losses_of_all_shapes(engine, dtype, loss):
+    loss, rng = losses.get(loss), np.random.default_rng(2)
+    for rows, n_out in itertools.product([1, 2, 7, 8, 9, 15, 16, 17, 33], [1, 2, 3, 4, 5, 8, 9, 16, 17, 33]):
+        net = Net(engine, dtype, (1, n_out))
+        Z, Y = 3 * numbers(rng, rows, n_out), targets(rng, loss, rows, n_out).astype("float32")
+        weight = rng.integers(0, 9, rows) / 8
+        want, want_dZ = loss.rows(Z, Y.astype("float64")), loss.gradient(Z, Y.astype("float64"))
+        for w in (None, weight):
+            got, dZ, alone = np.empty(rows), net.empty(rows, n_out), np.empty(rows)
+            arguments = loss, Z.astype(dtype), Y, None if w is None else w.astype(dtype)
+            net.network.loss(*arguments, got, dZ)
+            net.network.loss(*arguments, alone, None)
+            factor = np.ones(rows) if w is None else w
+            np.testing.assert_allclose(got, factor * want, rtol=0, atol=TOLERANCE[dtype] * max(1, abs(want).max()))
+            np.testing.assert_allclose(dZ, factor[:, np.newaxis] * want_dZ, rtol=0, atol=TOLERANCE[dtype])
+            np.testing.assert_array_equal(got, alone)
+
+
+def test_losses_that_are_not_finite_are_told_row_by_row(engine):
+    net, got = Net(engine, "float32", (1, 1)), np.empty(20)
+    Z = np.arange(20, dtype="float32")[:, np.newaxis]
+    Z[[3, 7], 0] = np.inf, np.nan
+    net.network.loss(losses.get("mse"), Z, np.zeros((20, 1)), None, got, None)
+    np.testing.assert_array_equal(got, Z[:, 0].astype("float64") ** 2)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER_IDS)
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_update_is_the_rule(engine, dtype, optimizer):
+    optimizer, rng = optimizer_of(optimizer), np.random.default_rng(3)
+    coefficients = optimizer.coefficients(np.full(3, 0.1), np.arange(1, 4))
+    for size in SIZES:
+        net = Net(engine, dtype, (1, size, 1))
+        theta, gradients = net.theta.astype("float64"), numbers(rng, 3, net.theta.size)
+        state = np.zeros((optimizer.slots, theta.size), dtype)
+        want = state.astype("float64")
+        for g, c in zip(gradients, coefficients, strict=True):
+            net.grad[:] = g
+            net.network.update(optimizer, c, state)
+            RULES[optimizer.rule](theta, g, want, c)
+        close(net.theta, theta, TOLERANCE[dtype])
+        close(state, want, TOLERANCE[dtype])
+
+
+# ---- weights
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_weight_of_two_is_a_row_twice(engine, loss):
+    weight = np.array([1, 2, 0, 3, 1, 0, 2, 1, 1, 2])
+    run = run_of(loss, SGD(), WIDTHS, rows=10, batch=10, epochs=1).changed(order=np.arange(10))
+    weighted, repeated = Net(engine, "float64", WIDTHS), Net(engine, "float64", WIDTHS)
+    order = np.arange(10).repeat(weight)
+    got = run.changed(weight=weight).on(weighted)[0]
+    want = run.changed(order=order, starts=np.array([0, len(order)])).on(repeated)[0]
+    np.testing.assert_allclose(got, want, rtol=1e-13)
+    np.testing.assert_allclose(weighted.theta, repeated.theta, rtol=0, atol=1e-14)
+
+
+def test_a_step_of_weightless_rows_changes_nothing(engine):
+    net = Net(engine, "float32", WIDTHS)
+    before = net.theta.copy()
+    got, _ = run_of("mse", SGD(), WIDTHS).changed(weight=np.zeros(20)).on(net)
+    assert (got == 0).all() and (net.theta == before).all()
+
+
+# ---- what X and Y may be
+
+
+def layouts(A, tmp_path):
+    """The same rows, laid out in memory in every way that engines read."""
+    rows, width = A.shape
+    wide = np.full((rows, width + 3), 1, A.dtype)
+    wide[:, 1:-2] = A
+    frozen = A.copy()
+    frozen.flags.writeable = False
+    mapped = np.memmap(tmp_path / f"rows of {width}", A.dtype, "w+", shape=A.shape)
+    mapped[:] = A
+    yield "part of wider rows", wide[:, 1:-2]
+    yield "backwards", A[::-1].copy()[::-1]
+    yield "every third row", A.repeat(3, axis=0)[::3]
+    yield "read-only", frozen
+    yield "mapped from a file", mapped
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("dtype", sorted(ENGINE_DTYPES, key=str), ids=str)
+def test_x_and_y_are_read_as_they_are(engine, dtype, real, tmp_path):
+    run = run_of("mse", SGD(), WIDTHS)
+    X, Y = (np.random.default_rng(4).integers(0, 2, size=A.shape).astype(dtype) for A in (run.X, run.Y))
+    want = Net(engine, real, WIDTHS)
+    want_losses, _ = run.changed(X=X.astype(real), Y=Y.astype(real)).on(want)
+    for (what, X_there), (_, Y_there) in zip(layouts(X, tmp_path), layouts(Y, tmp_path), strict=True):
+        net = Net(engine, real, WIDTHS)
+        got_losses, _ = run.changed(X=X_there, Y=Y_there).on(net)
+        assert (net.theta == want.theta).all() and (got_losses == want_losses).all(), what
+        assert (net.predict(X_there) == want.predict(X.astype(real))).all(), what
+
+
+def test_one_row_many_times(engine):
+    net, row = Net(engine, "float32", WIDTHS), numbers(np.random.default_rng(5), 1, 5)
+    same = np.broadcast_to(row, (40, 5))
+    np.testing.assert_array_equal(net.predict(same), net.predict(same.copy()))
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("dtype", sorted(ENGINE_DTYPES, key=str), ids=str)
+def test_every_number_becomes_what_numpy_makes_of_it(engine, dtype, real):
+    with np.errstate(over="ignore", invalid="ignore"):
+        if dtype == np.dtype(bool):
+            x = np.array([False, True])
+        elif dtype.itemsize <= 2:
+            x = np.arange(256**dtype.itemsize, dtype=f"uint{8 * dtype.itemsize}").view(dtype)
+        elif dtype.kind == "i":
+            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+            x = np.array([low, low + 1, -(2**24) - 1, -1, 0, 1, 2**24 + 1, high - 1, high], dtype)
+        else:
+            x = np.array([0, 1 / 3, -1e-40, 3.5e38, -1e300, np.inf, -np.inf, np.nan, np.finfo(dtype).tiny], dtype)
+        net = Net(engine, real, (1, 1))
+        net.theta[:] = 1, 0
+        np.testing.assert_array_equal(net.predict(x[:, np.newaxis])[:, 0], x.astype(real))
+
+
+def test_no_rows(engine):
+    net = Net(engine, "float32", WIDTHS)
+    net.predict(np.ones((0, 5)))
+    net.forward(np.ones((0, 5)))
+
+
+# ---- two threads
+
+
+@pytest.mark.parametrize("engine", NATIVE, ids=name_of)
+def test_many_threads_may_predict_on_one_network(engine):
+    net, X = Net(engine, "float32", WIDTHS), numbers(np.random.default_rng(6), 300, 5)
+    want = net.predict(X)
+    with ThreadPoolExecutor(4) as pool:
+        for got in pool.map(lambda _: net.predict(X, n_threads=2), range(100)):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("engine", NATIVE, ids=name_of)
+def test_one_thread_at_a_time_may_change_a_network(engine):
+    net, optimizer = Net(engine, "float32", WIDTHS), SGD()
+    run, short = (run_of("mse", optimizer, WIDTHS, epochs=epochs) for epochs in (20_000, 1))
+    state, still = np.empty((0, net.theta.size), "float32"), np.zeros(2)
+    call = run.arguments(net)
+    training = threading.Thread(target=net.network.train, kwargs=call)
+    training.start()
+    while np.isnan(call["losses"][0]):
+        time.sleep(1e-4)
+    for forbidden in (
+        lambda: net.forward(run.X),
+        lambda: net.network.backward(net.empty(20, 3)),
+        lambda: net.network.update(optimizer, still, state),
+        lambda: short.on(net),
+    ):
+        with pytest.raises(RuntimeError, match="at work in another thread: wait for it, or train a copy"):
+            forbidden()
+    net.predict(run.X)
+    net.network.loss(run.loss, net.empty(20, 3), run.Y, None, np.empty(20), None)
+    assert training.is_alive(), "the training was too short to be disturbed"
+    training.join()
+    short.on(net)

@@ -1,0 +1,68 @@
+"""One seed, one result, to the last bit: over threads, instruction sets, chunks of steps, shuffled or not."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from networks import NATIVE, REALS, Net, name_of, run_of
+
+from fastgd import MLP, SGD, Trainer, backend, datasets
+from fastgd.losses import LOSSES
+
+FUSED = [engine for engine in NATIVE if engine.isa != "scalar"]
+pytestmark = pytest.mark.skipif(not FUSED, reason="no instruction set with fused multiply-add here")
+
+# SHA-256 of theta after the training of `known_answer`: another one breaks the promise to users of older versions.
+HASHES = {
+    "float32": "acfe5ed0b2c8bb75f937e893229ee1da920d564f4aa8d1ad2b35f7c4c1050037",
+    "float64": "39fb81cc25cbf6ae1c9b2645e5c050278bd0389027d08e67fa5db1348cd58990",
+}
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_threads_instruction_sets_and_chunks(loss, dtype):
+    widths = (37, 345, 19, 3)  # 345 and the 520 rows are beyond the blocks of rows and of k; all tiles are ragged
+    run = run_of(loss, "adam", widths, rows=530, batch=520, weighted=True)
+    results = []
+    for engine in FUSED:
+        for n_threads in (1, 2, 3):
+            for pieces in (1, 3):
+                net = Net(engine, dtype, widths)
+                losses, state = run.on(net, pieces, n_threads)
+                results.append(np.concatenate([net.theta, state.ravel(), losses]))
+    assert all((result == results[0]).all() for result in results[1:])
+
+
+def trained(engine, shuffle, n_threads, epochs):
+    """theta and outputs of a classifier of the digits, after calls of fit for so many epochs."""
+    X, y = datasets.digits()
+    with backend.override(engine.backend, engine.isa):
+        model = MLP(64, 32, 10, seed=1)
+        optimizer = SGD(lr=0.01, momentum=0.9)
+        trainer = Trainer(model, loss="cross_entropy", optimizer=optimizer, shuffle=shuffle, n_threads=n_threads)
+        for n in epochs:
+            trainer.fit(X, y, epochs=n, verbose=0)
+        return np.append(model.theta, model.forward(X))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_trainer(shuffle):
+    ways = [(engine, n, epochs) for engine in FUSED for n, epochs in ((1, (4,)), (2, (1, 3)), (3, (2, 2)))]
+    results = [trained(engine, shuffle, n_threads, epochs) for engine, n_threads, epochs in ways]
+    assert all((result == results[0]).all() for result in results[1:])
+
+
+def known_answer(dtype):
+    X, y = datasets.digits()
+    model = MLP(64, 33, 17, 10, activation="tanh", seed=7, dtype=dtype)
+    trainer = Trainer(model, loss="cross_entropy", optimizer="adam", batch_size=50, seed=3)
+    trainer.fit(X[:500], y[:500], epochs=3, verbose=0)
+    return hashlib.sha256(model.theta.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("dtype", HASHES)
+@pytest.mark.parametrize("engine", FUSED, ids=name_of)
+def test_the_bits_of_earlier_versions(engine, dtype):
+    with backend.override(engine.backend, engine.isa):
+        assert known_answer(dtype) == HASHES[dtype]
