@@ -44,7 +44,9 @@ def v1(folder, quota, period=100_000):
         pytest.param("0::/a/b", {"a/b/cpu.max": "250000 100000"}, 3, id="v2, rounded up"),
         pytest.param("0::/a/b", {"a/b/cpu.max": "10000 100000"}, 1, id="v2, less than one"),
         pytest.param("0::/a/b", {"a/b/cpu.max": "max 100000", "a/cpu.max": "300000 50000"}, 6, id="v2, of a parent"),
-        pytest.param("0::/a/b", {"a/b/cpu.max": "200000 100000", "a/cpu.max": "max 100000"}, 2, id="v2, parent has none"),
+        pytest.param(
+            "0::/a/b", {"a/b/cpu.max": "200000 100000", "a/cpu.max": "max 100000"}, 2, id="v2, parent has none"
+        ),
         pytest.param("0::/a/b", {"a/b/cpu.max": "500000 100000", "cpu.max": "400000 100000"}, 4, id="v2, least of all"),
         pytest.param("0::/a", {"b/cpu.max": "100000 100000"}, MANY, id="v2, of another group"),
         pytest.param(V1, v1("cpu/docker/a", 150_000), 2, id="v1"),
@@ -110,26 +112,25 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"
 
 def run(script, timeout=30, **environment):
     """The output of a Python process; it fails if the process does or takes longer than `timeout` seconds."""
-    alone = {"OPENBLAS_NUM_THREADS": "1"}  # so that all other threads are ours
-    done = subprocess.run(
-        [sys.executable, "-c", TRAIN + script],
-        **{"env": os.environ | alone | environment, "timeout": timeout, "check": True, "text": True},
-        stdout=subprocess.PIPE,
-    )
-    return done.stdout.split()
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment  # so that all other threads are ours
+    command = [sys.executable, "-c", TRAIN + script]
+    return subprocess.run(
+        command, env=environment, timeout=timeout, check=True, text=True, capture_output=True
+    ).stdout.split()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_and_its_child_train_after_fork(engine):
     """With OpenMP's threads lost a child would wait for them for ever."""
     script = """
-import warnings
+import signal, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # that fork and threads do not mix is what we are here for
 want = train(2)
 
 def descend(generations):
     child = os.fork()
     if child == 0:
+        signal.alarm(5)  # seconds to live, should it wait for ever
         same = all((train(n) == want).all() for n in (2, None))
         if generations > 1:
             descend(generations - 1)
