@@ -109,8 +109,8 @@ def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[
         i <- (i + w[r]) c[r] mod 2^k;  i <- i ^ (i >> (k - 1) // 2)      r = 0 ... 7
 
     with w, the epoch's 8 words, and c = 7FEB352D, 846CA68B (hexadecimal) by turns; the results below n, in this order,
-    are the permutation. Each step can be undone, so no number comes twice. 6 rounds already pass every test of
-    differences, correlations and orders that fewer rounds fail.
+    are the permutation. Each step can be undone, so no number comes twice. For k = 10 to 14 6 rounds passed every test
+    of differences, correlations and orders, and 5 did not.
 
     Epoch e reads blocks e m + 1 ... e m + m of stream 0, with m = ceil(n / 8) if sorted, 2 if mixed.
 
