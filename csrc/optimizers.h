@@ -1,13 +1,17 @@
 /*
  * optimizers.h: the one home of every update rule in C.  Its definition, with formula and source, is the function with
- * the same name in fastgd/optimizers.py, which also says what the coefficients of a step are.
+ * the same name in fastgd/rules.py, which also says what the coefficients of a step are.
  *
  * To add one: its row (name, slots, coefficients) and its function.  Nothing else in C changes.
  *
  *   vec NAME_step(vec theta, vec g, vec *s, const vec *c)
  *     returns the new theta; s: the slots of state, updated; c: the coefficients of this step
  */
-#define FGD_RULES(ROW) ROW(sgd, 0, 2) ROW(momentum, 1, 6) ROW(adam, 2, 9)
+#define FGD_RULES(ROW)                                                                                             \
+    ROW(sgd, 0, 2)                                                                                                 \
+    ROW(momentum, 1, 6)                                                                                            \
+    ROW(rmsprop, 1, 5) ROW(rmsprop_momentum, 2, 6) ROW(rmsprop_centered, 3, 6) ROW(adadelta, 2, 5) ROW(adam, 2, 9) \
+        ROW(amsgrad, 3, 9) ROW(nadam, 2, 10) ROW(lion, 1, 6)
 
 #define ROW(name, slots, coefficients) RULE_##name,
 enum { FGD_RULES(ROW) };
@@ -38,13 +42,77 @@ ALWAYS_INLINE vec momentum_step(vec theta, vec g, vec *s, const vec *c) {
     return v_fnma(c[0], v_fma(c[5], s[0], v_mul(c[4], g)), theta);
 }
 
-/* c = step_size, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2**t), eps, shrink */
+/* s <- kept s + gain x */
+ALWAYS_INLINE vec running_mean(vec *s, vec kept, vec gain, vec x) { return *s = v_fma(kept, *s, v_mul(gain, x)); }
+
+/* c = lr, weight_decay, alpha, gain, eps; s = v */
+ALWAYS_INLINE vec rmsprop_step(vec theta, vec g, vec *s, const vec *c) {
+    g = v_fma(c[1], theta, g);
+    vec v = running_mean(&s[0], c[2], c[3], v_mul(g, g));
+    return v_fnma(c[0], v_div(g, v_add(v_sqrt(v), c[4])), theta);
+}
+
+/* c = lr, weight_decay, alpha, gain, eps, momentum; s = v, b */
+ALWAYS_INLINE vec rmsprop_momentum_step(vec theta, vec g, vec *s, const vec *c) {
+    g = v_fma(c[1], theta, g);
+    vec v = running_mean(&s[0], c[2], c[3], v_mul(g, g));
+    s[1] = v_fma(c[5], s[1], v_div(g, v_add(v_sqrt(v), c[4])));
+    return v_fnma(c[0], s[1], theta);
+}
+
+/* c = lr, weight_decay, alpha, gain, eps, momentum; s = v, m, b */
+ALWAYS_INLINE vec rmsprop_centered_step(vec theta, vec g, vec *s, const vec *c) {
+    g = v_fma(c[1], theta, g);
+    vec v = running_mean(&s[0], c[2], c[3], v_mul(g, g));
+    vec m = running_mean(&s[1], c[2], c[3], g);
+    vec variance = v_max(v_set(0), v_fnma(m, m, v)); /* in this order NaN stays NaN */
+    s[2] = v_fma(c[5], s[2], v_div(g, v_add(v_sqrt(variance), c[4])));
+    return v_fnma(c[0], s[2], theta);
+}
+
+/* c = lr, weight_decay, rho, 1 - rho, eps; s = v, u */
+ALWAYS_INLINE vec adadelta_step(vec theta, vec g, vec *s, const vec *c) {
+    g = v_fma(c[1], theta, g);
+    vec v = running_mean(&s[0], c[2], c[3], v_mul(g, g));
+    vec d = v_mul(g, v_div(v_sqrt(v_add(s[1], c[4])), v_sqrt(v_add(v, c[4]))));
+    running_mean(&s[1], c[2], c[3], v_mul(d, d));
+    return v_fnma(c[0], d, theta);
+}
+
+/* c = step_size, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2**t), eps, shrink; s = m, v */
 ALWAYS_INLINE vec adam_step(vec theta, vec g, vec *s, const vec *c) {
     g = v_fma(c[1], theta, g);
-    s[0] = v_fma(c[2], s[0], v_mul(c[3], g));
-    s[1] = v_fma(c[4], s[1], v_mul(c[5], v_mul(g, g)));
-    vec d = v_fma(v_sqrt(s[1]), c[6], c[7]);
-    return v_fnma(c[0], v_div(s[0], d), v_mul(c[8], theta));
+    vec m = running_mean(&s[0], c[2], c[3], g);
+    vec v = running_mean(&s[1], c[4], c[5], v_mul(g, g));
+    vec d = v_fma(v_sqrt(v), c[6], c[7]);
+    return v_fnma(c[0], v_div(m, d), v_mul(c[8], theta));
+}
+
+/* c as for adam; s = m, v, the largest v */
+ALWAYS_INLINE vec amsgrad_step(vec theta, vec g, vec *s, const vec *c) {
+    g = v_fma(c[1], theta, g);
+    vec m = running_mean(&s[0], c[2], c[3], g);
+    vec v = running_mean(&s[1], c[4], c[5], v_mul(g, g));
+    s[2] = v_max(s[2], v);
+    vec d = v_fma(v_sqrt(s[2]), c[6], c[7]);
+    return v_fnma(c[0], v_div(m, d), v_mul(c[8], theta));
+}
+
+/* c = size of m, then as for adam, size of g; s = m, v */
+ALWAYS_INLINE vec nadam_step(vec theta, vec g, vec *s, const vec *c) {
+    g = v_fma(c[1], theta, g);
+    vec m = running_mean(&s[0], c[2], c[3], g);
+    vec v = running_mean(&s[1], c[4], c[5], v_mul(g, g));
+    vec d = v_fma(v_sqrt(v), c[6], c[7]);
+    return v_sub(v_mul(c[8], theta), v_div(v_fma(c[0], m, v_mul(c[9], g)), d));
+}
+
+/* c = lr, shrink, beta1, 1 - beta1, beta2, 1 - beta2; s = m */
+ALWAYS_INLINE vec lion_step(vec theta, vec g, vec *s, const vec *c) {
+    vec x = v_fma(c[2], s[0], v_mul(c[3], g)), zero = v_set(0);
+    vec sign = v_blend(v_gt(x, zero), v_set(1), v_blend(v_gt(zero, x), v_set(-1), x)); /* 0 and NaN as they are */
+    running_mean(&s[0], c[4], c[5], g);
+    return v_fnma(c[0], sign, v_mul(c[1], theta));
 }
 
 #endif

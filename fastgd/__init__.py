@@ -21,8 +21,8 @@ from .history import History
 from .layers import Dense
 from .losses import BCE, MSE, CrossEntropy
 from .model import MLP, Sequential
-from .optimizers import SGD, Adam, AdamW
-from .schedules import Cosine, Step, Warmup
+from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
+from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -35,16 +35,27 @@ __all__ = [
     "MLP",
     "MSE",
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
     "Callback",
     "Cosine",
+    "CosineRestarts",
     "CrossEntropy",
     "Dense",
     "EarlyStopping",
+    "Exponential",
     "HardSigmoid",
     "History",
     "Identity",
+    "Lion",
+    "MultiStep",
+    "NAdam",
+    "OneCycle",
+    "Polynomial",
+    "RAdam",
+    "RMSprop",
     "ReLU",
     "Sequential",
     "Sigmoid",

@@ -110,10 +110,15 @@ def number(name: str, value: Any, interval: str) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number in {interval}, not {value!r}")
-    low, high = (float(bound) for bound in interval[1:-1].split(","))
     x = float(value)
-    above = x >= low if interval[0] == "[" else x > low
-    below = x <= high if interval[-1] == "]" else x < high
-    if not (above and below):
+    if not within(np.array(x), interval):
         raise ValueError(f"{name} must be in {interval}, not {value}")
     return x
+
+
+def within(x: NDArray[np.float64], interval: str) -> NDArray[np.bool_]:
+    """Which numbers of x lie in an interval written as for `number`; never NaN."""
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    above = x >= low if interval[0] == "[" else x > low
+    below = x <= high if interval[-1] == "]" else x < high
+    return above & below

@@ -18,6 +18,9 @@ from ._definition import Array
 # ln 2 in two parts; the first has 32 bits, so that its product with an exponent is exact (fdlibm's split).
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
+_INVERSE_LN2 = 1.4426950408889634
+# e^r = 1 + r + r^2/2! + ...: with |r| <= ln(2) / 2 the first term left out is below 2^-57.
+_EXP = tuple(1 / math.factorial(k) for k in range(14))
 # 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...): with |s| <= 0.1716 the first term left out is below 2^-60.
 _ATANH = tuple(1 / (2 * k + 1) for k in range(11))
 # sin(u) = u (1 - u^2/3! + u^4/5! - ...): with |u| <= pi/2 the first term left out is below 2^-59.
@@ -65,6 +68,17 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(k * _LN2_HIGH + (k * _LN2_LOW + log_m))
 
 
+def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """e^x for finite x, within 2 ulp while the result is a normal number; the same bits on every machine.
+
+    x = k ln 2 + r with |r| <= ln(2) / 2; e^r by its series. Above 709 the result is inf, far below 0 it is 0.
+    """
+    k = np.rint(np.clip(x, -2000.0, 2000.0) * _INVERSE_LN2)
+    r = np.clip(x, -2000.0, 2000.0) - k * _LN2_HIGH - k * _LN2_LOW
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(np.ldexp(polynomial(_EXP, r), k.astype(np.int64)))
+
+
 def cos_pi(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """cos(pi x) for x in [0, 1], within 4e-16; the same bits on every machine.
 
@@ -74,16 +88,16 @@ def cos_pi(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return u * polynomial(_SIN, u * u)
 
 
-def power(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
+def power(base: float | NDArray[np.float64], exponents: NDArray[np.int64]) -> NDArray[np.float64]:
     """base^n for integers n >= 0, by repeated squaring; the same bits on every machine.
 
     Parameters
     ----------
-    base : float
+    base : float or float64 array like `exponents`
     exponents : int64 array, any shape
     """
     result = np.ones(exponents.shape)
     for bit in range(int(exponents.max(initial=0)).bit_length()):
         result *= np.where(exponents >> bit & 1, base, 1.0)
-        base *= base
+        base = base * base
     return result

@@ -1,179 +1,41 @@
-"""Optimisers: the definitions. NumPy float64 is the reference for the C core; the semantics are PyTorch's.
+"""Optimisers: the definitions; the semantics are PyTorch's.
 
-Two halves. A *rule* changes theta with one gradient; it knows no time and has a twin in `csrc/optimizers.h`. An
-*optimiser* turns settings, learning rates and step numbers into the numbers that its rule needs at each step, its
-*coefficients*, made once per chunk of steps and shared by both engines. To add an optimiser: its class below and in
-`OPTIMIZERS`; its rule, if it needs a new one, below and in `RULES`, and one row in C.
+An optimiser turns settings, learning rates and step numbers into the numbers that its *rule* (`rules.py`) needs at each
+step, its *coefficients*, made once per chunk of steps and shared by both engines. They are part of the same-bits
+contract: + - * /, sqrt and the functions of `_math` only. To add an optimiser: its class here or in `_adam.py`, its
+line in `OPTIMIZERS`, and its rule if it needs a new one.
+
+Every number among the settings (lr, momentum, weight_decay, betas ...) may be a schedule: see `fastgd.schedules`.
 """
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-from ._definition import Array, find, number
-from ._math import power
-from .schedules import Rate, Schedule, as_schedule
+from ._adam import Adam, AdamW, Lion, NAdam, RAdam
+from ._definition import find
+from ._optimizer import FROM_0, POSITIVE, SHARE, Floats, Optimizer, Steps
+from .rules import RULES
+from .schedules import Rate, is_scheduled
 
-Floats = NDArray[np.float64]
-Steps = NDArray[np.int64]
-
-
-def sgd(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """theta <- theta - lr (g + weight_decay theta);  c = (lr, weight_decay); no slots.
-
-    Source: Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
-    """
-    lr, weight_decay = c
-    theta -= lr * (g + weight_decay * theta)
-
-
-def momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- momentum v + gain g;  theta <- theta - lr (g_part g + v_part v), with weight_decay theta added to g first.
-
-    c = (lr, weight_decay, momentum, gain, g_part, v_part); slots (1, size) = v.
-    Source: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's variant in the
-    form of Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
-    """
-    lr, weight_decay, mu, gain, g_part, v_part = c
-    (v,) = slots
-    g = g + weight_decay * theta
-    v *= mu
-    v += gain * g
-    theta -= lr * (g_part * g + v_part * v)
-
-
-def adam(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;
-    theta <- shrink theta - step_size m / (sqrt(v) inv_sqrt_bc2 + eps), with weight_decay theta added to g first.
-
-    c = (step_size, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, inv_sqrt_bc2, eps, shrink) with
-    step_size = lr / (1 - beta1^t) and inv_sqrt_bc2 = 1 / sqrt(1 - beta2^t); slots (2, size) = m, v.
-    Source: Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; shrink:
-    Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
-    """
-    step_size, weight_decay, beta1, gain1, beta2, gain2, inv_sqrt_bc2, eps, shrink = c
-    m, v = slots
-    g = g + weight_decay * theta
-    m *= beta1
-    m += gain1 * g
-    v *= beta2
-    v += gain2 * g * g
-    theta *= shrink
-    theta -= step_size * m / (np.sqrt(v) * inv_sqrt_bc2 + eps)
-
-
-# theta, g (size,), slots (n_slots, size), c (n_coefficients,), all of one dtype; theta and slots are changed in place.
-Rule = Callable[[Array, Array, Array, Array], None]
-RULES: dict[str, Rule] = {rule.__name__: rule for rule in (sgd, momentum, adam)}
-
-
-class Trainable(Protocol):
-    """What `Optimizer.step` needs of a model."""
-
-    @property
-    def grad(self) -> Array: ...
-
-    def apply(self, optimizer: Optimizer, coefficients: Floats, state: Array) -> None: ...
-
-
-@dataclass(eq=False)
-class Optimizer(ABC):
-    """Settings and state of one training; an optimiser belongs to one model.
-
-    Attributes
-    ----------
-    state : ndarray (slots, size) or None
-        What the rule remembers, in the layout and dtype of theta; None before the first use.
-    steps : int
-        Steps done.
-    """
-
-    name: ClassVar[str]
-
-    state: Array | None = field(default=None, init=False, repr=False)
-    steps: int = field(default=0, init=False, repr=False)
-    lr: Rate = field(default=0.01, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.lr, Schedule) and not callable(self.lr):
-            number("lr", self.lr, "(0, inf)")
-
-    @property
-    @abstractmethod
-    def rule(self) -> str:
-        """The row of `RULES`."""
-
-    @property
-    @abstractmethod
-    def slots(self) -> int:
-        """How many numbers the rule remembers for each number of theta."""
-
-    @abstractmethod
-    def coefficients(self, lr: Floats, t: Steps) -> Floats:
-        """What the rule needs at each step, (k, n_coefficients) float64.
-
-        Parameters
-        ----------
-        lr : (k,) float64
-            Learning rates.
-        t : (k,) int64
-            Numbers of the steps, from 1.
-        """
-
-    @property
-    def schedule(self) -> Schedule:
-        """The learning rate as a function of time."""
-        return as_schedule(self.lr)
-
-    def bind(self, size: int, dtype: DTypeLike) -> Array:
-        """The state for a model whose theta has this size and dtype; zeros on first use.
-
-        Raises
-        ------
-        ValueError
-            The state belongs to a model of another size or dtype, or to other settings.
-        """
-        if self.state is None:
-            self.state = np.zeros((self.slots, size), dtype)
-        if self.state.shape != (self.slots, size) or self.state.dtype != dtype:
-            raise ValueError(
-                f"this optimizer holds the state of another model or of other settings, {self.state.shape} "
-                f"{self.state.dtype}, but this model needs {(self.slots, size)} {np.dtype(dtype)}: "
-                f"make a new {type(self).__name__} for each model"
-            )
-        return self.state
-
-    def step(self, model: Trainable) -> None:
-        """One update of `model.theta` with `model.grad`, in a loop of one's own.
-
-        Such a loop has no epochs, so a schedule counts steps: its t is `steps`, the length of the run unknown (inf).
-
-        Raises
-        ------
-        FloatingPointError
-            The gradient has an inf or NaN. Model and optimiser are as they were.
-        ValueError
-            The optimiser belongs to another model; see `bind`.
-        """
-        if not np.isfinite(model.grad).all():
-            raise FloatingPointError(
-                f"the gradient of step {self.steps + 1} is not finite, theta is unchanged: "
-                f"lower lr (now {self.lr}) or scale X"
-            )
-        state = self.bind(model.grad.size, model.grad.dtype)
-        model.apply(self, self._next_coefficients(), state)
-        self.steps += 1
-
-    def _next_coefficients(self) -> Floats:
-        t = np.array([self.steps])
-        return self.coefficients(self.schedule(t.astype(np.float64), math.inf), t + 1).ravel()
+__all__ = [
+    "OPTIMIZERS",
+    "RULES",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "get",
+]
 
 
 @dataclass(eq=False)
@@ -195,18 +57,16 @@ class SGD(Optimizer):
     """
 
     name = "sgd"
+    intervals = {"lr": POSITIVE, "momentum": SHARE, "dampening": SHARE, "weight_decay": FROM_0}
 
     lr: Rate = 0.01
-    momentum: float = 0.0
-    dampening: float = 0.0
+    momentum: Rate = 0.0
+    dampening: Rate = 0.0
     nesterov: bool = False
-    weight_decay: float = 0.0
+    weight_decay: Rate = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("momentum", self.momentum, "[0, 1)")
-        number("dampening", self.dampening, "[0, 1)")
-        number("weight_decay", self.weight_decay, "[0, inf)")
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise ValueError(
                 "nesterov=True needs momentum in (0, 1) and dampening=0, "
@@ -221,76 +81,141 @@ class SGD(Optimizer):
     def slots(self) -> int:
         return 1 if self.momentum else 0
 
-    def coefficients(self, lr: Floats, t: Steps) -> Floats:
+    def _columns(self, at: Any, t: Steps) -> tuple[Floats | float, ...]:
         if not self.momentum:
-            return _table(lr, self.weight_decay)
-        gain = np.where(t == 1, 1.0, 1.0 - self.dampening)
-        g_part, v_part = (1.0, self.momentum) if self.nesterov else (0.0, 1.0)
-        return _table(lr, self.weight_decay, self.momentum, gain, g_part, v_part)
+            return at.lr, at.weight_decay
+        gain = np.where(t == 1, 1.0, 1.0 - at.dampening)
+        g_part, v_part = (1.0, at.momentum) if self.nesterov else (0.0, 1.0)
+        return at.lr, at.weight_decay, at.momentum, gain, g_part, v_part
 
 
 @dataclass(eq=False)
-class Adam(Optimizer):
-    """Steps scaled by running means of the gradient and of its square: rule `adam`.
+class RMSprop(Optimizer):
+    """Steps scaled by a running mean of the squared gradient: rules `rmsprop`, `rmsprop_momentum`, `rmsprop_centered`.
 
     Parameters
     ----------
-    lr : float > 0, schedule or callable, default=0.001
-        Learning rate: about the largest change of a weight in one step.
-    betas : (float, float), each in [0, 1), default=(0.9, 0.999)
-        Share of the last mean that is kept, for the gradient and for its square.
+    lr : float > 0, schedule or callable, default=0.01
+        Learning rate.
+    alpha : float in [0, 1), default=0.99
+        Share of the last mean that is kept.
     eps : float > 0, default=1e-8
         Added to the divisor.
     weight_decay : float >= 0, default=0.0
         L2 penalty: weight_decay * theta is added to the gradient.
+    momentum : float in [0, 1), default=0.0
+        Share of the last velocity that is kept.
+    centered : bool, default=False
+        Divide by the standard deviation of the gradient, not by the root of its mean square.
     """
 
-    name = "adam"
-    decoupled: ClassVar[bool] = False
+    name = "rmsprop"
+    intervals = {"lr": POSITIVE, "alpha": SHARE, "eps": POSITIVE, "weight_decay": FROM_0, "momentum": SHARE}
 
-    lr: Rate = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    lr: Rate = 0.01
+    alpha: Rate = 0.99
+    eps: Rate = 1e-8
+    weight_decay: Rate = 0.0
+    momentum: Rate = 0.0
+    centered: bool = False
 
-    rule = "adam"
-    slots = 2
+    @property
+    def rule(self) -> str:
+        if self.centered:
+            return "rmsprop_centered"
+        return "rmsprop_momentum" if self.momentum else "rmsprop"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
-            raise ValueError(f"betas must be two numbers in [0, 1), such as (0.9, 0.999), not {self.betas!r}")
-        for i, beta in enumerate(self.betas):
-            number(f"betas[{i}]", beta, "[0, 1)")
-        number("eps", self.eps, "(0, inf)")
-        number("weight_decay", self.weight_decay, "[0, inf)")
+    @property
+    def slots(self) -> int:
+        return {"rmsprop": 1, "rmsprop_momentum": 2, "rmsprop_centered": 3}[self.rule]
 
-    def coefficients(self, lr: Floats, t: Steps) -> Floats:
-        beta1, beta2 = self.betas
-        step_size = lr / (1 - power(beta1, t))
-        inv_sqrt_bc2 = 1 / np.sqrt(1 - power(beta2, t))
-        l2, shrink = (0.0, 1 - lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
-        return _table(step_size, l2, beta1, 1 - beta1, beta2, 1 - beta2, inv_sqrt_bc2, self.eps, shrink)
+    def _columns(self, at: Any, t: Steps) -> tuple[Floats | float, ...]:
+        columns = (at.lr, at.weight_decay, at.alpha, 1 - at.alpha, at.eps)
+        return columns if self.rule == "rmsprop" else (*columns, at.momentum)
 
 
 @dataclass(eq=False)
-class AdamW(Adam):
-    """Adam whose weight decay does not pass through the means: each step first scales theta by 1 - lr weight_decay.
+class Adagrad(Optimizer):
+    """Steps scaled by the sum of all squared gradients so far: rule `rmsprop` with alpha = gain = 1.
 
     Parameters
     ----------
-    lr, betas, eps
-        As in `Adam`.
-    weight_decay : float >= 0, default=0.01
+    lr : float > 0, schedule or callable, default=0.01
+        Learning rate of the first step.
+    lr_decay : float >= 0, default=0.0
+        The rate of step t is lr / (1 + (t - 1) lr_decay).
+    weight_decay : float >= 0, default=0.0
+        L2 penalty: weight_decay * theta is added to the gradient.
+    initial_accumulator_value : float >= 0, default=0.0
+        The sum before the first step.
+    eps : float > 0, default=1e-10
+        Added to the divisor.
     """
 
-    name = "adamw"
-    decoupled = True
+    name = "adagrad"
+    intervals = {
+        "lr": POSITIVE,
+        "lr_decay": FROM_0,
+        "weight_decay": FROM_0,
+        "initial_accumulator_value": FROM_0,
+        "eps": POSITIVE,
+    }
 
-    weight_decay: float = 0.01
+    lr: Rate = 0.01
+    lr_decay: Rate = 0.0
+    weight_decay: Rate = 0.0
+    initial_accumulator_value: float = 0.0
+    eps: Rate = 1e-10
+
+    rule = "rmsprop"
+    slots = 1
+
+    def _check(self, name: str, value: Any, interval: str) -> None:
+        if name == "initial_accumulator_value" and is_scheduled(value):
+            raise ValueError(f"{name} is used once, before the first step: give a number, not {value}")
+        super()._check(name, value, interval)
+
+    def _first_state(self) -> float:
+        return self.initial_accumulator_value
+
+    def _columns(self, at: Any, t: Steps) -> tuple[Floats | float, ...]:
+        return at.lr / (1 + (t - 1) * at.lr_decay), at.weight_decay, 1.0, 1.0, at.eps
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {c.name: c for c in (SGD, Adam, AdamW)}
+@dataclass(eq=False)
+class Adadelta(Optimizer):
+    """Steps in the unit of theta, by running means of squared gradients and squared steps: rule `adadelta`.
+
+    Parameters
+    ----------
+    lr : float > 0, schedule or callable, default=1.0
+        Factor on each step.
+    rho : float in [0, 1), default=0.9
+        Share of the last means that is kept.
+    eps : float > 0, default=1e-6
+        Added under both roots.
+    weight_decay : float >= 0, default=0.0
+        L2 penalty: weight_decay * theta is added to the gradient.
+    """
+
+    name = "adadelta"
+    intervals = {"lr": POSITIVE, "rho": SHARE, "eps": POSITIVE, "weight_decay": FROM_0}
+
+    lr: Rate = 1.0
+    rho: Rate = 0.9
+    eps: Rate = 1e-6
+    weight_decay: Rate = 0.0
+
+    rule = "adadelta"
+    slots = 2
+
+    def _columns(self, at: Any, t: Steps) -> tuple[Floats | float, ...]:
+        return at.lr, at.weight_decay, at.rho, 1 - at.rho, at.eps
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    c.name: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, NAdam, RAdam, Lion)
+}
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
@@ -304,11 +229,3 @@ def get(optimizer: str | Optimizer) -> Optimizer:
         Neither a name nor an `Optimizer`.
     """
     return find("optimizer", optimizer, Optimizer, OPTIMIZERS)  # type: ignore[type-abstract]
-
-
-def _table(lr: Floats, *columns: Floats | float) -> Floats:
-    """The columns side by side, (k, n_columns), each an array like lr or one number for all steps."""
-    table = np.empty((len(lr), 1 + len(columns)))
-    for i, column in enumerate((lr, *columns)):
-        table[:, i] = column
-    return table

@@ -1,4 +1,6 @@
-"""Learning-rate schedules: rates for an array of moments, made in Python once per chunk of steps.
+"""Schedules: values of a number, such as the learning rate, for an array of moments; made once per chunk of steps.
+
+A schedule stands wherever an optimiser takes a number: `SGD(lr=Cosine(0.1), momentum=OneCycle(0.85, start=0.95))`.
 
 Time runs in epochs: t = 2.5 is half through the third epoch, before a step is done. To add one: a frozen dataclass with
 `rates`. Rates are part of the same-bits contract, so `rates` uses + - * / and the functions of `_math` only.
@@ -7,70 +9,32 @@ Time runs in epochs: t = 2.5 is half through the third epoch, before a step is d
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._definition import number
-from ._math import cos_pi, power
+from ._math import cos_pi, exp, log, power
+from ._schedule import Constant, Floats, Function, Rate, Schedule, as_schedule, is_scheduled
 
-Floats: TypeAlias = NDArray[np.float64]
-
-
-class Schedule(ABC):
-    """A learning rate as a function of time."""
-
-    def __call__(self, t: Floats, total: float) -> Floats:
-        """The rates at the moments t.
-
-        Parameters
-        ----------
-        t : float64 array, any shape, >= 0
-            Epochs done before the step; fractional.
-        total : float > 0
-            Epochs of the whole run; inf if nobody knows.
-
-        Returns
-        -------
-        float64 array like t, finite, >= 0.
-
-        Raises
-        ------
-        ValueError
-            A rate is negative, inf or NaN.
-        """
-        t = np.asarray(t, np.float64)
-        rates = np.broadcast_to(np.asarray(self.rates(t, total), np.float64), t.shape)
-        bad = ~(np.isfinite(rates) & (rates >= 0))
-        if bad.any():
-            raise ValueError(f"{self} gave lr={rates[bad][0]} at epoch {t[bad][0]:g}; it must be in [0, inf)")
-        return rates
-
-    @abstractmethod
-    def rates(self, t: Floats, total: float) -> Floats | float:
-        """The rates at the moments t, unchecked; like t or one number for all."""
-
-
-@dataclass(frozen=True)
-class Constant(Schedule):
-    """lr(t) = lr.
-
-    Parameters
-    ----------
-    lr : float >= 0
-    """
-
-    lr: float
-
-    def __post_init__(self) -> None:
-        number("lr", self.lr, "[0, inf)")
-
-    def rates(self, t: Floats, total: float) -> Floats | float:
-        return self.lr
+__all__ = [
+    "Constant",
+    "Cosine",
+    "CosineRestarts",
+    "Exponential",
+    "Function",
+    "MultiStep",
+    "OneCycle",
+    "Polynomial",
+    "Rate",
+    "Schedule",
+    "Step",
+    "Warmup",
+    "as_schedule",
+    "is_scheduled",
+]
 
 
 @dataclass(frozen=True)
@@ -97,6 +61,60 @@ class Step(Schedule):
 
     def rates(self, t: Floats, total: float) -> Floats | float:
         return self.lr * power(self.factor, (t // self.every).astype(np.int64))
+
+
+@dataclass(frozen=True)
+class MultiStep(Schedule):
+    """lr(t) = lr factor^k, where k of the milestones lie at or before t.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate of the first epochs.
+    milestones : sequence of float > 0, rising
+        Epochs after which the rate steps down.
+    factor : float >= 0, default=0.1
+    """
+
+    lr: float
+    milestones: tuple[float, ...]
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, "[0, inf)")
+        number("factor", self.factor, "[0, inf)")
+        if isinstance(self.milestones, (str, float, int)) or not len(self.milestones):
+            raise ValueError(f"milestones must be numbers of epochs, such as (30, 60), not {self.milestones!r}")
+        milestones = tuple(number(f"milestones[{i}]", m, "(0, inf)") for i, m in enumerate(self.milestones))
+        if any(later <= sooner for sooner, later in pairwise(milestones)):
+            raise ValueError(f"milestones must rise, not {self.milestones}")
+        object.__setattr__(self, "milestones", milestones)
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        return self.lr * power(self.factor, np.searchsorted(self.milestones, t, side="right"))
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """lr(t) = lr factor^t, smoothly; `Step` is the same in steps.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the start.
+    factor : float > 0
+        Of each epoch.
+    """
+
+    lr: float
+    factor: float
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, "[0, inf)")
+        number("factor", self.factor, "(0, inf)")
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        return self.lr * exp(t * log(np.array(self.factor)))
 
 
 @dataclass(frozen=True)
@@ -128,12 +146,138 @@ class Cosine(Schedule):
             number("epochs", self.epochs, "(0, inf)")
 
     def rates(self, t: Floats, total: float) -> Floats | float:
-        length = total if self.epochs is None else self.epochs
-        if math.isinf(length):
-            raise ValueError(f"the length of the run is not known here: write Cosine({self.lr}, epochs=...)")
-        if length <= 0:  # all of the run went into a warm-up
-            return self.lr
-        return self.final + (self.lr - self.final) * (0.5 * (1 + cos_pi(np.minimum(t / length, 1.0))))
+        return self.final + (self.lr - self.final) * _cosine(_progress(self, t, total))
+
+
+@dataclass(frozen=True)
+class CosineRestarts(Schedule):
+    """Cosines one after the other: the first takes `epochs` epochs, each later one `factor` times the one before.
+
+    Within a cycle of length T, u epochs after its start: lr(t) = final + (lr - final) (1 + cos(pi u / T)) / 2.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the start of each cycle.
+    epochs : float > 0
+        Length of the first cycle.
+    factor : float >= 1, default=1.0
+        Growth of the cycles.
+    final : float >= 0, default=0.0
+        Rate before each restart.
+
+    References
+    ----------
+    Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5.
+    """
+
+    lr: float
+    epochs: float
+    factor: float = 1.0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, "[0, inf)")
+        number("epochs", self.epochs, "(0, inf)")
+        number("factor", self.factor, "[1, inf)")
+        number("final", self.final, "[0, inf)")
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        starts, length = [0.0], float(self.epochs)
+        last = t.max(initial=0.0)
+        while self.factor > 1 and starts[-1] + length <= last:
+            starts.append(starts[-1] + length)
+            length *= self.factor
+        cycle = np.searchsorted(starts, t, side="right") - 1
+        lengths = self.epochs * power(self.factor, cycle)
+        place = (t - np.array(starts)[cycle]) / lengths
+        return self.final + (self.lr - self.final) * _cosine(place - np.floor(place))
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """From `start` to `lr` within a share `peak` of the run, and on to `final`, both on half a cosine.
+
+    For a momentum that falls while the rate rises, give a `start` above the value at the peak:
+    `SGD(lr=OneCycle(0.1), momentum=OneCycle(0.85, start=0.95, final=0.95))`.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the peak.
+    start : float >= 0 or None, default=None
+        Rate at t = 0; None: lr / 25.
+    final : float >= 0 or None, default=None
+        Rate at the end; None: start / 10000.
+    peak : float in (0, 1), default=0.3
+        Share of the run before the peak.
+    epochs : float > 0 or None, default=None
+        Length of the cycle; None: the whole run.
+
+    References
+    ----------
+    Smith & Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018.
+    """
+
+    lr: float
+    start: float | None = None
+    final: float | None = None
+    peak: float = 0.3
+    epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, "[0, inf)")
+        number("peak", self.peak, "(0, 1)")
+        for name, value, interval in (
+            ("start", self.start, "[0, inf)"),
+            ("final", self.final, "[0, inf)"),
+            ("epochs", self.epochs, "(0, inf)"),
+        ):
+            if value is not None:
+                number(name, value, interval)
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        start = self.lr / 25 if self.start is None else self.start
+        final = start / 1e4 if self.final is None else self.final
+        place = _progress(self, t, total)
+        up = self.lr + (start - self.lr) * _cosine(np.minimum(place / self.peak, 1.0))
+        down = final + (self.lr - final) * _cosine(np.maximum(place - self.peak, 0.0) / (1 - self.peak))
+        return np.where(place < self.peak, up, down)
+
+
+@dataclass(frozen=True)
+class Polynomial(Schedule):
+    """lr(t) = final + (lr - final) (1 - t / epochs)^power, then `final`.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the start.
+    final : float >= 0, default=0.0
+        Rate at the end.
+    power : float > 0, default=1.0
+        1 is a straight line.
+    epochs : float > 0 or None, default=None
+        Length of the way down; None: the whole run.
+    """
+
+    lr: float
+    final: float = 0.0
+    power: float = 1.0
+    epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, "[0, inf)")
+        number("final", self.final, "[0, inf)")
+        number("power", self.power, "(0, inf)")
+        if self.epochs is not None:
+            number("epochs", self.epochs, "(0, inf)")
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        left = 1 - _progress(self, t, total)
+        if self.power != 1:
+            left = np.where(left > 0, exp(self.power * log(np.where(left > 0, left, 1.0))), 0.0)
+        return self.final + (self.lr - self.final) * left
 
 
 @dataclass(frozen=True)
@@ -168,37 +312,17 @@ class Warmup(Schedule):
         return np.where(t < self.epochs, self.start + (later - self.start) * (t / self.epochs), later)
 
 
-@dataclass(frozen=True)
-class Function(Schedule):
-    """lr(t) = function(t), called for one moment at a time.
-
-    Parameters
-    ----------
-    function : callable, float -> float
-        From epochs done (fractional) to a rate.
-    """
-
-    function: Callable[[float], float]
-
-    def rates(self, t: Floats, total: float) -> Floats | float:
-        return np.array([self.function(moment) for moment in t.ravel().tolist()], np.float64).reshape(t.shape)
+def _progress(schedule: Any, t: Floats, total: float) -> Floats:
+    """The share, 0 to 1, of the schedule's `epochs`, or of the run, that is over."""
+    length = total if schedule.epochs is None else schedule.epochs
+    if math.isinf(length):
+        name = type(schedule).__name__
+        raise ValueError(f"the length of the run is not known here: write {name}({schedule.lr}, epochs=...)")
+    if length <= 0:  # all of the run went into a warm-up
+        return np.zeros_like(t)
+    return np.asarray(np.minimum(t / length, 1.0))
 
 
-Rate: TypeAlias = float | Schedule | Callable[[float], float]
-
-
-def as_schedule(lr: Rate) -> Schedule:
-    """A schedule as it is; a number as `Constant`; any other callable, epoch -> rate, as `Function`.
-
-    Raises
-    ------
-    TypeError
-        None of these.
-    ValueError
-        A number that is negative, inf or NaN.
-    """
-    if isinstance(lr, Schedule):
-        return lr
-    if callable(lr):
-        return Function(lr)
-    return Constant(lr)
+def _cosine(place: Floats) -> Floats:
+    """1 at 0, 0 at 1, along half a cosine."""
+    return 0.5 * (1 + cos_pi(place))

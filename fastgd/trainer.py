@@ -34,7 +34,7 @@ class Trainer:
     loss : str or Loss
         "mse" for numbers; "cross_entropy" for classes, one output each; "bce" for yes or no, one output per question.
     optimizer : str or Optimizer, default="adam"
-        "sgd", "adam", "adamw", or an object such as `SGD(lr=0.1, momentum=0.9)`; it belongs to this model from now on.
+        A name in `optimizers.OPTIMIZERS`, or an object such as `SGD(lr=0.1, momentum=0.9)`; it belongs to this model.
     batch_size : int >= 1 or None, default=32
         Rows of a step; the last step of an epoch may have fewer.  None: all rows in one step.
     shuffle : bool, default=True
@@ -181,7 +181,8 @@ class Trainer:
         optimizer, n_steps = self.optimizer, chunk.stop - chunk.start
         order, starts = span.read(chunk)
         span.rates[chunk] = optimizer.schedule(span.moments[chunk], self.run.last_epoch)
-        coefficients = optimizer.coefficients(span.rates[chunk], optimizer.steps + np.arange(1, n_steps + 1))
+        t = optimizer.steps + np.arange(1, n_steps + 1)
+        coefficients = optimizer.coefficients(span.rates[chunk], t, span.moments[chunk], self.run.last_epoch)
         begun = time.perf_counter()
         last_good.keep()
         kept = time.perf_counter()

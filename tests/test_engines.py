@@ -15,7 +15,7 @@ from fastgd.activations import ACTIVATIONS
 from fastgd.arrays import ENGINE_DTYPES
 from fastgd.backend import Engine
 from fastgd.losses import LOSSES
-from fastgd.optimizers import OPTIMIZERS, RULES, SGD
+from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adagrad, Adam, RMSprop
 
 NUMPY = Engine("numpy", None)
 CASES = [
@@ -23,19 +23,21 @@ CASES = [
     for engine, dtype in itertools.product(ENGINES, REALS)
     if (engine, dtype) != (NUMPY, "float64")
 ]
-OPTIMIZER_IDS = [*OPTIMIZERS, "momentum", "nesterov"]
+# Every rule; eps is well above what rounding leaves of a gradient that is 0.
+RULE_USERS = {
+    "momentum": SGD(momentum=0.9, dampening=0.5),
+    "nesterov": SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
+    "rmsprop_momentum": RMSprop(momentum=0.5, eps=1e-3),
+    "rmsprop_centered": RMSprop(momentum=0.5, eps=1e-2, centered=True),
+    "amsgrad": Adam(amsgrad=True),
+    **{name: cls() for name, cls in OPTIMIZERS.items()},
+    "rmsprop": RMSprop(eps=1e-3),
+    "adagrad": Adagrad(eps=1e-3),
+}
 WIDTHS = (5, 33, 9, 3)
 
 # Sums of up to 1025 products of numbers near 1, and what functions make of them, lose less than 300 units.
 TOLERANCE = {dtype: 300 * np.finfo(dtype).eps for dtype in REALS}
-
-
-def optimizer_of(name):
-    more = {
-        "momentum": SGD(momentum=0.9, dampening=0.5),
-        "nesterov": SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
-    }
-    return more.get(name) or OPTIMIZERS[name]()
 
 
 def close(got, want, tolerance):
@@ -44,23 +46,23 @@ def close(got, want, tolerance):
 
 
 @pytest.mark.parametrize("engine, dtype", CASES)
-@pytest.mark.parametrize("optimizer", OPTIMIZER_IDS)
+@pytest.mark.parametrize("optimizer", RULE_USERS)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_training_is_that_of_the_definitions(engine, dtype, activation, loss, optimizer):
     weighted = optimizer in ("adam", "nesterov")
-    run = run_of(loss, optimizer_of(optimizer), WIDTHS, weighted=weighted)
+    run = run_of(loss, RULE_USERS[optimizer], WIDTHS, weighted=weighted)
     net, reference = Net(engine, dtype, WIDTHS, activation), Net(NUMPY, "float64", WIDTHS, activation)
     (got_losses, got_state), (want_losses, want_state) = run.on(net), run.on(reference)
-    # Adam divides by the root of a mean of squares that may be as small as its eps, and so magnifies what is lost.
-    tolerance = TOLERANCE[dtype] * (30 if "adam" in optimizer else 1)
+    # The others divide by the root of a mean of squares that may be as small as their eps, and so magnify what is lost.
+    tolerance = TOLERANCE[dtype] * (1 if optimizer in ("sgd", "momentum", "nesterov") else 30)
     close(net.theta, reference.theta, tolerance)
     close(got_state, want_state, tolerance)
     close(got_losses, want_losses, tolerance)
 
 
 def test_every_rule_is_trained():
-    assert {optimizer_of(name).rule for name in OPTIMIZER_IDS} == set(RULES)
+    assert {optimizer.rule for optimizer in RULE_USERS.values()} == set(RULES)
 
 
 # Around the engines' constants: vectors of 1 to 16 numbers, tiles of 4 to 14 rows and 2 vectors, blocks of 512 products
@@ -126,10 +128,10 @@ def test_losses_that_are_not_finite_are_told_row_by_row(engine):
     np.testing.assert_array_equal(got, Z[:, 0].astype("float64") ** 2)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZER_IDS)
+@pytest.mark.parametrize("optimizer", RULE_USERS)
 @pytest.mark.parametrize("engine, dtype", CASES)
 def test_update_is_the_rule(engine, dtype, optimizer):
-    optimizer, rng = optimizer_of(optimizer), np.random.default_rng(3)
+    optimizer, rng = RULE_USERS[optimizer], np.random.default_rng(3)
     coefficients = optimizer.coefficients(np.full(3, 0.1), np.arange(1, 4))
     for size in SIZES:
         net = Net(engine, dtype, (1, size, 1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from problems import targets
 
-from fastgd import _numpy, activations, losses
+from fastgd import _numpy, activations, losses, schedules
 from fastgd.activations import ACTIVATIONS
 from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS
@@ -29,7 +29,16 @@ TORCH_LOSSES = {  # the loss of each row
     "soft_cross_entropy": lambda Z, Y: F.cross_entropy(Z, Y, reduction="none"),
     "bce": lambda Z, Y: F.binary_cross_entropy_with_logits(Z, Y, reduction="none").mean(dim=1),
 }
-TORCH_OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+TORCH_OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+}
 # The same names in PyTorch; {} compares the defaults (for SGD, PyTorch's lr is 0.001).
 SETTINGS = {
     "sgd": [
@@ -40,9 +49,42 @@ SETTINGS = {
         {"lr": 0.1, "momentum": 0.8, "dampening": 0.3},
         {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
     ],
-    "adam": [{}, {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6}, {"lr": 0.01, "weight_decay": 0.1}],
-    "adamw": [{}, {"lr": 0.01, "betas": (0.8, 0.95)}, {"lr": 0.01, "weight_decay": 0.3}],
+    "rmsprop": [
+        {},
+        {"alpha": 0.9, "eps": 1e-6, "weight_decay": 0.1},
+        {"momentum": 0.9},
+        {"centered": True},
+        {"centered": True, "momentum": 0.8, "weight_decay": 0.01},
+    ],
+    "adagrad": [{}, {"lr": 0.1, "lr_decay": 0.05, "weight_decay": 0.1, "initial_accumulator_value": 0.2, "eps": 1e-6}],
+    "adadelta": [{}, {"lr": 0.5, "rho": 0.8, "eps": 1e-5, "weight_decay": 0.1}],
+    "adam": [
+        {},
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6},
+        {"lr": 0.01, "weight_decay": 0.1},
+        {"lr": 0.01, "betas": (0.8, 0.6), "weight_decay": 0.1, "amsgrad": True},
+    ],
+    "adamw": [{}, {"lr": 0.01, "betas": (0.8, 0.95)}, {"lr": 0.01, "weight_decay": 0.3, "amsgrad": True}],
+    "nadam": [
+        {},
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1, "momentum_decay": 0.05},
+        {"lr": 0.01, "weight_decay": 0.3, "decoupled_weight_decay": True},
+    ],
+    "radam": [
+        {},
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1},
+        {"lr": 0.01, "weight_decay": 0.3, "decoupled_weight_decay": True},
+    ],
 }
+
+
+@pytest.fixture(autouse=True)
+def in_float64():
+    """Also the scalars that an optimiser keeps: NAdam's product of momenta."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -114,9 +156,59 @@ def train_fastgd(name, settings):
     return values, theta
 
 
-@pytest.mark.parametrize(("name", "settings"), [(name, s) for name in OPTIMIZERS for s in SETTINGS[name]], ids=str)
+@pytest.mark.parametrize(
+    ("name", "settings"), [(name, s) for name in TORCH_OPTIMIZERS for s in SETTINGS[name]], ids=str
+)
 def test_50_steps_of_training(name, settings):
     values, theta = train_fastgd(name, settings)
     expected_values, expected_theta = train_torch(name, settings)
     np.testing.assert_allclose(values, expected_values, rtol=ROUNDING)
     np.testing.assert_allclose(theta, expected_theta, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_only_what_pytorch_lacks_is_missing_here():
+    assert set(OPTIMIZERS) - set(TORCH_OPTIMIZERS) == {"lion"}
+
+
+# PyTorch's schedulers, which count epochs: (its scheduler, ours, epochs).  Ours are asked at whole epochs.
+SCHEDULES = [
+    (lambda o: torch.optim.lr_scheduler.StepLR(o, 3, gamma=0.3), schedules.Step(0.2, every=3, factor=0.3)),
+    (lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [2, 5, 6], 0.4), schedules.MultiStep(0.2, (2, 5, 6), 0.4)),
+    (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.8), schedules.Exponential(0.2, 0.8)),
+    (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 20, eta_min=0.01), schedules.Cosine(0.2, 0.01)),
+    (lambda o: torch.optim.lr_scheduler.PolynomialLR(o, 20, power=1.7), schedules.Polynomial(0.2, power=1.7)),
+    (
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 4, eta_min=0.01),
+        schedules.CosineRestarts(0.2, 4, final=0.01),
+    ),
+    (
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 3, T_mult=2),
+        schedules.CosineRestarts(0.2, 3, factor=2),
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "ours"), SCHEDULES, ids=lambda value: getattr(value, "__class__", type).__name__)
+def test_schedule(make, ours):
+    optimizer, rates = torch.optim.SGD([torch.zeros(1)], lr=0.2), []
+    scheduler = make(optimizer)
+    for _ in range(20):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    np.testing.assert_allclose(ours(np.arange(20.0), 20), rates, rtol=1e-12)
+
+
+def test_one_cycle_of_rate_and_momentum():
+    """PyTorch's ends are at step 0 and at the last step, T - 1; the peak is at 0.3 T - 1."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
+    scheduler, rates, momenta = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=20), [], []
+    for _ in range(20):
+        rates.append(optimizer.param_groups[0]["lr"])
+        momenta.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        scheduler.step()
+    t, peak = np.arange(20.0), 5 / 19
+    np.testing.assert_allclose(schedules.OneCycle(0.3, peak=peak)(t, 19), rates, rtol=1e-12)
+    opposite = schedules.OneCycle(0.85, start=0.95, final=0.95, peak=peak)
+    np.testing.assert_allclose(opposite(t, 19), momenta, rtol=1e-12)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fastgd import schedules
+from fastgd import _math, schedules
 
 T = np.linspace(0, 10, 41)
 
@@ -43,7 +43,7 @@ def test_rate_may_be_a_number_a_schedule_or_a_function():
 
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
 def test_schedule_refuses_bad_rates(value):
-    with pytest.raises(ValueError, match=r"gave lr=.* at epoch 2\.5; it must be in \[0, inf\)"):
+    with pytest.raises(ValueError, match=r"gave .* at epoch 2\.5; it must be in \[0, inf\)"):
         schedules.as_schedule(lambda t: value if t == 2.5 else 0.1)(T, 10)
     with pytest.raises(ValueError, match=r"lr must be in \[0, inf\)"):
         schedules.Constant(value)
@@ -52,3 +52,74 @@ def test_schedule_refuses_bad_rates(value):
 def test_cosine_needs_a_length():
     with pytest.raises(ValueError, match=r"write Cosine\(0.3, epochs=\.\.\.\)"):
         schedules.Cosine(0.3)(T, math.inf)
+
+
+def test_exponential_is_smooth():
+    np.testing.assert_allclose(schedules.Exponential(0.3, 0.7)(T, 10), 0.3 * 0.7**T, rtol=1e-14)
+
+
+def test_polynomial_ends_at_final():
+    rates = schedules.Polynomial(0.3, 0.1, power=2.5)(T, 10)
+    np.testing.assert_allclose(rates, 0.1 + 0.2 * (1 - T / 10) ** 2.5, rtol=1e-14)
+    assert schedules.Polynomial(0.3, 0.1, epochs=4)(T, 10)[T >= 4].tolist() == [0.1] * (T >= 4).sum()
+
+
+def test_restarts():
+    """Cycles of 2, 3 and 4.5 epochs."""
+    rates = schedules.CosineRestarts(0.3, 2, factor=1.5, final=0.1)(T, 10)
+    starts, lengths = np.array([0, 2, 5, 9.5]), np.array([2, 3, 4.5, 6.75])
+    cycle = np.searchsorted(starts, T, side="right") - 1
+    cosine = 0.1 + 0.2 * (1 + np.cos(np.pi * (T - starts[cycle]) / lengths[cycle])) / 2
+    np.testing.assert_allclose(rates, cosine, rtol=1e-14)
+
+
+def test_one_cycle():
+    rates = schedules.OneCycle(0.5, start=0.1, final=0.2, peak=0.4)(T, 10)
+    assert rates[0] == pytest.approx(0.1) and rates[T == 4] == 0.5 and rates[-1] == pytest.approx(0.2)
+    assert (np.diff(rates[T <= 4]) > 0).all() and (np.diff(rates[T >= 4]) < 0).all()
+    default = schedules.OneCycle(0.5, epochs=10)(np.array([0.0, 10.0]), math.inf)
+    np.testing.assert_allclose(default, [0.02, 2e-6], rtol=1e-10)
+
+
+ALL = [
+    schedules.Step(0.3, 2.5),
+    schedules.MultiStep(0.3, [2, 7.5]),
+    schedules.Exponential(0.3, 0.9),
+    schedules.Cosine(0.3, 0.1),
+    schedules.CosineRestarts(0.3, 3, 1.3),
+    schedules.OneCycle(0.3),
+    schedules.Polynomial(0.3, power=0.7),
+    schedules.Warmup(schedules.Cosine(0.3), 2),
+]
+
+
+@pytest.mark.parametrize("schedule", ALL, ids=lambda s: type(s).__name__)
+def test_rates_do_not_depend_on_the_chunk(schedule):
+    np.testing.assert_array_equal(schedule(T, 10), [schedule(T[i : i + 1], 10)[0] for i in range(len(T))])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: schedules.MultiStep(0.1, ()), "milestones must be numbers"),
+        (lambda: schedules.MultiStep(0.1, 3), "milestones must be numbers"),
+        (lambda: schedules.MultiStep(0.1, (3, 2)), "milestones must rise"),
+        (lambda: schedules.MultiStep(0.1, (0, 2)), r"milestones\[0\] must be in \(0, inf\)"),
+        (lambda: schedules.Exponential(0.1, 0), r"factor must be in \(0, inf\)"),
+        (lambda: schedules.CosineRestarts(0.1, 2, 0.5), r"factor must be in \[1, inf\)"),
+        (lambda: schedules.OneCycle(0.1, peak=1), r"peak must be in \(0, 1\)"),
+        (lambda: schedules.OneCycle(0.1, start=-1), r"start must be in \[0, inf\)"),
+        (lambda: schedules.Polynomial(0.1, power=0), r"power must be in \(0, inf\)"),
+        (lambda: schedules.Polynomial(0.1)(T, math.inf), r"write Polynomial\(0.1, epochs=...\)"),
+    ],
+)
+def test_schedules_refuse(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_exp_is_close_and_saturates():
+    x = np.linspace(-700, 700, 20_001)
+    expected = np.array([math.exp(v) for v in x])
+    assert (abs(_math.exp(x) - expected) <= 2 * np.spacing(expected)).all()
+    assert _math.exp(np.array([0.0, 800.0, -800.0])).tolist() == [1, math.inf, 0]

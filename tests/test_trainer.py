@@ -16,7 +16,7 @@ from fastgd.optimizers import OPTIMIZERS
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_falls(engine, loss, optimizer, dtype):
-    trainer = make(loss, OPTIMIZERS[optimizer](lr=0.01), dtype)
+    trainer = make(loss, OPTIMIZERS[optimizer](lr=1.0 if optimizer == "adadelta" else 0.01), dtype)
     history = fit(trainer, 30)
     assert history["loss"][-1] < 0.8 * history["loss"][0]
     assert (trainer.epoch, trainer.step, trainer.optimizer.steps) == (30, 120, 120)
@@ -157,6 +157,17 @@ def test_schedules(engine, lr):
     last_steps = np.arange(4) + 3 / 4
     np.testing.assert_array_equal(history["lr"], schedules.as_schedule(lr)(last_steps, 4))
     assert np.isfinite(trainer.model.theta).all()
+
+
+def test_every_number_of_the_optimizer_may_be_a_schedule(engine):
+    """A momentum that steps down after 2 of 4 epochs is a run whose momentum is changed there."""
+    scheduled = make(optimizer=gd.SGD(lr=0.05, momentum=gd.Step(0.8, every=2, factor=0.5)))
+    fit(scheduled, 4)
+    changed = make(optimizer=gd.SGD(lr=0.05, momentum=0.8))
+    fit(changed, 2)
+    changed.optimizer.momentum = 0.4
+    fit(changed, 2)
+    np.testing.assert_array_equal(scheduled.model.theta, changed.model.theta)
 
 
 def test_a_schedule_goes_on_in_the_next_fit(engine):

@@ -1,0 +1,108 @@
+"""What every schedule is: a number as a function of time. Time runs in epochs: t = 2.5 is half through the third."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._definition import number
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class Schedule(ABC):
+    """A number as a function of time; it is called `lr` here, as it mostly is the learning rate."""
+
+    def __call__(self, t: Floats, total: float) -> Floats:
+        """The rates at the moments t.
+
+        Parameters
+        ----------
+        t : float64 array, any shape, >= 0
+            Epochs done before the step; fractional.
+        total : float > 0
+            Epochs of the whole run; inf if nobody knows.
+
+        Returns
+        -------
+        float64 array like t, finite, >= 0.
+
+        Raises
+        ------
+        ValueError
+            A rate is negative, inf or NaN.
+        """
+        t = np.asarray(t, np.float64)
+        rates = np.broadcast_to(np.asarray(self.rates(t, total), np.float64), t.shape)
+        bad = ~(np.isfinite(rates) & (rates >= 0))
+        if bad.any():
+            raise ValueError(f"{self} gave {rates[bad][0]} at epoch {t[bad][0]:g}; it must be in [0, inf)")
+        return rates
+
+    @abstractmethod
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        """The rates at the moments t, unchecked; like t or one number for all."""
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """lr(t) = lr.
+
+    Parameters
+    ----------
+    lr : float >= 0
+    """
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        number("lr", self.lr, "[0, inf)")
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        return self.lr
+
+
+@dataclass(frozen=True)
+class Function(Schedule):
+    """lr(t) = function(t), called for one moment at a time.
+
+    Parameters
+    ----------
+    function : callable, float -> float
+        From epochs done (fractional) to a rate.
+    """
+
+    function: Callable[[float], float]
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        return np.array([self.function(moment) for moment in t.ravel().tolist()], np.float64).reshape(t.shape)
+
+
+Rate: TypeAlias = float | Schedule | Callable[[float], float]
+
+
+def is_scheduled(value: object) -> bool:
+    """Whether this is a schedule or a function of time, and not a number."""
+    return isinstance(value, Schedule) or callable(value)
+
+
+def as_schedule(lr: Rate) -> Schedule:
+    """A schedule as it is; a number as `Constant`; any other callable, epoch -> rate, as `Function`.
+
+    Raises
+    ------
+    TypeError
+        None of these.
+    ValueError
+        A number that is negative, inf or NaN.
+    """
+    if isinstance(lr, Schedule):
+        return lr
+    if callable(lr):
+        return Function(lr)
+    return Constant(lr)
