@@ -34,6 +34,28 @@ def test_threads_instruction_sets_and_chunks(loss, dtype):
     assert all((result == results[0]).all() for result in results[1:])
 
 
+@pytest.mark.parametrize("engine", NATIVE, ids=name_of)
+def test_teams_that_the_engine_chooses(engine):
+    """It measures as it goes and lets threads go or come back, at moments that differ from run to run."""
+    widths = (64, 128, 64, 10)
+    run = run_of("cross_entropy", "sgd", widths, rows=640, batch=64, epochs=40)
+    alone, together = Net(engine, "float32", widths), Net(engine, "float32", widths)
+    want, got = run.on(alone, n_threads=1), run.on(together, pieces=20, n_threads=0)
+    assert (together.theta == alone.theta).all() and (got[0] == want[0]).all()
+
+
+@pytest.mark.parametrize("engine", NATIVE, ids=name_of)
+def test_where_rows_lie_in_memory(engine):
+    """Rows in random order, and the same rows one after the other."""
+    widths = (37, 33, 3)
+    run = run_of("mse", "adam", widths, rows=100, batch=32, weighted=True)
+    there, here = Net(engine, "float32", widths), Net(engine, "float32", widths)
+    rows = {name: getattr(run, name)[run.order] for name in ("X", "Y", "weight")}
+    run.on(there)
+    run.changed(order=np.arange(200), **rows).on(here)
+    assert (there.theta == here.theta).all()
+
+
 def trained(engine, shuffle, n_threads, epochs):
     """theta and outputs of a classifier of the digits, after calls of fit for so many epochs."""
     X, y = datasets.digits()
