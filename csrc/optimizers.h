@@ -7,13 +7,12 @@
  *   vec NAME_step(vec theta, vec g, vec *s, const vec *c)
  *     returns the new theta; s: the slots of state, updated; c: the coefficients of this step
  */
-#define FGD_RULES(ROW)                                                                                   \
-    ROW(sgd, 0, 2)                                                                                       \
-    ROW(momentum, 1, 6)                                                                                  \
-    ROW(rmsprop, 1, 5)                                                                                   \
-    ROW(rmsprop_momentum, 2, 6)                                                                          \
-    ROW(rmsprop_centered, 3, 6) ROW(adadelta, 2, 5) ROW(adam, 2, 9) ROW(amsgrad, 3, 9) ROW(nadam, 2, 10) \
-        ROW(lion, 1, 6)
+#define FGD_RULES(ROW)          \
+    ROW(sgd, 0, 2)              \
+    ROW(momentum, 1, 6)         \
+    ROW(rmsprop, 1, 5)          \
+    ROW(rmsprop_momentum, 2, 6) \
+    ROW(rmsprop_centered, 3, 6) ROW(adadelta, 2, 5) ROW(adam, 2, 9) ROW(amsgrad, 3, 9) ROW(nadam, 2, 10) ROW(lion, 1, 6)
 
 #define ROW(name, slots, coefficients) RULE_##name,
 enum { FGD_RULES(ROW) };
