@@ -1,0 +1,95 @@
+"""The machine: its measured limits, and what is installed on it."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from fastgd import backend
+
+HERE = Path(__file__).parent
+
+# Sizes of the three arrays of the triad that fit, with room to spare, in the caches of CPUs since 2015 or in none.
+LEVELS = {"L1": 18 << 10, "L2": 160 << 10, "memory": 384 << 20}
+PACKAGES = ("numpy", "torch", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "scikit-learn", "onnxruntime")
+
+
+def threads() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _program(real: str) -> Path:
+    """peak.c, compiled for this CPU.  RuntimeError without a C compiler."""
+    compiler = os.environ.get("CC", "cc")
+    if shutil.which(compiler) is None:
+        raise RuntimeError(
+            f"the machine's peak is measured by benchmarks/peak.c, which needs a C compiler, not {compiler!r}"
+        )
+    program = Path(mkdtemp(prefix="fastgd-peak-")) / real
+    flags = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", f"-DREAL={real}")
+    subprocess.run([compiler, *flags, "-o", program, HERE / "peak.c"], check=True)
+    return program
+
+
+def _run(real: str, *arguments: object) -> float:
+    command = [str(_program(real)), *map(str, arguments)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@cache
+def fma_peak(dtype: str = "float32", n_threads: int | None = None) -> float:
+    """GFLOP/s of fused multiply-adds in registers; n_threads=None: all CPUs."""
+    return _run({"float32": "float", "float64": "double"}[dtype], "fma", n_threads or threads())
+
+
+@cache
+def bandwidth(level: str = "memory", n_threads: int | None = None) -> float:
+    """GB/s of the STREAM triad on arrays that live in "L1", "L2" or "memory"; n_threads=None: all CPUs."""
+    count = n_threads or threads()
+    return _run("float", "bytes", count, LEVELS[level] * (1 if level == "memory" else count))
+
+
+def cpu() -> str:
+    """Name of the CPU."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def limits() -> dict[str, Any]:
+    """All limits, measured now: {"fma": {"float32": {1: GFLOP/s, 2: ...}}, "bandwidth": {"L1": {1: GB/s, ...}}}."""
+    fma_peak.cache_clear()
+    bandwidth.cache_clear()
+    counts = sorted({1, threads()})
+    return {
+        "fma": {dtype: {str(n): fma_peak(dtype, n) for n in counts} for dtype in ("float32", "float64")},
+        "bandwidth": {level: {str(n): bandwidth(level, n) for n in counts} for level in LEVELS},
+    }
+
+
+def describe() -> dict[str, Any]:
+    """CPU, system and versions."""
+    facts = backend.config()
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "cpu": cpu(),
+        "cpus": threads(),
+        "system": platform.platform(),
+        "python": sys.version.split()[0],
+        "fastgd": f"{facts['fastgd']}, {facts['isa'] or facts['engine']}, {facts['compiler'] or 'no compiler'}",
+        **versions,
+    }

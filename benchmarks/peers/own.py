@@ -1,0 +1,82 @@
+"""fastgd itself: the engine on given batches, and `Trainer.fit` as users call it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastgd as gd
+from fastgd import backend
+
+from ..workloads import Chunk, Order, Workload
+from . import Contender
+
+
+class Engine(Contender):
+    """`model.network.train`: a chunk of steps on the batches that all contenders get."""
+
+    optimizers = frozenset(("sgd", "momentum", "adam"))
+    dtypes = frozenset(("float32", "float64"))
+
+    def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
+        super().__init__(workload, X, y, theta, threads)
+        self.X, self.y = X, y
+        self.model = workload.model()
+
+    def start(self, theta: NDArray) -> None:
+        self.model.theta = theta
+
+    def train(self, order: Order) -> None:
+        Chunk(self.workload, self.model, self.X, self.y, order).train()
+
+    def theta(self) -> NDArray:
+        return self.model.theta
+
+    def predict(self, X: NDArray) -> NDArray:
+        return self.model.predict(X)
+
+
+class Buffered(Engine):
+    """Predictions into an array that is there already, without checks of the data."""
+
+    def start(self, theta: NDArray) -> None:
+        super().start(theta)
+        self.network, self.out = self.model.network, np.empty((0, self.model.n_out), self.model.dtype)
+
+    def predict(self, X: NDArray) -> NDArray:
+        if len(self.out) != len(X):
+            self.out = np.empty((len(X), self.model.n_out), self.model.dtype)
+        self.network.predict(X, self.out)
+        return self.out
+
+
+class NumPyEngine(Engine):
+    """The same on the definitions."""
+
+    def train(self, order: Order) -> None:
+        with backend.override("numpy"):
+            super().train(order)
+
+    def predict(self, X: NDArray) -> NDArray:
+        with backend.override("numpy"):
+            return super().predict(X)
+
+
+class Fit(Engine):
+    """`Trainer.fit` with all that belongs to it: checks, orders of rows, history, a copy of theta in case of
+    trouble."""
+
+    def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
+        super().__init__(workload, X, y, theta, threads)
+        self.y = y.reshape(-1) if workload.widths[-1] == 1 else y
+        self.least_steps = workload.rows // workload.batch
+
+    def train(self, order: Order) -> None:
+        rows = order.ravel()
+        self._trainer(shuffle=False).fit(self.X[rows], self.y[rows], epochs=1, verbose=0)
+
+    def race(self, order: Order) -> None:
+        """Whole epochs in an order of its own, as many steps as asked for."""
+        self._trainer(shuffle=True).fit(self.X, self.y, epochs=len(order) // self.least_steps, verbose=0)
+
+    def _trainer(self, shuffle: bool) -> gd.Trainer:
+        loss, rule, batch = self.workload.loss, self.workload.rule(), self.workload.batch
+        return gd.Trainer(self.model, loss=loss, optimizer=rule, batch_size=batch, shuffle=shuffle)

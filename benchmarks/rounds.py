@@ -1,0 +1,116 @@
+"""Taking turns: every contender is timed once in each round, so that a slow minute of the machine meets all of them."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from . import machine
+from .worker import Failure, Worker
+from .workloads import Workload, write_problem
+
+Result = dict[str, Any]
+Peak = dict[str, float]  # GFLOP/s by number of threads
+
+# Between two turns, for the thread pools of the last contender to stop spinning; OpenBLAS waits about 20 ms.
+PAUSE = 0.05
+
+
+@contextmanager
+def workers(names: Iterable[str], threads: Iterable[int]) -> Iterator[list[Worker]]:
+    """A worker for each contender and number of threads."""
+    found: list[Worker] = []
+    try:
+        for name in names:
+            found += [Worker(name, count) for count in threads]
+        yield found
+    finally:
+        for worker in found:
+            worker.close()
+
+
+def training(workload: Workload, field: list[Worker], seconds: float, rounds: int) -> Result:
+    """One workload by all workers that can train it.
+
+    Returns
+    -------
+    dict
+        "title", "flops" and "bytes" of a step; "peak", the better of two measurements around the rounds; and
+        "runs": for each worker's key {"seconds": per step, of each round; "steps" of a turn; "wrong"; "loss"} or
+        {"failed": why}.
+    """
+    field = [worker for worker in field if worker.ask("can", workload)]
+    runs, peak = _race([(worker, workload) for worker in field], seconds, rounds)
+    named = {worker.key: run for worker, run in zip(field, runs, strict=True)}
+    return {**_facts(workload), "peak": peak[workload.dtype], "runs": named}
+
+
+def comparison(workloads: list[Workload], seconds: float, rounds: int) -> dict[str, Result]:
+    """Several workloads by fastgd in the same rounds: each name's result, as of `training`."""
+    with workers(["fastgd"] * len(workloads), [machine.threads()]) as field:
+        runs, peak = _race(list(zip(field, workloads, strict=True)), seconds, rounds)
+    return {
+        task.name: {**_facts(task), "peak": peak[task.dtype], "runs": {worker.key: run}}
+        for task, worker, run in zip(workloads, field, runs, strict=True)
+    }
+
+
+def _race(seats: list[tuple[Worker, Workload]], seconds: float, rounds: int) -> tuple[list[Result], dict[str, Peak]]:
+    """A turn in each round for all seats; the run of each, and the machine's peak by dtype."""
+    tasks = {task for _, task in seats}
+    threads, dtypes = sorted({worker.threads for worker, _ in seats}), sorted({task.dtype for task in tasks})
+    before = {dtype: _peak(dtype, threads) for dtype in dtypes}
+    with TemporaryDirectory(prefix="fastgd-problem-") as folder:
+        problems = {task: Path(folder, str(number)) for number, task in enumerate(tasks)}
+        for task, place in problems.items():
+            place.mkdir()
+            write_problem(task, place)
+        runs = [_try(lambda w=worker, t=task: _prepare(w, t, problems[t], seconds)) for worker, task in seats]
+    _rounds([(run, worker) for run, (worker, _) in zip(runs, seats, strict=True)], rounds, lambda w: w.ask("turn"))
+    return runs, {dtype: _higher(before[dtype], _peak(dtype, threads)) for dtype in dtypes}
+
+
+def _facts(workload: Workload) -> Result:
+    return {"title": workload.title, "flops": workload.flops, "bytes": workload.bytes}
+
+
+def predictions(workload: Workload, rows: int, field: list[Worker], seconds: float, rounds: int) -> Result:
+    """Predictions for `rows` rows a call: "rows", "flops" of a call, "runs" as in `training` with seconds per call."""
+    prepare = "prepare_predictions", workload, rows
+    runs = {worker.key: _try(lambda w=worker: {"seconds": [], **w.ask(*prepare)}) for worker in field}
+    _rounds([(runs[worker.key], worker) for worker in field], rounds, lambda worker: worker.ask("predictions", seconds))
+    return {"rows": rows, "flops": 2 * rows * sum(workload.weights), "runs": runs}
+
+
+def _prepare(worker: Worker, workload: Workload, folder: Path, seconds: float) -> Result:
+    check = worker.ask("prepare", workload, folder)
+    return {"seconds": [], "steps": worker.ask("calibrate", seconds), **check}
+
+
+def _rounds(entries: list[tuple[Result, Worker]], rounds: int, turn: Callable[[Worker], float]) -> None:
+    """Every other round backwards, so that none always follows the same one."""
+    for number in range(rounds):
+        for run, worker in entries[:: -1 if number % 2 else 1]:
+            if "failed" not in run:
+                time.sleep(PAUSE)
+                answer = _try(lambda w=worker: {"seconds": turn(w)})
+                run.update(answer) if "failed" in answer else run["seconds"].append(answer["seconds"])
+
+
+def _try(task: Callable[[], Result]) -> Result:
+    try:
+        return task()
+    except Failure as failure:
+        return {"failed": str(failure)}
+
+
+def _peak(dtype: str, threads: Iterable[int]) -> Peak:
+    machine.fma_peak.cache_clear()
+    return {str(n): machine.fma_peak(dtype, n) for n in threads}
+
+
+def _higher(one: Peak, other: Peak) -> Peak:
+    """Of two measurements of what is possible, the better: a peak can only be underestimated."""
+    return {threads: max(rate, other[threads]) for threads, rate in one.items()}
