@@ -1,7 +1,7 @@
 """Who takes part: fastgd and its peers, each as people write it and as an expert does.
 
-To add a contender: a class in a file of this folder, and its row in `CONTENDERS`.  A contender is made in a process of its
-own (`worker.py`), so that nobody's thread pool disturbs another's, and does what `Contender` says.
+To add a contender: a class in a file of this folder, and its row in `CONTENDERS`.  A contender is made in a process of
+its own (`worker.py`), so that nobody's thread pool disturbs another's, and does what `Contender` says.
 """
 
 from dataclasses import dataclass
