@@ -1,7 +1,8 @@
 """How fast fastgd is, beside the machine's limit and beside others.
 
-    pytest benchmarks     every workload on every engine (pytest-benchmark)
+    pytest benchmarks              every kernel row and workload on every engine, in a few minutes
+    python -m benchmarks           the report of docs/performance, with the peers that are installed
+    python -m benchmarks.instructions   instructions per step, which no other load on the machine changes
 
-`rounds.training` lets fastgd and the peers that are installed (`peers.CONTENDERS`) take turns on a workload, each in a
-process of its own.  Answers are checked against the NumPy engine in float64 before anything is timed.
+Answers are checked against the NumPy engine in float64 before anything is timed.
 """

@@ -38,7 +38,7 @@ def training(workload: Workload, field: list[Worker], seconds: float, rounds: in
     -------
     dict
         "title", "flops" and "bytes" of a step; "peak", the better of two measurements around the rounds; and
-        "runs": for each worker's key {"seconds": per step, of each round; "steps" of a turn; "wrong"; "loss"} or
+        "runs": for each worker's key {"seconds": per step, of each round; "steps" of a turn; "wrong"; "loss"}, or
         {"failed": why}.
     """
     field = [worker for worker in field if worker.ask("can", workload)]

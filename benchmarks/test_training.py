@@ -1,31 +1,48 @@
-"""Microseconds of a training step of every workload, on every engine of this machine."""
+"""Steps of every workload, on every engine of this machine beside the NumPy engine."""
+
+from dataclasses import replace
+from functools import cache
 
 import pytest
 
-from fastgd import backend
+from fastgd import activations
 
-from .workloads import TOLERANCE, WORKLOADS, Chunk, reference, wrong_share
+from .workloads import TOLERANCE, WORKLOADS, Chunk, Workload, reference, wrong_share
 
-# The widest network takes a minute a step on the slow engines.
-CASES = [
-    pytest.param(engine, workload, id=f"{workload.name}-{engine.isa or engine.backend}")
-    for workload in WORKLOADS.values()
-    for engine in backend.available()
-    if workload.name != "wide" or engine.isa not in (None, "scalar")
-]
+# Where a step of the slowest engines would take a minute.
+TOO_LONG = {"wide": ("scalar", None)}
+LEAST_FLOPS = 2e7  # of one call: its overhead does not show
 
 
-@pytest.mark.parametrize("engine, workload", CASES)
-def test_training(benchmark, engine, workload):
+@cache
+def problem(workload: Workload):
+    """Data, and theta after the first steps as it should be."""
     X, y = workload.data()
-    with backend.override(engine.backend, engine.isa):
-        model = workload.model()
-        first = model.theta.copy()
-        Chunk(workload, model, X, y, workload.order(workload.check_steps)).train()
-        assert wrong_share(model.theta, first, reference(workload, X, y)) < TOLERANCE
+    return X, y, reference(workload, X, y)
 
-        steps = max(1, round(2e7 / workload.flops))
-        chunk = Chunk(workload, model, X, y, workload.order(steps))
-        benchmark(chunk.train)
-    seconds = benchmark.stats["median"] / steps
-    benchmark.extra_info |= {"µs per step": seconds * 1e6, "GFLOP/s": workload.flops / seconds / 1e9}
+
+def train(workload, measure):
+    """Check some steps on the chosen engine, then time them."""
+    X, y, expected = problem(workload)
+    model = workload.model()
+    first = model.theta.copy()
+    Chunk(workload, model, X, y, workload.order(workload.check_steps)).train()
+    assert wrong_share(model.theta, first, expected) < TOLERANCE
+
+    steps = max(1, round(LEAST_FLOPS / workload.flops))
+    chunk = Chunk(workload, model, X, y, workload.order(steps))
+    measure(chunk.train, per=steps, flops=workload.flops)
+
+
+@pytest.mark.benchmark(group="training")
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_training(engine, name, measure):
+    if engine.isa in TOO_LONG.get(name, ()):
+        pytest.skip("a step would take a minute")
+    train(WORKLOADS[name], measure)
+
+
+@pytest.mark.benchmark(group="training, by activation")
+@pytest.mark.parametrize("activation", activations.ACTIVATIONS)
+def test_activation(engine, activation, measure):
+    train(replace(WORKLOADS["tabular"], name=activation, activation=activation), measure)

@@ -15,8 +15,8 @@ from fastgd import backend, losses
 Floats = NDArray[np.floating]
 Order = NDArray[np.int64]
 
-# The share of theta's movement that may be wrong.  float32 rounds theta to 6e-8 of itself at each step, and theta moves
-# by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3.  A wrong batch, rate or divisor is
+# The share of theta's movement that may be wrong.  float32 rounds theta to 6e-8 of itself at each step, and theta
+# moves by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3.  A wrong batch, rate or divisor is
 # over 0.1.
 TOLERANCE = 1e-2
 

@@ -1,0 +1,93 @@
+"""What `pytest benchmarks` measures with: the engines, a timer, and at the end a table of rates beside the peak."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from fastgd import backend
+
+from . import machine
+from .summary import microseconds
+
+TABLE = pytest.StashKey[list[tuple[str, ...]]]()
+TURN = 0.03  # seconds of one measurement
+TURNS = 7
+
+
+@pytest.fixture(params=backend.available(), ids=lambda e: e.isa or e.backend)
+def engine(request):
+    """Run the benchmark on each engine in turn."""
+    with backend.override(request.param.backend, request.param.isa) as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def measure(benchmark, request):
+    """measure(call, per=, flops=, moved=, level=): time it, and note its rates."""
+
+    def measure(
+        call: Callable[[], Any], per: int = 1, flops: float = 0, moved: float = 0, level: str = "memory"
+    ) -> None:
+        """Median over some turns.
+
+        Parameters
+        ----------
+        call : callable
+            What is timed.
+        per : int
+            Steps of a call.
+        flops, moved : float
+            Operations, and bytes that go to or from `level` ("L1", "L2", "memory"), of one step.
+        """
+        benchmark.pedantic(call, rounds=TURNS, iterations=_calls(call, benchmark.disabled), warmup_rounds=1)
+        if benchmark.disabled:
+            return
+        seconds = benchmark.stats["median"] / per
+        facts = {"µs": seconds * 1e6}
+        if flops:
+            facts |= {"GFLOP/s": flops / seconds / 1e9, "of peak": flops / seconds / 1e9 / machine.fma_peak()}
+        if moved:
+            facts |= {"GB/s": moved / seconds / 1e9, f"of {level}": moved / seconds / 1e9 / machine.bandwidth(level)}
+        benchmark.extra_info |= facts
+        request.config.stash[TABLE].append((request.node.name, *_words(facts)))
+
+    return measure
+
+
+def _calls(call: Callable[[], Any], disabled: bool) -> int:
+    """Of one turn."""
+    if disabled:
+        return 1
+    call()
+    begun = perf_counter()
+    call()
+    return max(1, int(TURN / max(perf_counter() - begun, 1e-7)))
+
+
+def _words(facts: dict[str, float]) -> tuple[str, ...]:
+    rates = [
+        f"{value:.0%} {name}" if name.startswith("of ") else f"{value:.3g} {name}" for name, value in facts.items()
+    ]
+    return microseconds(facts["µs"] / 1e6), *rates[1:]
+
+
+def pytest_configure(config):
+    config.stash[TABLE] = []
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """The rates, which pytest-benchmark keeps in its JSON only."""
+    rows = config.stash[TABLE]
+    if not rows:
+        return
+    terminalreporter.section("rates")
+    peak, bandwidth = machine.fma_peak(), machine.bandwidth()
+    terminalreporter.write_line(f"of peak: of {peak:.0f} GFLOP/s, float32 multiply-adds on {machine.threads()} CPUs")
+    terminalreporter.write_line(
+        f"of memory: of {bandwidth:.0f} GB/s, triad on {machine.threads()} CPUs (L2, L1: in that cache)"
+    )
+    width = max(len(row[0]) for row in rows)
+    for name, time, *rates in rows:
+        terminalreporter.write_line(f"{name:{width}}  {time:>9} µs  " + "".join(f"{rate:>16}" for rate in rates))

@@ -1,0 +1,192 @@
+"""docs/performance/README.md and its pictures, from the numbers of results.json."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from . import figures
+from .peers import CONTENDERS, PREDICTORS, TRAINERS
+from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share
+
+HEAD = """# Performance
+
+fastgd beside the limits of the machine and beside its peers, as `python -m benchmarks` measured it: {machine}.
+All raw numbers are in [results.json](results.json).
+"""
+
+METHOD = """## How it was measured
+
+- A *step* is all of it: gather of the batch from shuffled rows, forward, loss, backward, update. Every contender starts from the same
+  theta and takes the same batches in float32 (Trainer.fit: its own order). Before it is timed, its theta after a few steps must be
+  that of the NumPy engine in float64, to 1 % of theta's movement; they agree to some 1e-6.
+- Each contender runs in a process of its own, on one thread (pinned to one CPU) and on all, and gets a turn of {seconds:g} s in each of {rounds}
+  rounds. Reported is the median of the rounds at the better number of threads. Compiling, and converting the data, is not timed.
+- *Peak* is what a loop of fused multiply-adds in registers reaches ([peak.c](../../benchmarks/peak.c)), on all CPUs, measured before and
+  after each race. Only the products count as operations: 2 per weight and row in each of forward, dX and dW (no dX for the first layer).
+- Peers as people write them (PyTorch eager, scikit-learn, a jitted step in JAX) and as an expert does (PyTorch without autograd and
+  compiled, whole epochs in one jitted loop, NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
+"""
+
+
+def write(results: Result, folder: Path) -> None:
+    """README.md and pictures of the sections that there are."""
+    parts = [_head(results)]
+    for name, section in SECTIONS.items():
+        if name in results:
+            parts.append("\n".join(section(results[name])))
+            figures.draw(name, results, folder)
+    parts.append(METHOD.format(**results["settings"]))
+    (folder / "README.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+
+
+def _head(results: Result) -> str:
+    facts, limits = results["machine"], results["limits"]
+    versions = ", ".join(f"{name} {facts[name]}" for name in list(facts)[3:])
+    dates = sorted(results["dates"].values())
+    rows = [(f"FMA, {dtype}", "GFLOP/s", *rates.values()) for dtype, rates in limits["fma"].items()]
+    rows += [(f"triad in {level}", "GB/s", *rates.values()) for level, rates in limits["bandwidth"].items()]
+    header = ("limit", "unit", *(f"{n} thread{'s' * (n != '1')}" for n in limits["fma"]["float32"]))
+    table = _table(header, [(what, unit, *(f"{rate:,.0f}" for rate in rates)) for what, unit, *rates in rows])
+    machine = f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}, {dates[0][:10]}"
+    return "\n".join([HEAD.format(machine=machine), f"Versions: {versions}.", "", *table])
+
+
+def _training(section: Result) -> Iterator[str]:
+    yield "## Training\n"
+    yield "Microseconds a step, and how many times faster than others fastgd is.\n"
+    yield from _table(
+        (
+            "workload",
+            "fastgd, µs",
+            "GFLOP/s",
+            "of peak",
+            "fastest peer",
+            "its µs",
+            "faster by",
+            "than PyTorch eager by",
+        ),
+        [_training_row(result) for result in section.values() if "fastgd" in best(result)],
+    )
+    yield "\n![Microseconds a step of every contender](training.svg)\n"
+    yield "All contenders, µs a step (threads of the better run):\n"
+    yield from _table(
+        ("contender", *section),
+        [
+            (CONTENDERS[name].label, *(_cell(best(result).get(name)) for result in section.values()))
+            for name in TRAINERS
+            if any(name in best(result) for result in section.values())
+        ],
+    )
+    yield "\nWhere each step's time stands under the limits of the machine:\n"
+    yield "![Roofline](roofline.svg)"
+    failed = {f"{task}, {key}: {why}" for task, result in section.items() for key, why in failures(result).items()}
+    yield from ["", "Failed:", "", *(f"- {line}" for line in sorted(failed))] if failed else []
+
+
+def _training_row(result: Result) -> tuple[str, ...]:
+    ours, peer, eager = best(result)["fastgd"], fastest_peer(result), best(result).get("torch")
+    rate = result["flops"] / ours.seconds / 1e9
+    return (
+        result["title"],
+        microseconds(ours.seconds),
+        f"{rate:.3g}",
+        f"{share(result, ours.seconds):.0%}",
+        peer.label if peer else "",
+        microseconds(peer.seconds) if peer else "",
+        f"**{peer.seconds / ours.seconds:.2f}**" if peer else "",
+        f"{eager.seconds / ours.seconds:.1f}" if eager else "",
+    )
+
+
+def _cell(one: Best | None) -> str:
+    return f"{microseconds(one.seconds)} ({one.threads})" if one else ""
+
+
+def _comparisons(section: Result) -> Iterator[str]:
+    yield "## Other rules, activations and numbers\n"
+    rows = []
+    for base, group in section.items():
+        plain = best(group[base])["fastgd"].seconds
+        for name, result in group.items():
+            seconds = best(result)["fastgd"].seconds
+            title = result["title"] if name == base else f"the same, {name}"
+            cost = "" if name == base else f"{seconds / plain:.2f}"
+            rows.append((title, microseconds(seconds), cost, f"{share(result, seconds):.0%}"))
+    yield from _table(("workload", "µs a step", "times the first", "of its dtype's peak"), rows)
+
+
+def _predictions(section: Result) -> Iterator[str]:
+    yield "## Prediction\n"
+    for name, results in section.items():
+        yield f"\nµs a call of `predict` for so many rows, network of *{name}*:\n"
+        yield from _table(
+            ("contender", *(f"{result['rows']:,}" for result in results)),
+            [
+                (CONTENDERS[who].label, *(_cell(best(result).get(who)) for result in results))
+                for who in PREDICTORS
+                if any(who in best(result) for result in results)
+            ],
+        )
+    yield "\n![Time of a prediction by rows](prediction.svg)"
+
+
+def _scaling(section: Result) -> Iterator[str]:
+    yield "## Scaling\n"
+    yield "Training of n-n-10 at batch 128 and of 256-256-10 at any batch; GFLOP/s of a whole step.\n"
+    yield "![GFLOP/s by width and by batch](scaling.svg)\n"
+    for what in ("width", "batch"):
+        yield f"\nBy {what}, fastgd:\n"
+        results = [result for result in section[what] if "fastgd" in best(result)]
+        yield from _table(
+            ("network", "µs a step", "1 thread", "GFLOP/s", "of peak", "faster than the fastest peer by"),
+            [_scaling_row(result) for result in results],
+        )
+    yield "\n`Trainer.fit` on a memory-mapped file of 64 uint8 columns (64-64-10, batch 32), orders and checks included:\n"
+    yield from _table(
+        ("rows", *(f"{row['rows']:,}" for row in section["rows"])),
+        [("ns a row", *(f"{row['seconds'] * 1e9:.0f}" for row in section["rows"]))],
+    )
+
+
+def _scaling_row(result: Result) -> tuple[str, ...]:
+    ours, peer = best(result)["fastgd"].seconds, fastest_peer(result)
+    one = {"runs": {key: run for key, run in result["runs"].items() if key == "fastgd/1"}}
+    rate = f"{result['flops'] / ours / 1e9:.3g}"
+    ratio = f"{peer.seconds / ours:.2f}" if peer else ""
+    alone = microseconds(best(one)["fastgd"].seconds)
+    return result["title"], microseconds(ours), alone, rate, f"{share(result, ours):.0%}", ratio
+
+
+def _footprints(section: Result) -> Iterator[str]:
+    yield "## Memory, import, size\n"
+    yield "What training takes beyond the data and the model:\n"
+    yield from _table(
+        ("workload", "taken", "activations of one batch, twice", "theta"),
+        [
+            (name, *(bytes_of(one[key]) for key in ("workspace", "activations", "theta")))
+            for name, one in section["memory"].items()
+        ],
+    )
+    yield "\n"
+    rows = [(f"import {name}", f"{seconds * 1e3:.0f} ms") for name, seconds in section["import"].items()]
+    size = section["size"]
+    rows += [(f"fastgd, {what}", bytes_of(size[what])) for what in ("wheel", "wheel, unpacked") if what in size]
+    rows += [(f"{name}, installed", bytes_of(taken)) for name, taken in size["installed"].items()]
+    yield from _table(("what", "takes"), rows)
+    yield "\nImports are in a fresh process after NumPy's, with a warm disk; an installed package is counted without its dependencies."
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
+    """Lines of Markdown; all columns but the first are numbers."""
+    head = list(header)
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return [f"| {' | '.join(map(str, row))} |" for row in (head, rule, *rows)]
+
+
+SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
+    "training": _training,
+    "comparisons": _comparisons,
+    "predictions": _predictions,
+    "scaling": _scaling,
+    "footprints": _footprints,
+}

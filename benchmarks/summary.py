@@ -1,0 +1,70 @@
+"""What the tables and the pictures say, from the numbers of results.json."""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from .peers import CONTENDERS, is_peer
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Best:
+    """A contender at its best number of threads: median seconds over the rounds."""
+
+    name: str
+    threads: int
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        return CONTENDERS[self.name].label
+
+
+def best(result: Result) -> dict[str, Best]:
+    """By name, every contender that did not fail."""
+    found: dict[str, Best] = {}
+    for key, run in result["runs"].items():
+        name, threads = key.rsplit("/", 1)
+        if "failed" in run:
+            continue
+        this = Best(name, int(threads), median(run["seconds"]))
+        if name not in found or this.seconds < found[name].seconds:
+            found[name] = this
+    return found
+
+
+def fastest_peer(result: Result) -> Best | None:
+    """The best of somebody else's code."""
+    peers = [one for name, one in best(result).items() if is_peer(name)]
+    return min(peers, key=lambda one: one.seconds, default=None)
+
+
+def peak(result: Result) -> float:
+    """GFLOP/s of the machine on all CPUs."""
+    return max(float(rate) for rate in result["peak"].values())
+
+
+def share(result: Result, seconds: float) -> float:
+    """Of the peak on all CPUs, for a step of these seconds."""
+    return result["flops"] / seconds / 1e9 / peak(result)
+
+
+def failures(result: Result) -> dict[str, str]:
+    """Worker's key: why it failed."""
+    return {key: run["failed"] for key, run in result["runs"].items() if "failed" in run}
+
+
+def microseconds(seconds: float) -> str:
+    """Three digits, in thin-spaced thousands: 0.71, 6.32, 97.8, 372 000."""
+    number = seconds * 1e6
+    if number >= 1000:
+        digits = 3 - len(str(int(number)))
+        return f"{round(number, digits):,.0f}".replace(",", " ")
+    return f"{number:.3g}" if number < 100 else f"{number:.0f}"
+
+
+def bytes_of(number: float) -> str:
+    """In kB or MB."""
+    return f"{number / 1e6:,.1f} MB" if number >= 1e6 else f"{number / 1e3:,.0f} kB"
