@@ -16,13 +16,16 @@ from . import activations, callbacks, initializers, losses, metrics, optimizers,
 from ._version import __version__
 from .activations import HardSigmoid, Identity, ReLU, Sigmoid, Tanh
 from .backend import show_config
-from .callbacks import Callback, EarlyStopping
+from .callbacks import Callback, EarlyStopping, ReduceLROnPlateau
+from .finder import lr_finder
+from .fullbatch import minimize
 from .history import History
 from .layers import Dense
 from .losses import BCE, MSE, CrossEntropy
 from .model import MLP, Sequential
 from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
 from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
+from .splits import Split
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -57,8 +60,10 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "ReLU",
+    "ReduceLROnPlateau",
     "Sequential",
     "Sigmoid",
+    "Split",
     "Step",
     "Tanh",
     "Trainer",
@@ -70,7 +75,9 @@ __all__ = [
     "initializers",
     "load",
     "losses",
+    "lr_finder",
     "metrics",
+    "minimize",
     "optimizers",
     "plot",
     "schedules",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,3 +106,36 @@ def as_schedule(lr: Rate) -> Schedule:
     if callable(lr):
         return Function(lr)
     return Constant(lr)
+
+
+@dataclass(frozen=True)
+class Scaled(Schedule):
+    """lr(t) = max(factor schedule(t), least).
+
+    Parameters
+    ----------
+    schedule : Schedule or callable
+    factor : float >= 0
+    least : float >= 0, default=0.0
+    """
+
+    schedule: Rate
+    factor: float
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_schedule(self.schedule)
+        number("factor", self.factor, "[0, inf)")
+        number("least", self.least, "[0, inf)")
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        return np.maximum(self.factor * as_schedule(self.schedule)(t, total), self.least)
+
+
+def scaled(lr: Rate, factor: float, least: float = 0.0) -> Rate:
+    """max(lr factor, least), be lr a number or a function of time."""
+    if isinstance(lr, Scaled):
+        return Scaled(lr.schedule, lr.factor * factor, max(lr.least, least))
+    if is_scheduled(lr):
+        return Scaled(lr, factor, least)
+    return max(cast(float, lr) * factor, least)

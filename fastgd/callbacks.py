@@ -1,92 +1,113 @@
-"""What watches a training: early stopping, the notes' own stop, progress on the screen.
+"""What watches a training: early stopping, the notes' own stop, budgets, functions of one's own, files.
 
 To write one, subclass `Callback` and override what you need.  What a callback does not override costs nothing: without
 `on_epoch_end` the trainer passes many epochs to the engine in one call.
 """
 
 import math
-import sys
 import time
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
+from ._callback import Callback, Run, State, Training
 from ._checks import whole
 from ._definition import number
+from ._logs import Checkpoint, CSVLogger, TensorBoard
+from ._progress import Progress
 from .arrays import Array
-from .history import History
-from .model import Sequential
+from .schedules import scaled
+
+__all__ = [
+    "BestEpoch",
+    "CSVLogger",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "Every",
+    "EveryEpoch",
+    "Monitor",
+    "Movement",
+    "Progress",
+    "ReduceLROnPlateau",
+    "Run",
+    "StepBudget",
+    "TensorBoard",
+    "TimeBudget",
+    "Training",
+]
+
+# Ends of the names of columns that should fall; scikit-learn's names keep to them.
+_FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
 
 
-@dataclass(eq=False)
-class Run:
-    """The `fit` under way.
+class Monitor(Callback):
+    """Keeps the best value of a column of the history, and how long it has not improved; what others build on.
 
-    Attributes
+    Parameters
     ----------
-    first_epoch, last_epoch : int
-        Epochs done before it, and to be done at its end.
-    rows : int
-        Training rows of an epoch.
-    columns : tuple of str
-        What it records in the history.
-    rows_done : int
-        Training rows used so far in this `fit`, each as often as it was used.
-    loss : float
-        Mean training loss of the engine's last call.
+    monitor : str
+        Column to watch.
+    min_delta : float >= 0, default=0.0
+        Only a change by more than this is an improvement.
+    mode : {"min", "max"} or None, default=None
+        Whether it should fall or rise; None: losses and errors should fall, anything else should rise.
     """
 
-    first_epoch: int
-    last_epoch: int
-    rows: int
-    columns: tuple[str, ...]
-    rows_done: int = 0
-    loss: float = math.nan
+    def __init__(self, monitor: str, min_delta: float = 0.0, mode: str | None = None) -> None:
+        if mode not in (None, "min", "max"):
+            raise ValueError(f'mode must be "min", "max" or None, not {mode!r}')
+        self.monitor = monitor
+        self.min_delta = number("min_delta", min_delta, "[0, inf)")
+        falls = monitor.endswith(_FALLING) if mode is None else mode == "min"
+        self._sign = -1 if falls else 1
+        self._forget()
 
-
-class Training(Protocol):
-    """What a callback sees of the trainer (see `Trainer`)."""
-
-    model: Sequential
-    history: History
-    epoch: int
-    step: int
-    stop_reason: str | None
-    run: Run
-
-    def stop(self, reason: str) -> None: ...
-
-
-class Callback:
-    """Hooks into `Trainer.fit`; each may call `trainer.stop("why")`, and read or change `trainer.model.theta`."""
+    def _forget(self) -> None:
+        self.best = -self._sign * math.inf
+        self.best_epoch = 0
+        self._waited = 0
 
     def on_fit_begin(self, trainer: Training) -> None:
-        """After all checks, before the first step; an error raised here leaves model and optimiser untouched."""
+        if self.monitor not in trainer.run.columns:
+            name, columns = type(self).__name__, ", ".join(trainer.run.columns)
+            advice = "; pass validation=0.2 or validation=(X, y) to fit" if "validation" in self.monitor else ""
+            raise ValueError(f"{name} watches {self.monitor!r}, but this fit records {columns}{advice}")
+        self._forget()
 
-    def on_chunk_end(self, trainer: Training) -> None:
-        """After each call of the engine: every 50 ms or so, be it within an epoch or after several."""
+    def _improves(self, epoch: int, value: float) -> bool:
+        """Take note of the value of an epoch."""
+        self._waited += 1
+        if not self._sign * (value - self.best) > self.min_delta:
+            return False
+        self.best, self.best_epoch, self._waited = value, epoch, 0
+        return True
 
-    def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        """After each epoch; `logs` is its row of the history, by column."""
+    def state(self) -> State:
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._waited}
 
-    def on_fit_end(self, trainer: Training) -> None:
-        """At the end, however it came: `trainer.stop_reason` says how ("error" if an exception is on its way)."""
+    def restore(self, state: State) -> None:
+        self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
+        self._waited = int(state["waited"])
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Monitor):
     """Stop when a column of the history has not improved for a while, and go back to the best theta.
 
     Parameters
     ----------
     monitor : str, default="validation_loss"
-        Column to watch.  Losses should fall; anything else ("validation_accuracy", "validation_r2") should rise.
+        Column to watch.  Losses and errors should fall; anything else ("validation_accuracy", "validation_r2") should
+        rise.
     patience : int >= 1, default=10
         Epochs without improvement before the training stops.
     min_delta : float >= 0, default=0.0
         Only a change by more than this is an improvement.
     restore_best : bool, default=True
         At the end of `fit`, whatever ended it but an error, theta is again that of the best epoch of this `fit`.
+    mode : {"min", "max"} or None, default=None
+        Whether the column should fall or rise, if its name does not tell.
 
     Attributes
     ----------
@@ -106,34 +127,20 @@ class EarlyStopping(Callback):
         patience: int = 10,
         min_delta: float = 0.0,
         restore_best: bool = True,
+        mode: str | None = None,
     ) -> None:
-        self.monitor = monitor
+        super().__init__(monitor, min_delta, mode)
         self.patience = whole("patience", patience)
-        self.min_delta = number("min_delta", min_delta, "[0, inf)")
         self.restore_best = restore_best
-        self._forget()
-
-    def _forget(self) -> None:
-        self._sign = -1 if self.monitor.endswith("loss") else 1
-        self.best = -self._sign * math.inf
-        self.best_epoch = 0
-        self._waited = 0
         self._theta: Array | None = None
 
     def on_fit_begin(self, trainer: Training) -> None:
-        if self.monitor not in trainer.run.columns:
-            advice = "; pass validation=0.2 or validation=(X, y) to fit" if "validation" in self.monitor else ""
-            raise ValueError(
-                f"EarlyStopping watches {self.monitor!r}, but this fit records {', '.join(trainer.run.columns)}{advice}"
-            )
-        self._forget()
+        super().on_fit_begin(trainer)
+        self._theta = None
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        self._waited += 1
-        if self._sign * (logs[self.monitor] - self.best) > self.min_delta:
-            self.best, self.best_epoch, self._waited = logs[self.monitor], trainer.epoch, 0
-            if self.restore_best:
-                self._theta = trainer.model.theta.copy()
+        if self._improves(trainer.epoch, logs[self.monitor]) and self.restore_best:
+            self._theta = trainer.model.theta.copy()
         if self._waited >= self.patience:
             trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {self._waited} epochs ago")
 
@@ -141,6 +148,95 @@ class EarlyStopping(Callback):
         if self._theta is not None and trainer.stop_reason != "error":
             trainer.model.theta = self._theta
         self._theta = None
+
+    def state(self) -> State:
+        return super().state() | ({} if self._theta is None else {"theta": self._theta})
+
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        self._theta = cast(Array, state["theta"]) if "theta" in state else None
+
+
+class BestEpoch(EarlyStopping):
+    """Never stop, but at the end of `fit` go back to the theta of the best epoch.
+
+    Parameters
+    ----------
+    monitor, min_delta, mode
+        As in `EarlyStopping`.
+    """
+
+    def __init__(self, monitor: str = "validation_loss", min_delta: float = 0.0, mode: str | None = None) -> None:
+        super().__init__(monitor, 2**63 - 1, min_delta, mode=mode)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Lower the learning rate when a column of the history has not improved for a while.
+
+    The optimiser's lr becomes lr factor, or the schedule that is its lr is scaled by factor.  What counts are all
+    epochs of the history, also those of earlier calls of `fit`, so a run that was stopped goes on as if it never had.
+
+    Parameters
+    ----------
+    monitor : str, default="validation_loss"
+        Column to watch; see `EarlyStopping`.
+    factor : float in (0, 1), default=0.1
+    patience : int >= 1, default=10
+        Epochs without improvement before the rate is lowered.
+    cooldown : int >= 0, default=0
+        Epochs after that which do not count.
+    min_lr : float >= 0, default=0.0
+        The rate is never made lower than this.
+    min_delta, mode
+        As in `EarlyStopping`.
+
+    References
+    ----------
+    The rule is that of `keras.callbacks.ReduceLROnPlateau`; PyTorch's waits one epoch longer.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "validation_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        min_delta: float = 0.0,
+        mode: str | None = None,
+    ) -> None:
+        super().__init__(monitor, min_delta, mode)
+        self.factor = number("factor", factor, "(0, 1)")
+        self.patience = whole("patience", patience)
+        self.cooldown = 0 if cooldown == 0 else whole("cooldown", cooldown)
+        self.min_lr = number("min_lr", min_lr, "[0, inf)")
+
+    def on_fit_begin(self, trainer: Training) -> None:
+        super().on_fit_begin(trainer)
+        self._cooling = 0
+        history = trainer.history
+        for epoch, value in zip(history["epoch"], history.get(self.monitor, ()), strict=False):
+            self._is_stuck(int(epoch), value)
+
+    def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
+        if self._is_stuck(trainer.epoch, logs[self.monitor]):
+            optimizer = trainer.optimizer
+            optimizer.lr = scaled(optimizer.lr, self.factor, self.min_lr)
+
+    def state(self) -> State:
+        return {}  # the history has it all
+
+    def _is_stuck(self, epoch: int, value: float) -> bool:
+        if math.isnan(value):  # an epoch without this column, or no number to go by
+            return False
+        improves = self._improves(epoch, value)
+        if self._cooling > 0:
+            self._cooling -= 1
+            self._waited = 0
+        if improves or self._waited < self.patience:
+            return False
+        self._waited, self._cooling = 0, self.cooldown
+        return True
 
 
 class Movement(Callback):
@@ -158,74 +254,80 @@ class Movement(Callback):
             trainer.stop(f"no parameter moved by more than {self.tol:g} in epoch {trainer.epoch}")
         np.copyto(self._before, trainer.model.theta)
 
+    def state(self) -> State:
+        return {"before": self._before}
 
-class Progress(Callback):
-    """Epochs, losses and rows per second on standard error; `Trainer.fit(verbose=1)` adds it.
+    def restore(self, state: State) -> None:
+        self._before = cast(Array, state["before"]).copy()
 
-    On a terminal they are drawn in place, by tqdm if it is installed, else as a plain line; elsewhere (a file, a pipe)
-    there is a new line after every tenth of the epochs.
-    """
 
-    _SECONDS = 0.1  # between two drawings
+class TimeBudget(Callback):
+    """Stop once this `fit` has taken `seconds` > 0 of time, within 0.1 seconds or so."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = number("seconds", seconds, "(0, inf)")
 
     def on_fit_begin(self, trainer: Training) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._bar = _bar(trainer.run) if self._terminal else None
-        self._started = self._drawn = time.perf_counter()
-        self._tenths = 0
+        self._end = time.perf_counter() + self.seconds
 
     def on_chunk_end(self, trainer: Training) -> None:
-        if self._is_due(trainer.run, trainer.epoch):
-            self._draw(trainer)
-
-    def on_fit_end(self, trainer: Training) -> None:
-        if self._terminal:
-            self._draw(trainer)
-        if self._bar is not None:
-            self._bar.close()
-        elif self._terminal:
-            print(file=sys.stderr)
-        if trainer.stop_reason == "interrupted":
-            _say(f"interrupted after epoch {trainer.epoch}; the model keeps what it has learnt")
-        elif trainer.stop_reason not in (None, "error"):
-            _say(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")
-
-    def _is_due(self, run: Run, epoch: int) -> bool:
-        if self._terminal:
-            return time.perf_counter() - self._drawn >= self._SECONDS
-        before, self._tenths = self._tenths, 10 * (epoch - run.first_epoch) // (run.last_epoch - run.first_epoch)
-        return self._tenths > before
-
-    def _draw(self, trainer: Training) -> None:
-        run = trainer.run
-        self._drawn = time.perf_counter()
-        logs = {"loss": run.loss}
-        if trainer.epoch > run.first_epoch:
-            logs = {name: trainer.history[name][-1] for name in run.columns if "loss" in name or "validation" in name}
-        text = "  ".join([f"epoch {trainer.epoch}/{run.last_epoch}", *(f"{k} {v:.4g}" for k, v in logs.items())])
-        if self._bar is not None:
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(run.rows_done - self._bar.n)
-            return
-        text += f"  {run.rows_done / (self._drawn - self._started):,.0f} rows/s"
-        _say(text, in_place=self._terminal)
+        if time.perf_counter() >= self._end:
+            trainer.stop(f"its budget of {self.seconds:g} seconds is spent")
 
 
-def _bar(run: Run) -> Any:
-    """A tqdm bar over the rows of the run; None without tqdm."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    return tqdm(
-        total=run.rows * (run.last_epoch - run.first_epoch),
-        unit=" rows",
-        unit_scale=True,
-        dynamic_ncols=True,
-        bar_format="{percentage:3.0f}%|{bar:12}| {remaining} left, {rate_fmt}{postfix}",
-    )
+class StepBudget(Callback):
+    """Stop after exactly `steps` >= 1 steps of this `fit`, also in the middle of an epoch."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = whole("steps", steps)
+
+    def on_fit_begin(self, trainer: Training) -> None:
+        self._last = trainer.step + self.steps
+
+    def next_step(self, trainer: Training) -> float:
+        return self._last
+
+    def on_chunk_end(self, trainer: Training) -> None:
+        if trainer.step >= self._last:
+            trainer.stop(f"its budget of {self.steps} steps is spent")
 
 
-def _say(text: str, in_place: bool = False) -> None:
-    """One line on standard error; in place, it writes over the line before (and erases what is left of it)."""
-    print(f"\r\x1b[K{text}" if in_place else text, end="" if in_place else "\n", file=sys.stderr, flush=True)
+class Every(Callback):
+    """Call `f(trainer)` after every `n_steps`-th step of the training.
+
+    Parameters
+    ----------
+    n_steps : int >= 1
+        Steps are counted over all calls of `fit`.  A call costs microseconds and cuts the work of the engine: a few
+        thousand a second are free.
+    f : callable
+        It may read and change the trainer, and stop it.
+    """
+
+    def __init__(self, n_steps: int, f: Callable[[Any], object]) -> None:
+        self.n_steps = whole("n_steps", n_steps)
+        self.f = _function(f)
+
+    def next_step(self, trainer: Training) -> float:
+        return trainer.step - trainer.step % self.n_steps + self.n_steps
+
+    def on_chunk_end(self, trainer: Training) -> None:
+        if trainer.step % self.n_steps == 0:
+            self.f(trainer)
+
+
+class EveryEpoch(Callback):
+    """Call `f(trainer)` after every `n`-th epoch of the training, n >= 1, default=1."""
+
+    def __init__(self, f: Callable[[Any], object], n: int = 1) -> None:
+        self.f, self.n = _function(f), whole("n", n)
+
+    def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
+        if trainer.epoch % self.n == 0:
+            self.f(trainer)
+
+
+def _function(f: Callable[[Any], object]) -> Callable[[Any], object]:
+    if not callable(f):
+        raise TypeError(f"f must be a function that takes the trainer, not {f!r}")
+    return f

@@ -1,6 +1,7 @@
 """What one `fit` works with: the user's data, checked and as the engine reads them."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol
@@ -12,7 +13,9 @@ from . import data
 from .arrays import Array, as_rows, check_finite
 from .head import Head
 from .losses import Loss
+from .metrics import Metric
 from .model import Sequential
+from .splits import Split
 from .validation import Validation
 
 
@@ -24,6 +27,9 @@ class Settings(Protocol):
     batch_size: int | None
     seed: int
     n_threads: int | None
+
+    @property
+    def metrics(self) -> Sequence[Metric] | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,36 +76,43 @@ def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: 
     targets = data.targets(y, loss, model.n_out, known)
     data.check_same_rows(X, targets.Y)
     weight = None if sample_weight is None else data.weights(sample_weight, len(X), model.dtype)
-    rows, check = _split(settings, X, targets, weight, validation)
+    head = Head(loss.link, targets.classes, targets.flat)
+    rows, check = _split(settings, X, targets, weight, validation, head)
     if weight is not None and not weight[rows].any():
         raise ValueError("sample_weight is zero for every training row; the other rows went into validation")
-    head = Head(loss.link, targets.classes, targets.flat)
     return Job(X, targets.Y, weight, rows, _batch(settings.batch_size, len(rows)), targets.loss, head, check)
 
 
 def _split(
-    settings: Settings, X: Array, targets: data.Targets, weight: Array | None, validation: Any
+    settings: Settings, X: Array, targets: data.Targets, weight: Array | None, validation: Any, head: Head
 ) -> tuple[NDArray[np.int64], Validation | None]:
     """Numbers of the training rows, and what measures other rows."""
     if validation is None:
+        if settings.metrics:
+            raise ValueError("metrics are measured on validation rows: pass validation=0.2 or validation=(X, y) to fit")
         return np.arange(len(X)), None
+    options: dict[str, Any] = {"n_threads": settings.n_threads or 0, "judges": settings.metrics, "head": head}
     if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        return np.arange(len(X)), _other_rows(settings, validation[0], validation[1], targets.classes)
-    if isinstance(validation, bool) or not isinstance(validation, Real):
+        other, answers = _other_rows(settings, validation[0], validation[1], targets.classes)
+        return np.arange(len(X)), Validation(settings.model, answers.loss, other, answers.Y, **options)
+    if isinstance(validation, Real) and not isinstance(validation, bool):
+        training, rest = data.split(len(X), float(validation), settings.seed)
+    elif isinstance(validation, Split):
+        training, rest = validation.rows(targets.Y, head, settings.seed)
+    else:
         kind = type(validation).__name__
-        raise TypeError(f"validation must be a fraction in (0, 1), a pair (X, y) or None, not {kind}")
-    training, rest = data.split(len(X), float(validation), settings.seed)
-    threads = settings.n_threads or 0
-    return training, Validation(settings.model, targets.loss, X, targets.Y, weight, rest, threads)
+        raise TypeError(f"validation must be a fraction in (0, 1), a Split, a pair (X, y) or None, not {kind}")
+    return training, Validation(settings.model, targets.loss, X, targets.Y, weight, rest, **options)
 
 
-def _other_rows(settings: Settings, X: Any, y: Any, classes: Array | None) -> Validation:
+def _other_rows(settings: Settings, X: Any, y: Any, classes: Array | None) -> tuple[Array, data.Targets]:
+    """The user's own validation rows, checked as the training rows are."""
     model = settings.model
     X = as_rows(X, model.n_in, "validation X")
     check_finite(X, "validation X")
     targets = data.targets(y, settings.loss, model.n_out, classes, "validation y")
     data.check_same_rows(X, targets.Y, "validation X", "validation y")
-    return Validation(model, targets.loss, X, targets.Y, n_threads=settings.n_threads or 0)
+    return X, targets
 
 
 def _batch(size: int | None, rows: int) -> int:

@@ -6,8 +6,8 @@ an optimiser have the same layout.  The arithmetic is an engine's (`backend.py`)
 
 import math
 import os
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -19,6 +19,9 @@ from .head import Head
 from .initializers import Initializer
 from .layers import Dense, check_chain, shapes, views
 from .optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from .modelfile import Expected
 
 _REALS = frozenset((np.dtype("float32"), np.dtype("float64")))
 _FORMAT = "fastgd model 1"
@@ -169,31 +172,39 @@ class Sequential:
         """
         from . import modelfile  # zip and JSON would double the time of `import fastgd`
 
-        words = {
-            "format": _FORMAT,
-            "dtype": self.dtype.name,
-            "seed": self.seed,
-            "layers": [layer.to_words() for layer in self.layers],
-            "head": self.head.to_words(),
-        }
-        modelfile.write(path, words, self.parameters())
+        modelfile.write(path, self.to_words(), self.parameters())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Sequential":
         """The model that `save` wrote; ValueError for a file that is damaged or of another kind."""
         from . import modelfile
 
-        model = cls.__new__(cls)
         with modelfile.reading(path) as file:
-            if file.words["format"] != _FORMAT:
-                raise ValueError(f"its format is {file.words['format']!r}, not {_FORMAT!r}")
-            layers = [Dense.from_words(words) for words in file.words["layers"]]
-            dtype = _check_dtype(file.words["dtype"])
-            arrays = file.arrays({name: (shape, dtype) for name, shape in shapes(layers).items()})
-            for name, array in arrays.items():
-                check_finite(array, name)
-            model._allocate(layers, file.words["seed"], dtype)
-            model.head = Head.from_words(file.words["head"], model.n_out)
+            return cls.from_words(file.words, file.arrays)
+
+    def to_words(self) -> dict[str, Any]:
+        """All but the parameters, as JSON says it."""
+        return {
+            "format": _FORMAT,
+            "dtype": self.dtype.name,
+            "seed": self.seed,
+            "layers": [layer.to_words() for layer in self.layers],
+            "head": self.head.to_words(),
+        }
+
+    @classmethod
+    def from_words(cls, words: dict[str, Any], read: "Callable[[Expected], Mapping[str, Array]]") -> "Sequential":
+        """The model of `to_words`; `read` gives the arrays whose names, shapes and dtypes it is asked for."""
+        if words["format"] != _FORMAT:
+            raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r}")
+        model = cls.__new__(cls)
+        layers = [Dense.from_words(layer) for layer in words["layers"]]
+        dtype = _check_dtype(words["dtype"])
+        arrays = read({name: (shape, dtype) for name, shape in shapes(layers).items()})
+        for name in shapes(layers):
+            check_finite(arrays[name], name)
+        model._allocate(layers, words["seed"], dtype)
+        model.head = Head.from_words(words["head"], model.n_out)
         for name, view in model.parameters().items():
             view[:] = arrays[name]
         return model

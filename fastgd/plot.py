@@ -74,6 +74,35 @@ def curve(
     return ax
 
 
+def rate_test(
+    rates: ArrayLike,
+    losses: ArrayLike,
+    suggestion: float | None = None,
+    ax: "Axes | None" = None,
+    title: str = "Learning-rate range test",
+) -> "Axes":
+    """Loss against learning rate, as `fastgd.lr_finder` measures them.
+
+    Parameters
+    ----------
+    rates, losses : array (steps,)
+        Rates > 0; losses, smoothed or not.
+    suggestion : float or None, default=None
+        A rate to mark.
+    ax : matplotlib Axes, default=None
+    title : str
+    """
+    x, y = np.asarray(rates, np.float64), np.asarray(losses, np.float64)
+    ax = _axes(ax, title, "learning rate", "loss")
+    ax.plot(x, y, color=BLUE, linewidth=1.8)
+    ax.set_xscale("log")
+    ax.set_ylim(top=y[0] + 0.5 * (y[0] - y.min()) if y.min() < y[0] else None)
+    if suggestion is not None:
+        ax.axvline(suggestion, color=ORANGE, linewidth=1.2, linestyle="--", label=f"suggestion: {suggestion:.2g}")
+        ax.legend(edgecolor="none", framealpha=0.9)
+    return ax
+
+
 def loss_surface(
     loss: Callable[[NDArray[np.float64], NDArray[np.float64]], ArrayLike],
     path: ArrayLike,

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._definition import number
 from ._math import cos_pi, exp, log, power
-from ._schedule import Constant, Floats, Function, Rate, Schedule, as_schedule, is_scheduled
+from ._schedule import Constant, Floats, Function, Rate, Scaled, Schedule, as_schedule, is_scheduled, scaled
 
 __all__ = [
     "Constant",
@@ -29,11 +29,13 @@ __all__ = [
     "OneCycle",
     "Polynomial",
     "Rate",
+    "Scaled",
     "Schedule",
     "Step",
     "Warmup",
     "as_schedule",
     "is_scheduled",
+    "scaled",
 ]
 
 

@@ -25,6 +25,23 @@ _COPY_SHARE = 0.02
 _FIRST_FLOPS = 1e7
 
 
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """An epoch that was begun but not finished.
+
+    Attributes
+    ----------
+    rows, batch : int
+        Training rows of the epoch, and rows of a step; with other data or batches there is no going on.
+    losses : (steps,) float64
+        Mean losses of the steps that were done.
+    """
+
+    rows: int
+    batch: int
+    losses: Floats
+
+
 @dataclass(eq=False)
 class Span:
     """The steps of some whole epochs, from number `first` (0-based) on.
@@ -73,6 +90,21 @@ class Span:
     @property
     def is_done(self) -> bool:
         return self.done == len(self.moments)
+
+    @property
+    def begun(self) -> Begun | None:
+        """The epoch in which the steps done end; None if they end with an epoch."""
+        within = self.done % self.steps_per_epoch
+        rows = len(self.order) // self.epochs
+        return Begun(rows, self.batch, self.losses[self.done - within : self.done]) if within else None
+
+    def take_up(self, begun: Begun | None) -> None:
+        """Go on in the first epoch where `begun` ended, if its rows and batches are the same; else begin it again."""
+        if begun is None or len(begun.losses) >= self.steps_per_epoch:
+            return
+        if (begun.rows, begun.batch) == (len(self.order) // self.epochs, self.batch):
+            self.done = len(begun.losses)
+            self.losses[: self.done] = begun.losses
 
     def next_chunk(self, steps: int, within_epoch: bool) -> slice:
         """The next `steps` steps, or fewer: up to the end of the span or of the epoch."""
@@ -143,3 +175,19 @@ class Pace:
         """Seconds that a call took for the copy of theta, and for `steps` steps of training."""
         aim = max(_SECONDS, copying / _COPY_SHARE)
         self.steps = max(1, min(int(steps * aim / training), 8 * self.steps))
+
+
+class LastGood:
+    """A copy of theta and of the optimiser's state, to go back to if the loss gets out of hand."""
+
+    def __init__(self, theta: Array, state: Array) -> None:
+        self.theta, self.state = theta, state
+        self._theta, self._state = np.empty_like(theta), np.empty_like(state)
+
+    def keep(self) -> None:
+        np.copyto(self._theta, self.theta)
+        np.copyto(self._state, self.state)
+
+    def restore(self) -> None:
+        np.copyto(self.theta, self._theta)
+        np.copyto(self.state, self._state)

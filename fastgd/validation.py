@@ -1,13 +1,15 @@
 """How well a model does on rows that it is not trained on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import metrics
 from .arrays import Array
+from .head import Head
 from .losses import Loss
+from .metrics import Metric
 from .model import Sequential
 
 # Rows that are predicted at once: outputs and gathered rows of a block stay small, whatever the data.
@@ -15,13 +17,13 @@ _BLOCK = 8192
 
 
 class Validation:
-    """Mean loss and metric over some rows, for the model as it is at that moment.
+    """Mean loss and metrics over some rows, for the model as it is at that moment.
 
     Parameters
     ----------
     model : Sequential
     loss : Loss
-        Its link chooses the metric: accuracy for classes and for yes or no, else R2.
+        Without `judges`, its link chooses the metric: accuracy for classes and for yes or no, else R2.
     X, Y : ndarray (rows, n_in), (rows, n_out) or (rows, 1)
         As the engine reads them.
     weight : ndarray (rows,) or None, default=None
@@ -29,6 +31,9 @@ class Validation:
     rows : (n,) int64 or None, default=None
         The rows to use; None uses all.
     n_threads : int, default=0
+    judges : sequence of Metric or None, default=None
+    head : Head or None, default=None
+        What the outputs mean; metrics that are not of `fastgd.metrics` see labels and probabilities through it.
     """
 
     def __init__(
@@ -40,25 +45,38 @@ class Validation:
         weight: Array | None = None,
         rows: NDArray[np.int64] | None = None,
         n_threads: int = 0,
+        judges: Sequence[Metric] | None = None,
+        head: Head | None = None,
     ) -> None:
         self._model, self._loss, self._n_threads = model, loss, n_threads
-        self._X, self._Y, self._rows = X, Y, rows
+        self._X, self._Y, self._rows, self._head = X, Y, rows, head or Head(loss.link)
         self._weight = weight if weight is None or rows is None else weight[rows]
         self._n = len(X) if rows is None else len(rows)
-        self._truth = _truth(loss, Y if rows is None else Y[rows])
-        self._metric = metrics.r2 if loss.link == "identity" else metrics.accuracy
-        self.columns = ("validation_loss", f"validation_{self._metric.__name__}")
+        default = "r2" if loss.link == "identity" else "accuracy"
+        self._judges = [metrics.get(default)] if judges is None else list(judges)
+        self._kinds = sorted({judge.of for judge in self._judges})
+        Y = Y if rows is None else Y[rows]
+        self._truths = {kind: self._truth(kind, Y) for kind in self._kinds}
+        self.columns = ("validation_loss", *(f"validation_{judge.name}" for judge in self._judges))
 
     def measure(self) -> dict[str, list[float]]:
         """The value of each column, as a list of one number."""
         losses = np.empty(self._n)
-        guesses = []
+        blocks: dict[str, list[Array]] = {kind: [] for kind in self._kinds}
         for place in self._blocks():
             Z = self._measure_block(place, losses[place])
-            guesses.append(_guess(self._loss, Z))
+            for kind, guesses in blocks.items():
+                guesses.append(self._guess(kind, Z))
+        guess = {kind: np.concatenate(guesses) for kind, guesses in blocks.items()}
         divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
-        score = self._metric(self._truth, np.concatenate(guesses), self._answer_weights())
-        return dict(zip(self.columns, ([float(losses.sum() / divisor)], [score]), strict=True))
+        scores = [judge(self._truths[judge.of], guess[judge.of], self._weights(judge.of)) for judge in self._judges]
+        return dict(zip(self.columns, ([value] for value in (float(losses.sum() / divisor), *scores)), strict=True))
+
+    def some_rows(self, n: int) -> tuple[Array, Array]:
+        """X and Y of up to n of the rows, spread over all."""
+        rows = np.arange(self._n) if self._rows is None else self._rows
+        rows = rows[:: max(1, self._n // n)][:n]
+        return self._X[rows], self._Y[rows]
 
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
@@ -72,24 +90,33 @@ class Validation:
         self._model.network.loss(self._loss, Z, self._Y[rows], weight, losses, None)
         return Z
 
-    def _answer_weights(self) -> Array | None:
-        """The weight of each answer: a row may answer several questions with yes or no."""
-        if self._weight is None or self._loss.link != "sigmoid":
+    def _weights(self, kind: str) -> Array | None:
+        """The weight of each answer: as "numbers", a row may answer several questions with yes or no."""
+        if self._weight is None or kind != "numbers" or self._loss.link != "sigmoid":
             return self._weight
         return np.repeat(self._weight, self._model.n_out)
 
+    def _truth(self, kind: str, Y: Array) -> Array:
+        """What a metric compares with: class numbers, each yes or no, or the targets; or the user's labels."""
+        link, classes = self._loss.link, self._head.classes
+        if link == "softmax":
+            number: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
+            return number if kind == "numbers" or classes is None else classes[number]
+        if kind == "numbers":
+            return (Y > 0.5).ravel() if link == "sigmoid" else Y
+        if classes is not None:
+            return classes[(Y[:, 0] > 0.5).astype(np.intp)]
+        Y = (Y > 0.5).astype(np.int64) if link == "sigmoid" else Y
+        return Y[:, 0] if Y.shape[1] == 1 else Y
 
-def _truth(loss: Loss, Y: Array) -> Array:
-    """What the metric compares: class numbers, each yes or no, or the targets themselves."""
-    if loss.link == "identity":
-        return Y
-    if loss.link == "sigmoid":
-        return (Y > 0.5).ravel()
-    return Y[:, 0] if loss.target == "labels" else Y.argmax(axis=1)
-
-
-def _guess(loss: Loss, Z: Array) -> Array:
-    """The same from outputs."""
-    if loss.link == "identity":
-        return Z
-    return (Z > 0).ravel() if loss.link == "sigmoid" else Z.argmax(axis=1)
+    def _guess(self, kind: str, Z: Array) -> Array:
+        """The same from outputs."""
+        if kind == "numbers":
+            if self._loss.link == "identity":
+                return Z
+            return (Z > 0).ravel() if self._loss.link == "sigmoid" else Z.argmax(axis=1)
+        if kind == "probabilities":
+            p = self._head.predict_proba(Z)
+            return p[:, 1] if p.shape[1] == 2 else p
+        answers = self._head.predict(Z)
+        return answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers

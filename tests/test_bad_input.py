@@ -75,7 +75,12 @@ FITS = {
     "validation 0": ((X, Y), {"validation": 0.0}, ValueError, r"validation must be a fraction in \(0, 1\)"),
     "validation 1": ((X, Y), {"validation": 1.0}, ValueError, r"validation must be a fraction in \(0, 1\)"),
     "validation tiny": ((X, Y), {"validation": 0.001}, ValueError, "leaves no validation rows"),
-    "validation word": ((X, Y), {"validation": "0.2"}, TypeError, r"validation must be a fraction in \(0, 1\), a pair"),
+    "validation word": (
+        (X, Y),
+        {"validation": "0.2"},
+        TypeError,
+        r"validation must be a fraction in \(0, 1\), a Split, a pair",
+    ),
     "validation X": ((X, Y), {"validation": (X[:, :1], Y)}, ValueError, "validation X must have .* 1 columns where 3"),
     "validation NaN": ((X, Y), {"validation": (X * np.nan, Y)}, ValueError, "validation X must be finite"),
     "validation y": ((X, Y), {"validation": (X, Y + 1)}, ValueError, "validation y has the label 2 in row "),

@@ -4,11 +4,10 @@ import os
 import signal
 import sys
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from training import ROWS, Chunks, EachEpoch, fit, make, problem
+from training import ROWS, Chunks, EachEpoch, fit, make, played, problem
 
 import fastgd as gd
 from fastgd.callbacks import Progress
@@ -25,24 +24,6 @@ def raising(error):
         raise error
 
     return function
-
-
-def played(callback, name, values, **epochs):
-    """Run a callback over made-up values of a column; the epoch after which it stopped, or None."""
-    run = SimpleNamespace(columns=("epoch", name))
-    model = SimpleNamespace(theta=np.zeros(1))
-    reasons = []
-    trainer = SimpleNamespace(run=run, model=model, epoch=0, stop_reason=None, stop=reasons.append)
-    callback.on_fit_begin(trainer)
-    for value in values:
-        trainer.epoch += 1
-        model.theta[:] = trainer.epoch
-        callback.on_epoch_end(trainer, {name: value})
-        if reasons:
-            break
-    stopped = trainer.epoch if reasons else None
-    callback.on_fit_end(trainer)
-    return stopped, float(model.theta[0])
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ CSRC = sorted(path for path in (ROOT / "csrc").rglob("*.[ch]") if "build" not in
 CORE = [path for path in CSRC if "tests" not in path.parts]
 
 LEVELS = (  # lowest first
-    "_version _checks _definition _interrupt _math _schedule _optimizer _adam rules arrays random threads"
+    "_version _checks _definition _interrupt _math _schedule _optimizer _adam _words rules arrays random threads"
     " activations losses optimizers schedules initializers layers metrics head modelfile",
     "_numpy _native",
     "backend",
     "model",
-    "data datasets history callbacks job steps validation plot",
-    "trainer",
+    "data datasets history callbacks checkpoint _callback _logs _progress advice job splits steps validation plot",
+    "trainer finder fullbatch",
     "cli __init__ __main__",
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names.split()}

@@ -1,5 +1,7 @@
 """Small problems and trainers that several test files share."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 import fastgd as gd
@@ -52,3 +54,21 @@ class Chunks(gd.Callback):
 
     def on_chunk_end(self, trainer):
         self.count += 1
+
+
+def played(callback, name, values, **epochs):
+    """Run a callback over made-up values of a column; the epoch after which it stopped, or None."""
+    run = SimpleNamespace(columns=("epoch", name))
+    model = SimpleNamespace(theta=np.zeros(1))
+    reasons = []
+    trainer = SimpleNamespace(run=run, model=model, epoch=0, stop_reason=None, stop=reasons.append)
+    callback.on_fit_begin(trainer)
+    for value in values:
+        trainer.epoch += 1
+        model.theta[:] = trainer.epoch
+        callback.on_epoch_end(trainer, {name: value})
+        if reasons:
+            break
+    stopped = trainer.epoch if reasons else None
+    callback.on_fit_end(trainer)
+    return stopped, float(model.theta[0])

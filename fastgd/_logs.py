@@ -1,0 +1,111 @@
+"""Callbacks that write files: checkpoints, tables, TensorBoard."""
+
+import csv
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ._callback import Callback, Training
+from ._checks import whole
+from ._definition import number
+
+
+class Checkpoint(Callback):
+    """Save the trainer every so many epochs or minutes, so that `Trainer.load(path)` goes on from there.
+
+    Each file is written aside and moved into its place: a crash while it is written leaves the older one.
+
+    Parameters
+    ----------
+    path : str or path
+        Ends in .npz or .safetensors; "{epoch}" and "{step}" in it become numbers, else each file replaces the last.
+    epochs : int >= 1 or None, default=None
+        Save after every so many epochs; 1 if `minutes` is None too.
+    minutes : float > 0 or None, default=None
+        Save when so many minutes have passed since the last time, also in the middle of an epoch.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], epochs: int | None = None, minutes: float | None = None) -> None:
+        self.path = os.fspath(path)
+        if not self.path.endswith((".npz", ".safetensors")):
+            raise ValueError(f"path must end in .npz or .safetensors: {self.path}")
+        self.minutes = None if minutes is None else number("minutes", minutes, "(0, inf)")
+        self.epochs = 1 if epochs is None and minutes is None else epochs if epochs is None else whole("epochs", epochs)
+
+    def on_fit_begin(self, trainer: Training) -> None:
+        self._saved, self._is_due = time.perf_counter(), False
+
+    def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
+        self._is_due = self.epochs is not None and trainer.epoch % self.epochs == 0
+
+    def on_chunk_end(self, trainer: Training) -> None:
+        """Here and not at the end of the epoch: by now every callback has seen the epoch and done its part."""
+        late = self.minutes is not None and time.perf_counter() - self._saved >= 60 * self.minutes
+        if self._is_due or late:
+            trainer.save(self.path.format(epoch=trainer.epoch, step=trainer.step))
+            self._saved, self._is_due = time.perf_counter(), False
+
+
+class CSVLogger(Callback):
+    """Write the history, row by row as it grows, to a file of comma-separated values.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that exists is continued if its first line has the same columns, else refused with a ValueError.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def on_fit_begin(self, trainer: Training) -> None:
+        header = ",".join(trainer.run.columns)
+        if self.path.exists() and self.path.stat().st_size:
+            with open(self.path, encoding="utf-8") as file:
+                found = file.readline().strip()
+            if found != header:
+                raise ValueError(f"{self.path} has the columns {found}, but this fit records {header}")
+        else:
+            self.path.write_text(header + "\n", encoding="utf-8")
+
+    def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow([logs[name] for name in trainer.run.columns])
+
+
+class TensorBoard(Callback):
+    """Write the history for TensorBoard; needs tensorboardX: `pip install "fastgd[tensorboard]"`.
+
+    Parameters
+    ----------
+    folder : str or path, default="runs"
+        For `tensorboard --logdir folder`.  Columns that begin with "validation_" share a chart with the others.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] = "runs") -> None:
+        self.folder = os.fspath(folder)
+        self._writers: dict[str, Any] = {}
+
+    def on_fit_begin(self, trainer: Training) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise ImportError('TensorBoard needs tensorboardX: pip install "fastgd[tensorboard]"') from None
+        kinds = {_kind(name) for name in trainer.run.columns}
+        self._writers = {kind: SummaryWriter(os.path.join(self.folder, kind)) for kind in sorted(kinds)}
+
+    def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            if name != "epoch":
+                kind = _kind(name)
+                self._writers[kind].add_scalar(name.removeprefix("validation_"), value, trainer.epoch)
+
+    def on_fit_end(self, trainer: Training) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+
+def _kind(name: str) -> str:
+    return "validation" if name.startswith("validation_") else "training"

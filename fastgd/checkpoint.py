@@ -1,0 +1,169 @@
+"""Trainers in files: everything that the next step depends on but the data.
+
+One file of `modelfile.py`: theta under the names of its parameters, the optimiser's slots, the history, the losses of
+the epoch that was begun; and words: settings, counters, seeds.  Nothing in it is code.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import modelfile
+from ._callback import State
+from ._words import from_words, to_words
+from .arrays import Array, check_finite
+from .history import History
+from .losses import LOSSES, Loss
+from .metrics import Metric
+from .metrics import get as get_metric
+from .model import Sequential
+from .optimizers import OPTIMIZERS, Optimizer
+from .steps import Begun
+
+_FORMAT = "fastgd trainer 1"
+_COUNTERS = ("epoch", "step", "last_epoch")
+
+
+class Saved(Protocol):
+    """What is kept of a trainer."""
+
+    model: Sequential
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int | None
+    shuffle: bool
+    seed: int
+    n_threads: int | None
+    history: History
+    epoch: int
+    step: int
+    last_epoch: int
+    begun: Begun | None
+
+    @property
+    def metrics(self) -> Sequence[Metric] | None: ...
+
+    @property
+    def states(self) -> list[tuple[str, State]]: ...
+
+
+def write(path: str | os.PathLike[str], trainer: Saved) -> None:
+    """Write a trainer to a `.npz` or `.safetensors` file; an older file is replaced only by a whole new one."""
+    optimizer, begun = trainer.optimizer, trainer.begun
+    columns = np.array(list(trainer.history.values()), np.float64)
+    arrays: dict[str, Array] = {**trainer.model.parameters(), "history": columns}
+    if optimizer.state is not None and optimizer.state.size:
+        arrays["optimizer.state"] = optimizer.state
+    if begun is not None:
+        arrays["begun.losses"] = begun.losses
+    states = []
+    for i, (name, state) in enumerate(trainer.states):
+        vectors = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
+        arrays |= {f"callback.{i}.{key}": value for key, value in vectors.items()}
+        numbers = {key: value for key, value in state.items() if key not in vectors}
+        states.append({"name": name, "numbers": numbers, "vectors": {k: len(v) for k, v in vectors.items()}})
+    words = {
+        "format": _FORMAT,
+        "model": trainer.model.to_words(),
+        "loss": to_words(trainer.loss, LOSSES),
+        "optimizer": to_words(optimizer, OPTIMIZERS),
+        "optimizer_steps": optimizer.steps,
+        "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
+        **{name: getattr(trainer, name) for name in ("batch_size", "shuffle", "seed", "n_threads", *_COUNTERS)},
+        "metrics": None if trainer.metrics is None else [_name_of(metric) for metric in trainer.metrics],
+        "history": list(trainer.history),
+        "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
+        "callbacks": states,
+    }
+    modelfile.write(path, words, arrays)
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The attributes of the trainer that `write` wrote.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged, or is none of `write`'s.
+    """
+    with modelfile.reading(path) as file:
+        words = file.words
+        if words["format"] != _FORMAT:
+            raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r}")
+        found: dict[str, Array] = {}
+
+        def arrays(expected: modelfile.Expected) -> Mapping[str, Array]:
+            found.update(file.arrays({**expected, **_others(words, expected)}))
+            return found
+
+        model = Sequential.from_words(words["model"], arrays)
+        return {"model": model, **_settings(words), **_progress(words, found)}
+
+
+def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.Expected:
+    """What the file must hold beside the parameters."""
+    size = sum(int(np.prod(shape)) for shape, _ in parameters.values())
+    dtype = next(iter(parameters.values()))[1]
+    double = np.dtype(np.float64)
+    history = (len(words["history"]), _count(words["epoch"], "epoch"))
+    expected: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {"history": (history, double)}
+    if words["slots"]:
+        expected["optimizer.state"] = ((_count(words["slots"], "slots"), size), dtype)
+    if words["begun"] is not None:
+        expected["begun.losses"] = ((_count(words["begun"]["steps"], "steps"),), double)
+    for i, state in enumerate(words["callbacks"]):
+        for key, length in state["vectors"].items():
+            expected[f"callback.{i}.{key}"] = ((_count(length, key),), dtype)
+    return expected
+
+
+def _settings(words: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "loss": from_words(words["loss"], LOSSES),
+        "optimizer": from_words(words["optimizer"], OPTIMIZERS),
+        **{name: words[name] for name in ("batch_size", "shuffle", "seed", "n_threads", "metrics")},
+    }
+
+
+def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
+    for name in ("optimizer.state", "begun.losses"):
+        if name in arrays:
+            check_finite(arrays[name].reshape(1, -1), name)
+    history = History()
+    history.extend({name: column.tolist() for name, column in zip(words["history"], arrays["history"], strict=True)})
+    begun = words["begun"]
+    return {
+        "state": arrays["optimizer.state"].copy() if "optimizer.state" in arrays else None,
+        "steps": _count(words["optimizer_steps"], "optimizer_steps"),
+        "history": history,
+        **{name: _count(words[name], name) for name in _COUNTERS},
+        "begun": None if begun is None else Begun(begun["rows"], begun["batch"], arrays["begun.losses"]),
+        "states": [
+            (state["name"], state["numbers"] | {key: arrays[f"callback.{i}.{key}"] for key in state["vectors"]})
+            for i, state in enumerate(words["callbacks"])
+        ],
+    }
+
+
+def _name_of(metric: Metric) -> str:
+    if not _is_named(metric):
+        raise TypeError(
+            f"the metric {metric.name!r} cannot be saved, as it is code of your own: use a name of fastgd.metrics "
+            "or of sklearn.metrics, or save the model alone (model.save)"
+        )
+    return metric.name
+
+
+def _is_named(metric: Metric) -> bool:
+    try:
+        return get_metric(metric.name) == metric
+    except (ValueError, ImportError):
+        return False
+
+
+def _count(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"its {name} is {value!r}")
+    return value

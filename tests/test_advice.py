@@ -1,0 +1,83 @@
+"""Warnings that name the cause and the cure, and that come only where they should."""
+
+import warnings
+
+import numpy as np
+import pytest
+from training import blobs, problem
+
+import fastgd as gd
+from fastgd.advice import AdviceWarning
+
+pytestmark = pytest.mark.usefixtures("capsys")
+
+
+def advice_of(trainer, X, y, **options):
+    """The texts of all warnings of a short training."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trainer.fit(X, y, **{"epochs": 2, **options})
+    assert all(issubclass(w.category, AdviceWarning) and w.filename == __file__ for w in caught)
+    return [str(w.message) for w in caught]
+
+
+def classifier(activation="relu", **options):
+    model = gd.MLP(4, 16, 3, activation=activation, seed=0)
+    return gd.Trainer(model, loss="cross_entropy", optimizer=gd.SGD(lr=0.01), **options)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "hard_sigmoid"])
+def test_a_good_training_gets_no_advice(engine, activation):
+    X, y = blobs(300)
+    assert advice_of(classifier(activation), X, y, validation=0.2) == []
+    numbers = gd.Trainer(gd.MLP(4, 8, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.001))
+    assert advice_of(numbers, X, X[:, 0] + y) == []
+
+
+def test_unscaled_inputs():
+    X, y = blobs(300)
+    X[:, 2] *= 1e3
+    trainer = classifier(batch_size=None)
+    trainer.optimizer.lr = 1e-9
+    (text,) = advice_of(trainer, X, y)
+    assert "column 2" in text and "(X - X.mean(0)) / X.std(0)" in text
+    assert advice_of(trainer, X, y) == []  # said once, before the first step
+
+
+def test_classes_as_numbers():
+    X, y = blobs(300)
+    trainer = gd.Trainer(gd.MLP(4, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.001))
+    (text,) = advice_of(trainer, X, y)
+    assert "whole numbers 0 to 2" in text and 'loss="cross_entropy" and 3 outputs' in text
+
+
+def test_validation_rows_that_are_training_rows():
+    X, y = blobs(300)
+    (text,) = advice_of(classifier(), X, y, validation=(X[:50], y[:50]))
+    assert "50 of 50 validation rows" in text and "groups=" in text
+    (text,) = advice_of(classifier(), np.repeat(X, 3, axis=0), np.repeat(y, 3), validation=0.2)
+    assert "validation rows are training rows too" in text
+    assert advice_of(classifier(), X, y, validation=(X[:50], (y[:50] + 1) % 3)) == []
+
+
+def test_dead_units(engine):
+    X, y = blobs(300)
+    trainer = classifier()
+    trainer.model.parameters()["0.bias"][:12] = -1e3
+    (text,) = advice_of(trainer, X, y)
+    assert "12 of the 16 relu units of layer 0" in text or "13 of the 16" in text
+    assert "leaky_relu" in text and "Lower lr" in text
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "hard_sigmoid"])
+def test_saturated_units(engine, activation):
+    X, y = blobs(300)
+    trainer = classifier(activation)
+    trainer.model.parameters()["0.weight"][:] *= 100
+    (text,) = advice_of(trainer, X, y)
+    assert f"layer 0 ({activation})" in text and "almost no gradient" in text
+
+
+def test_verbose_0_gives_no_advice():
+    X, y, _ = problem()
+    assert advice_of(classifier(), 1e3 * X, y, verbose=0, validation=(1e3 * X, y)) == []

@@ -1,0 +1,72 @@
+"""The learning-rate range test."""
+
+import copy
+
+import numpy as np
+import pytest
+from training import ROWS, problem
+
+import fastgd as gd
+
+
+def find(loss="cross_entropy", batch_size=16, **options):
+    X, y, n_out = problem(loss)
+    model = gd.MLP(4, 8, n_out, activation="tanh", seed=0, dtype="float64")
+    return model, gd.lr_finder(model, X, y, loss=loss, batch_size=batch_size, **options)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", gd.SGD(momentum=0.9), "adam", "lion"], ids=str)
+def test_it_is_a_training_with_rising_rates(engine, optimizer):
+    """A loop of one's own over the same rows and rates has the same losses; model and optimiser are left alone."""
+    kept = copy.deepcopy(optimizer)
+    model, test = find(optimizer=optimizer, start=1e-4, end=0.1, steps=30, seed=2)
+    assert repr(optimizer) == repr(kept) and getattr(optimizer, "steps", 0) == 0
+    np.testing.assert_array_equal(model.theta, gd.MLP(4, 8, 3, activation="tanh", seed=0, dtype="float64").theta)
+    np.testing.assert_allclose(test.rates, np.geomspace(1e-4, 0.1, 30)[: len(test.rates)], rtol=1e-13)
+    X, y, _ = problem()
+    own = gd.optimizers.get(copy.deepcopy(optimizer))
+    own.lr = lambda step: test.rates[int(step)]
+    loss, step = gd.CrossEntropy(), 0
+    for epoch in range(8):
+        order = gd.random.permutation(2, epoch, ROWS)
+        for start in range(0, ROWS, 16):
+            if step == len(test.rates):
+                return
+            rows = order[start : start + 16]
+            Z, Y = model.forward(X[rows]), y[rows].reshape(-1, 1)
+            assert loss.rows(Z, Y).mean() == pytest.approx(test.losses[step], rel=1e-9)
+            model.backward(loss.gradient(Z, Y) / len(rows))
+            own.step(model)
+            step += 1
+
+
+def test_it_ends_where_the_loss_bursts():
+    """Full batches, whose losses do not jump."""
+    _, test = find("mse", None, start=1e-4, end=1e6, steps=100)
+    assert 10 < len(test.rates) < 90
+    assert test.rates[0] < test.suggestion <= test.rates[test.smooth.argmin()]
+    assert (test.smooth <= 4 * np.minimum.accumulate(test.smooth)).all()
+    assert f"{test.suggestion:.2g}" in repr(test)
+
+
+def test_its_picture():
+    pytest.importorskip("matplotlib").use("agg")
+    _, test = find()
+    ax = test.plot()
+    assert ax.get_xscale() == "log"
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), test.rates)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"start": 0}, r"start must be in \(0, inf\)"),
+        ({"start": 1.0, "end": 0.1}, "start must be below end"),
+        ({"steps": 1}, "steps must be 2 or more"),
+        ({"steps": 0}, "steps must be 1 or more"),
+        ({"start": 1e300, "end": 1e301}, "the loss is not finite"),
+    ],
+)
+def test_it_refuses(options, words):
+    with pytest.raises(ValueError, match=words), np.errstate(all="ignore"):
+        find("mse", **options)

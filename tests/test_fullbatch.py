@@ -1,0 +1,57 @@
+"""L-BFGS on all rows."""
+
+import numpy as np
+import pytest
+from training import blobs, problem
+
+import fastgd as gd
+from fastgd import fullbatch
+
+pytest.importorskip("scipy")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_least_squares(engine, weighted, weight_decay, monkeypatch):
+    """The minimum of a linear model is that of the normal equations, also block by block."""
+    monkeypatch.setattr(fullbatch, "_BLOCK", 17)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
+    w = np.arange(60) % 3 if weighted else np.ones(60)
+    model = gd.MLP(3, 1, seed=0, dtype="float64")
+    options = {"sample_weight": w} if weighted else {}
+    history = gd.minimize(model, X, y, loss="mse", weight_decay=weight_decay, tol=1e-10, **options)
+    A = np.column_stack([X, np.ones(60)])
+    H = 2 * A.T @ (w[:, np.newaxis] * A) / w.sum() + weight_decay * np.eye(4)
+    want = np.linalg.solve(H, 2 * A.T @ (w * y) / w.sum())
+    np.testing.assert_allclose(model.theta, want, rtol=1e-8)
+    assert (np.diff(history["loss"]) <= 0).all()
+    assert history["gradient"][-1] < 1e-8 and history["epoch"] == list(range(1, len(history["epoch"]) + 1))
+
+
+def test_a_classifier(engine):
+    X, y = blobs(200)
+    names = np.array(["ant", "bee", "cat"])[y]
+    model = gd.MLP(4, 8, 3, activation="tanh", seed=0)
+    history = gd.minimize(model, X, names, loss="cross_entropy", weight_decay=1e-3, epochs=50)
+    assert len(history["loss"]) <= 50 and (model.predict(X) == names).mean() > 0.95
+
+
+def test_nothing_changes_if_a_check_fails():
+    X, y, _ = problem("mse")
+    model = gd.MLP(4, 1, seed=0)
+    before = model.theta.copy()
+    for options, words in (({"epochs": 0}, "epochs"), ({"tol": -1}, "tol"), ({"weight_decay": -1}, "weight_decay")):
+        with pytest.raises(ValueError, match=words):
+            gd.minimize(model, X, y, loss="mse", **options)
+    with pytest.raises(ValueError, match="same number of rows"):
+        gd.minimize(model, X, y[1:], loss="mse")
+    np.testing.assert_array_equal(model.theta, before)
+
+
+def test_a_loss_that_is_not_finite():
+    model = gd.MLP(1, 1, seed=0)
+    before = model.theta.copy()
+    with pytest.raises(FloatingPointError, match="theta is as it was"), np.errstate(all="ignore"):
+        gd.minimize(model, [[1e30], [-1e30]], [0, 1], loss="mse")
+    np.testing.assert_array_equal(model.theta, before)

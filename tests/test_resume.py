@@ -1,0 +1,223 @@
+"""A run that is stopped and goes on, in memory or from a file, ends in the bits of one that never stopped."""
+
+import os
+
+import numpy as np
+import pytest
+from training import ROWS, EachEpoch, fit, make, problem
+
+import fastgd as gd
+from fastgd import modelfile
+from fastgd.callbacks import Checkpoint, Every, ReduceLROnPlateau, StepBudget
+from fastgd.optimizers import OPTIMIZERS
+
+EPOCHS = 6
+OPTIMIZER_SETTINGS = {
+    "plain": lambda: gd.SGD(lr=0.05),
+    "nesterov": lambda: gd.SGD(lr=gd.Cosine(0.05), momentum=0.9, nesterov=True),
+    "scheduled": lambda: gd.SGD(lr=gd.Warmup(gd.OneCycle(0.05), 2), momentum=gd.MultiStep(0.9, (1, 4.5), 0.9)),
+    "betas": lambda: gd.AdamW(lr=0.01, betas=(gd.Polynomial(0.9, 0.5), 0.99)),
+    "amsgrad": lambda: gd.Adam(lr=0.01, amsgrad=True),
+    "centered": lambda: gd.RMSprop(lr=0.001, momentum=0.5, centered=True, weight_decay=0.1),
+    **{name: cls for name, cls in OPTIMIZERS.items()},
+}
+
+
+def check_same(one, other):
+    np.testing.assert_array_equal(one.model.theta, other.model.theta)
+    if one.optimizer.slots:
+        np.testing.assert_array_equal(one.optimizer.state, other.optimizer.state)
+    assert (one.epoch, one.step, one.optimizer.steps) == (other.epoch, other.step, other.optimizer.steps)
+    for name in set(one.history) - {"seconds"}:
+        assert one.history[name] == other.history[name]
+
+
+def saved_and_loaded(trainer, path):
+    trainer.save(path)
+    return gd.Trainer.load(path)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+@pytest.mark.parametrize("steps", [4, 9, 23])
+def test_stopped_at_any_step(engine, steps, suffix, tmp_path):
+    """Steps of 16, 16, 16 and 2 rows: after an epoch, within one, before the last step of all."""
+    if suffix == "safetensors":
+        pytest.importorskip("safetensors")
+    whole = make()
+    fit(whole, EPOCHS)
+    stopped = make()
+    fit(stopped, EPOCHS, callbacks=[StepBudget(steps)])
+    assert (stopped.step, stopped.epoch) == (steps, steps // 4)
+    assert len(stopped.history["loss"]) == steps // 4
+    loaded = saved_and_loaded(stopped, tmp_path / f"run.{suffix}")
+    for resumed in (stopped, loaded):
+        fit(resumed, None)
+        check_same(resumed, whole)
+        assert resumed.begun is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZER_SETTINGS)
+def test_every_optimizer_goes_on_from_a_file(engine, name, dtype, tmp_path):
+    whole, stopped = (make(optimizer=OPTIMIZER_SETTINGS[name](), dtype=dtype) for _ in range(2))
+    fit(whole, EPOCHS, validation=0.2)
+    fit(stopped, EPOCHS, validation=0.2, callbacks=[StepBudget(7)])
+    loaded = saved_and_loaded(stopped, tmp_path / "run.npz")
+    assert repr(loaded.optimizer) == repr(whole.optimizer)
+    fit(loaded, None, validation=0.2)
+    check_same(loaded, whole)
+
+
+def test_many_stops(engine, tmp_path):
+    whole, trainer = make(optimizer=gd.NAdam(lr=0.01)), make(optimizer=gd.NAdam(lr=0.01))
+    fit(whole, EPOCHS)
+    fit(trainer, EPOCHS, callbacks=[StepBudget(1)])
+    while trainer.epoch < EPOCHS:
+        trainer = saved_and_loaded(trainer, tmp_path / "run.npz")
+        fit(trainer, None, callbacks=[StepBudget(5)])
+    check_same(trainer, whole)
+
+
+def watchers():
+    return [gd.EarlyStopping(patience=4), ReduceLROnPlateau(patience=2, factor=0.5, cooldown=1)]
+
+
+@pytest.mark.parametrize("step", [3, 14, 21])
+def test_what_callbacks_remember_goes_on_too(engine, step, tmp_path):
+    """A checkpoint within the run; the best theta may lie before it."""
+    X, y, _ = problem()
+
+    def run(trainer, epochs, *more):
+        return trainer.fit(X, y, epochs, validation=0.3, tol=1e-9, callbacks=[*watchers(), *more], verbose=0)
+
+    path = tmp_path / "run.npz"
+    whole = make(optimizer=gd.SGD(lr=1.5))
+    run(whole, 60, Every(step, lambda trainer: trainer.step == step and trainer.save(path)))
+    assert whole.stop_reason and whole.optimizer.lr < 1.5
+    loaded = gd.Trainer.load(path)
+    assert loaded.step == step
+    run(loaded, None)
+    check_same(loaded, whole)
+    assert loaded.stop_reason == whole.stop_reason
+
+
+def test_checkpoints_are_what_a_killed_run_goes_on_from(engine, tmp_path):
+    whole, killed = make(), make()
+    fit(whole, EPOCHS)
+
+    def kill(trainer):
+        if trainer.epoch == 5:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(killed, EPOCHS, callbacks=[Checkpoint(tmp_path / "e{epoch}.npz", epochs=2), EachEpoch(kill)])
+    assert sorted(os.listdir(tmp_path)) == ["e2.npz", "e4.npz"]
+    loaded = gd.Trainer.load(tmp_path / "e4.npz")
+    fit(loaded, None)
+    check_same(loaded, whole)
+
+
+def test_a_crash_while_saving_leaves_the_older_file(tmp_path, monkeypatch):
+    path, trainer = tmp_path / "run.npz", make()
+    fit(trainer, 1)
+    trainer.save(path)
+    fit(trainer, 1)
+
+    def crash(descriptor):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(modelfile.os, "fsync", crash)
+    with pytest.raises(OSError, match="full"):
+        trainer.save(path)
+    assert gd.Trainer.load(path).epoch == 1 and os.listdir(tmp_path) == ["run.npz"]
+
+
+def test_settings_come_back(tmp_path):
+    trainer = make(batch_size=None, shuffle=False, seed=5, n_threads=1, optimizer=gd.Lion(lr=gd.Step(1e-3, 2)))
+    loaded = saved_and_loaded(trainer, tmp_path / "run.npz")
+    for name in ("batch_size", "shuffle", "seed", "n_threads", "epoch", "step", "begun", "loss"):
+        assert getattr(loaded, name) == getattr(trainer, name)
+    assert loaded.optimizer.lr == trainer.optimizer.lr and loaded.model.dtype == trainer.model.dtype
+
+
+def test_labels_come_back(tmp_path):
+    X, y, _ = problem()
+    trainer = make()
+    trainer.fit(X, np.array(["ant", "bee", "cat"])[y], epochs=2, verbose=0)
+    loaded = saved_and_loaded(trainer, tmp_path / "run.npz")
+    np.testing.assert_array_equal(loaded.model.predict(X), trainer.model.predict(X))
+
+
+def test_other_data_begin_the_epoch_again(engine):
+    X, y, _ = problem()
+    trainer = make()
+    fit(trainer, 2, callbacks=[StepBudget(5)])
+    assert trainer.begun.rows == ROWS
+    trainer.fit(X[:40], y[:40], epochs=1, verbose=0)
+    assert (trainer.epoch, trainer.step, trainer.begun) == (2, 5 + 3, None)
+
+
+def test_there_must_be_a_run_to_finish():
+    trainer = make()
+    with pytest.raises(ValueError, match="there is none"):
+        fit(trainer, None)
+    fit(trainer, 2)
+    with pytest.raises(ValueError, match="there is none"):
+        fit(trainer, None)
+
+
+class Mine(gd.SGD):
+    pass
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [gd.SGD(lr=lambda t: 0.1), gd.SGD(lr=gd.Warmup(lambda t: 0.1, 2)), Mine()],
+    ids=["lr", "inner", "class"],
+)
+def test_code_cannot_be_saved(optimizer, tmp_path):
+    trainer = make(optimizer=optimizer)
+    with pytest.raises(TypeError, match=r"of your own"):
+        trainer.save(tmp_path / "run.npz")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_no_trainer_is_refused(tmp_path):
+    trainer = make()
+    fit(trainer, 2, callbacks=[StepBudget(5)])
+    trainer.model.save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="its format is 'fastgd model 1'"):
+        gd.Trainer.load(tmp_path / "model.npz")
+    trainer.save(tmp_path / "run.npz")
+    with pytest.raises(ValueError, match="its format is 'fastgd trainer 1'"):
+        gd.load(tmp_path / "run.npz")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"epoch": -1},
+        {"step": "x"},
+        {"begun": {"rows": 50, "batch": 16, "steps": 2}},
+        {"optimizer": {"name": "sgd", "lr": -1}},
+        {"optimizer": {"name": "os.system"}},
+        {"optimizer": {"name": "sgd", "lr": {"kind": "Function", "function": 1}}},
+        {"loss": {"name": "none"}},
+        {"slots": 3},
+        {"history": ["epoch"]},
+        {"callbacks": [{"name": "X", "numbers": {}, "vectors": {"theta": 10**12}}]},
+    ],
+    ids=str,
+)
+def test_damaged_words_are_refused(damage, tmp_path):
+    trainer = make()
+    fit(trainer, 2, callbacks=[StepBudget(5)])
+    trainer.save(tmp_path / "run.npz")
+    names = [name for name in np.load(tmp_path / "run.npz") if name != "fastgd.json"]
+    with np.load(tmp_path / "run.npz") as file:
+        arrays = {name: file[name] for name in names}
+    with modelfile.reading(tmp_path / "run.npz") as reader:
+        words = reader.words
+    modelfile.write(tmp_path / "run.npz", words | damage, arrays)
+    with pytest.raises(ValueError, match="is not a model file of fastgd, or is damaged"):
+        gd.Trainer.load(tmp_path / "run.npz")

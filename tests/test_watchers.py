@@ -1,0 +1,164 @@
+"""Callbacks that look at a column, count steps or time, and write files."""
+
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from training import Chunks, fit, make, played
+
+import fastgd as gd
+from fastgd import callbacks
+from fastgd.schedules import Constant
+
+
+@pytest.mark.parametrize(
+    "name, mode, falls",
+    [
+        ("loss", None, True),
+        ("validation_rmse", None, True),
+        ("validation_mean_absolute_error", None, True),
+        ("validation_accuracy", None, False),
+        ("validation_r2", None, False),
+        ("mine", "min", True),
+        ("loss", "max", False),
+    ],
+)
+def test_which_columns_should_fall(name, mode, falls):
+    stopping = gd.EarlyStopping(name, patience=1, mode=mode)
+    assert played(stopping, name, [2, 1, 2, 1])[0] == (3 if falls else 2)
+
+
+def test_best_epoch_never_stops():
+    values = [3, 1, *[2] * 40]
+    assert played(callbacks.BestEpoch("loss"), "loss", values) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    "options, values, rates",
+    [
+        ({"patience": 2}, [3, 2, 2, 2, 2, 2], [1, 1, 1, 0.1, 0.1, 0.01]),
+        ({"patience": 1, "factor": 0.5}, [3, 4, 5, 1, 2], [1, 0.5, 0.25, 0.25, 0.125]),
+        ({"patience": 1, "factor": 0.5, "cooldown": 2}, [3, 4, 5, 5, 5], [1, 0.5, 0.5, 0.5, 0.25]),
+        ({"patience": 1, "factor": 0.5, "min_lr": 0.4}, [3, 4, 5, 5], [1, 0.5, 0.4, 0.4]),
+        ({"patience": 1, "min_delta": 0.5}, [3, 2.7, 2.4], [1, 0.1, 0.1]),
+    ],
+)
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_reduce_lr_on_plateau_rule(options, values, rates, scheduled):
+    """Also if it is asked again and again by a new fit: it reads what went before from the history."""
+    optimizer = gd.SGD(lr=Constant(1.0) if scheduled else 1.0)
+    history, got = gd.History(), []
+    trainer = SimpleNamespace(
+        run=SimpleNamespace(columns=("epoch", "loss")), optimizer=optimizer, history=history, epoch=0
+    )
+    for value in values:
+        plateau = gd.ReduceLROnPlateau("loss", **options)
+        plateau.on_fit_begin(trainer)
+        trainer.epoch += 1
+        history.extend({"epoch": [trainer.epoch], "loss": [value]})
+        plateau.on_epoch_end(trainer, {"loss": value})
+        got.append(float(optimizer.schedule(np.array([0.5]), 1)[0]))
+    np.testing.assert_allclose(got, rates, rtol=1e-15)
+
+
+def test_reduce_lr_on_plateau_changes_the_next_epoch(engine):
+    trainer = make(optimizer=gd.SGD(lr=Constant(1e-30)))
+    history = fit(trainer, 4, callbacks=[gd.ReduceLROnPlateau("loss", patience=1, factor=0.5, min_delta=1.0)])
+    assert history["lr"] == [1e-30, 1e-30, 5e-31, 2.5e-31]
+
+
+@pytest.mark.parametrize(
+    "make_one, words",
+    [
+        (lambda: gd.ReduceLROnPlateau(factor=1.0), r"factor must be in \(0, 1\)"),
+        (lambda: gd.ReduceLROnPlateau(patience=0), "patience"),
+        (lambda: gd.ReduceLROnPlateau(cooldown=-1), "cooldown"),
+        (lambda: gd.ReduceLROnPlateau(min_lr=-1), "min_lr"),
+        (lambda: gd.EarlyStopping(mode="down"), "mode must be"),
+        (lambda: callbacks.TimeBudget(0), "seconds"),
+        (lambda: callbacks.StepBudget(0), "steps"),
+        (lambda: callbacks.Every(0, print), "n_steps"),
+        (lambda: callbacks.Checkpoint("a.pt"), "path must end in .npz"),
+        (lambda: callbacks.Checkpoint("a.npz", minutes=0), "minutes"),
+        (lambda: callbacks.Checkpoint("a.npz", epochs=0), "epochs"),
+    ],
+)
+def test_callbacks_refuse_bad_values(make_one, words):
+    with pytest.raises(ValueError, match=words):
+        make_one()
+
+
+def test_every_n_steps(engine):
+    """At exactly these steps, over two fits, and no bit changes by it."""
+    seen, trainer, plain = [], make(), make()
+    every = callbacks.Every(3, lambda t: seen.append((t.step, t.optimizer.steps, t.begun and len(t.begun.losses))))
+    fit(trainer, 2, callbacks=[every])
+    fit(trainer, 2, callbacks=[every])
+    fit(plain, 4)
+    assert seen == [(3, 3, 3), (6, 6, 2), (9, 9, 1), (12, 12, None), (15, 15, 3)]
+    np.testing.assert_array_equal(trainer.model.theta, plain.model.theta)
+    assert trainer.history["loss"] == plain.history["loss"]
+    with pytest.raises(TypeError, match="f must be a function"):
+        callbacks.Every(3, "f")
+
+
+def test_every_epoch():
+    seen = []
+    fit(make(), 5, callbacks=[callbacks.EveryEpoch(lambda t: seen.append(t.epoch), 2)])
+    assert seen == [2, 4]
+
+
+def test_step_budget_is_of_each_fit(engine):
+    trainer, budget = make(), callbacks.StepBudget(6)
+    fit(trainer, 100, callbacks=[budget])
+    assert (trainer.step, trainer.epoch) == (6, 1) and "6 steps" in trainer.stop_reason
+    fit(trainer, None, callbacks=[budget])
+    assert (trainer.step, trainer.epoch, trainer.last_epoch) == (12, 3, 100)
+
+
+def test_time_budget():
+    trainer = make(optimizer=gd.SGD(lr=1e-3))
+    started = time.perf_counter()
+    fit(trainer, 10**7, callbacks=[callbacks.TimeBudget(0.2)])
+    assert 0.2 <= time.perf_counter() - started < 5 and "0.2 seconds" in trainer.stop_reason
+    assert trainer.epoch > 0
+
+
+def test_csv_logger_writes_the_history(tmp_path):
+    trainer, logger = make(), callbacks.CSVLogger(tmp_path / "log.csv")
+    fit(trainer, 2, validation=0.2, callbacks=[logger])
+    fit(trainer, 1, validation=0.2, callbacks=[logger])
+    table = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
+    assert list(table.dtype.names) == list(trainer.history)
+    for name in table.dtype.names:
+        assert table[name].tolist() == trainer.history[name]
+    with pytest.raises(ValueError, match="has the columns epoch,loss,validation_loss"):
+        fit(trainer, 1, callbacks=[logger])
+    assert trainer.epoch == 3
+
+
+def test_checkpoint_by_minutes(tmp_path):
+    fit(make(), 2, callbacks=[callbacks.Checkpoint(tmp_path / "{step}.npz", minutes=1e-9), callbacks.Every(1, id)])
+    assert len(list(tmp_path.iterdir())) == 8
+    fit(make(), 2, callbacks=[callbacks.Checkpoint(tmp_path / "late.npz", minutes=1e9)])
+    assert not (tmp_path / "late.npz").exists()
+
+
+def test_tensorboard(tmp_path):
+    pytest.importorskip("tensorboardX")
+    fit(make(), 2, validation=0.2, callbacks=[callbacks.TensorBoard(tmp_path)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["training", "validation"]
+
+
+def test_tensorboard_names_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match=r"fastgd\[tensorboard\]"):
+        fit(make(), 2, callbacks=[callbacks.TensorBoard(tmp_path)])
+
+
+def test_functions_per_step_do_not_cut_what_nobody_looks_at():
+    chunks = Chunks()
+    fit(make("mse", gd.SGD(lr=0.001)), 1000, callbacks=[chunks, callbacks.Every(4000, id)])
+    assert chunks.count < 100
