@@ -12,6 +12,7 @@
 #include "losses.h"
 #include "optimizers.h"
 
+#include "update.h"
 #include "gemm.h"
 #include "rows.h"
 #include "rowloss.h"
@@ -19,8 +20,8 @@
 #include "team.h"
 #include "work.h"
 
-#include "update.h"
 #include "layers.h"
+#include "gradient.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -42,8 +43,12 @@ static void run_team(int threads, void (*work)(void *argument, seat seat), void 
         return;
     }
 #ifdef _OPENMP
+    claims cpus = {0};
 #pragma omp parallel num_threads(threads)
-    work(argument, (seat){omp_get_thread_num(), omp_get_num_threads()});
+    {
+        take_seat(&cpus);
+        work(argument, (seat){omp_get_thread_num(), omp_get_num_threads()});
+    }
 #else
     work(argument, (seat){0, 1});
 #endif

@@ -1,9 +1,8 @@
 /*
- * layers.h: the three products of a layer on rows or columns of its matrices, and what is done to their finished tiles.
+ * layers.h: the two products of a layer on rows of its matrices, and what is done to their finished tiles.
  *
- *   forward    a[l + 1] = f(a[l] W + b)          finish_forward: f
- *   backward   dz[l] = (dz[l + 1] W^T) f'(a[l])  finish_backward: f'
- *   gradient   dW = a[l]^T dz[l + 1]             finish_gradient (update.h): update of theta
+ *   forward    a[l + 1] = f(a[l] W + b)          forward_done: f
+ *   backward   dz[l] = (dz[l + 1] W^T) f'(a[l])  backward_done: f'
  */
 /* tile <- f(tile) */
 static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
@@ -24,11 +23,21 @@ typedef struct {
     real *z; /* laid out like c: where z is kept for an activation that needs it, or NULL */
 } forward_context;
 
-static void finish_forward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+static void forward_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
     const forward_context *context = p->context;
     if (context->z) save_tile(context->z + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
     activate(context->layer, rows, vectors, tile);
-    store_tile(p, i, rows, j, vectors, last, tile);
+    save_tile(p->c + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
+}
+
+/* What is compiled into the kernels for f, and for f'. */
+static int forward_finish(int activation) {
+    if (activation == ACTIVATION_identity) return FINISH_store;
+    return activation == ACTIVATION_relu ? FINISH_relu : FINISH_tile;
+}
+static int slope_finish(int activation) {
+    if (activation == ACTIVATION_identity) return FINISH_store;
+    return activation == ACTIVATION_relu ? FINISH_relu_slope : FINISH_tile;
 }
 
 /* to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's block of theta; z: see
@@ -45,7 +54,8 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                  .b_panel = NR,
                  .c = to,
                  .c_row = to_ld,
-                 .finish = finish_forward,
+                 .finish = forward_finish(layer->activation),
+                 .tile_done = forward_done,
                  .context = &context,
                  .touched = {to},
                  .touches = 1};
@@ -79,16 +89,11 @@ static void slope(const fgd_layer *layer, int n, const real *x, real *dz) {
     }
 }
 
-typedef struct {
-    const fgd_layer *layer; /* whose gradient this is */
-    const real *x;          /* laid out like c        */
-} slope_context;
-
-static void finish_backward(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
-    const slope_context *context = p->context;
-    const double *c = context->layer->constant;
-    const real *x = context->x + i * p->c_row + j;
-    switch (context->layer->activation) {
+static void backward_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    const fgd_layer *layer = p->context; /* whose gradient this is */
+    const double *c = layer->constant;
+    const real *x = p->x + i * p->c_row + j;
+    switch (layer->activation) {
 #define ROW(name)                                                                                                  \
     case ACTIVATION_##name:                                                                                        \
         for (int r = 0; r < rows; r++)                                                                             \
@@ -99,7 +104,7 @@ static void finish_backward(const product *p, int i, int rows, int j, int vector
         FGD_ACTIVATIONS(ROW, ROW)
 #undef ROW
     }
-    store_tile(p, i, rows, j, vectors, last, tile);
+    save_tile(p->c + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
 }
 
 /* Rows [i0, i1) of W (n_in, n_out) to their places in the panels of W transposed. */
@@ -127,73 +132,15 @@ static void backward_rows(const fgd_work *w, int row0, int row1) {
     for (int r = row0; r < row1; r++)
         slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
     for (int l = L - 1; l > 0; l--) {
-        slope_context context = {&layer[l - 1], backward_input(w, l)};
+        const real *x = backward_input(w, l);
         product p = {.c = w->dz[l],
                      .c_row = w->ld[l],
-                     .finish = finish_backward,
-                     .context = &context,
-                     .touched = {w->dz[l], context.x},
+                     .finish = slope_finish(layer[l - 1].activation),
+                     .x = x,
+                     .tile_done = backward_done,
+                     .context = &layer[l - 1],
+                     .touched = {w->dz[l], x},
                      .touches = 2};
         layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
     }
-}
-
-/* Rows [i0, i1) of a panel of columns of W, just updated, to W transposed. */
-static void transpose_panel(const product *p, int i0, int i1, int j, int columns) {
-    const gradient_sink *sink = p->context;
-    const real *W = sink->update->theta + (p->c - sink->grad);
-    int end = i1 < sink->n_in ? i1 : sink->n_in;
-    for (int i = i0, rows; i < end; i += rows) {
-        rows = NR - i % NR < end - i ? NR - i % NR : end - i;
-        transpose(rows, columns, W + i * p->c_row + j, p->c_row, sink->wt + (i / NR * p->c_row + j) * NR + i % NR, NR);
-    }
-}
-
-/*
- * dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
- * theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs.
- */
-static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
-    const fgd_layer *layer = &w->net->layer[l];
-    int n = layer->n_out, transposes = to->update && l > 0;
-    const real *a = w->a[l], *dz = w->dz[l + 1];
-    ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
-    if (n <= NARROW) {
-        narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
-        product p = {.k = rows,
-                     .whole_k = 1,
-                     .a = dz,
-                     .a_row = 1,
-                     .a_col = dz_ld,
-                     .b = a + i0,
-                     .b_row = a_ld,
-                     .b_panel = NR,
-                     .finish = finish_narrow,
-                     .context = &narrow};
-        multiply(&p, 0, n, i1 - i0);
-        if (transposes)
-            transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
-        return;
-    }
-    gradient_sink sink = *to;
-    sink.n_in = layer->n_in;
-    sink.wt = w->wt[l];
-    product p = {.k = rows,
-                 .a = a,
-                 .a_row = 1,
-                 .a_col = a_ld,
-                 .b = dz,
-                 .b_row = dz_ld,
-                 .b_panel = NR,
-                 .c = sink.grad + at,
-                 .c_row = n,
-                 .finish = finish_gradient,
-                 .panel_done = transposes ? transpose_panel : NULL,
-                 .context = &sink};
-    if (sink.update) {
-        p.touched[p.touches++] = sink.update->theta + at;
-        for (int s = 0; s < rule_slots[sink.update->rule]; s++)
-            p.touched[p.touches++] = sink.update->state + s * sink.update->size + at;
-    }
-    multiply(&p, i0, i1, n);
 }

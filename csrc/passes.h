@@ -52,7 +52,7 @@ static void backward_seat(void *argument, seat seat) {
     for (ptrdiff_t r = row0; r < row1; r++) memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
     backward_rows(w, row0, row1);
     if (call->dX) {
-        product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = store_tile};
+        product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = FINISH_store};
         layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, row0, row1);
     }
     barrier_wait(&call->barrier, seat.parts);

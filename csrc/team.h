@@ -56,6 +56,38 @@ static void barrier_wait(barrier *b, int threads) {
     }
 }
 
+/* ---- where ---- */
+
+/*
+ * A system may start two threads of a team on one CPU while another is idle, and since both wait by giving way it may
+ * leave them there for a second, in which each step takes three times as long.  So every thread claims its CPU, and one
+ * that finds it claimed goes to one that is not.
+ */
+#ifdef __linux__
+typedef struct {
+    atomic_uchar taken[CPU_SETSIZE];
+} claims;
+
+static int claim_cpu(claims *c) {
+    int cpu = sched_getcpu();
+    return cpu < 0 || cpu >= CPU_SETSIZE || !atomic_exchange(&c->taken[cpu], 1);
+}
+
+static void take_seat(claims *c) {
+    cpu_set_t allowed, free;
+    if (claim_cpu(c) || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    free = allowed;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (atomic_load(&c->taken[cpu])) CPU_CLR(cpu, &free);
+    if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof free, &free)) return;
+    claim_cpu(c);
+    sched_setaffinity(0, sizeof allowed, &allowed);
+}
+#else
+typedef char claims;
+static void take_seat(claims *c) { (void)c; }
+#endif
+
 /* ---- how many ---- */
 
 /*

@@ -30,6 +30,12 @@ enum { LINE = 64, HUGE_PAGE = 1 << 21 };
 ALWAYS_INLINE void fetch_near(const void *p) { __builtin_prefetch(p, 0, 3); }
 ALWAYS_INLINE void fetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
 
+/* p, of which the compiler is not to know where it comes from: in a loop it stays a pointer of its own. */
+ALWAYS_INLINE const real *unrelated(const real *p) {
+    __asm__("" : "+r"(p));
+    return p;
+}
+
 #if FGD_BITS == 32
 #define LN2_HIGH 0x1.62e4p-1 /* 15 bits, so k LN2_HIGH is exact */
 #define LN2_LOW 0x1.7f7d1cf79abcap-20

@@ -1,0 +1,120 @@
+/*
+ * gradient.h: the third product of a layer, dW = a[l]^T dz[l + 1], whose finished tiles go straight into the update of
+ * theta, or to grad; and the transposed weights that the next step's way back reads.
+ */
+/* Where a gradient goes: straight into theta, or, with update NULL, to grad. */
+typedef struct {
+    const update_context *update;
+    real *grad; /* (size,) */
+    int n_in;   /* of the layer, and its W transposed, when theta moves */
+    real *wt;
+} gradient_sink;
+
+/* What is compiled into the kernels for it. */
+static int gradient_finish(const update_context *update) {
+    if (!update) return FINISH_store;
+    return update->rule == RULE_sgd ? FINISH_sgd : FINISH_tile;
+}
+
+static void gradient_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    const gradient_sink *sink = p->context;
+    const update_context *u = sink->update;
+    ptrdiff_t at = p->c_in_theta + i * p->c_row + j;
+    switch (u->rule) {
+#define ROW(name, slots, coefficients)                                                                  \
+    case RULE_##name:                                                                                   \
+        for (int r = 0; r < rows; r++)                                                                  \
+            for (int v = 0; v < vectors; v++)                                                           \
+                update_##name(u, at + r * p->c_row + v * VL, tile[r][v], tile_lanes(v, vectors, last)); \
+        return;
+        FGD_RULES(ROW)
+#undef ROW
+    }
+}
+
+/* A gradient that was made transposed: tile (n_out, inputs) of a layer with few outputs. */
+enum { NARROW = 4 };
+typedef struct {
+    const gradient_sink *sink;
+    ptrdiff_t at;      /* of the product's first column in theta */
+    int inputs, n_out; /* the product's size: n_out <= NARROW    */
+} narrow_sink;
+
+static void narrow_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
+    const narrow_sink *to = p->context;
+    int n = to->n_out, columns = to->inputs - j < NR ? to->inputs - j : NR;
+    real row[NR], gradient[NR * NARROW];
+    (void)i, (void)last;
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) v_store(row + v * VL, tile[r][v]);
+        for (int c = 0; c < columns; c++) gradient[c * n + r] = row[c];
+    }
+    ptrdiff_t at = to->at + (ptrdiff_t)j * n;
+    if (to->sink->update)
+        update_flat(to->sink->update, at, gradient, (ptrdiff_t)columns * n);
+    else
+        memcpy(to->sink->grad + at, gradient, (size_t)(columns * n) * sizeof *gradient);
+}
+
+/* Rows [i0, i1) of a panel of columns of W, just updated, to W transposed. */
+static void transpose_panel(const product *p, int i0, int i1, int j, int columns) {
+    const gradient_sink *sink = p->context;
+    const real *W = sink->update->theta + p->c_in_theta;
+    int end = i1 < sink->n_in ? i1 : sink->n_in;
+    for (int i = i0, rows; i < end; i += rows) {
+        rows = NR - i % NR < end - i ? NR - i % NR : end - i;
+        transpose(rows, columns, W + i * p->c_row + j, p->c_row, sink->wt + (i / NR * p->c_row + j) * NR + i % NR, NR);
+    }
+}
+
+/*
+ * dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
+ * theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs.
+ */
+static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
+    const fgd_layer *layer = &w->net->layer[l];
+    int n = layer->n_out, transposes = to->update && l > 0;
+    const real *a = w->a[l], *dz = w->dz[l + 1];
+    ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
+    if (n <= NARROW) {
+        narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
+        product p = {.k = rows,
+                     .whole_k = 1,
+                     .a = dz,
+                     .a_row = 1,
+                     .a_col = dz_ld,
+                     .b = a + i0,
+                     .b_row = a_ld,
+                     .b_panel = NR,
+                     .tile_done = narrow_done,
+                     .context = &narrow};
+        multiply(&p, 0, n, i1 - i0);
+        if (transposes)
+            transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+        return;
+    }
+    gradient_sink sink = *to;
+    sink.n_in = layer->n_in;
+    sink.wt = w->wt[l];
+    product p = {.k = rows,
+                 .a = a,
+                 .a_row = 1,
+                 .a_col = a_ld,
+                 .b = dz,
+                 .b_row = dz_ld,
+                 .b_panel = NR,
+                 .c = sink.grad + at,
+                 .c_row = n,
+                 .finish = gradient_finish(sink.update),
+                 .update = sink.update,
+                 .c_in_theta = at,
+                 .tile_done = gradient_done,
+                 .panel_done = transposes ? transpose_panel : NULL,
+                 .context = &sink};
+    if (sink.update) {
+        p.touched[p.touches++] = sink.update->theta + at;
+        for (int s = 0; s < rule_slots[sink.update->rule]; s++)
+            p.touched[p.touches++] = sink.update->state + s * sink.update->size + at;
+    }
+    multiply(&p, i0, i1, n);
+}
