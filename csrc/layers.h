@@ -129,7 +129,8 @@ static void layer_backward(const fgd_layer *layer, const real *wt, const real *d
 static void backward_rows(const fgd_work *w, int row0, int row1) {
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
-    for (int r = row0; r < row1; r++)
+    int linear = layer[L - 1].activation == ACTIVATION_identity;
+    for (int r = linear ? row1 : row0; r < row1; r++)
         slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
     for (int l = L - 1; l > 0; l--) {
         const real *x = backward_input(w, l);

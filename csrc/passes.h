@@ -16,7 +16,7 @@ static void forward_seat(void *argument, seat seat) {
     const fgd_work *w = call->work;
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     int row0 = first_of(seat, call->X->count), row1 = end_of(seat, call->X->count);
-    for (ptrdiff_t r = row0; r < row1; r++) read_row(call->X, r, w->a[0] + r * w->ld[0]);
+    read_rows(call->X, NULL, row0, row1, w->a[0] + row0 * w->ld[0], w->ld[0]);
     forward_rows(w, call->theta, row0, row1);
     for (ptrdiff_t r = row0; r < row1; r++) memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
 }
@@ -90,7 +90,7 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
                         dZ ? (real *)dZ + row * n : NULL,
                         n,
                         loss_of_row + row};
-        for (int r = 0; r < of.rows; r++) read_row(Y, row + r, y + r * n);
+        read_rows(Y, NULL, row, row + of.rows, y, n);
         status = losses_of(loss, &of, y + (ptrdiff_t)VL * n);
     }
     release(y);
@@ -113,7 +113,7 @@ static void predict_rows(const fgd_net *net, const real *theta, const fgd_table 
                          ptrdiff_t ld, real *scratch) {
     real *from = scratch, *to = scratch + PREDICT_ROWS * ld;
     if (rows < PREDICT_ROWS) to = scratch + rows * ld;
-    for (int r = 0; r < rows; r++) read_row(X, row0 + r, from + r * ld);
+    read_rows(X, NULL, row0, row0 + rows, from, ld);
     for (int l = 0; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;

@@ -35,14 +35,36 @@ ALWAYS_INLINE real real_of_half(uint16_t half) {
     return x;
 }
 
-/* to (table->width,) <- row number `row` */
-static void read_row(const fgd_table *table, ptrdiff_t row, real *restrict to) {
-    const char *from = (const char *)table->data + row * table->stride;
+/* Row number `r` of those that `order` names, or without an order of all. */
+ALWAYS_INLINE const char *row_at(const fgd_table *table, const int64_t *order, ptrdiff_t r) {
+    return (const char *)table->data + (order ? (ptrdiff_t)order[r] : r) * table->stride;
+}
+
+/*
+ * to (end - begin, table->width), to_ld apart, <- the rows begin ... end - 1 (see row_at), line by line of the cache.  In
+ * shuffled data every row begins with a miss that no prefetcher foresees; fetching the row after next spares a third.
+ */
+static void read_rows(const fgd_table *table, const int64_t *order, ptrdiff_t begin, ptrdiff_t end, real *restrict to,
+                      ptrdiff_t to_ld) {
     int n = table->width;
     switch (table->type) {
-#define ROW(name, type, convert)                                              \
-    case TYPE_##name:                                                         \
-        for (int j = 0; j < n; j++) to[j] = convert(((const type *)from)[j]); \
+#define ROW(name, type, convert)                                                             \
+    case TYPE_##name:                                                                        \
+        for (ptrdiff_t r = begin; r < end; r++, to += to_ld) {                               \
+            enum { LINEFUL = LINE / sizeof(type) };                                          \
+            const type *from = (const type *)row_at(table, order, r);                        \
+            const type *later = (const type *)row_at(table, order, r + 2 < end ? r + 2 : r); \
+            int j = 0;                                                                       \
+            for (; j + LINEFUL <= n; j += LINEFUL) {                                         \
+                fetch_near(later + j);                                                       \
+                for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);              \
+            }                                                                                \
+            fetch_near(later + j);                                                           \
+            for (; j < n; j++) {                                                             \
+                NOT_A_CALL                                                                   \
+                to[j] = convert(from[j]);                                                    \
+            }                                                                                \
+        }                                                                                    \
         return;
         FGD_TYPES(ROW)
 #undef ROW

@@ -36,11 +36,10 @@ static void step_rows(training *t, ptrdiff_t s, seat seat) {
     int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = first_of(seat, rows), row1 = end_of(seat, rows);
     const real *weight = chunk->weight;
 
-    for (int r = row0; r < row1; r++) {
-        read_row(&chunk->X, order[r], w->a[0] + r * w->ld[0]);
-        read_row(&chunk->Y, order[r], w->y + r * w->ld[L]);
-        if (weight) w->weight[r] = weight[order[r]];
-    }
+    read_rows(&chunk->X, order, row0, row1, w->a[0] + row0 * w->ld[0], w->ld[0]);
+    read_rows(&chunk->Y, order, row0, row1, w->y + row0 * w->ld[L], w->ld[L]);
+    if (weight)
+        for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
     forward_rows(w, chunk->theta, row0, row1);
 
     double total = step_weight(chunk, order, rows);
