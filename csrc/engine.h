@@ -73,6 +73,7 @@ const fgd_engine FGD_JOIN(FGD_ISA, FGD_BITS) = {
     .loss = loss_of_table,
     .update = update,
     .train = train,
+    .plan = plan,
 };
 
 #ifdef FGD_TARGET_PUSHED

@@ -16,7 +16,7 @@
 typedef enum {
     FGD_OK,
     FGD_NO_MEMORY,      /* the workspace could not be allocated                          */
-    FGD_NOT_FINITE,     /* a row's loss became inf or NaN; theta was not updated with it */
+    FGD_NOT_FINITE,     /* a row's loss became inf or NaN: theta was not updated with it; or X to predict for is */
     FGD_BAD_LABEL,      /* a class number outside 0 .. n_out - 1; likewise               */
     FGD_BAD_ROW_NUMBER, /* a row number outside the data; nothing was done               */
 } fgd_status;
@@ -66,6 +66,16 @@ typedef struct {
     ptrdiff_t failed;           /* out: the step that ended the chunk, when the status says so */
 } fgd_chunk;
 
+/* What a chunk of training will be, for people: see `plan` below. */
+typedef struct {
+    int tile_rows, tile_columns; /* of the product's kernel                                        */
+    int most;                    /* threads that a call may use                                    */
+    int threads;                 /* threads that a chunk starts with, when it asks for 0           */
+    double worth;                /* operations of a forward pass for each thread that make it pay  */
+    double flops;                /* operations of a step's products                                */
+    size_t workspace;            /* bytes of a work                                                */
+} fgd_plan;
+
 /* Memory for one network: activations and their gradients for up to `batch` rows, and transposed weights.  The net and
    its layers must outlive it. */
 typedef struct fgd_work fgd_work;
@@ -80,7 +90,8 @@ typedef struct {
     fgd_work *(*work_new)(const fgd_net *net, ptrdiff_t batch); /* NULL: no memory */
     void (*work_free)(fgd_work *work);
 
-    /* Z (X.count, n[L]) <- outputs.  Needs no work: any number of threads may call it on one network. */
+    /* Z (X.count, n[L]) <- outputs.  Needs no work: any number of threads may call it on one network.
+       FGD_NOT_FINITE: a number of X is not, as a real. */
     fgd_status (*predict)(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int threads);
 
     /* The same, and keeps every layer's activations in the work.  X.count <= batch. */
@@ -98,6 +109,9 @@ typedef struct {
     void (*update)(int rule, const double *coefficient, ptrdiff_t size, const void *grad, void *theta, void *state);
 
     fgd_status (*train)(fgd_work *work, fgd_chunk *chunk);
+
+    /* What train would do for steps of `batch` rows; does nothing. */
+    fgd_plan (*plan)(const fgd_net *net, ptrdiff_t batch);
 } fgd_engine;
 
 /* The engine of an instruction set ("avx512", "avx2", "neon", "scalar"; NULL: the best one) that this build and this

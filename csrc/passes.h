@@ -108,12 +108,13 @@ static void update(int rule, const double *coefficient, ptrdiff_t size, const vo
 /* Rows that pass through all layers at once, so that their activations stay in L2. */
 enum { PREDICT_ROWS = 126, SMALL_SCRATCH = 4096 };
 
-/* Rows [row0, row1) of X to Z, by way of two matrices of activations. */
-static void predict_rows(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, ptrdiff_t row0, int rows,
-                         ptrdiff_t ld, real *scratch) {
+/* Rows [row0, row1) of X to Z, by way of two matrices of activations.  0: X is not finite there. */
+static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, ptrdiff_t row0, int rows,
+                        ptrdiff_t ld, real *scratch) {
     real *from = scratch, *to = scratch + PREDICT_ROWS * ld;
     if (rows < PREDICT_ROWS) to = scratch + rows * ld;
     read_rows(X, NULL, row0, row0 + rows, from, ld);
+    if (!rows_finite(from, ld, rows, X->width)) return 0;
     for (int l = 0; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;
@@ -124,6 +125,7 @@ static void predict_rows(const fgd_net *net, const real *theta, const fgd_table 
         from = to, to = used;
         theta += block_size(layer);
     }
+    return 1;
 }
 
 typedef struct {
@@ -134,14 +136,17 @@ typedef struct {
     int blocks;         /* of rows                                                 */
     ptrdiff_t ld, each; /* of the scratch: distance of rows, and numbers of a thread */
     atomic_int next;    /* block that nobody has taken: a thread without a core holds up no other */
+    atomic_int status;
 } predict_call;
 
 static void predict_seat(void *argument, seat seat) {
     predict_call *call = argument;
     for (int b; (b = atomic_fetch_add_explicit(&call->next, 1, memory_order_relaxed)) < call->blocks;) {
         ptrdiff_t row0 = share(call->X->count, b, call->blocks), row1 = share(call->X->count, b + 1, call->blocks);
-        predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld,
-                     call->scratch + seat.part * call->each);
+        if (!predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld,
+                          call->scratch + seat.part * call->each))
+            atomic_store_explicit(&call->status, FGD_NOT_FINITE,
+                                  memory_order_relaxed); /* the region's end publishes it */
     }
 }
 
@@ -150,7 +155,7 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     for (int l = 0; l < net->L; l++) widest = net->layer[l].n_in > widest ? net->layer[l].n_in : widest;
     ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(widest + 1);
     int blocks = (int)((X->count + PREDICT_ROWS - 1) / PREDICT_ROWS);
-    predict_call call = {net, theta, X, Z, NULL, blocks, ld, 2 * rows * ld, 0};
+    predict_call call = {net, theta, X, Z, NULL, blocks, ld, 2 * rows * ld, 0, FGD_OK};
     int threads = useful_threads(wanted, forward_flops(net, X->count), FLOPS_OF_PREDICTION);
     if (threads > blocks) threads = blocks > 0 ? blocks : 1;
 
@@ -159,5 +164,5 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     if (!call.scratch) return FGD_NO_MEMORY;
     run_team(threads, predict_seat, &call);
     if (call.scratch != small) release(call.scratch);
-    return FGD_OK;
+    return (fgd_status)atomic_load(&call.status);
 }

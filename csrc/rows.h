@@ -71,4 +71,15 @@ static void read_rows(const fgd_table *table, const int64_t *order, ptrdiff_t be
     }
 }
 
+/* Whether all of x (rows, n) is finite: x 0 is 0, but NaN for what is not. */
+static int rows_finite(const real *x, ptrdiff_t ld, int rows, int n) {
+    vec sum = v_set(0);
+    for (int r = 0; r < rows; r++, x += ld)
+        for (int j = 0; j < n; j += VL) sum = v_fma(v_load_part(x + j, v_lanes(n - j)), v_set(0), sum);
+    real lane[VL], total = 0;
+    v_store(lane, sum);
+    for (int i = 0; i < VL; i++) total += lane[i];
+    return total == 0;
+}
+
 #endif

@@ -110,12 +110,16 @@ static void train_seat(void *argument, seat seat) {
     }
 }
 
+static int step_threads(const fgd_net *net, ptrdiff_t batch, int wanted) {
+    return useful_threads(wanted, forward_flops(net, batch), FLOPS_OF_PHASE);
+}
+
 static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     for (int64_t i = chunk->start[0]; i < chunk->start[chunk->steps]; i++)
         if (chunk->order[i] < 0 || chunk->order[i] >= chunk->X.count) return FGD_BAD_ROW_NUMBER;
 
     training t = {.work = w, .chunk = chunk, .size = theta_size(w->net), .since = seconds_now()};
-    t.threads = useful_threads(chunk->threads, forward_flops(w->net, w->batch), FLOPS_OF_PHASE);
+    t.threads = step_threads(w->net, w->batch, chunk->threads);
     t.watched = chunk->threads == 0 && t.threads > 1;
     if (t.watched) {
         crew_begin(&w->crew, t.threads, t.since);
@@ -130,4 +134,16 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     run_team(t.threads, train_seat, &t);
     release(t.scratch);
     return (fgd_status)atomic_load(&t.status);
+}
+
+static fgd_plan plan(const fgd_net *net, ptrdiff_t batch) {
+    double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
+    for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
+    return (fgd_plan){.tile_rows = MR,
+                      .tile_columns = NR,
+                      .most = fgd_max_threads(),
+                      .threads = step_threads(net, batch, 0),
+                      .worth = FLOPS_OF_PHASE,
+                      .flops = 2. * (double)batch * (3 * weights - first), /* no dX for the first layer */
+                      .workspace = lay_out(net, batch, NULL)};
 }

@@ -49,6 +49,15 @@ cdef extern from "fastgd.h" nogil:
         int threads
         ptrdiff_t failed
 
+    ctypedef struct fgd_plan:
+        int tile_rows
+        int tile_columns
+        int most
+        int threads
+        double worth
+        double flops
+        size_t workspace
+
     ctypedef struct fgd_work:
         pass
 
@@ -64,6 +73,7 @@ cdef extern from "fastgd.h" nogil:
                            void *) noexcept nogil
         void (*update)(int, const double *, ptrdiff_t, const void *, void *, void *) noexcept nogil
         fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
+        fgd_plan (*plan)(const fgd_net *, ptrdiff_t) noexcept nogil
 
     const fgd_engine *fgd_find_engine(const char *, int)
     const char *fgd_isa_name(int)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .losses import Loss
 from .optimizers import Optimizer
+from .plan import Plan
 
 ISAS: tuple[str, ...]
 TYPES: dict[str, int]
@@ -52,3 +53,4 @@ class Network:
         losses: NDArray[np.float64],
         n_threads: int = 0,
     ) -> None: ...
+    def plan(self, batch: int) -> Plan: ...

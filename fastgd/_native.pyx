@@ -13,7 +13,9 @@ from libc.stdint cimport int64_t
 from struct import calcsize
 from threading import Lock
 
+from ._numpy import X_NOT_FINITE
 from .losses import LossNotFinite
+from .plan import Plan
 
 
 cdef dict _rows(const char *(*name)(int) noexcept nogil):
@@ -205,6 +207,8 @@ cdef class Network:
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
         with nogil:
             status = self.engine.predict(&self.net, self.theta.view.buf, &table, z.view.buf, n_threads)
+        if status == FGD_NOT_FINITE:
+            raise ValueError(X_NOT_FINITE)
         if status != FGD_OK:
             _fail(status)
 
@@ -322,3 +326,15 @@ cdef class Network:
             self.lock.release()
         if status != FGD_OK:
             _fail(status, chunk.failed)
+
+    def plan(self, Py_ssize_t batch):
+        """What `train` would do for steps of `batch` rows, as a Plan."""
+        cdef fgd_plan p = self.engine.plan(&self.net, batch)
+        if p.threads == p.most == 1:
+            why = "there is no other"
+        elif p.threads == p.most:
+            why = "all; fewer while that is measured to be faster"
+        else:
+            why = f"each must be worth {p.worth:,.0f} operations of a forward pass"
+        return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns), p.threads,
+                    p.most, why, p.workspace, p.flops)

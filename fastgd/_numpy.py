@@ -13,10 +13,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import threads
 from ._definition import Array
 from .activations import Activation
 from .losses import Loss, LossNotFinite
 from .optimizers import RULES, Optimizer
+from .plan import Plan
+
+X_NOT_FINITE = "X has a number that is not finite in the dtype of theta"
 
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
 
@@ -84,7 +88,10 @@ class Network:
     def predict(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
         self._check_rows(X, out)
         for start in range(0, len(X), _BLOCK):
-            A = X[start : start + _BLOCK].astype(out.dtype, copy=False)
+            with np.errstate(over="ignore"):
+                A = X[start : start + _BLOCK].astype(out.dtype, copy=False)
+            if not np.isfinite(A).all():
+                raise ValueError(X_NOT_FINITE)
             for layer in self._layers:
                 A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
@@ -158,6 +165,14 @@ class Network:
                     raise LossNotFinite(s)
                 self._update(optimizer, coefficients[s], state)
 
+    def plan(self, batch: int) -> Plan:
+        weights = [layer.W.size for layer in self._layers]
+        widths = [layer.W.shape[0] for layer in self._layers] + [2 * self._n_out]
+        workspace = 2 * batch * sum(widths) * self._theta.itemsize
+        flops = 2.0 * batch * (3 * sum(weights) - weights[0])
+        most, why = threads.available(), "NumPy's BLAS decides"
+        return Plan("numpy", str(self._theta.dtype), batch, (), most, most, why, workspace, flops)
+
     def _mean_loss(self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, loss: Loss) -> float:
         """The mean loss of a batch; `grad` <- its gradient. If all weights of the batch are 0, so are both."""
         Z, kept = self._forward(X.astype(self._theta.dtype, copy=False))
@@ -212,6 +227,8 @@ class Network:
 
     def _check_rows(self, X: NDArray[Any], out: Array) -> None:
         _check("X", X, (len(X), self._n_in))
+        if X.dtype.kind not in "biuf":
+            raise TypeError(f"X has numbers of dtype {X.dtype}, which an engine does not read")
         _check("out", out, (len(X), self._n_out), self._theta.dtype)
 
     def _check_targets(self, loss: Loss, Y: NDArray[Any], n: int) -> None:

@@ -27,6 +27,7 @@ from ._numpy import LayerLike
 from ._version import __version__
 from .losses import Loss
 from .optimizers import Optimizer
+from .plan import Plan
 
 Array = NDArray[Any]
 
@@ -44,7 +45,10 @@ class Network(Protocol):
     """
 
     def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
-        """out (rows, n_out) <- the outputs. Any number of threads may predict on one network."""
+        """out (rows, n_out) <- the outputs. Any number of threads may predict on one network.
+
+        ValueError if a number of X is not finite in the dtype of theta.
+        """
 
     def forward(self, X: Array, out: Array, n_threads: int = 0) -> None:
         """The same, and keep the activations for `backward`."""
@@ -85,6 +89,9 @@ class Network(Protocol):
         LossNotFinite (its `step` is the number in this chunk) stops before the step's update; theta keeps the updates
         of the steps before. ValueError for row or class numbers outside the data.
         """
+
+    def plan(self, batch: int) -> Plan:
+        """What `train` would do for steps of `batch` rows."""
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import backend, random
+from ._checks import whole
 from .activations import Activation
 from .arrays import Array, as_numbers, as_rows, check_finite
 from .head import Head
 from .initializers import Initializer
 from .layers import Dense, check_chain, shapes, views
 from .optimizers import Optimizer
+from .plan import Plan
 
 if TYPE_CHECKING:
     from .modelfile import Expected
@@ -128,8 +130,15 @@ class Sequential:
             self._engine = engine
         return self._network
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, out: Array | None = None) -> Array:
         """Predictions for the rows of X (rows, n_in).
+
+        Parameters
+        ----------
+        X : array, nested list or frame, shape (rows, n_in)
+            Numbers, all finite.
+        out : ndarray (rows, n_out) of the model's dtype, default=None
+            Gets the outputs, and is what is returned if they are the predictions: for loops that predict all the time.
 
         Returns
         -------
@@ -137,11 +146,14 @@ class Sequential:
             Labels (rows,) of a trained classifier; yes (1) or no (0) in the shape of the targets after training with
             "bce" on numbers; otherwise outputs (rows, n_out), or (rows,) if the targets were one-dimensional.
         """
-        return self.head.predict(self._outputs(X))
+        return self.head.predict(self._outputs(X, out))
 
-    def predict_proba(self, X: Any) -> Array:
-        """Probabilities (rows, n_classes) in the order of `head.classes`; ValueError if this is no classifier."""
-        return self.head.predict_proba(self._outputs(X))
+    def predict_proba(self, X: Any, out: Array | None = None) -> Array:
+        """Probabilities (rows, n_classes) in the order of `head.classes`; ValueError if this is no classifier.
+
+        X and out as in `predict`.
+        """
+        return self.head.predict_proba(self._outputs(X, out))
 
     def forward(self, X: Any) -> Array:
         """Outputs Z (rows, n_out) for X (rows, n_in); the activations are kept for `backward`."""
@@ -164,6 +176,20 @@ class Sequential:
     def apply(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array) -> None:
         """One step of the optimiser's rule with `grad`; what `optimizer.step(model)` calls after its checks."""
         self.network.update(optimizer, coefficients, state)
+
+    def plan(self, batch_size: int) -> Plan:
+        """What a training with steps of `batch_size` >= 1 rows would run: engine, tile, threads and why, memory, work.
+
+        Examples
+        --------
+        >>> print(MLP(784, 128, 10).plan(batch_size=64))  # doctest: +SKIP
+        engine     native (avx512), float32
+        tile       14 rows x 32 columns
+        threads    2 of 2: all; fewer while that is measured to be faster
+        workspace  0.57 MiB for steps of 64 rows
+        work       26.2 million operations a step
+        """
+        return self.network.plan(whole("batch_size", batch_size))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write layers, parameters, dtype, seed and head to `path`, which ends in .npz or .safetensors.
@@ -231,9 +257,17 @@ class Sequential:
 
     __repr__ = summary
 
-    def _outputs(self, X: Any) -> Array:
-        X = self._input(X)
-        Z = np.empty((len(X), self.n_out), self.dtype)
+    def _outputs(self, X: Any, out: Array | None = None) -> Array:
+        if type(X) is np.ndarray and X.ndim == 2 and len(X):
+            Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
+            try:
+                self.network.predict(X, Z)
+                return Z
+            except (TypeError, ValueError):
+                pass  # an engine does not read it as it is: the long way does, or says why not
+        X = as_rows(X, self.n_in)
+        check_finite(X, "X")
+        Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
         self.network.predict(X, Z)
         return Z
 

@@ -222,7 +222,7 @@ def test_every_number_becomes_what_numpy_makes_of_it(engine, dtype, real):
             x = np.array([0, 1 / 3, -1e-40, 3.5e38, -1e300, np.inf, -np.inf, np.nan, np.finfo(dtype).tiny], dtype)
         net = Net(engine, real, (1, 1))
         net.theta[:] = 1, 0
-        np.testing.assert_array_equal(net.predict(x[:, np.newaxis])[:, 0], x.astype(real))
+        np.testing.assert_array_equal(net.forward(x[:, np.newaxis])[:, 0], x.astype(real))
 
 
 def test_no_rows(engine):

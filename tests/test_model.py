@@ -220,6 +220,54 @@ def test_predictions_are_the_users_labels(labels, n_out, loss):
     assert model.head.classes[p.argmax(axis=1)].tolist() == predicted.tolist()
 
 
+@pytest.mark.parametrize("rows", [1, 5])
+def test_predictions_in_a_buffer(engine, rows):
+    model, X = model_of(), np.random.default_rng(0).standard_normal((rows, 3)).astype("float32")
+    out = np.full((rows, 2), np.nan, "float32")
+    assert model.predict(X, out=out) is out
+    np.testing.assert_array_equal(out, model.predict(X))
+    out.fill(np.nan)
+    model.predict(X.tolist(), out=out)
+    np.testing.assert_array_equal(out, model.predict(X))
+
+
+def test_a_buffer_gets_the_outputs_of_a_classifier(engine):
+    model, X = trained(["no", "yes", "yes"])
+    out = np.empty((3, 2), "float32")
+    np.testing.assert_array_equal(model.predict(X, out=out), model.predict(X))
+    np.testing.assert_array_equal(out.argmax(axis=1), model.head.classes.searchsorted(model.predict(X)))
+    np.testing.assert_array_equal(model.predict_proba(X, out=out), model.predict_proba(X))
+
+
+def test_a_buffer_must_fit(engine):
+    X = np.ones((2, 3), "float32")
+    for out in (np.empty((2, 3), "float32"), np.empty((3, 2), "float32"), np.empty((2, 2), "float64")):
+        with pytest.raises(ValueError, match="out must have shape"):
+            model_of().predict(X, out=out)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 2), (299, 1)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
+def test_predict_finds_what_is_not_finite(engine, place, value):
+    X = np.zeros((300, 3))
+    X[place] = value
+    where = f"row {place[0]}, column {place[1]}" if not np.isfinite(value) else "not finite in the dtype"
+    with pytest.raises(ValueError, match=where):
+        model_of().predict(X)
+
+
+def test_plan_says_what_will_run(engine):
+    plan = gd.MLP(784, 128, 10).plan(batch_size=64)
+    assert engine.backend in plan.engine and (engine.isa or "numpy") in plan.engine
+    assert plan.flops == 2 * 64 * (2 * 784 * 128 + 3 * 128 * 10)
+    assert plan.workspace >= 2 * 64 * (784 + 128 + 10) * 4
+    assert 1 <= plan.threads <= plan.most
+    assert f"{plan.threads} of {plan.most}" in str(plan) and "MiB" in str(plan)
+    assert gd.MLP(4, 3).plan(1).threads == (plan.most if engine.backend == "numpy" else 1)
+    with pytest.raises(ValueError, match="batch_size"):
+        gd.MLP(4, 3).plan(0)
+
+
 def test_fewer_labels_than_outputs():
     head = Head("softmax", np.array(["a", "b"]))
     Z = np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0]])
