@@ -39,7 +39,7 @@ def units(got, want, dtype, least=0):
 def apply(engine, dtype, activation, z):
     net = Net(engine, dtype, (1, 1, 1), activation)
     net.theta[:] = 1, 0, 1
-    return net.predict(z[:, np.newaxis])[:, 0]
+    return net.forward(z[:, np.newaxis])[:, 0]
 
 
 @needs_more_bits
