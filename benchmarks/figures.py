@@ -80,9 +80,10 @@ def _roofline(results: Result) -> Figure:
     """Whole steps of fastgd under the machine's limits."""
     figure, ax = plt.subplots(figsize=(7.5, 5))
     limits, races = results["limits"], results["training"]
+    least, most, lowest = 0.2, 3e3, 5
     threads = max(limits["fma"]["float32"], key=int)
     top = max(limits["fma"]["float32"][threads], *(peak(race) for race in races.values()))
-    intensity = np.geomspace(0.5, 3e3, 200)
+    intensity = np.geomspace(least, most, 200)
     ax.plot(intensity, np.full(200, top), color=DARK, linewidth=1.5)
     ax.text(
         2.9e3, top * 1.06, f"multiply-adds, {threads} threads: {top:.0f} GFLOP/s", ha="right", fontsize=8, color=DARK
@@ -100,8 +101,15 @@ def _roofline(results: Result) -> Figure:
             x, y = race["flops"] / race["bytes"], race["flops"] / best(race)["fastgd"].seconds / 1e9
             ax.plot(x, y, "o", color=OURS, markersize=7)
             ax.annotate(name, (x, y), xytext=(7, -10), textcoords="offset points", fontsize=9)
-    ax.set(xscale="log", yscale="log", xlim=(0.5, 3e3), ylim=(5, top * 1.6), title="Whole training steps under the machine's limits",
-           xlabel="operations of a step per byte that it must read or write (batch, theta), FLOP/B", ylabel="GFLOP/s")  # fmt: skip
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(least, most),
+        ylim=(lowest, top * 1.6),
+        title="Whole training steps under the machine's limits",
+        xlabel="operations of a step per byte that it must read or write (batch, theta), FLOP/B",
+        ylabel="GFLOP/s",
+    )
     return figure
 
 
@@ -160,8 +168,9 @@ def _line(ax: Axes, who: str, points: list[tuple[float, float]]) -> None:
     if points:
         ours = who == "fastgd"
         style = "--" if who in ("torch-manual", "fastgd-buffer") else "-"
-        ax.plot(*zip(*points, strict=True), color=COLORS.get(who, GREY), marker="o", markersize=5 if ours else 3.5,
-                linewidth=2.2 if ours else 1.2, linestyle=style, zorder=3 if ours else 2, label=CONTENDERS[who].label)  # fmt: skip
+        sizes = {"markersize": 5, "linewidth": 2.2, "zorder": 3} if ours else {"markersize": 3.5, "linewidth": 1.2}
+        look = {"color": COLORS.get(who, GREY), "marker": "o", "linestyle": style, **sizes}
+        ax.plot(*zip(*points, strict=True), **look, label=CONTENDERS[who].label)
 
 
 PICTURES: dict[str, dict[str, Callable[[Result], Figure]]] = {

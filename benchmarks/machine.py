@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastgd import backend
@@ -31,6 +31,12 @@ def threads() -> int:
 
 
 @cache
+def _folder() -> TemporaryDirectory[str]:
+    """Of what is compiled here; gone when this process ends."""
+    return TemporaryDirectory(prefix="fastgd-peak-")
+
+
+@cache
 def _program(real: str) -> Path:
     """peak.c, compiled for this CPU.  RuntimeError without a C compiler."""
     compiler = os.environ.get("CC", "cc")
@@ -38,7 +44,7 @@ def _program(real: str) -> Path:
         raise RuntimeError(
             f"the machine's peak is measured by benchmarks/peak.c, which needs a C compiler, not {compiler!r}"
         )
-    program = Path(mkdtemp(prefix="fastgd-peak-")) / real
+    program = Path(_folder().name) / real
     flags = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", f"-DREAL={real}")
     subprocess.run([compiler, *flags, "-o", program, HERE / "peak.c"], check=True)
     return program

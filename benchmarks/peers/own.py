@@ -61,7 +61,7 @@ class NumPyEngine(Engine):
 
 
 class Fit(Engine):
-    """`Trainer.fit` with all that belongs to it: checks, orders of rows, history, a copy of theta in case of trouble."""
+    """`Trainer.fit` with all that belongs to it: checks, orders of rows, history, copies of the last good theta."""
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
