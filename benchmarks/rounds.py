@@ -73,7 +73,8 @@ def _race(seats: list[tuple[Worker, Workload]], seconds: float, rounds: int) -> 
 
 
 def _facts(workload: Workload) -> Result:
-    return {"title": workload.title, "flops": workload.flops, "bytes": workload.bytes}
+    facts = {"title": workload.title, "width": workload.widths[0], "batch": workload.batch}
+    return {**facts, "flops": workload.flops, "bytes": workload.bytes}
 
 
 def predictions(workload: Workload, rows: int, field: list[Worker], seconds: float, rounds: int) -> Result:
