@@ -1,11 +1,12 @@
 """Measure fastgd beside its peers; write tables and pictures.
 
     python -m benchmarks                    everything with all installed peers, to docs/performance
-    python -m benchmarks --quick            the fastest peers, short turns; to the terminal and build/performance
+    python -m benchmarks --quick            training beside the fastest peers, in less than three minutes
     python -m benchmarks training --workloads tiny digits --contenders fastgd torch-manual
     python -m benchmarks --draw             report and pictures again from results.json
 
-Only what is complete goes to docs/performance: a choice of workloads or contenders is written to build/performance.
+Only what is complete goes to docs/performance: --quick and a choice of workloads or contenders are printed, and written
+to build/performance.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from .workloads import TRAININGS
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME, ASIDE = ROOT / "docs" / "performance", ROOT / "build" / "performance"
-QUICK_SECTIONS = ("training", "comparisons", "predictions")
-TOO_LONG = ("wide",)  # for --quick
+QUICK_SECTIONS = ("training", "comparisons")
+TOO_LONG = ("wide", "full-batch")  # for --quick
 
 
 def _parse() -> argparse.Namespace:
