@@ -1,4 +1,13 @@
-"""python -m benchmarks: measure, then write docs/performance."""
+"""Measure fastgd beside its peers; write tables and pictures.
+
+    python -m benchmarks                    everything with all installed peers, to docs/performance
+    python -m benchmarks --quick            training beside the fastest peers, in less than three minutes
+    python -m benchmarks training --workloads tiny digits --contenders fastgd torch-manual
+    python -m benchmarks --draw             report and pictures again from results.json
+
+Only what is complete goes to docs/performance: --quick and a choice of workloads or contenders are printed, and written
+to build/performance.
+"""
 
 import argparse
 import json
@@ -8,69 +17,81 @@ from pathlib import Path
 from typing import Any
 
 from . import machine
-from .peers import CONTENDERS
+from .peers import CONTENDERS, QUICK
 from .sections import SECTIONS, Options
-from .workloads import WORKLOADS
+from .workloads import TRAININGS
 
-HOME = Path(__file__).resolve().parents[1] / "docs" / "performance"
+ROOT = Path(__file__).resolve().parents[1]
+HOME, ASIDE = ROOT / "docs" / "performance", ROOT / "build" / "performance"
+QUICK_SECTIONS = ("training", "comparisons")
+TOO_LONG = ("wide", "full-batch")  # for --quick
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--sections",
-        nargs="+",
-        choices=SECTIONS,
-        default=list(SECTIONS),
-        metavar="NAME",
-        help=f"what to measure: {' '.join(SECTIONS)} (default: all); other sections stay as they are",
-    )
-    parser.add_argument(
-        "--workloads",
-        nargs="+",
-        choices=WORKLOADS,
-        default=list(WORKLOADS),
-        metavar="NAME",
-        help=f"of {' '.join(WORKLOADS)}",
-    )
-    parser.add_argument(
-        "--contenders",
-        nargs="+",
-        choices=CONTENDERS,
-        default=list(CONTENDERS),
-        metavar="NAME",
-        help=f"of {' '.join(CONTENDERS)}; those that are not installed are left out",
-    )
-    parser.add_argument("--seconds", type=float, default=0.3, help="of one turn (default: 0.3)")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (default: 7)")
-    parser.add_argument("--out", type=Path, default=HOME, help="folder of the report (default: docs/performance)")
-    parser.add_argument(
-        "--draw", action="store_true", help="measure nothing: write report and pictures of results.json"
-    )
-    return parser.parse_args()  # fmt: skip
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, formatter_class=plain)
+    _add_names(parser, "sections", SECTIONS, "what to measure")
+    _add_names(parser, "--workloads", TRAININGS, "what to train")
+    _add_names(parser, "--contenders", CONTENDERS, "who takes part, if installed")
+    parser.add_argument("--quick", action="store_true", help="less of everything, in less than three minutes")
+    parser.add_argument("--seconds", type=float, help="of one turn (default: 0.3, quick: 0.04)")
+    parser.add_argument("--rounds", type=int, help="turns of each contender (default: 7, quick: 3)")
+    parser.add_argument("--out", type=Path, help=f"folder of the report (default: {HOME.relative_to(ROOT)}, see above)")
+    parser.add_argument("--draw", action="store_true", help="measure nothing")
+    return parser.parse_args()
+
+
+def _add_names(parser: argparse.ArgumentParser, flag: str, names: Any, what: str) -> None:
+    text = f"{what}: {' '.join(names)} (default: all)"
+    parser.add_argument(flag, nargs="*" if flag == "sections" else "+", metavar="NAME", default=[], help=text)
+
+
+def _chosen(names: list[str], known: Any, default: Any) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SystemExit(f"there is no {', '.join(unknown)}; there are {' '.join(known)}")
+    return tuple(names or default)
+
+
+def _measure(sections: tuple[str, ...], options: Options, results: dict[str, Any], file: Path) -> None:
+    """Add what is measured to `results`, and write it to the file after each section."""
+    for name in sections:
+        begun = time.perf_counter()
+        results[name] = SECTIONS[name](options)
+        results.setdefault("dates", {})[name] = datetime.now().strftime("%Y-%m-%d %H:%M")
+        results["settings"] = {"seconds": options.seconds, "rounds": options.rounds}
+        results |= {"machine": machine.describe(), "limits": machine.limits()}  # each measured once
+        file.write_text(json.dumps(results, indent=1))
+        print(f"{name}: {time.perf_counter() - begun:.0f} s")
 
 
 def main() -> None:
     arguments = _parse()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    file = arguments.out / "results.json"
-    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    quick = arguments.quick
+    sections = _chosen(arguments.sections, SECTIONS, QUICK_SECTIONS if quick else SECTIONS)
+    options = Options(
+        _chosen(arguments.workloads, TRAININGS, [name for name in TRAININGS if not quick or name not in TOO_LONG]),
+        _chosen(arguments.contenders, CONTENDERS, QUICK if quick else CONTENDERS),
+        arguments.seconds or (0.04 if quick else 0.3),
+        arguments.rounds or (3 if quick else 7),
+        quick,
+    )
+    is_whole = not (quick or arguments.workloads or arguments.contenders)
+    out = arguments.out or (HOME if is_whole else ASIDE)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "results.json"
+    results: dict[str, Any] = {}
+    if file.exists() and (is_whole or arguments.draw):
+        results = json.loads(file.read_text())
     if not arguments.draw:
-        options = Options(tuple(arguments.workloads), tuple(arguments.contenders), arguments.seconds, arguments.rounds)
-        for name in arguments.sections:
-            begun = time.perf_counter()
-            results[name] = SECTIONS[name](options)
-            results.setdefault("dates", {})[name] = datetime.now().strftime("%Y-%m-%d %H:%M")
-            print(f"{name}: {time.perf_counter() - begun:.0f} s")
-            file.write_text(json.dumps(results, indent=1))
-        results |= {"machine": machine.describe(), "limits": machine.limits()}
-        results["settings"] = {"seconds": options.seconds, "rounds": options.rounds}
-        file.write_text(json.dumps(results, indent=1))
+        _measure(sections, options, results, file)
 
     from . import report  # needs matplotlib
 
-    report.write(results, arguments.out)
-    print(f"wrote {arguments.out / 'README.md'}")
+    text = report.write(results, out)
+    if not is_whole:
+        print(text)
+    print(f"wrote {out / 'README.md'}")
 
 
 if __name__ == "__main__":

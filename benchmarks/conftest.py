@@ -12,8 +12,8 @@ from . import machine
 from .summary import microseconds
 
 TABLE = pytest.StashKey[list[tuple[str, ...]]]()
-TURN = 0.03  # seconds of one measurement
-TURNS = 7
+TURN = 0.02  # seconds of one measurement
+TURNS = 5
 
 
 @pytest.fixture(params=backend.available(), ids=lambda e: e.isa or e.backend)
@@ -25,10 +25,15 @@ def engine(request):
 
 @pytest.fixture
 def measure(benchmark, request):
-    """measure(call, per=, flops=, moved=, level=): time it, and note its rates."""
+    """measure(call, per=, flops=, moved=, level=, n_threads=): time it, and note its rates."""
 
     def measure(
-        call: Callable[[], Any], per: int = 1, flops: float = 0, moved: float = 0, level: str = "memory"
+        call: Callable[[], Any],
+        per: int = 1,
+        flops: float = 0,
+        moved: float = 0,
+        level: str = "memory",
+        n_threads: int | None = None,
     ) -> None:
         """Median over some turns.
 
@@ -40,6 +45,8 @@ def measure(benchmark, request):
             Steps of a call.
         flops, moved : float
             Operations, and bytes that go to or from `level` ("L1", "L2", "memory"), of one step.
+        n_threads : int or None
+            Whose limits its rates are compared with; None: those of all CPUs.
         """
         benchmark.pedantic(call, rounds=TURNS, iterations=_calls(call, benchmark.disabled), warmup_rounds=1)
         if benchmark.disabled:
@@ -47,9 +54,11 @@ def measure(benchmark, request):
         seconds = benchmark.stats["median"] / per
         facts = {"µs": seconds * 1e6}
         if flops:
-            facts |= {"GFLOP/s": flops / seconds / 1e9, "of peak": flops / seconds / 1e9 / machine.fma_peak()}
+            rate = flops / seconds / 1e9
+            facts |= {"GFLOP/s": rate, "of peak": rate / machine.fma_peak("float32", n_threads)}
         if moved:
-            facts |= {"GB/s": moved / seconds / 1e9, f"of {level}": moved / seconds / 1e9 / machine.bandwidth(level)}
+            rate = moved / seconds / 1e9
+            facts |= {"GB/s": rate, f"of {level}": rate / machine.bandwidth(level, n_threads)}
         benchmark.extra_info |= facts
         request.config.stash[TABLE].append((request.node.name, *_words(facts)))
 
@@ -83,11 +92,11 @@ def pytest_terminal_summary(terminalreporter, config):
     if not rows:
         return
     terminalreporter.section("rates")
-    peak, bandwidth = machine.fma_peak(), machine.bandwidth()
-    terminalreporter.write_line(f"of peak: of {peak:.0f} GFLOP/s, float32 multiply-adds on {machine.threads()} CPUs")
     terminalreporter.write_line(
-        f"of memory: of {bandwidth:.0f} GB/s, triad on {machine.threads()} CPUs (L2, L1: in that cache)"
+        "of peak, L2, memory: of these limits, for rows of the tables (test_rows) of one CPU's:"
     )
+    for line in machine.limits_in_words():
+        terminalreporter.write_line(f"  {line}")
     width = max(len(row[0]) for row in rows)
     for name, time, *rates in rows:
         terminalreporter.write_line(f"{name:{width}}  {time:>9} µs  " + "".join(f"{rate:>16}" for rate in rates))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -11,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .peers import CONTENDERS, PREDICTORS, TRAINERS, is_peer
-from .summary import Result, best, microseconds, peak
+from .peers import CONTENDERS, TRAINERS, is_peer
+from .summary import Result, best, fastest_peer, microseconds, peak
 
 # Okabe & Ito, "Color Universal Design", 2008: distinct for colour-blind readers.
 OURS, GREY, DARK = "#D55E00", "#B0B0B0", "#444444"
@@ -28,6 +29,7 @@ COLORS = {
     "sklearn": "#56B4E9",
     "onnxruntime": "#000000",
 }
+DASHED = ("torch-manual", "fastgd-buffer")  # beside another of that colour
 STYLE = {
     "svg.hashsalt": "fastgd",  # the same numbers give the same file
     "font.size": 9,
@@ -49,81 +51,93 @@ def draw(section: str, results: Result, folder: Path) -> None:
 
 
 def _training(results: Result) -> Figure:
-    """Bars of time a step, a panel for each workload."""
+    """Bars of speed, a panel for each workload."""
     races = [race for race in results["training"].values() if "fastgd" in best(race)]
     rows = -(-len(races) // 2)
     names = [name for name in TRAINERS if any(name in best(race) for race in races)]
-    figure, axes = plt.subplots(rows, 2, figsize=(9.5, 0.5 + rows * (0.7 + 0.19 * len(names))), squeeze=False)
+    figure, axes = plt.subplots(rows, 2, figsize=(10, 0.6 + rows * (0.8 + 0.19 * len(names))), squeeze=False)
     for ax, race in zip(axes.flat, races, strict=False):
-        _bars(ax, race)
+        _bars(ax, race, len(names))
     for ax in axes.flat[len(races) :]:
         ax.set_visible(False)
-    figure.suptitle("Time of a training step, and how many times that of fastgd", fontsize=12)
+    figure.suptitle(
+        "Speed of a training step, fastgd = 1; time of a step, and how many times that of fastgd", fontsize=11
+    )
     return figure
 
 
-def _bars(ax: Axes, race: Result) -> None:
+def _bars(ax: Axes, race: Result, most: int) -> None:
+    """One panel; bars are as thick as if there were `most` of them."""
     field = sorted(best(race).values(), key=lambda one: one.seconds)
     ours = best(race)["fastgd"].seconds
-    times = np.array([one.seconds * 1e6 for one in field])
-    places = np.arange(len(field))[::-1]
-    ax.barh(places, times, color=[GREY if is_peer(one.name) else OURS for one in field], height=0.72)
-    ax.set(title=race["title"], xlabel="µs (logarithmic)", xscale="log", xlim=(times.min() / 2, times.max() * 8))
+    speeds = np.array([ours / one.seconds for one in field])
+    places = most - np.arange(len(field))
+    ax.barh(places, speeds, color=[GREY if is_peer(one.name) else OURS for one in field], height=0.72)
+    ax.set_title(race["title"].replace(", ", "\n", 1), fontsize=9)
+    ax.set(xlim=(0, 1.5 * max(1, speeds.max())), ylim=(0.4, most + 0.6), xticks=[0, 0.25, 0.5, 0.75, 1])
     ax.set_yticks(places, [one.label for one in field])
     ax.tick_params(axis="y", length=0)
-    for place, one in zip(places, field, strict=True):
-        text = f" {microseconds(one.seconds)}" + (f"  ({one.seconds / ours:.1f}x)" if one.name != "fastgd" else "")
-        ax.text(one.seconds * 1e6, place, text, va="center", fontsize=8, color=DARK)
+    for place, one, speed in zip(places, field, speeds, strict=True):
+        text = f"  {microseconds(one.seconds)} µs" + (f", {one.seconds / ours:.3g}x" if one.name != "fastgd" else "")
+        ax.text(speed, place, text, va="center", fontsize=8, color=DARK)
 
 
 def _roofline(results: Result) -> Figure:
-    """Whole steps of fastgd under the machine's limits."""
+    """Whole steps of fastgd, and of its fastest peer, under the machine's limits."""
     figure, ax = plt.subplots(figsize=(7.5, 5))
     limits, races = results["limits"], results["training"]
     threads = max(limits["fma"]["float32"], key=int)
     top = max(limits["fma"]["float32"][threads], *(peak(race) for race in races.values()))
-    intensity = np.geomspace(0.5, 3e3, 200)
-    ax.plot(intensity, np.full(200, top), color=DARK, linewidth=1.5)
-    ax.text(
-        2.9e3, top * 1.06, f"multiply-adds, {threads} threads: {top:.0f} GFLOP/s", ha="right", fontsize=8, color=DARK
-    )
+    least, most = 0.2, 1e3
+    ax.set(xscale="log", yscale="log", xlim=(least, most), ylim=(5, top * 1.6), ylabel="GFLOP/s")
+    ax.set(title="Whole training steps under the machine's limits")
+    ax.set(xlabel="operations of a step per byte that it must read or write (batch, theta), FLOP/B")
     one = limits["fma"]["float32"]["1"]
-    ax.plot(intensity, np.full(200, one), color=DARK, linewidth=0.8, linestyle="--")
-    ax.text(2.9e3, one * 1.06, f"1 thread: {one:.0f} GFLOP/s", ha="right", fontsize=8, color=DARK)
+    for rate, style, text in ((top, "-", f"multiply-adds: {top:.0f} GFLOP/s"), (one, "--", f"1 thread: {one:.0f}")):
+        ax.axhline(rate, color=DARK, linewidth=1.5 if rate == top else 0.8, linestyle=style)
+        ax.text(most * 0.95, rate * 1.05, text, ha="right", fontsize=8, color=DARK)
+    figure.draw_without_rendering()  # settles the slope of the lines that follow
     for level, rates in limits["bandwidth"].items():
-        rate = rates[threads]
-        below = intensity[intensity * rate <= top]
-        ax.plot(below, below * rate, color=DARK, linewidth=1.5 if level == "memory" else 0.8)
-        _along(ax, below[0], below[0] * rate, f"{level}: {rate:.0f} GB/s")
+        _bandwidth(ax, f"{level}: {rates[threads]:.0f} GB/s", rates[threads], least, top)
     for name, race in races.items():
-        if "fastgd" in best(race):
-            x, y = race["flops"] / race["bytes"], race["flops"] / best(race)["fastgd"].seconds / 1e9
-            ax.plot(x, y, "o", color=OURS, markersize=7)
-            ax.annotate(name, (x, y), xytext=(7, -10), textcoords="offset points", fontsize=9)
-    ax.set(xscale="log", yscale="log", xlim=(0.5, 3e3), ylim=(5, top * 1.6), title="Whole training steps under the machine's limits",
-           xlabel="operations of a step per byte that it must read or write (batch, theta), FLOP/B", ylabel="GFLOP/s")  # fmt: skip
+        _points(ax, name, race)
+    ax.legend(loc="lower right", fontsize=8)
     return figure
 
 
-def _along(ax: Axes, x: float, y: float, text: str) -> None:
-    """A text on a line of slope 1 of the logarithmic plane, a little above where the line enters the picture."""
-    low = 5.5
-    x, y = (x * low / y, low) if y < low else (x, y)
-    options = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
-    ax.text(x * 1.15, y * 1.35, text, fontsize=8, color=DARK, **options)
+def _bandwidth(ax: Axes, text: str, rate: float, least: float, top: float) -> None:
+    """The line y = rate x up to the roof, its name above it."""
+    ends = np.array([[least, least * rate], [top / rate, top]])
+    ax.plot(*ends.T, color=DARK, linewidth=1.5 if text.startswith("memory") else 0.8)
+    across, up = np.diff(ax.transData.transform(ends), axis=0)[0]
+    slope = float(np.degrees(np.arctan2(up, across)))
+    place = ends[0] ** 0.4 * ends[1] ** 0.6  # near the middle, of logarithms
+    ax.annotate(text, place, (-4, 4), textcoords="offset points", rotation=slope, rotation_mode="anchor", ha="center",
+                fontsize=8, color=DARK)  # fmt: skip
+
+
+def _points(ax: Axes, name: str, race: Result) -> None:
+    ours, peer = best(race).get("fastgd"), fastest_peer(race)
+    x, is_first = race["flops"] / race["bytes"], not ax.get_legend_handles_labels()[1]
+    for one, label, look in (
+        (peer, "fastest peer", {"color": GREY, "markersize": 5}),
+        (ours, "fastgd", {"color": OURS, "markersize": 7}),
+    ):
+        if one:
+            y = race["flops"] / one.seconds / 1e9
+            ax.plot(x, y, "o", label=label if is_first else None, **look)
+    if ours:
+        ax.annotate(name, (x, race["flops"] / ours.seconds / 1e9), (7, 2), textcoords="offset points", fontsize=9)
 
 
 def _prediction(results: Result) -> Figure:
-    """Time of a call by its rows."""
+    """GFLOP/s of a call by its rows."""
     section = results["predictions"]
-    figure, axes = plt.subplots(1, len(section), figsize=(5 * len(section), 4), squeeze=False)
+    figure, axes = plt.subplots(1, len(section), figsize=(5 * len(section), 4), squeeze=False, sharey=True)
     for ax, (name, calls) in zip(axes.flat, section.items(), strict=True):
-        for who in PREDICTORS:
-            points = [(call["rows"], best(call)[who].seconds * 1e6) for call in calls if who in best(call)]
-            _line(ax, who, points)
-        ax.set(
-            title=f"predict, network of {name}", xlabel="rows of a call", ylabel="µs a call", xscale="log", yscale="log"
-        )
+        _curves(ax, calls, [call["rows"] for call in calls])
+        ax.set(title=f"predict, network of {name}", xlabel="rows of a call")
+    axes.flat[0].set_ylabel("GFLOP/s of a call")
     axes.flat[0].legend(fontsize=8)
     return figure
 
@@ -132,36 +146,36 @@ def _scaling(results: Result) -> Figure:
     """GFLOP/s by width and by batch."""
     section = results["scaling"]
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
-    for ax, what in zip(axes, ("width", "batch"), strict=True):
-        races = section[what]
-        sizes = [int(race["title"].split()[1]) for race in races]
-        for who in dict.fromkeys(name for race in races for name in best(race)):
-            pairs = [
-                (n, r["flops"] / best(r)[who].seconds / 1e9)
-                for n, r in zip(sizes, races, strict=True)
-                if who in best(r)
-            ]
-            _line(ax, who, pairs)
-        ax.plot(sizes, [peak(race) for race in races], color=DARK, linewidth=1, linestyle=":", label="multiply-adds")
-        ax.set(
-            xscale="log",
-            yscale="log",
-            xlabel=f"{what}",
-            title={"width": "n-n-10, batch 128", "batch": "256-256-10"}[what],
-        )
-        ax.set_xticks(sizes, sizes, fontsize=8, minor=False)
+    for ax, what, title in zip(axes, ("width", "batch"), ("n-n-10, batch 128", "256-256-10"), strict=True):
+        sizes = [race[what] for race in section[what]]
+        _curves(ax, section[what], sizes)
+        ax.set(title=title, xlabel=what)
+        ax.set_xticks(sizes, sizes, fontsize=8)
         ax.minorticks_off()
     axes[0].set_ylabel("GFLOP/s of a whole step")
     axes[1].legend(fontsize=8)
     return figure
 
 
-def _line(ax: Axes, who: str, points: list[tuple[float, float]]) -> None:
-    if points:
-        ours = who == "fastgd"
-        style = "--" if who in ("torch-manual", "fastgd-buffer") else "-"
-        ax.plot(*zip(*points, strict=True), color=COLORS.get(who, GREY), marker="o", markersize=5 if ours else 3.5,
-                linewidth=2.2 if ours else 1.2, linestyle=style, zorder=3 if ours else 2, label=CONTENDERS[who].label)  # fmt: skip
+def _curves(ax: Axes, races: list[Result], sizes: list[int]) -> None:
+    """GFLOP/s of all contenders by size, under the machine's own."""
+    ax.set(xscale="log", yscale="log")
+    for who in CONTENDERS:
+        points = [
+            (size, race["flops"] / best(race)[who].seconds / 1e9)
+            for size, race in zip(sizes, races, strict=True)
+            if who in best(race)
+        ]
+        if points:
+            ax.plot(*zip(*points, strict=True), **_look(who), label=CONTENDERS[who].label)
+    ax.plot(sizes, [max(map(peak, races))] * len(sizes), color=DARK, linewidth=1, linestyle=":", label="multiply-adds")
+
+
+def _look(who: str) -> dict[str, Any]:
+    look = {"color": COLORS.get(who, GREY), "marker": "o"}
+    if who == "fastgd":
+        return look | {"markersize": 5, "linewidth": 2.2, "zorder": 3}
+    return look | {"markersize": 3.5, "linewidth": 1.2, "linestyle": "--" if who in DASHED else "-"}
 
 
 PICTURES: dict[str, dict[str, Callable[[Result], Figure]]] = {

@@ -106,10 +106,12 @@ def _import_time(name: str) -> float:
     return sorted(float(_python(code)) for _ in range(5))[2]
 
 
-def sizes() -> dict[str, Any]:
-    """Bytes: {"wheel": of fastgd, "wheel, unpacked": ..., "installed": {distribution: bytes}}."""
+def sizes(with_wheel: bool) -> dict[str, Any]:
+    """Bytes: {"wheel": of fastgd, "wheel, unpacked": ..., "installed": {distribution: bytes}}; building a wheel takes
+    half a minute.
+    """
     installed = {name: size for name in DISTRIBUTIONS if (size := _installed(name))}
-    return {"installed": installed, **_wheel()}
+    return {"installed": installed, **(_wheel() if with_wheel else {})}
 
 
 def _installed(name: str) -> int:

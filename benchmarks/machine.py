@@ -5,24 +5,35 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastgd import backend
 
 HERE = Path(__file__).parent
 
-# Sizes of the three arrays of the triad that fit, with room to spare, in the caches of CPUs since 2015 or in none.
+# Bytes that one CPU reads and writes: with room to spare in the caches of CPUs since 2015, or in none.
 LEVELS = {"L1": 18 << 10, "L2": 160 << 10, "memory": 384 << 20}
+
+# Clocks fall by a tenth or so when all CPUs work; less than this share of one CPU's rate has another reason.
+BUSY = 0.75
+
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "scikit-learn", "onnxruntime")
 
 
 def threads() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """Of what is compiled here; gone when this process ends."""
+    return TemporaryDirectory(prefix="fastgd-peak-")
 
 
 @cache
@@ -33,7 +44,7 @@ def _program(real: str) -> Path:
         raise RuntimeError(
             f"the machine's peak is measured by benchmarks/peak.c, which needs a C compiler, not {compiler!r}"
         )
-    program = Path(mkdtemp(prefix="fastgd-peak-")) / real
+    program = Path(_folder().name) / real
     flags = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", f"-DREAL={real}")
     subprocess.run([compiler, *flags, "-o", program, HERE / "peak.c"], check=True)
     return program
@@ -52,7 +63,7 @@ def fma_peak(dtype: str = "float32", n_threads: int | None = None) -> float:
 
 @cache
 def bandwidth(level: str = "memory", n_threads: int | None = None) -> float:
-    """GB/s of the STREAM triad on arrays that live in "L1", "L2" or "memory"; n_threads=None: all CPUs."""
+    """GB/s of two reads and a write from and to "L1", "L2" or "memory"; n_threads=None: all CPUs."""
     count = n_threads or threads()
     return _run("float", "bytes", count, LEVELS[level] * (1 if level == "memory" else count))
 
@@ -66,14 +77,26 @@ def cpu() -> str:
 
 
 def limits() -> dict[str, Any]:
-    """All limits, measured now: {"fma": {"float32": {1: GFLOP/s, 2: ...}}, "bandwidth": {"L1": {1: GB/s, ...}}}."""
-    fma_peak.cache_clear()
-    bandwidth.cache_clear()
+    """All limits: {"fma": {"float32": {1: GFLOP/s, 2: ...}}, "bandwidth": {"L1": {1: GB/s, ...}}}."""
     counts = sorted({1, threads()})
     return {
         "fma": {dtype: {str(n): fma_peak(dtype, n) for n in counts} for dtype in ("float32", "float64")},
         "bandwidth": {level: {str(n): bandwidth(level, n) for n in counts} for level in LEVELS},
     }
+
+
+def limits_in_words() -> Iterator[str]:
+    """A line for each limit; one more if the machine was too busy to show what it can do."""
+    found = limits()
+    for unit, rows in (("GFLOP/s", found["fma"]), ("GB/s", found["bandwidth"])):
+        for name, rates in rows.items():
+            by_count = ", ".join(
+                f"{rate:.0f} {unit} on {count} CPU{'s' * (count != '1')}" for count, rate in rates.items()
+            )
+            yield f"{name}: {by_count}"
+    one, *_, every = found["fma"]["float32"].values()
+    if every < BUSY * threads() * one:
+        yield "BUSY: all CPUs together reach much less than one alone promises: other work is running, so repeat later"
 
 
 def describe() -> dict[str, Any]:

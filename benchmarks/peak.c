@@ -1,9 +1,11 @@
 /*
- * peak.c: what this machine can do, for machine.py.  Prints one number: best of several runs.
+ * peak.c: what this machine can do, for machine.py.  Prints one number, the best of several runs: whatever else the
+ * machine does can only make it smaller.
  *
  *   peak fma THREADS          1e9 operations a second of fused multiply-adds (one counts 2) of REAL, in registers
- *   peak bytes THREADS SIZE   1e9 bytes a second of the STREAM triad a = b + s c over three arrays of SIZE bytes in all,
- *                             each thread its own (McCalpin 1995: two reads and one write count)
+ *   peak bytes THREADS SIZE   1e9 bytes a second of a = a + s b over two arrays of SIZE bytes in all, each thread its own:
+ *                             two reads and one write count.  STREAM's triad a = b + s c (McCalpin 1995) would read a
+ *                             line of a, uncounted, before it writes it
  *
  * cc -O3 -march=native -ffp-contract=fast -fopenmp -DREAL=float
  */
@@ -41,9 +43,9 @@ static double fma_loop(long count) {
 }
 
 /* Returns bytes moved. */
-static double triad_loop(long passes, long length, REAL *a, const REAL *b, const REAL *c) {
+static double update_loop(long passes, long length, REAL *restrict a, const REAL *restrict b) {
     for (long n = 0; n < passes; n++) {
-        for (long i = 0; i < length; i++) a[i] = b[i] + (REAL)0.5 * c[i];
+        for (long i = 0; i < length; i++) a[i] += (REAL)0.5 * b[i];
         __asm__ volatile("" : : "r"(a) : "memory"); /* every pass counts */
     }
     return 3.0 * passes * length * sizeof(REAL);
@@ -52,7 +54,7 @@ static double triad_loop(long passes, long length, REAL *a, const REAL *b, const
 /* One thread's share, `count` times; a thread's arrays are touched first by itself. */
 static double work(int is_fma, long count, long length, REAL *memory) {
     if (is_fma) return fma_loop(count);
-    return triad_loop(count, length, memory, memory + length, memory + 2 * length);
+    return update_loop(count, length, memory, memory + length);
 }
 
 /* 1e9 a second of all threads together, each doing `count`; the time is that of the slowest. */
@@ -60,9 +62,9 @@ static double rate(int is_fma, int threads, long count, long size, double *secon
     double done = 0, begin = 0, end = 0;
 #pragma omp parallel num_threads(threads) reduction(+ : done)
     {
-        long length = size / threads / 3 / (long)sizeof(REAL) / BYTES * BYTES;
-        REAL *memory = is_fma ? NULL : aligned_alloc(4096, (3 * length * sizeof(REAL) + 4095) / 4096 * 4096);
-        if (memory) memset(memory, 0, 3 * length * sizeof(REAL));
+        long length = size / threads / 2 / (long)sizeof(REAL) / BYTES * BYTES;
+        REAL *memory = is_fma ? NULL : aligned_alloc(4096, (2 * length * sizeof(REAL) + 4095) / 4096 * 4096);
+        if (memory) memset(memory, 0, 2 * length * sizeof(REAL));
         work(is_fma, 1, length, memory);
 #pragma omp barrier
 #pragma omp master

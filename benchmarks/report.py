@@ -1,12 +1,14 @@
 """docs/performance/README.md and its pictures, from the numbers of results.json."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from . import figures
+from . import figures, partition
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
-from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share
+from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
+from .targets import targets
 
 HEAD = """# Performance
 
@@ -16,27 +18,46 @@ All raw numbers are in [results.json](results.json).
 
 METHOD = """## How it was measured
 
-- A *step* is all of it: gather of the batch from shuffled rows, forward, loss, backward, update. Every contender starts from the same
-  theta and takes the same batches in float32 (Trainer.fit: its own order). Before it is timed, its theta after a few steps must be
-  that of the NumPy engine in float64, to 1 % of theta's movement; they agree to some 1e-6.
-- Each contender runs in a process of its own, on one thread (pinned to one CPU) and on all, and gets a turn of {seconds:g} s in each of {rounds}
-  rounds. Reported is the median of the rounds at the better number of threads. Compiling, and converting the data, is not timed.
-- *Peak* is what a loop of fused multiply-adds in registers reaches ([peak.c](../../benchmarks/peak.c)), on all CPUs, measured before and
-  after each race. Only the products count as operations: 2 per weight and row in each of forward, dX and dW (no dX for the first layer).
-- Peers as people write them (PyTorch eager, scikit-learn, a jitted step in JAX) and as an expert does (PyTorch without autograd and
-  compiled, whole epochs in one jitted loop, NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
+- A *step* is all of it: gather of the batch from shuffled rows, forward, loss, backward, update. Every contender starts
+  from the same theta and takes the same batches in float32 (`Trainer.fit`: an order of its own). Before it is timed,
+  its theta after a few steps must be that of the NumPy engine in float64, to 1 % of theta's movement.
+- Each contender runs in a process of its own, on one thread (pinned to one CPU) and on all, and gets a turn of
+  {seconds:g} s in each of {rounds} rounds. Reported is the median of the rounds at the better number of threads.
+  Compiling, and converting the data, is not timed.
+- *Peak* is what a loop of fused multiply-adds in registers reaches ([peak.c](../../benchmarks/peak.c)) on all CPUs, the
+  best of some dozen runs before and after each race. Only the products count as operations: 2 per weight and row in
+  each of forward, dX and dW (no dX for the first layer).
+- Peers as people write them (PyTorch eager, Keras `fit`, scikit-learn, a jitted step in JAX) and as an expert does
+  (PyTorch with its fused optimiser, without autograd, compiled; whole epochs in one jitted loop of JAX or TensorFlow;
+  NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
+- The benchmarks are part of the repository, not of the wheel: in a checkout, `pip install ".[bench]"`, then
+  `python -m benchmarks` on a machine that does nothing else.
 """
 
 
-def write(results: Result, folder: Path) -> None:
-    """README.md and pictures of the sections that there are."""
-    parts = [_head(results)]
+def write(results: Result, folder: Path) -> str:
+    """README.md, whose text is returned, and pictures, of the sections that there are."""
+    parts = [_head(results), "\n".join(_targets(results))]
     for name, section in SECTIONS.items():
         if name in results:
             parts.append("\n".join(section(results[name])))
             figures.draw(name, results, folder)
+    (folder / "many-cores.md").write_text(partition.report(results["limits"], results.get("training")))
+    parts += ["## Many cores\n\n[many-cores.md](many-cores.md): what 16, 64 and 128 cores would get to do, simulated."]
     parts.append(METHOD.format(**results["settings"]))
-    (folder / "README.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+    text = "\n\n".join(part.strip() for part in parts) + "\n"
+    (folder / "README.md").write_text(text)
+    return text
+
+
+def _targets(results: Result) -> Iterator[str]:
+    lines = list(targets(results))
+    met = sum(line.is_met for line in lines)
+    yield f"## Targets\n\n{met} of {len(lines)} are reached; those in bold are not.\n"
+    yield from table(
+        ("what", "target", "reached"),
+        [(one.what, one.wanted, one.reached if one.is_met else f"**{one.reached}**") for one in lines],
+    )
 
 
 def _head(results: Result) -> str:
@@ -44,17 +65,17 @@ def _head(results: Result) -> str:
     versions = ", ".join(f"{name} {facts[name]}" for name in list(facts)[3:])
     dates = sorted(results["dates"].values())
     rows = [(f"FMA, {dtype}", "GFLOP/s", *rates.values()) for dtype, rates in limits["fma"].items()]
-    rows += [(f"triad in {level}", "GB/s", *rates.values()) for level, rates in limits["bandwidth"].items()]
+    rows += [(f"read and write, {level}", "GB/s", *rates.values()) for level, rates in limits["bandwidth"].items()]
     header = ("limit", "unit", *(f"{n} thread{'s' * (n != '1')}" for n in limits["fma"]["float32"]))
-    table = _table(header, [(what, unit, *(f"{rate:,.0f}" for rate in rates)) for what, unit, *rates in rows])
+    lines = table(header, [(what, unit, *(f"{rate:,.0f}" for rate in rates)) for what, unit, *rates in rows])
     machine = f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}, {dates[0][:10]}"
-    return "\n".join([HEAD.format(machine=machine), f"Versions: {versions}.", "", *table])
+    return "\n".join([HEAD.format(machine=machine), f"Versions: {versions}.", "", *lines])
 
 
 def _training(section: Result) -> Iterator[str]:
     yield "## Training\n"
     yield "Microseconds a step, and how many times faster than others fastgd is.\n"
-    yield from _table(
+    yield from table(
         (
             "workload",
             "fastgd, µs",
@@ -63,13 +84,13 @@ def _training(section: Result) -> Iterator[str]:
             "fastest peer",
             "its µs",
             "faster by",
-            "than PyTorch eager by",
+            "than PyTorch eager",
         ),
         [_training_row(result) for result in section.values() if "fastgd" in best(result)],
     )
     yield "\n![Microseconds a step of every contender](training.svg)\n"
     yield "All contenders, µs a step (threads of the better run):\n"
-    yield from _table(
+    yield from table(
         ("contender", *section),
         [
             (CONTENDERS[name].label, *(_cell(best(result).get(name)) for result in section.values()))
@@ -112,14 +133,14 @@ def _comparisons(section: Result) -> Iterator[str]:
             title = result["title"] if name == base else f"the same, {name}"
             cost = "" if name == base else f"{seconds / plain:.2f}"
             rows.append((title, microseconds(seconds), cost, f"{share(result, seconds):.0%}"))
-    yield from _table(("workload", "µs a step", "times the first", "of its dtype's peak"), rows)
+    yield from table(("workload", "µs a step", "times the first", "of its dtype's peak"), rows)
 
 
 def _predictions(section: Result) -> Iterator[str]:
     yield "## Prediction\n"
     for name, results in section.items():
         yield f"\nµs a call of `predict` for so many rows, network of *{name}*:\n"
-        yield from _table(
+        yield from table(
             ("contender", *(f"{result['rows']:,}" for result in results)),
             [
                 (CONTENDERS[who].label, *(_cell(best(result).get(who)) for result in results))
@@ -137,12 +158,21 @@ def _scaling(section: Result) -> Iterator[str]:
     for what in ("width", "batch"):
         yield f"\nBy {what}, fastgd:\n"
         results = [result for result in section[what] if "fastgd" in best(result)]
-        yield from _table(
-            ("network", "µs a step", "1 thread", "GFLOP/s", "of peak", "faster than the fastest peer by"),
+        yield from table(
+            ("network", "µs a step", "1 thread", "GFLOP/s", "of peak", "times the fastest peer"),
             [_scaling_row(result) for result in results],
         )
-    yield "\n`Trainer.fit` on a memory-mapped file of 64 uint8 columns (64-64-10, batch 32), orders and checks included:\n"
-    yield from _table(
+    yield "\nBy threads, fastgd alone:\n"
+    counts = list(dict.fromkeys(key.split("/")[1] for result in section["threads"] for key in result["runs"]))
+    yield from table(
+        ("workload, µs a step on so many threads", *counts),
+        [
+            (result["title"], *(microseconds(median(run["seconds"])) for run in result["runs"].values()))
+            for result in section["threads"]
+        ],
+    )
+    yield "\n`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32), with checks and orders:\n"
+    yield from table(
         ("rows", *(f"{row['rows']:,}" for row in section["rows"])),
         [("ns a row", *(f"{row['seconds'] * 1e9:.0f}" for row in section["rows"]))],
     )
@@ -160,7 +190,7 @@ def _scaling_row(result: Result) -> tuple[str, ...]:
 def _footprints(section: Result) -> Iterator[str]:
     yield "## Memory, import, size\n"
     yield "What training takes beyond the data and the model:\n"
-    yield from _table(
+    yield from table(
         ("workload", "taken", "activations of one batch, twice", "theta"),
         [
             (name, *(bytes_of(one[key]) for key in ("workspace", "activations", "theta")))
@@ -172,15 +202,8 @@ def _footprints(section: Result) -> Iterator[str]:
     size = section["size"]
     rows += [(f"fastgd, {what}", bytes_of(size[what])) for what in ("wheel", "wheel, unpacked") if what in size]
     rows += [(f"{name}, installed", bytes_of(taken)) for name, taken in size["installed"].items()]
-    yield from _table(("what", "takes"), rows)
-    yield "\nImports are in a fresh process after NumPy's, with a warm disk; an installed package is counted without its dependencies."
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    """Lines of Markdown; all columns but the first are numbers."""
-    head = list(header)
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(map(str, row))} |" for row in (head, rule, *rows)]
+    yield from table(("what", "takes"), rows)
+    yield "\nImports are in a fresh process after NumPy's, with a warm disk; packages are without what they depend on."
 
 
 SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {

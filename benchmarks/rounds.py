@@ -73,15 +73,17 @@ def _race(seats: list[tuple[Worker, Workload]], seconds: float, rounds: int) -> 
 
 
 def _facts(workload: Workload) -> Result:
-    return {"title": workload.title, "flops": workload.flops, "bytes": workload.bytes}
+    facts = {"title": workload.title, "width": workload.widths[0], "batch": workload.batch}
+    return {**facts, "flops": workload.flops, "bytes": workload.bytes}
 
 
 def predictions(workload: Workload, rows: int, field: list[Worker], seconds: float, rounds: int) -> Result:
-    """Predictions for `rows` rows a call: "rows", "flops" of a call, "runs" as in `training` with seconds per call."""
+    """Predictions of `rows` rows a call: "rows", "flops" of a call; "peak", and "runs" in seconds a call, as above."""
     prepare = "prepare_predictions", workload, rows
     runs = {worker.key: _try(lambda w=worker: {"seconds": [], **w.ask(*prepare)}) for worker in field}
     _rounds([(runs[worker.key], worker) for worker in field], rounds, lambda worker: worker.ask("predictions", seconds))
-    return {"rows": rows, "flops": 2 * rows * sum(workload.weights), "runs": runs}
+    peak = {str(n): machine.fma_peak(workload.dtype, n) for n in sorted({worker.threads for worker in field})}
+    return {"rows": rows, "flops": 2 * rows * sum(workload.weights), "peak": peak, "runs": runs}
 
 
 def _prepare(worker: Worker, workload: Workload, folder: Path, seconds: float) -> Result:

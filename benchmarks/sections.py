@@ -2,16 +2,17 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import footprint, machine, rounds
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
-from .workloads import BATCHES, FULL_BATCH, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
+from .workloads import BATCHES, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
 Result = dict[str, Any]
 
 ROWS_OF_A_CALL = {"digits": (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000), "mnist-big": (1, 16, 256, 4096)}
+QUICK_ROWS = 10_000
 SCALERS = ("fastgd", "numpy", "torch-manual", "jax-scan")  # who takes part where one size alone changes
 
 
@@ -21,22 +22,30 @@ class Options:
 
     Attributes
     ----------
-    workloads, peers : tuple of str
+    workloads, contenders : tuple of str
         Names of `WORKLOADS` and of `CONTENDERS`.
     seconds : float
         Of one turn.
     rounds : int
         Turns of each contender.
+    quick : bool
+        Whether to leave out what takes minutes: calls of many rows, the building of a wheel.
     """
 
     workloads: tuple[str, ...]
-    peers: tuple[str, ...]
+    contenders: tuple[str, ...]
     seconds: float
     rounds: int
+    quick: bool = False
 
     def of(self, names: Sequence[str]) -> list[str]:
         """Those that are asked for and installed."""
-        return [name for name in names if name in self.peers and CONTENDERS[name].is_installed]
+        return [name for name in names if name in self.contenders and CONTENDERS[name].is_installed]
+
+    @property
+    def doublings(self) -> list[int]:
+        """1, 2, 4 ... and as many as there are CPUs."""
+        return sorted({min(1 << i, machine.threads()) for i in range(machine.threads().bit_length() + 1)})
 
     @property
     def threads(self) -> list[int]:
@@ -45,9 +54,8 @@ class Options:
 
 
 def training(options: Options) -> Result:
-    """Every workload by every contender, on one thread and on all; the network of SimpleChains.jl too."""
-    tasks = [*(WORKLOADS[name] for name in options.workloads), FULL_BATCH]
-    return _races(tasks, options.of(TRAINERS), options)
+    """Every workload by every contender, on one thread and on all."""
+    return _races([TRAININGS[name] for name in options.workloads], options.of(TRAINERS), options)
 
 
 def comparisons(options: Options) -> Result:
@@ -71,22 +79,24 @@ def predictions(options: Options) -> Result:
 
 
 def _predict(name: str, field: list[rounds.Worker], options: Options) -> list[Result]:
-    counts = ROWS_OF_A_CALL[name]
+    counts = [rows for rows in ROWS_OF_A_CALL[name] if not options.quick or rows <= QUICK_ROWS]
     return [rounds.predictions(WORKLOADS[name], rows, field, options.seconds, options.rounds) for rows in counts]
 
 
 def scaling(options: Options) -> Result:
-    """Speed by width and by batch: {"width": [result...], "batch": ...}; seconds a row by rows of the data."""
-    few = Options(options.workloads, options.peers, options.seconds / 2, min(3, options.rounds))
+    """Speed by width, batch and threads: {"width": [result...], ...}; "rows": seconds a row by rows of the data."""
+    few = replace(options, seconds=options.seconds / 2, rounds=min(3, options.rounds))
+    tasks = [task for name, task in WORKLOADS.items() if name in options.workloads]
     return {
         "width": list(_races(WIDTHS, few.of(SCALERS), few).values()),
         "batch": list(_races(BATCHES, few.of(SCALERS), few).values()),
+        "threads": list(_races(tasks, ["fastgd"], few, few.doublings).values()),
         "rows": _say("rows of the data", footprint.rows_of_the_data),
     }
 
 
-def _races(tasks: Sequence[Workload], names: list[str], options: Options) -> Result:
-    with rounds.workers(names, options.threads) as field:
+def _races(tasks: Sequence[Workload], names: list[str], options: Options, threads: list[int] | None = None) -> Result:
+    with rounds.workers(names, threads or options.threads) as field:
         return {
             task.name: _say(task.title, lambda t=task: rounds.training(t, field, options.seconds, options.rounds))
             for task in tasks
@@ -96,9 +106,9 @@ def _races(tasks: Sequence[Workload], names: list[str], options: Options) -> Res
 def footprints(options: Options) -> Result:
     """Memory of a training, time of an import, sizes on disk."""
     return {
-        "memory": _say("memory", lambda: footprint.memory(options.workloads)),
+        "memory": _say("memory", lambda: footprint.memory(name for name in options.workloads if name in WORKLOADS)),
         "import": _say("import time", footprint.import_times),
-        "size": _say("sizes", footprint.sizes),
+        "size": _say("sizes", lambda: footprint.sizes(with_wheel=not options.quick)),
     }
 
 

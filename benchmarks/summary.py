@@ -1,5 +1,6 @@
 """What the tables and the pictures say, from the numbers of results.json."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -63,6 +64,13 @@ def microseconds(seconds: float) -> str:
         digits = 3 - len(str(int(number)))
         return f"{round(number, digits):,.0f}".replace(",", " ")
     return f"{number:.3g}" if number < 100 else f"{number:.0f}"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
+    """Lines of Markdown; all columns but the first are numbers."""
+    head = list(header)
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return [f"| {' | '.join(map(str, row))} |" for row in (head, rule, *rows)]
 
 
 def bytes_of(number: float) -> str:

@@ -1,39 +1,102 @@
-"""Every row of the tables of losses, rules and activations, on every engine: GB/s of what they read and write."""
+"""Every row of the tables, on every engine: products, activations, losses, rules and types of numbers, on one CPU."""
+
+from functools import cache
 
 import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd import activations, losses
+from fastgd import activations, backend, losses
+from fastgd.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, RULES
 
-# In L2, as outputs of a batch are; theta of small networks lives there too, that of large ones in memory.
-NUMBERS = {"L2": 1 << 14, "memory": 1 << 23}
+from .workloads import TOLERANCE, WORKLOADS, Chunk, Workload, wrong_share
+
+# In L2, as the activations of a batch are; more than any cache holds, as theta of large networks is.
+NUMBERS = {"L2": 1 << 14, "memory": 1 << 24}
 RULE_USERS = {name: cls() for name, cls in OPTIMIZERS.items()} | {"momentum": gd.SGD(momentum=0.9)}
+LAYERS = {  # as the workloads have them: "784x128, batch 64"
+    f"{n_in}x{n_out}, batch {workload.batch}": (workload.batch, n_in, n_out)
+    for workload in WORKLOADS.values()
+    for n_in, n_out in zip(workload.widths, workload.widths[1:], strict=False)
+    if workload.batch * n_in * n_out < 1e8
+}
+# One output, so that reading the rows is what takes the time.
+LINEAR = Workload("linear", (784, 1), 64, 16384, loss="mse", lr=1e-6)
 
 
-def close(got, want):
-    """float32 rounds to 6e-8; no row adds up more than a thousand numbers."""
-    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+def close(got, want, sums_of=1):
+    """float32 rounds to 6e-8 of the largest term, in each addition of sums of so many terms."""
+    np.testing.assert_allclose(got, want, rtol=0, atol=(1e-5 + 6e-8 * sums_of) * np.abs(want).max())
 
 
-@pytest.mark.benchmark(group="activation, forward")
+class Layer:
+    """One layer between arrays: A (rows, n_in) to Z (rows, n_out), dZ to dX; W, b, A and dZ in float64 too."""
+
+    def __init__(self, rows, n_in, n_out, activation="identity"):
+        rng = np.random.default_rng(0)
+        self.model = gd.Sequential(gd.Dense(n_in, n_out, activation), seed=0)
+        self.A = rng.standard_normal((rows, n_in), "float32")
+        self.Z, self.dZ = np.empty((rows, n_out), "float32"), rng.standard_normal((rows, n_out), "float32")
+        self.dX = np.empty_like(self.A)
+        self.exact = [array.astype("float64") for array in (*self.model.parameters().values(), self.A, self.dZ)]
+
+    def forward(self):
+        self.model.network.forward(self.A, self.Z, n_threads=1)
+
+    def backward(self, dX=None):
+        self.model.network.backward(self.dZ, dX, n_threads=1)
+
+
+@pytest.fixture
+def alone(measure):
+    """`measure`, for calls that run on one thread."""
+    return lambda *arguments, **words: measure(*arguments, n_threads=1, **words)
+
+
+@pytest.mark.benchmark(group="product")
+@pytest.mark.parametrize("what", ["forward", "dW", "dW and dX"])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_product(engine, layer, what, alone):
+    """The three products of a layer, as a loop of one's own calls them: copies in and out included."""
+    rows, n_in, n_out = LAYERS[layer]
+    layer = Layer(rows, n_in, n_out)
+    W, b, A, dZ = layer.exact
+    layer.forward()
+    close(layer.Z, A @ W + b, n_in)
+    if what == "forward":
+        alone(layer.forward, flops=2 * rows * n_in * n_out)
+        return
+    dX = layer.dX if what == "dW and dX" else None
+    layer.backward(dX)
+    close(layer.model.gradients()["0.weight"], A.T @ dZ, rows)
+    if dX is not None:
+        close(dX, dZ @ W.T, n_out)
+    alone(lambda: layer.backward(dX), flops=2 * rows * n_in * n_out * (1 if dX is None else 2))
+
+
+@pytest.mark.benchmark(group="activation")
+@pytest.mark.parametrize("way", ["forward", "backward"])
 @pytest.mark.parametrize("name", activations.ACTIVATIONS)
-def test_activation(engine, name, measure):
-    """A layer of one input, so that the activation is most of its work."""
-    rows, n_out = 64, NUMBERS["L2"] // 64
-    model = gd.Sequential(gd.Dense(1, n_out, name), seed=0)
-    X, Z = np.linspace(-4, 4, rows, dtype="float32")[:, np.newaxis], np.empty((rows, n_out), "float32")
-    model.network.predict(X, Z)
-    W, b = (parameter.astype("float64") for parameter in model.parameters().values())
-    close(Z, activations.get(name).forward(X @ W + b))
-    measure(lambda: model.network.predict(X, Z), moved=Z.nbytes, level="L2")
+def test_activation(engine, name, way, alone):
+    """A layer of one input, so that its activation is most of its work."""
+    layer, f = Layer(64, 1, NUMBERS["L2"] // 64, name), activations.get(name)
+    W, b, A, dZ = layer.exact
+    layer.forward()
+    Z = A @ W + b
+    close(layer.Z, f.forward(Z))
+    if way == "forward":
+        alone(layer.forward, moved=layer.Z.nbytes, level="L2")
+        return
+    layer.backward()
+    close(layer.model.gradients()["0.bias"], f.backward(Z if f.through == "z" else f.forward(Z), dZ).sum(axis=0), 64)
+    alone(layer.backward, moved=2 * layer.Z.nbytes, level="L2")
 
 
 @pytest.mark.benchmark(group="loss")
 @pytest.mark.parametrize("n_out", [1, 10, 1000])
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_loss(engine, name, n_out, measure):
+def test_loss(engine, name, n_out, alone):
     """Losses and slopes of the rows of Z."""
     loss, rng = losses.get(name), np.random.default_rng(0)
     if loss.link == "softmax" and n_out == 1:
@@ -45,24 +108,48 @@ def test_loss(engine, name, n_out, measure):
     rows, dZ = np.empty(len(Z)), np.empty_like(Z)
     network = gd.MLP(1, n_out, seed=0).network
     network.loss(loss, Z, Y, None, rows, dZ)
-    close(rows, loss.rows(Z.astype("float64"), Y))
-    close(dZ, loss.gradient(Z.astype("float64"), Y))
-    measure(lambda: network.loss(loss, Z, Y, None, rows, dZ), moved=Z.nbytes + Y.nbytes + dZ.nbytes, level="L2")
+    close(rows, loss.rows(Z.astype("float64"), Y), n_out)
+    close(dZ, loss.gradient(Z.astype("float64"), Y), n_out)
+    alone(lambda: network.loss(loss, Z, Y, None, rows, dZ), moved=Z.nbytes + Y.nbytes + dZ.nbytes, level="L2")
 
 
 @pytest.mark.benchmark(group="rule")
 @pytest.mark.parametrize("level", NUMBERS)
 @pytest.mark.parametrize("name", RULE_USERS)
-def test_rule(engine, name, level, measure):
+def test_rule(engine, name, level, alone):
     """theta and state from a gradient, in one pass: theta and slots in and out, the gradient in."""
     optimizer, size = RULE_USERS[name], NUMBERS[level]
     model = gd.Sequential(gd.Dense(size // 64, 64, bias=False), seed=0)
     model.grad[:] = np.random.default_rng(0).standard_normal(model.size, "float32")
     state = np.zeros((optimizer.slots, model.size), "float32")
     (c,) = optimizer.coefficients(np.full(1, 1e-3), np.ones(1, np.int64))
-    expected = model.theta.astype("float64")
-    RULES[optimizer.rule](expected, model.grad.astype("float64"), state.astype("float64"), c)
+    few = slice(NUMBERS["L2"])
+    expected = model.theta[few].astype("float64")
+    RULES[optimizer.rule](expected, model.grad[few].astype("float64"), state[:, few].astype("float64"), c)
     model.network.update(optimizer, c, state)
-    close(model.theta, expected)
+    close(model.theta[few], expected)
     moved = (3 + 2 * optimizer.slots) * model.theta.nbytes
-    measure(lambda: model.network.update(optimizer, c, state), moved=moved, level=level)
+    alone(lambda: model.network.update(optimizer, c, state), moved=moved, level=level)
+
+
+@pytest.mark.benchmark(group="gather")
+@pytest.mark.parametrize("dtype", sorted(map(str, ENGINE_DTYPES)))
+def test_gather(engine, dtype, alone):
+    """Batches of shuffled rows of every type, in the training of a linear model: bytes of the rows."""
+    X, y = numbers()
+    X, steps = X.astype(dtype), LINEAR.rows // LINEAR.batch
+    model, exact = LINEAR.model(), LINEAR.model("float64")
+    first = model.theta.copy()
+    Chunk(LINEAR, model, X, y, LINEAR.order(4)).train(1)
+    with backend.override("numpy"):
+        Chunk(LINEAR, exact, X, y, LINEAR.order(4)).train()
+    assert wrong_share(model.theta, first, exact.theta) < TOLERANCE
+    chunk = Chunk(LINEAR, model, X, y, LINEAR.order(steps))
+    alone(lambda: chunk.train(1), per=steps, moved=LINEAR.batch * X.strides[0], level="memory")
+
+
+@cache
+def numbers():
+    """Data of LINEAR that every type can hold: more than any cache does."""
+    X, y = LINEAR.data()
+    return np.abs(10 * X), y

@@ -50,9 +50,12 @@ class Desk:
         return {"wrong": wrong, "loss": mean_loss(workload, theta, X, y)}
 
     def calibrate(self, seconds: float) -> int:
-        """Choose the number of steps that take about so long; the last try also warms up what is compiled for it."""
+        """Choose the number of steps that take about so long; the last try also warms up what is compiled for it.
+
+        Several tries: where a call costs more than its steps, the first ones say little of them.
+        """
         steps = least = self.contender.least_steps
-        for _ in range(4):
+        for _ in range(7):
             self.order = self.workload.order(steps)
             self.turn()
             took = self.turn() * steps
@@ -110,6 +113,7 @@ def serve(connection: Connection, name: str, threads: int) -> None:
     """The life of a worker: answer until the other end closes."""
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # XLA's pool takes as many threads as CPUs
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries chatter there; what fails is told through the pipe
     desk = Desk(name, threads)
     while True:
         try:

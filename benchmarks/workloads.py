@@ -50,7 +50,9 @@ class Workload:
     @property
     def title(self) -> str:
         """As tables say it: mnist 784-128-10, batch 64."""
-        return f"{self.name} {'-'.join(map(str, self.widths))}, batch {self.batch}"
+        facts = [f"{self.name} {'-'.join(map(str, self.widths))}", f"batch {self.batch:,}"]
+        facts += [word for word, usual in ((self.activation, "relu"), (self.optimizer, "sgd")) if word != usual]
+        return ", ".join(facts)
 
     @property
     def weights(self) -> list[int]:
@@ -61,6 +63,11 @@ class Workload:
     def size(self) -> int:
         """Length of theta."""
         return sum(self.weights) + sum(self.widths[1:])
+
+    @property
+    def is_full_batch(self) -> bool:
+        """Whether a step takes all rows: then peers need not gather them."""
+        return self.batch == self.rows
 
     @property
     def flops(self) -> int:
@@ -85,7 +92,9 @@ class Workload:
         return (X, Z.argmax(axis=1)) if self.loss == "cross_entropy" else (X, np.tanh(Z))
 
     def order(self, steps: int) -> Order:
-        """Row numbers (steps, batch): epoch after epoch, each in a random order of its own."""
+        """Row numbers (steps, batch): epochs, each in a random order of its own; a full batch as it stands."""
+        if self.is_full_batch:
+            return np.tile(np.arange(self.rows), (steps, 1))
         rng = np.random.default_rng(1)
         epochs = -(-steps * self.batch // self.rows)
         rows = np.concatenate([rng.permutation(self.rows) for _ in range(epochs)])
@@ -133,7 +142,9 @@ VARIANTS = {
 }
 
 # The network of the SimpleChains.jl announcement (julialang.org/blog/2022/04/simple-chains): all rows in one step.
-FULL_BATCH = Workload("full batch", (4, 32, 16, 4), 10_000, 10_000, "mse", "tanh", optimizer="adam", lr=0.001)
+FULL_BATCH = Workload("full-batch", (4, 32, 16, 4), 10_000, 10_000, "mse", "tanh", optimizer="adam", lr=0.001)
+
+TRAININGS = WORKLOADS | {FULL_BATCH.name: FULL_BATCH}
 
 # Networks and batches between the workloads: how speed depends on one size alone.
 WIDTHS = [
@@ -217,5 +228,6 @@ def write_problem(workload: Workload, folder: Path) -> None:
 
 
 def read_problem(folder: Path) -> dict[str, NDArray]:
-    """The arrays of `write_problem` by name."""
-    return {name: np.load(folder / f"{name}.npy") for name in ("X", "y", "theta", "expected")}
+    """The arrays of `write_problem` by name; the vectors of theta's size are mapped, so that all workers share them."""
+    modes = {"X": None, "y": None, "theta": "c", "expected": "c"}
+    return {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name, mode in modes.items()}

@@ -7,6 +7,7 @@ its own (`worker.py`), so that nobody's thread pool disturbs another's, and does
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,20 +90,29 @@ CONTENDERS = {
     "sklearn": Row("scikit-learn MLP", "by_sklearn:MLP", ("sklearn",)),
     "torch-loader": Row("PyTorch, DataLoader", "by_torch:Loader", ("torch",)),
     "torch": Row("PyTorch eager", "by_torch:Eager", ("torch",)),
+    "torch-fused": Row("PyTorch, fused optimiser", "by_torch:Fused", ("torch",)),
     "torch-manual": Row("PyTorch, no autograd", "by_torch:Manual", ("torch",)),
     "torch-compile": Row("PyTorch, compiled step", "by_torch:Compiled", ("torch",)),
     "jax-step": Row("JAX, jitted step", "by_jax:Step", ("jax",)),
     "jax-scan": Row("JAX, epochs in one jit", "by_jax:Scan", ("jax",)),
+    "keras": Row("Keras, fit", "by_keras:Fit", ("tensorflow", "keras")),
     "tensorflow": Row("TensorFlow XLA, epochs in one jit", "by_tensorflow:Loop", ("tensorflow",)),
     "onnxruntime": Row("ONNX Runtime", "by_onnx:Session", ("onnxruntime", "onnx")),
 }
 TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime"))
+# Those that were the fastest peer of a workload, and those that targets name.
+QUICK = ("fastgd", "fastgd-buffer", "numpy", "torch", "torch-manual", "jax-scan", "tensorflow", "onnxruntime")
 PREDICTORS = ("fastgd", "fastgd-buffer", "fastgd-numpy", "numpy", "sklearn", "torch", "jax-step", "onnxruntime")
 
 
 def is_peer(name: str) -> bool:
     """Whether it is somebody else's code."""
     return not name.startswith("fastgd")
+
+
+def batch_of(workload: Workload, X: Any, y: Any, rows: Any) -> tuple[Any, Any]:
+    """The rows of a step."""
+    return (X, y) if workload.is_full_batch else (X[rows], y[rows])
 
 
 def flatten(layers: list[tuple[NDArray, NDArray]]) -> NDArray:

@@ -9,7 +9,7 @@ from jax import lax
 from numpy.typing import NDArray
 
 from ..workloads import Order, Workload, parameters
-from . import Contender, flatten
+from . import Contender, batch_of, flatten
 
 FUNCTIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
 Layers = list[tuple[jax.Array, jax.Array]]
@@ -57,7 +57,7 @@ class Step(Contender):
 
     def _step(self, state: Any, X: jax.Array, y: jax.Array, rows: Any) -> Any:
         layers, slots, t = state
-        g = jax.grad(self._loss)(layers, X[rows], y[rows])
+        g = jax.grad(self._loss)(layers, *batch_of(self.workload, X, y, rows))
         if self.workload.optimizer == "adam":
             return self._adam(layers, g, slots, t + 1)
         return jax.tree.map(lambda theta, g: theta - self.workload.lr * g, layers, g), slots, t

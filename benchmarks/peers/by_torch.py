@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..workloads import Order, Workload, parameters
-from . import Contender, flatten
+from . import Contender, batch_of, flatten
 
 MODULES = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 FUNCTIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
@@ -23,6 +23,7 @@ class Eager(Contender):
     """nn.Sequential, autograd, torch.optim; a batch is X[rows]."""
 
     optimizers = frozenset(("sgd", "adam"))
+    is_fused = False
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
@@ -43,14 +44,14 @@ class Eager(Contender):
             linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(W.T)))
             linear.bias.copy_(torch.from_numpy(b))
         kind = torch.optim.Adam if self.workload.optimizer == "adam" else torch.optim.SGD
-        self.optimizer = kind(self.model.parameters(), lr=self.workload.lr)
+        self.optimizer = kind(self.model.parameters(), lr=self.workload.lr, fused=self.is_fused)
 
     def theta(self) -> NDArray:
         return flatten([(m.weight.detach().numpy().T, m.bias.detach().numpy()) for m in self._linears()])
 
     def train(self, order: Order) -> None:
         for rows in torch.from_numpy(order):
-            self._step(self.X[rows], self.y[rows])
+            self._step(*batch_of(self.workload, self.X, self.y, rows))
 
     def _step(self, X: Tensor, y: Tensor) -> None:
         self.optimizer.zero_grad()
@@ -60,6 +61,12 @@ class Eager(Contender):
     @torch.inference_mode()
     def predict(self, X: NDArray) -> Tensor:
         return self.model(torch.from_numpy(X))
+
+
+class Fused(Eager):
+    """The optimiser in one kernel."""
+
+    is_fused = True
 
 
 class Loader(Eager):
@@ -96,8 +103,9 @@ class Manual(Contender):
             self._step(self.X, self.y, rows)
 
     def _step(self, X: Tensor, y: Tensor, rows: Tensor) -> None:
-        a = self._forward(X[rows])
-        dz = self._slope_of_loss(a[-1], y[rows])
+        X, y = batch_of(self.workload, X, y, rows)
+        a = self._forward(X)
+        dz = self._slope_of_loss(a[-1], y)
         slope, lr = SLOPES[self.workload.activation], self.workload.lr
         for l in reversed(range(len(self.layers))):
             W, b = self.layers[l]

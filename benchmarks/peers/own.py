@@ -35,17 +35,16 @@ class Engine(Contender):
 
 
 class Buffered(Engine):
-    """Predictions into an array that is there already, without checks of the data."""
+    """Predictions into an array that is there already."""
 
     def start(self, theta: NDArray) -> None:
         super().start(theta)
-        self.network, self.out = self.model.network, np.empty((0, self.model.n_out), self.model.dtype)
+        self.out = np.empty((0, self.model.n_out), self.model.dtype)
 
     def predict(self, X: NDArray) -> NDArray:
         if len(self.out) != len(X):
             self.out = np.empty((len(X), self.model.n_out), self.model.dtype)
-        self.network.predict(X, self.out)
-        return self.out
+        return self.model.predict(X, self.out)
 
 
 class NumPyEngine(Engine):
@@ -61,7 +60,7 @@ class NumPyEngine(Engine):
 
 
 class Fit(Engine):
-    """`Trainer.fit` with all that belongs to it: checks, orders of rows, history, a copy of theta in case of trouble."""
+    """`Trainer.fit` with all that belongs to it: checks, orders of rows, history, copies of the last good theta."""
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
