@@ -4,12 +4,11 @@ They look at samples, so they cost little, and only if `fit` may print (verbose 
 """
 
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backend
+from ._inside import outputs_of_layers
 from .arrays import Array
 from .job import Job
 from .layers import Dense
@@ -52,7 +51,7 @@ def on_data(job: Job, link: str) -> None:
 
 def on_network(model: Sequential, job: Job) -> None:
     """Look at the hidden layers after the last step, for some training rows."""
-    for index, layer, out in _activations(model, _sample(job.X, job.rows)):
+    for index, layer, out in outputs_of_layers(model, _sample(job.X, job.rows), 1):
         text = _dead(index, layer, out) or _saturated(index, layer, out) if index < len(model.layers) - 1 else ""
         if text:
             _warn(text)
@@ -78,7 +77,7 @@ def on_divergence(model: Sequential, X: Array) -> str:
             return f"the update of layer {index} ({model.layers[index].activation.name}) grew out of bounds first"
     largest = float(np.abs(X.astype(np.float64)).max())
     text = ""
-    for index, layer, out in _activations(model, X):
+    for index, layer, out in outputs_of_layers(model, X):
         inputs, largest = largest, float(np.abs(out).max())
         weights = float(np.abs(parameters[f"{index}.weight"]).max())
         text = (
@@ -88,18 +87,6 @@ def on_divergence(model: Sequential, X: Array) -> str:
         if not np.isfinite(largest):
             break
     return text
-
-
-def _activations(model: Sequential, X: Array) -> Iterator[tuple[int, Dense, Array]]:
-    """Number, layer and outputs (rows, n_out) of one layer after the other, each by the engine on its part of theta."""
-    engine, start = backend.choose(), 0
-    for index, layer in enumerate(model.layers):
-        part = slice(start, start + layer.size)
-        out = np.empty((len(X), layer.n_out), model.dtype)
-        with np.errstate(all="ignore"):
-            engine.network([layer], model.theta[part], model.grad[part]).predict(X, out, 1)
-        yield index, layer, out
-        X, start = out, part.stop
 
 
 def _dead(index: int, layer: Dense, out: Array) -> str:

@@ -17,6 +17,7 @@ from ._definition import number
 from ._logs import Checkpoint, CSVLogger, TensorBoard
 from ._progress import Progress
 from .arrays import Array
+from .metrics import falls
 from .schedules import scaled
 
 __all__ = [
@@ -38,9 +39,6 @@ __all__ = [
     "Training",
 ]
 
-# Ends of the names of columns that should fall; scikit-learn's names keep to them.
-_FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
-
 
 class Monitor(Callback):
     """Keeps the best value of a column of the history, and how long it has not improved; what others build on.
@@ -60,8 +58,7 @@ class Monitor(Callback):
             raise ValueError(f'mode must be "min", "max" or None, not {mode!r}')
         self.monitor = monitor
         self.min_delta = number("min_delta", min_delta, "[0, inf)")
-        falls = monitor.endswith(_FALLING) if mode is None else mode == "min"
-        self._sign = -1 if falls else 1
+        self._sign = -1 if (falls(monitor) if mode is None else mode == "min") else 1
         self._forget()
 
     def _forget(self) -> None:

@@ -32,6 +32,18 @@ class Settings(Protocol):
     def metrics(self) -> Sequence[Metric] | None: ...
 
 
+@dataclass(eq=False)
+class Request:
+    """The `Settings` of work on all rows, where there is no trainer."""
+
+    model: Sequential
+    loss: Loss
+    n_threads: int | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    metrics: None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """Checked data.

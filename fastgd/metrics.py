@@ -21,6 +21,14 @@ _OF_PROBABILITIES = frozenset(
 # Ends of the names in sklearn.metrics that give one number for (y_true, y_pred).
 _OF_SKLEARN = ("_score", "_loss", "_error", "_coef", "_corrcoef", "_deviance")
 
+# Ends of the names of what should fall; scikit-learn's names keep to them.
+_FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
+
+
+def falls(column: str) -> bool:
+    """Whether less is better in a column of the history, by its name."""
+    return column.endswith(_FALLING)
+
 
 def accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Share of the rows where y_pred equals y_true, in [0, 1].
