@@ -1,6 +1,5 @@
 """Callbacks that write files: checkpoints, tables, TensorBoard."""
 
-import csv
 import os
 import time
 from pathlib import Path
@@ -83,6 +82,8 @@ class CSVLogger(Callback):
         self.path = Path(path)
 
     def on_fit_begin(self, trainer: Training) -> None:
+        import csv  # few need it, and `import fastgd` is to be quick
+
         columns, found = list(trainer.run.columns), []
         if self.path.exists():
             with open(self.path, newline="", encoding="utf-8") as file:
@@ -97,6 +98,8 @@ class CSVLogger(Callback):
         self._write("a", [logs[name] for name in trainer.run.columns])
 
     def _write(self, mode: str, row: list[Any]) -> None:
+        import csv
+
         with open(self.path, mode, newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerow(row)
 
