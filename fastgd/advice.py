@@ -15,7 +15,7 @@ from .layers import Dense
 from .model import Sequential
 
 # Rows that are looked at, spread evenly over the training rows, and validation rows that are looked for among them.
-_SAMPLE = 200
+_SAMPLE = 100
 # Training rows that are compared with these, and about how many columns tell them apart at first.
 _COMPARED, _TOLD_APART_BY = 50_000, 8
 # Columns should be near 1 in size: from here on the steps of one column drown the others.
@@ -24,6 +24,8 @@ _LARGE = 100.0
 _CLASSES = 20
 # Shares that are too much: of validation rows seen in training, of dead units, of saturated outputs.
 _SEEN, _DEAD, _SATURATED = 0.1, 0.5, 0.9
+# Rows of whole numbers that come more often than this are no copies: there are only so many kinds of rows.
+_KINDS = 5
 # An output is saturated where the slope is below this share of the steepest.
 _FLAT = 0.01
 # The activations whose units can die, and those that are flat on both sides, with their steepest slope.
@@ -134,7 +136,7 @@ def _unscaled(job: Job) -> str:
 def _classes_as_numbers(job: Job, link: str) -> str:
     if link != "identity" or job.Y.shape[1] != 1:
         return ""
-    y = _sample(job.Y, job.rows)[:, 0]
+    y = _sample(job.Y, job.rows, 10 * _CLASSES)[:, 0]
     kinds = np.unique(y)
     numbered = len(kinds) <= min(_CLASSES, len(y) // 10) and np.array_equal(kinds, np.arange(len(kinds)))
     if len(kinds) < 2 or not numbered:
@@ -156,7 +158,8 @@ def _seen_rows(job: Job) -> str:
     alike = rows[marks[np.searchsorted(marks[:-1], training)] == training]
     known = set(_bytes(job.X[alike], job.Y[alike]))
     seen = sum(row in known for row in _bytes(X, Y)) if known else 0
-    if seen <= _SEEN * len(X):
+    few_kinds = len(alike) > _KINDS * len(known) and bool((X == np.round(X)).all())
+    if seen <= _SEEN * len(X) or few_kinds:
         return ""
     return (
         f"{seen} of {len(X)} validation rows are training rows too: what is measured on them says nothing about new "
@@ -176,8 +179,8 @@ def _bytes(X: Array, Y: Array) -> list[bytes]:
     return [row.tobytes() for row in np.concatenate([X, Y], axis=1, dtype=np.float64)]
 
 
-def _sample(array: Array, rows: NDArray[np.int64]) -> Array:
-    chosen: Array = array[rows[:: max(1, len(rows) // _SAMPLE)][:_SAMPLE]]
+def _sample(array: Array, rows: NDArray[np.int64], n: int = _SAMPLE) -> Array:
+    chosen: Array = array[rows[:: max(1, len(rows) // n)][:n]]
     return chosen
 
 

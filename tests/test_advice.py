@@ -34,6 +34,33 @@ def test_a_good_training_gets_no_advice(engine, activation):
     assert advice_of(numbers, X, X[:, 0] + y) == []
 
 
+def healthy():
+    X, y = gd.datasets.digits()
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (500, 20))
+    for activation in ("relu", "tanh", "sigmoid"):
+        yield activation, gd.MLP(64, 32, 32, 10, activation=activation, seed=0), "cross_entropy", X / 16, y
+    yield "raw", gd.MLP(64, 32, 10, seed=0), "cross_entropy", X, y
+    yield "standard", gd.MLP(64, 32, 10, seed=0), "cross_entropy", (X - X.mean(0)) / (X.std(0) + 1e-9), y
+    yield "bits", gd.MLP(20, 8, 2, seed=0), "cross_entropy", bits, bits[:, 0]
+    yield "kinds", gd.MLP(10, 8, 2, seed=0), "cross_entropy", np.eye(10)[rng.integers(0, 10, 500)], bits[:, 0]
+    yield "counts", gd.MLP(3, 8, 1, seed=0), "mse", rng.standard_normal((500, 3)), 5 + rng.poisson(3, 500)
+
+
+@pytest.mark.parametrize("run", healthy(), ids=lambda run: run[0])
+def test_healthy_runs_get_no_advice(run):
+    _, model, loss, X, y = run
+    assert advice_of(gd.Trainer(model, loss=loss), X, y, epochs=10, validation=0.2) == []
+
+
+def test_advice_points_at_the_line_that_called_fit():
+    X, y = blobs(300)
+    with pytest.warns(AdviceWarning) as caught:
+        classifier().fit(1e4 * X, y, epochs=1)
+    line = open(caught[0].filename).read().splitlines()[caught[0].lineno - 1]
+    assert "classifier().fit(" in line
+
+
 def test_unscaled_inputs():
     X, y = blobs(300)
     X[:, 2] *= 1e3
