@@ -47,7 +47,7 @@ def healthy():
     yield "counts", gd.MLP(3, 8, 1, seed=0), "mse", rng.standard_normal((500, 3)), 5 + rng.poisson(3, 500)
 
 
-@pytest.mark.parametrize("run", healthy(), ids=lambda run: run[0])
+@pytest.mark.parametrize("run", list(healthy()), ids=lambda run: run[0])
 def test_healthy_runs_get_no_advice(run):
     _, model, loss, X, y = run
     assert advice_of(gd.Trainer(model, loss=loss), X, y, epochs=10, validation=0.2) == []
