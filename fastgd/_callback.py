@@ -117,5 +117,7 @@ def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     for callback in checked:
         if not isinstance(callback, Callback):
             advice = "; for a function, write callbacks.EveryEpoch(f)" if callable(callback) else ""
+            if isinstance(callback, type):
+                advice = f": write {callback.__name__}()"
             raise TypeError(f"a callback must be an object of a subclass of Callback, not {callback!r}{advice}")
     return checked

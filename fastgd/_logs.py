@@ -28,8 +28,8 @@ class Checkpoint(Callback):
     ------
     ValueError
         The path does not end so, or has other words in braces.
-    FileNotFoundError, TypeError
-        At the beginning of `fit`: its folder is not there, or the trainer has parts that cannot be saved.
+    FileNotFoundError, ImportError, TypeError
+        At the beginning of `fit`: its folder or its package is not there, or the trainer has parts that no file keeps.
     """
 
     def __init__(self, path: str | os.PathLike[str], epochs: int | None = None, minutes: float | None = None) -> None:
@@ -44,10 +44,9 @@ class Checkpoint(Callback):
 
     def on_fit_begin(self, trainer: Training) -> None:
         from .checkpoint import contents
+        from .modelfile import check_path
 
-        folder = os.path.dirname(_path(self.path, trainer.epoch, trainer.step)) or "."
-        if not os.path.isdir(folder):
-            raise FileNotFoundError(f"Checkpoint saves to {self.path}, but there is no folder {folder}: make it first")
+        check_path(_path(self.path, trainer.epoch, trainer.step))
         contents(cast(Any, trainer))
         self._saved, self._is_due = time.perf_counter(), False
 

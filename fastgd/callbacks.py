@@ -69,7 +69,10 @@ class Monitor(Callback):
     def on_fit_begin(self, trainer: Training) -> None:
         if self.monitor not in trainer.run.columns:
             name, columns = type(self).__name__, ", ".join(trainer.run.columns)
-            advice = "; pass validation=0.2 or validation=(X, y) to fit" if "validation" in self.monitor else ""
+            meant = f"validation_{self.monitor.removeprefix('val_')}"
+            advice = f": did you mean {meant!r}?" if meant in trainer.run.columns else ""
+            if "val" in self.monitor and "validation_loss" not in trainer.run.columns:
+                advice = "; pass validation=0.2 or validation=(X, y) to fit"
             raise ValueError(f"{name} watches {self.monitor!r}, but this fit records {columns}{advice}")
         self._forget()
 

@@ -94,7 +94,7 @@ def read(file: modelfile.Reader) -> dict[str, Any]:
     """The attributes of the trainer that `write` wrote; an exception of some kind for a file that is none of its."""
     words = file.words
     if words["format"] != _FORMAT:
-        raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r}")
+        raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.load reads models)")
     found: dict[str, Array] = {}
 
     def arrays(expected: modelfile.Expected) -> Mapping[str, Array]:

@@ -61,6 +61,15 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raise now what `write` would raise later: FileNotFoundError, ImportError, or ValueError for another ending."""
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {place.parent} to save {place.name} in: make it first")
+    if _format(place) == ".safetensors":
+        _saver()
+
+
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[Reader]:
     """Open a file of `write`; whatever is wrong inside it, also found by the `with` block, becomes one ValueError.
@@ -128,13 +137,17 @@ class _Npz(Reader):
         return values.reshape(shape, order="F" if fortran else "C")
 
 
-def _write_safetensors(file: IO[bytes], words: str, arrays: Mapping[str, Array]) -> None:
+def _saver() -> Any:
     try:
         from safetensors.numpy import save
     except ImportError:
         raise ImportError(f"saving to .safetensors {_INSTALL}; or save to .npz") from None
+    return save
+
+
+def _write_safetensors(file: IO[bytes], words: str, arrays: Mapping[str, Array]) -> None:
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    file.write(save(tensors, metadata={_WORDS: words}))
+    file.write(_saver()(tensors, metadata={_WORDS: words}))
 
 
 class _Safetensors(Reader):

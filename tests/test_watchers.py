@@ -81,6 +81,7 @@ def test_reduce_lr_on_plateau_changes_the_next_epoch(engine):
         (lambda: callbacks.StepBudget(0), "steps"),
         (lambda: callbacks.EveryStep(print, 0), "n must be"),
         (lambda: callbacks.Checkpoint("a.pt"), "path must end in .npz"),
+        (lambda: callbacks.Checkpoint("{name}.npz"), "no other braces"),
         (lambda: callbacks.Checkpoint("a.npz", minutes=0), "minutes"),
         (lambda: callbacks.Checkpoint("a.npz", epochs=0), "epochs"),
     ],
@@ -144,6 +145,44 @@ def test_checkpoint_by_minutes(tmp_path):
     assert len(list(tmp_path.iterdir())) == 8
     fit(make(), 2, callbacks=[callbacks.Checkpoint(tmp_path / "late.npz", minutes=1e9)])
     assert not (tmp_path / "late.npz").exists()
+
+
+def test_a_checkpoint_that_cannot_be_saved_is_refused_before_the_training(tmp_path, monkeypatch):
+    for name in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for trainer, path, error, words in (
+        (make(), tmp_path / "none" / "{epoch}.npz", FileNotFoundError, "there is no folder"),
+        (make(), tmp_path / "a.safetensors", ImportError, r"fastgd\[safetensors\]"),
+        (make(optimizer=gd.SGD(lr=lambda epoch: 0.1)), tmp_path / "a.npz", TypeError, "of your own"),
+    ):
+        with pytest.raises(error, match=words):
+            fit(trainer, 1, callbacks=[callbacks.Checkpoint(path)])
+        assert trainer.step == 0
+
+
+@pytest.mark.parametrize(
+    "watch, words",
+    [
+        ("val_loss", "did you mean 'validation_loss'"),
+        ("accuracy", "did you mean 'validation_accuracy'"),
+        ("mine", "but this fit records epoch, loss, validation_loss, validation_accuracy, lr, seconds$"),
+    ],
+)
+def test_columns_that_are_not_there(watch, words):
+    with pytest.raises(ValueError, match=words):
+        fit(make(), 1, validation=0.2, callbacks=[gd.EarlyStopping(watch)])
+
+
+def test_what_is_no_callback():
+    with pytest.raises(TypeError, match=r"write EarlyStopping\(\)"):
+        fit(make(), 1, callbacks=[gd.EarlyStopping])
+    with pytest.raises(TypeError, match=r"write callbacks.EveryEpoch\(f\)"):
+        fit(make(), 1, callbacks=[id])
+
+
+def test_the_seconds_of_an_epoch_have_its_validation_in_them():
+    slow = gd.metrics.Metric("slow", lambda y, p: time.sleep(0.05) or 0.0)
+    assert fit(make(metrics=[slow]), 2, validation=0.2)["seconds"][-1] >= 0.05
 
 
 def test_tensorboard(tmp_path):
