@@ -1,5 +1,6 @@
 """Warnings that name the cause and the cure, and that come only where they should."""
 
+import linecache
 import warnings
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_advice_points_at_the_line_that_called_fit():
     X, y = blobs(300)
     with pytest.warns(AdviceWarning) as caught:
         classifier(optimizer=gd.SGD(lr=1e-9)).fit(1e3 * X, y, epochs=1)
-    line = open(caught[0].filename).read().splitlines()[caught[0].lineno - 1]
+    line = linecache.getline(caught[0].filename, caught[0].lineno)
     assert "classifier(optimizer=" in line
 
 
