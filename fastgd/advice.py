@@ -73,11 +73,13 @@ def on_divergence(model: Sequential, X: Array) -> str:
     X : (rows, n_in)
         Rows of that step.
     """
+    largest = float(np.abs(X.astype(np.float64)).max())
+    if largest > np.finfo(model.dtype).max:
+        return f"X has numbers up to {largest:.2g}, which {model.dtype} cannot hold"
     parameters = model.parameters()
     for index in reversed(range(len(model.layers))):
         if not all(np.isfinite(v).all() for name, v in parameters.items() if name.startswith(f"{index}.")):
             return f"the update of layer {index} ({model.layers[index].activation.name}) grew out of bounds first"
-    largest = float(np.abs(X.astype(np.float64)).max())
     text = ""
     for index, layer, out in outputs_of_layers(model, X):
         inputs, largest = largest, float(np.abs(out).max())

@@ -55,6 +55,17 @@ def test_the_layer_that_blew_up_first_is_named(engine):
         gd.Trainer(model, loss="mse", optimizer=optimizer, batch_size=None).fit(X, 1e3 * y, epochs=1, verbose=0)
 
 
+def test_numbers_beyond_float32_are_named(engine):
+    """They are finite as they come, so it is the training that finds them."""
+    X, y, _ = problem("mse")
+    X[7, 1] = 1e39
+    trainer = make("mse", batch_size=None)
+    theta = trainer.model.theta.copy()
+    with pytest.raises(FloatingPointError, match=r"X has numbers up to 1e\+39, which float32 cannot hold"):
+        trainer.fit(X, y, epochs=1, verbose=0)
+    np.testing.assert_array_equal(trainer.model.theta, theta)
+
+
 def test_a_last_update_that_is_not_finite_is_found(engine):
     """No loss comes after it that could tell."""
     X, y, _ = problem("mse")
