@@ -74,7 +74,7 @@ def on_divergence(model: Sequential, X: Array) -> str:
         Rows of that step.
     """
     largest = float(np.abs(X.astype(np.float64)).max())
-    if largest > np.finfo(model.dtype).max:
+    if largest > float(np.finfo(model.dtype).max):
         return f"X has numbers up to {largest:.2g}, which {model.dtype} cannot hold"
     parameters = model.parameters()
     for index in reversed(range(len(model.layers))):
