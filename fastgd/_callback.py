@@ -84,8 +84,8 @@ class Callback:
         """What `Trainer.save` keeps of this callback: numbers and vectors of theta's dtype, by name."""
         return {}
 
-    def restore(self, state: State) -> None:
-        """Take up that state, after `on_fit_begin` of a `fit(epochs=None)` that finishes a run."""
+    def restore(self, trainer: Training, state: State) -> None:
+        """Take up that state, after `on_fit_begin` of a `fit(epochs=None)` that finishes a run; it may stop it too."""
 
 
 def states_of(callbacks: list[Callback]) -> list[tuple[str, State]]:
@@ -93,13 +93,13 @@ def states_of(callbacks: list[Callback]) -> list[tuple[str, State]]:
     return [(type(callback).__name__, state) for callback in callbacks if (state := callback.state())]
 
 
-def restore(callbacks: list[Callback], states: list[tuple[str, State]]) -> None:
+def restore(trainer: Training, callbacks: list[Callback], states: list[tuple[str, State]]) -> None:
     """Give each state to the first callback of its class that has none yet."""
     waiting = list(callbacks)
     for name, state in states:
         for callback in waiting:
             if type(callback).__name__ == name:
-                callback.restore(state)
+                callback.restore(trainer, state)
                 waiting.remove(callback)
                 break
 
@@ -116,5 +116,8 @@ def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     checked = list(callbacks)
     for callback in checked:
         if not isinstance(callback, Callback):
-            raise TypeError(f"a callback must be an object of a subclass of Callback, not {callback!r}")
+            advice = "; for a function, write callbacks.EveryEpoch(f)" if callable(callback) else ""
+            if isinstance(callback, type):
+                advice = f": write {callback.__name__}()"
+            raise TypeError(f"a callback must be an object of a subclass of Callback, not {callback!r}{advice}")
     return checked

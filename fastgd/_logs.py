@@ -1,10 +1,9 @@
 """Callbacks that write files: checkpoints, tables, TensorBoard."""
 
-import csv
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ._callback import Callback, Training
 from ._checks import whole
@@ -24,16 +23,31 @@ class Checkpoint(Callback):
         Save after every so many epochs; 1 if `minutes` is None too.
     minutes : float > 0 or None, default=None
         Save when so many minutes have passed since the last time, also in the middle of an epoch.
+
+    Raises
+    ------
+    ValueError
+        The path does not end so, or has other words in braces.
+    FileNotFoundError, ImportError, TypeError
+        At the beginning of `fit`: its folder or its package is not there, or the trainer has parts that no file keeps.
     """
 
     def __init__(self, path: str | os.PathLike[str], epochs: int | None = None, minutes: float | None = None) -> None:
         self.path = os.fspath(path)
         if not self.path.endswith((".npz", ".safetensors")):
             raise ValueError(f"path must end in .npz or .safetensors: {self.path}")
+        _path(self.path, 0, 0)
         self.minutes = None if minutes is None else number("minutes", minutes, "(0, inf)")
-        self.epochs = 1 if epochs is None and minutes is None else epochs if epochs is None else whole("epochs", epochs)
+        self.epochs = None if epochs is None else whole("epochs", epochs)
+        if epochs is None and minutes is None:
+            self.epochs = 1
 
     def on_fit_begin(self, trainer: Training) -> None:
+        from .checkpoint import contents
+        from .modelfile import check_path
+
+        check_path(_path(self.path, trainer.epoch, trainer.step))
+        contents(cast(Any, trainer))
         self._saved, self._is_due = time.perf_counter(), False
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
@@ -43,8 +57,15 @@ class Checkpoint(Callback):
         """Here and not at the end of the epoch: by now every callback has seen the epoch and done its part."""
         late = self.minutes is not None and time.perf_counter() - self._saved >= 60 * self.minutes
         if self._is_due or late:
-            trainer.save(self.path.format(epoch=trainer.epoch, step=trainer.step))
+            trainer.save(_path(self.path, trainer.epoch, trainer.step))
             self._saved, self._is_due = time.perf_counter(), False
+
+
+def _path(pattern: str, epoch: int, step: int) -> str:
+    try:
+        return pattern.format(epoch=epoch, step=step)
+    except (LookupError, ValueError, AttributeError, TypeError):
+        raise ValueError(f'path may have "{{epoch}}" and "{{step}}" in it and no other braces: {pattern}') from None
 
 
 class CSVLogger(Callback):
@@ -60,18 +81,26 @@ class CSVLogger(Callback):
         self.path = Path(path)
 
     def on_fit_begin(self, trainer: Training) -> None:
-        header = ",".join(trainer.run.columns)
-        if self.path.exists() and self.path.stat().st_size:
-            with open(self.path, encoding="utf-8") as file:
-                found = file.readline().strip()
-            if found != header:
-                raise ValueError(f"{self.path} has the columns {found}, but this fit records {header}")
-        else:
-            self.path.write_text(header + "\n", encoding="utf-8")
+        import csv  # few need it, and `import fastgd` is to be quick
+
+        columns, found = list(trainer.run.columns), []
+        if self.path.exists():
+            with open(self.path, newline="", encoding="utf-8") as file:
+                found = next(csv.reader(file), [])
+        if not found:
+            self._write("w", columns)
+        elif found != columns:
+            names = f"{', '.join(found)}, but this fit records {', '.join(columns)}"
+            raise ValueError(f"{self.path} has the columns {names}; give another path")
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow([logs[name] for name in trainer.run.columns])
+        self._write("a", [logs[name] for name in trainer.run.columns])
+
+    def _write(self, mode: str, row: list[Any]) -> None:
+        import csv
+
+        with open(self.path, mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(row)
 
 
 class TensorBoard(Callback):

@@ -1,103 +1,129 @@
-"""Warnings about data and networks that train badly; each names the cause and the cure.
+"""Warnings about data and networks that train badly, and what made a loss infinite; each names the cause and the cure.
 
 They look at samples, so they cost little, and only if `fit` may print (verbose > 0).  None changes anything.
 """
 
 import warnings
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._inside import outputs_of_layers
 from .arrays import Array
 from .job import Job
 from .layers import Dense
 from .model import Sequential
 
-# Rows that are looked at: spread evenly over the training rows.
-_SAMPLE = 1000
-# Rows that are compared with the validation rows.
-_COMPARED = 50_000
+# Rows that are looked at, spread evenly over the training rows, and validation rows that are looked for among them.
+_SAMPLE = 100
+# Training rows that are compared with these, and about how many columns tell them apart at first.
+_COMPARED, _TOLD_APART_BY = 50_000, 8
 # Columns should be near 1 in size: from here on the steps of one column drown the others.
 _LARGE = 100.0
 # More distinct whole numbers than this are counts, not classes.
 _CLASSES = 20
 # Shares that are too much: of validation rows seen in training, of dead units, of saturated outputs.
 _SEEN, _DEAD, _SATURATED = 0.1, 0.5, 0.9
-# An output is saturated where the slope of its activation is below this.
+# Rows of whole numbers that come more often than this are no copies: there are only so many kinds of rows.
+_KINDS = 5
+# An output is saturated where the slope is below this share of the steepest.
 _FLAT = 0.01
-# What an activation that saturates on both sides is called, and those whose units can die.
-_SIGMOIDS = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softmax")
+# The activations whose units can die, and those that are flat on both sides, with their steepest slope.
 _RELUS = ("relu", "relu6")
+_SIGMOIDS = {"sigmoid": 1 / 4, "hard_sigmoid": 1 / 6, "tanh": 1.0, "hard_tanh": 1.0}
 
 
 class AdviceWarning(UserWarning):
     """Something that makes a training slow, unstable or misleading."""
 
 
-def on_data(job: Job, loss_link: str) -> None:
+def on_data(job: Job, link: str) -> None:
     """Look at the data before the first step.
 
     Parameters
     ----------
     job : Job
-    loss_link : str
-        The link of the user's loss; "identity" is regression.
+    link : str
+        Of the user's loss; "identity" is regression.
     """
-    X = _sample(job.X, job.rows)
-    for text in (_unscaled(X), _classes_as_numbers(job, loss_link), _seen_rows(job)):
+    for text in (_unscaled(job), _classes_as_numbers(job, link), _seen_rows(job)):
         if text:
             _warn(text)
 
 
 def on_network(model: Sequential, job: Job) -> None:
-    """Look at the hidden layers after the last step, for the training rows."""
-    A = _sample(job.X, job.rows).astype(model.dtype)
-    hidden = list(enumerate(model.layers))[:-1]
-    for index, layer in hidden:
-        if not isinstance(layer, Dense):
-            return
-        A, text = _look_at_layer(index, layer, model.parameters(), A)
+    """Look at the hidden layers after the last step, for some training rows."""
+    for index, layer, out in outputs_of_layers(model, _sample(job.X, job.rows), 1):
+        text = _dead(index, layer, out) or _saturated(index, layer, out) if index < len(model.layers) - 1 else ""
         if text:
             _warn(text)
 
 
-def _look_at_layer(index: int, layer: Dense, parameters: dict[str, Array], A: Array) -> tuple[Array, str]:
-    """The outputs of a layer for inputs A, and what is wrong with it."""
-    f = layer.activation
-    with np.errstate(all="ignore"):
-        z = A @ parameters[f"{index}.weight"] + parameters.get(f"{index}.bias", 0)
-        out = f.forward(z)
-        slope = f.backward(out if f.through == "a" else z, np.ones_like(z))
-    if f.name in _RELUS:
-        return out, _dead(index, layer, slope)
-    return out, _saturated(index, f.name, slope) if f.name in _SIGMOIDS else ""
+def on_divergence(model: Sequential, X: Array) -> str:
+    """Which layer blew up first, for a loss that is not finite.
+
+    Gradients are computed from the last layer to the first, and one that is not finite makes all those after it so.
+    So of the layers whose weights are not finite, the last one was the first.  If all weights are finite, the outputs
+    grew too large on their way from the first layer to the last, or at its end the loss.
+
+    Parameters
+    ----------
+    model : Sequential
+        With theta as it was before the step that failed, or as its update made it.
+    X : (rows, n_in)
+        Rows of that step.
+    """
+    largest = float(np.abs(X.astype(np.float64)).max())
+    if largest > float(np.finfo(model.dtype).max):
+        return f"X has numbers up to {largest:.2g}, which {model.dtype} cannot hold"
+    parameters = model.parameters()
+    for index in reversed(range(len(model.layers))):
+        if not all(np.isfinite(v).all() for name, v in parameters.items() if name.startswith(f"{index}.")):
+            return f"the update of layer {index} ({model.layers[index].activation.name}) grew out of bounds first"
+    text = ""
+    for index, layer, out in outputs_of_layers(model, X):
+        inputs, largest = largest, float(np.abs(out).max())
+        weights = float(np.abs(parameters[f"{index}.weight"]).max())
+        text = (
+            f"layer {index} ({layer.activation.name}) grew out of bounds first, with inputs up to {inputs:.2g}, "
+            f"weights up to {weights:.2g} and outputs up to {largest:.2g}"
+        )
+        if not np.isfinite(largest):
+            break
+    return text
 
 
-def _dead(index: int, layer: Dense, slope: Array) -> str:
-    dead = int((slope == 0).all(axis=0).sum())
+def _dead(index: int, layer: Dense, out: Array) -> str:
+    if layer.activation.name not in _RELUS:
+        return ""
+    dead = int((out == out[0]).all(axis=0).sum())
     if dead <= _DEAD * layer.n_out:
         return ""
     return (
         f"{dead} of the {layer.n_out} {layer.activation.name} units of layer {index} give the same for all of "
-        f"{len(slope)} training rows: they are dead and learn no more. Lower lr, scale the columns of X, or use "
+        f"{len(out)} training rows: they are dead and learn no more. Lower lr, scale the columns of X, or use "
         'activation="leaky_relu"'
     )
 
 
-def _saturated(index: int, name: str, slope: Array) -> str:
-    share = float((abs(slope) < _FLAT * (0.25 if name == "sigmoid" else 1.0)).mean())
+def _saturated(index: int, layer: Dense, out: Array) -> str:
+    f = layer.activation
+    if f.name not in _SIGMOIDS:
+        return ""
+    slope = f.backward(out, np.ones_like(out))
+    share = float((slope < _FLAT * _SIGMOIDS[f.name]).mean())
     if share <= _SATURATED:
         return ""
     return (
-        f"{share:.0%} of the outputs of layer {index} ({name}) lie where the function is flat: almost no gradient "
+        f"{share:.0%} of the outputs of layer {index} ({f.name}) lie where the function is flat: almost no gradient "
         'comes through. Scale the columns of X, lower lr, or use activation="relu"'
     )
 
 
-def _unscaled(X: NDArray[Any]) -> str:
+def _unscaled(job: Job) -> str:
     """Columns whose root mean square is far above 1."""
-    size = np.sqrt(np.square(X.astype(np.float64)).mean(axis=0))
+    X = _sample(job.X, job.rows).astype(np.float64)
+    size = np.sqrt(np.square(X).mean(axis=0))
     column = int(size.argmax())
     if size[column] < _LARGE:
         return ""
@@ -112,7 +138,7 @@ def _unscaled(X: NDArray[Any]) -> str:
 def _classes_as_numbers(job: Job, link: str) -> str:
     if link != "identity" or job.Y.shape[1] != 1:
         return ""
-    y = _sample(job.Y, job.rows)[:, 0]
+    y = _sample(job.Y, job.rows, 10 * _CLASSES)[:, 0]
     kinds = np.unique(y)
     numbered = len(kinds) <= min(_CLASSES, len(y) // 10) and np.array_equal(kinds, np.arange(len(kinds)))
     if len(kinds) < 2 or not numbered:
@@ -129,11 +155,13 @@ def _seen_rows(job: Job) -> str:
         return ""
     X, Y = job.validation.some_rows(_SAMPLE)
     rows = job.rows[:_COMPARED]
-    dtypes = np.result_type(X, job.X), np.result_type(Y, job.Y)
-    training = {x + y for x, y in zip(_bytes(job.X[rows], dtypes[0]), _bytes(job.Y[rows], dtypes[1]), strict=True)}
-    pairs = zip(_bytes(X, dtypes[0]), _bytes(Y, dtypes[1]), strict=True)
-    seen = sum(x + y in training for x, y in pairs)
-    if seen <= _SEEN * len(X):
+    every = X.shape[1] // _TOLD_APART_BY | 1  # odd: images have margins at multiples of an even width
+    marks, training = np.sort(_mark(X[:, ::every])), _mark(job.X[:, ::every][rows])
+    alike = rows[marks[np.searchsorted(marks[:-1], training)] == training]
+    known = set(_bytes(job.X[alike], job.Y[alike]))
+    seen = sum(row in known for row in _bytes(X, Y)) if known else 0
+    few_kinds = len(alike) > _KINDS * len(known) and bool((X == np.round(X)).all())
+    if seen <= _SEEN * len(X) or few_kinds:
         return ""
     return (
         f"{seen} of {len(X)} validation rows are training rows too: what is measured on them says nothing about new "
@@ -141,14 +169,23 @@ def _seen_rows(job: Job) -> str:
     )
 
 
-def _bytes(rows: Array, dtype: np.dtype[Any]) -> list[bytes]:
-    return [row.tobytes() for row in np.ascontiguousarray(rows, dtype)]
+def _mark(X: Array) -> NDArray[np.float64]:
+    """A number for each row (n,): equal rows have equal ones, and other rows seldom."""
+    mark = np.zeros(len(X))
+    for column in X.T:
+        mark = 0.618 * mark + column
+    return mark
 
 
-def _sample(array: Array, rows: NDArray[np.int64]) -> Array:
-    chosen: Array = array[rows[:: max(1, len(rows) // _SAMPLE)][:_SAMPLE]]
+def _bytes(X: Array, Y: Array) -> list[bytes]:
+    return [row.tobytes() for row in np.concatenate([X, Y], axis=1, dtype=np.float64)]
+
+
+def _sample(array: Array, rows: NDArray[np.int64], n: int = _SAMPLE) -> Array:
+    chosen: Array = array[rows[:: max(1, len(rows) // n)][:n]]
     return chosen
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, AdviceWarning, stacklevel=5)
+    """As from the line that called `fit`."""
+    warnings.warn(text, AdviceWarning, stacklevel=4)

@@ -17,6 +17,7 @@ from ._definition import number
 from ._logs import Checkpoint, CSVLogger, TensorBoard
 from ._progress import Progress
 from .arrays import Array
+from .metrics import falls
 from .schedules import scaled
 
 __all__ = [
@@ -25,8 +26,8 @@ __all__ = [
     "Callback",
     "Checkpoint",
     "EarlyStopping",
-    "Every",
     "EveryEpoch",
+    "EveryStep",
     "Monitor",
     "Movement",
     "Progress",
@@ -37,9 +38,6 @@ __all__ = [
     "TimeBudget",
     "Training",
 ]
-
-# Ends of the names of columns that should fall; scikit-learn's names keep to them.
-_FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
 
 
 class Monitor(Callback):
@@ -60,8 +58,7 @@ class Monitor(Callback):
             raise ValueError(f'mode must be "min", "max" or None, not {mode!r}')
         self.monitor = monitor
         self.min_delta = number("min_delta", min_delta, "[0, inf)")
-        falls = monitor.endswith(_FALLING) if mode is None else mode == "min"
-        self._sign = -1 if falls else 1
+        self._sign = -1 if (falls(monitor) if mode is None else mode == "min") else 1
         self._forget()
 
     def _forget(self) -> None:
@@ -72,7 +69,10 @@ class Monitor(Callback):
     def on_fit_begin(self, trainer: Training) -> None:
         if self.monitor not in trainer.run.columns:
             name, columns = type(self).__name__, ", ".join(trainer.run.columns)
-            advice = "; pass validation=0.2 or validation=(X, y) to fit" if "validation" in self.monitor else ""
+            meant = f"validation_{self.monitor.removeprefix('val_')}"
+            advice = f": did you mean {meant!r}?" if meant in trainer.run.columns else ""
+            if "val" in self.monitor and "validation_loss" not in trainer.run.columns:
+                advice = "; pass validation=0.2 or validation=(X, y) to fit"
             raise ValueError(f"{name} watches {self.monitor!r}, but this fit records {columns}{advice}")
         self._forget()
 
@@ -87,7 +87,7 @@ class Monitor(Callback):
     def state(self) -> State:
         return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._waited}
 
-    def restore(self, state: State) -> None:
+    def restore(self, trainer: Training, state: State) -> None:
         self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
         self._waited = int(state["waited"])
 
@@ -106,6 +106,7 @@ class EarlyStopping(Monitor):
         Only a change by more than this is an improvement.
     restore_best : bool, default=True
         At the end of `fit`, whatever ended it but an error, theta is again that of the best epoch of this `fit`.
+        A later `fit(epochs=None)` goes on from where the training was, all the same.
     mode : {"min", "max"} or None, default=None
         Whether the column should fall or rise, if its name does not tell.
 
@@ -141,8 +142,7 @@ class EarlyStopping(Monitor):
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if self._improves(trainer.epoch, logs[self.monitor]) and self.restore_best:
             self._theta = trainer.model.theta.copy()
-        if self._waited >= self.patience:
-            trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {self._waited} epochs ago")
+        self._stop_if_stuck(trainer)
 
     def on_fit_end(self, trainer: Training) -> None:
         if self._theta is not None and trainer.stop_reason != "error":
@@ -152,9 +152,14 @@ class EarlyStopping(Monitor):
     def state(self) -> State:
         return super().state() | ({} if self._theta is None else {"theta": self._theta})
 
-    def restore(self, state: State) -> None:
-        super().restore(state)
+    def restore(self, trainer: Training, state: State) -> None:
+        super().restore(trainer, state)
         self._theta = cast(Array, state["theta"]) if "theta" in state else None
+        self._stop_if_stuck(trainer)  # a run that was saved as it stopped is not to go on
+
+    def _stop_if_stuck(self, trainer: Training) -> None:
+        if self._waited >= self.patience:
+            trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {self._waited} epochs ago")
 
 
 class BestEpoch(EarlyStopping):
@@ -257,7 +262,7 @@ class Movement(Callback):
     def state(self) -> State:
         return {"before": self._before}
 
-    def restore(self, state: State) -> None:
+    def restore(self, trainer: Training, state: State) -> None:
         self._before = cast(Array, state["before"]).copy()
 
 
@@ -292,38 +297,45 @@ class StepBudget(Callback):
             trainer.stop(f"its budget of {self.steps} steps is spent")
 
 
-class Every(Callback):
-    """Call `f(trainer)` after every `n_steps`-th step of the training.
+class EveryEpoch(Callback):
+    """Call a function with the trainer after every n-th epoch of the training.
 
     Parameters
     ----------
-    n_steps : int >= 1
-        Steps are counted over all calls of `fit`.  A call costs microseconds and cuts the work of the engine: a few
-        thousand a second are free.
     f : callable
-        It may read and change the trainer, and stop it.
+        f(trainer) may read and change the trainer, and stop it.
+    n : int >= 1, default=1
+        Epochs are counted over all calls of `fit`.
     """
-
-    def __init__(self, n_steps: int, f: Callable[[Any], object]) -> None:
-        self.n_steps = whole("n_steps", n_steps)
-        self.f = _function(f)
-
-    def next_step(self, trainer: Training) -> float:
-        return trainer.step - trainer.step % self.n_steps + self.n_steps
-
-    def on_chunk_end(self, trainer: Training) -> None:
-        if trainer.step % self.n_steps == 0:
-            self.f(trainer)
-
-
-class EveryEpoch(Callback):
-    """Call `f(trainer)` after every `n`-th epoch of the training, n >= 1, default=1."""
 
     def __init__(self, f: Callable[[Any], object], n: int = 1) -> None:
         self.f, self.n = _function(f), whole("n", n)
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if trainer.epoch % self.n == 0:
+            self.f(trainer)
+
+
+class EveryStep(Callback):
+    """Call a function with the trainer after every n-th step of the training.
+
+    Parameters
+    ----------
+    f : callable
+        As in `EveryEpoch`.
+    n : int >= 1, default=1
+        Steps are counted over all calls of `fit`.  A call costs microseconds and cuts the work of the engine: a few
+        thousand a second are free.
+    """
+
+    def __init__(self, f: Callable[[Any], object], n: int = 1) -> None:
+        self.f, self.n = _function(f), whole("n", n)
+
+    def next_step(self, trainer: Training) -> float:
+        return trainer.step - trainer.step % self.n + self.n
+
+    def on_chunk_end(self, trainer: Training) -> None:
+        if trainer.step % self.n == 0:
             self.f(trainer)
 
 

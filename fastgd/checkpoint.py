@@ -1,7 +1,7 @@
 """Trainers in files: everything that the next step depends on but the data.
 
 One file of `modelfile.py`: theta under the names of its parameters, the optimiser's slots, the history, the losses of
-the epoch that was begun; and words: settings, counters, seeds.  Nothing in it is code.
+the epoch that was begun, what callbacks remember; and words: settings, counters, seeds.  Nothing in it is code.
 """
 
 import os
@@ -24,6 +24,7 @@ from .steps import Begun
 
 _FORMAT = "fastgd trainer 1"
 _COUNTERS = ("epoch", "step", "last_epoch")
+_MOST = 2**53  # no counter comes near, and up to here steps and epochs are exact as floats
 
 
 class Saved(Protocol):
@@ -41,6 +42,7 @@ class Saved(Protocol):
     step: int
     last_epoch: int
     begun: Begun | None
+    stopped_theta: Array | None
 
     @property
     def metrics(self) -> Sequence[Metric] | None: ...
@@ -51,6 +53,11 @@ class Saved(Protocol):
 
 def write(path: str | os.PathLike[str], trainer: Saved) -> None:
     """Write a trainer to a `.npz` or `.safetensors` file; an older file is replaced only by a whole new one."""
+    modelfile.write(path, *contents(trainer))
+
+
+def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Words and arrays of the file; TypeError for what only code could say."""
     optimizer, begun = trainer.optimizer, trainer.begun
     columns = np.array(list(trainer.history.values()), np.float64)
     arrays: dict[str, Array] = {**trainer.model.parameters(), "history": columns}
@@ -58,6 +65,8 @@ def write(path: str | os.PathLike[str], trainer: Saved) -> None:
         arrays["optimizer.state"] = optimizer.state
     if begun is not None:
         arrays["begun.losses"] = begun.losses
+    if trainer.stopped_theta is not None:
+        arrays["stopped_theta"] = trainer.stopped_theta
     states = []
     for i, (name, state) in enumerate(trainer.states):
         vectors = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
@@ -75,31 +84,28 @@ def write(path: str | os.PathLike[str], trainer: Saved) -> None:
         "metrics": None if trainer.metrics is None else [_name_of(metric) for metric in trainer.metrics],
         "history": list(trainer.history),
         "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
+        "stopped_theta": trainer.stopped_theta is not None,
         "callbacks": states,
     }
-    modelfile.write(path, words, arrays)
+    return words, arrays
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The attributes of the trainer that `write` wrote.
+def read(file: modelfile.Reader) -> dict[str, Any]:
+    """The attributes of the trainer that `write` wrote; an exception of some kind for a file that is none of its."""
+    words = file.words
+    if words["format"] != _FORMAT:
+        raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.load reads models)")
+    found: dict[str, Array] = {}
 
-    Raises
-    ------
-    ValueError
-        The file is damaged, or is none of `write`'s.
-    """
-    with modelfile.reading(path) as file:
-        words = file.words
-        if words["format"] != _FORMAT:
-            raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r}")
-        found: dict[str, Array] = {}
+    def arrays(expected: modelfile.Expected) -> Mapping[str, Array]:
+        found.update(file.arrays({**expected, **_others(words, expected)}))
+        return found
 
-        def arrays(expected: modelfile.Expected) -> Mapping[str, Array]:
-            found.update(file.arrays({**expected, **_others(words, expected)}))
-            return found
-
-        model = Sequential.from_words(words["model"], arrays)
-        return {"model": model, **_settings(words), **_progress(words, found)}
+    saved = {"model": Sequential.from_words(words["model"], arrays), **_settings(words), **_progress(words, found)}
+    needed = saved["optimizer"].slots if saved["steps"] else 0
+    if words["slots"] < needed:
+        raise ValueError(f"it has {words['slots']} of the optimizer's {needed} slots")
+    return saved
 
 
 def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.Expected:
@@ -113,6 +119,8 @@ def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.
         expected["optimizer.state"] = ((_count(words["slots"], "slots"), size), dtype)
     if words["begun"] is not None:
         expected["begun.losses"] = ((_count(words["begun"]["steps"], "steps"),), double)
+    if words["stopped_theta"]:
+        expected["stopped_theta"] = ((size,), dtype)
     for i, state in enumerate(words["callbacks"]):
         for key, length in state["vectors"].items():
             expected[f"callback.{i}.{key}"] = ((_count(length, key),), dtype)
@@ -128,23 +136,34 @@ def _settings(words: dict[str, Any]) -> dict[str, Any]:
 
 
 def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
-    for name in ("optimizer.state", "begun.losses"):
+    for name in ("optimizer.state", "begun.losses", "stopped_theta"):
         if name in arrays:
             check_finite(arrays[name].reshape(1, -1), name)
     history = History()
     history.extend({name: column.tolist() for name, column in zip(words["history"], arrays["history"], strict=True)})
-    begun = words["begun"]
     return {
         "state": arrays["optimizer.state"].copy() if "optimizer.state" in arrays else None,
         "steps": _count(words["optimizer_steps"], "optimizer_steps"),
         "history": history,
         **{name: _count(words[name], name) for name in _COUNTERS},
-        "begun": None if begun is None else Begun(begun["rows"], begun["batch"], arrays["begun.losses"]),
+        "begun": None if words["begun"] is None else _begun(words["begun"], arrays["begun.losses"]),
+        "stopped_theta": arrays.get("stopped_theta"),
         "states": [
-            (state["name"], state["numbers"] | {key: arrays[f"callback.{i}.{key}"] for key in state["vectors"]})
+            (str(state["name"]), _state(state["numbers"], {k: arrays[f"callback.{i}.{k}"] for k in state["vectors"]}))
             for i, state in enumerate(words["callbacks"])
         ],
     }
+
+
+def _begun(words: dict[str, Any], losses: Array) -> Begun:
+    return Begun(_count(words["rows"], "rows"), _count(words["batch"], "batch"), losses)
+
+
+def _state(numbers: dict[str, Any], vectors: dict[str, Array]) -> State:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"a callback's {name} is {value!r}")
+    return numbers | vectors
 
 
 def _name_of(metric: Metric) -> str:
@@ -164,6 +183,6 @@ def _is_named(metric: Metric) -> bool:
 
 
 def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
         raise ValueError(f"its {name} is {value!r}")
     return value

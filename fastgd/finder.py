@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from . import losses, optimizers, random
 from ._checks import whole
 from ._definition import number
 from ._math import exp, log
-from .job import Job, Settings, prepare
+from .job import Job, Request, prepare
 from .losses import Loss, LossNotFinite
 from .model import Sequential
 from .optimizers import Optimizer
@@ -38,8 +38,8 @@ class RateTest:
     smooth : (steps,) float64
         Their running mean.
     suggestion : float
-        The rate at which the smoothed loss falls fastest: a good first choice for a constant rate, and a third or so
-        of the peak of `OneCycle`.
+        The rate at which the smoothed loss falls fastest: a good first choice for a constant rate, or for the peak of
+        `OneCycle`.
     """
 
     rates: Floats
@@ -68,16 +68,6 @@ class RateTest:
         from .plot import rate_test
 
         return rate_test(self.rates, self.smooth, self.suggestion, ax)
-
-
-@dataclass(eq=False)
-class _Settings:
-    model: Sequential
-    loss: Loss
-    batch_size: int | None
-    seed: int
-    n_threads: int | None
-    metrics: None = None
 
 
 def lr_finder(
@@ -139,25 +129,25 @@ def lr_finder(
         raise ValueError(f"steps must be 2 or more, not {steps}")
     if not isinstance(model, Sequential):
         raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
-    settings = _Settings(
+    request = Request(
         copy.deepcopy(model),
         losses.get(loss),
+        None if n_threads is None else whole("n_threads", n_threads),
         None if batch_size is None else whole("batch_size", batch_size),
         model.seed if seed is None else random.check_seed(seed),
-        None if n_threads is None else whole("n_threads", n_threads),
     )
-    job = prepare(cast(Settings, settings), X, y, None, sample_weight)
+    job = prepare(request, X, y, None, sample_weight)
     rates = exp(np.linspace(log(np.array(low)), log(np.array(high)), steps))
     rates[[0, -1]] = low, high
-    return _test(settings, job, copy.deepcopy(optimizers.get(optimizer)), rates)
+    return _test(request, job, copy.deepcopy(optimizers.get(optimizer)), rates)
 
 
-def _test(settings: _Settings, job: Job, optimizer: Optimizer, rates: Floats) -> RateTest:
+def _test(request: Request, job: Job, optimizer: Optimizer, rates: Floats) -> RateTest:
     """The test itself, an epoch in each call of the engine."""
-    model, measured = settings.model, np.empty(0)
+    model, measured = request.model, np.empty(0)
     optimizer.state, optimizer.steps = None, 0
     state = optimizer.bind(model.size, model.dtype)
-    for order, starts in _epochs(job, settings.seed):
+    for order, starts in _epochs(job, request.seed):
         done = len(measured)
         starts = starts[: len(rates) - done + 1]
         t = np.arange(done, done + len(starts) - 1)
@@ -165,7 +155,7 @@ def _test(settings: _Settings, job: Job, optimizer: Optimizer, rates: Floats) ->
         coefficients = optimizer.coefficients(rates[t], t + 1, t / (len(job.rows) / job.batch), float(len(rates)))
         arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients, state)
         try:
-            model.network.train(*arguments, values, settings.n_threads or 0)
+            model.network.train(*arguments, values, request.n_threads or 0)
         except LossNotFinite as failure:
             values = values[: failure.step]
         measured = np.append(measured, values)

@@ -1,7 +1,6 @@
 """Training on all rows at once by L-BFGS, for small data; needs SciPy: `pip install "fastgd[lbfgs]"`."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -11,22 +10,12 @@ from . import losses
 from ._checks import whole
 from ._definition import number
 from .history import History
-from .job import Job, Settings, prepare
+from .job import Job, Request, prepare
 from .losses import Loss
 from .model import Sequential
 
 # Rows that go through the network at once: activations of a block stay small, whatever the data.
 _BLOCK = 8192
-
-
-@dataclass(eq=False)
-class _Settings:
-    model: Sequential
-    loss: Loss
-    n_threads: int | None
-    batch_size: int | None = None
-    seed: int = 0
-    metrics: None = None
 
 
 def minimize(
@@ -103,10 +92,11 @@ def minimize(
         "maxcor": whole("memory", memory),
         "gtol": number("tol", tol, "[0, inf)"),
         "ftol": 0.0,
+        "maxfun": 2**31 - 1,  # epochs is the only limit
     }
-    settings = _Settings(model, losses.get(loss), None if n_threads is None else whole("n_threads", n_threads))
+    request = Request(model, losses.get(loss), None if n_threads is None else whole("n_threads", n_threads))
     penalty = number("weight_decay", weight_decay, "[0, inf)")
-    job = prepare(cast(Settings, settings), X, y, None, sample_weight)
+    job = prepare(request, X, y, None, sample_weight)
     objective = _Objective(model, job, penalty, n_threads or 0)
     model.head = job.head
     try:
@@ -129,10 +119,18 @@ class _Objective:
         self.accepted = model.theta.copy()
         self.history = History()
         self._begun = time.perf_counter()
+        self._last: tuple[NDArray[np.float64], float, NDArray[np.float64]] | None = None
 
     def __call__(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        self._model.theta = theta
+        """f and its gradient; the last answer is kept, since SciPy accepts the point that it asked for last."""
+        if self._last is None or not np.array_equal(self._last[0], theta):
+            self._last = (theta.copy(), *self._evaluate(theta))
+        return self._last[1], self._last[2]
+
+    def _evaluate(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, gradient = 0.0, np.zeros(len(theta))
+        with np.errstate(all="ignore"):
+            self._model.theta[:] = theta
         for start in range(0, len(self._job.X), _BLOCK):
             value += self._add_block(slice(start, start + _BLOCK), gradient)
         value = value / self._divisor + 0.5 * self._weight_decay * float(theta @ theta)

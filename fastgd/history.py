@@ -28,7 +28,10 @@ class History(Mapping[str, list[float]]):
             column.extend(rows.get(name) or [math.nan] * new)
 
     def __getitem__(self, name: str) -> list[float]:
-        return self._columns[name]
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise KeyError(f"this history has no {name!r}; it has {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)

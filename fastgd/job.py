@@ -32,6 +32,18 @@ class Settings(Protocol):
     def metrics(self) -> Sequence[Metric] | None: ...
 
 
+@dataclass(eq=False)
+class Request:
+    """The `Settings` of work on all rows, where there is no trainer."""
+
+    model: Sequential
+    loss: Loss
+    n_threads: int | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    metrics: None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """Checked data.
@@ -80,6 +92,8 @@ def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: 
     rows, check = _split(settings, X, targets, weight, validation, head)
     if weight is not None and not weight[rows].any():
         raise ValueError("sample_weight is zero for every training row; the other rows went into validation")
+    if check is not None:
+        check.check()
     return Job(X, targets.Y, weight, rows, _batch(settings.batch_size, len(rows)), targets.loss, head, check)
 
 
@@ -102,6 +116,8 @@ def _split(
     else:
         kind = type(validation).__name__
         raise TypeError(f"validation must be a fraction in (0, 1), a Split, a pair (X, y) or None, not {kind}")
+    if weight is not None and not weight[rest].any():
+        raise ValueError("sample_weight is zero for every validation row: nothing is left to measure")
     return training, Validation(settings.model, targets.loss, X, targets.Y, weight, rest, **options)
 
 

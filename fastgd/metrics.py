@@ -5,8 +5,6 @@ A metric is named in `Trainer(metrics=["accuracy", "f1_score"])` and measured on
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +19,15 @@ _OF_PROBABILITIES = frozenset(
     + ("top_k_accuracy_score",)
 )
 # Ends of the names in sklearn.metrics that give one number for (y_true, y_pred).
-_OF_SKLEARN = ("_score", "_loss", "_error", "_coef", "_coefficient", "_deviance")
+_OF_SKLEARN = ("_score", "_loss", "_error", "_coef", "_corrcoef", "_deviance")
+
+# Ends of the names of what should fall; scikit-learn's names keep to them.
+_FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
+
+
+def falls(column: str) -> bool:
+    """Whether less is better in a column of the history, by its name."""
+    return column.endswith(_FALLING)
 
 
 def accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -46,7 +52,7 @@ def rmse(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     weight : array (n,) or None, default=None
         Weight of each row.
     """
-    return float(np.sqrt(np.average(_squared_errors(y_true, y_pred), axis=0, weights=weight).mean()))
+    return float(np.sqrt(np.average(np.square(_errors(y_true, y_pred)), axis=0, weights=weight).mean()))
 
 
 def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -62,7 +68,7 @@ def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
         Weight of each row.
     """
     y = np.asarray(y_true, np.float64)
-    left = np.average(_squared_errors(y_true, y_pred), axis=0, weights=weight)
+    left = np.average(np.square(_errors(y_true, y_pred)), axis=0, weights=weight)
     spread = np.average(np.square(y - np.average(y, axis=0, weights=weight)), axis=0, weights=weight)
     ratio = np.where(left == 0, 0.0, np.divide(left, spread, out=np.ones_like(left), where=spread > 0))
     return float(1 - ratio.mean())
@@ -77,7 +83,7 @@ def mae(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     weight : array (n,) or None, default=None
         Weight of each row.
     """
-    return float(np.average(np.sqrt(_squared_errors(y_true, y_pred)), axis=0, weights=weight).mean())
+    return float(np.average(np.abs(_errors(y_true, y_pred)), axis=0, weights=weight).mean())
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,9 @@ class Metric:
         """The value, with weights (n,) of the rows if there are any."""
         if self.of == "numbers":
             return float(self.function(y_true, y_pred, weight))
-        if weight is None or "sample_weight" not in inspect.signature(self.function).parameters:
-            return float(self.function(y_true, y_pred))
-        return float(self.function(y_true, y_pred, sample_weight=weight))
+        if weight is not None and _takes_weights(self.function):
+            return float(self.function(y_true, y_pred, sample_weight=weight))
+        return float(self.function(y_true, y_pred))
 
 
 METRICS = {function.__name__: function for function in (accuracy, rmse, mae, r2)}
@@ -144,13 +150,25 @@ def get(metric: str | Callable[..., float] | Metric) -> Metric:
 
 def all_of(given: Iterable[str | Callable[..., float] | Metric]) -> Sequence[Metric]:
     """Metrics for one training, each with a name of its own; see `get`."""
-    if isinstance(given, (str, Metric)):
-        raise TypeError(f"metrics must be a sequence: write metrics=[{given!r}]")
+    if isinstance(given, str) or callable(given):
+        one = repr(given) if isinstance(given, str) else getattr(given, "__name__", "...")
+        raise TypeError(f"metrics must be a sequence: write metrics=[{one}]")
     judges = [get(metric) for metric in given]
     names = [judge.name for judge in judges]
     if len(set(names)) < len(names):
         raise ValueError(f"each metric must have a name of its own, not {', '.join(names)}: use fastgd.metrics.Metric")
+    if "loss" in names:
+        raise ValueError('a metric cannot be called "loss", which is measured in any case: use fastgd.metrics.Metric')
     return judges
+
+
+def _takes_weights(function: Callable[..., float]) -> bool:
+    from inspect import signature  # few need it, and `import fastgd` is to be quick
+
+    try:
+        return "sample_weight" in signature(function).parameters
+    except ValueError:  # a function of C that does not tell
+        return False
 
 
 def _kind(name: str) -> str:
@@ -166,20 +184,18 @@ def _of_sklearn(name: str) -> Callable[..., float]:
             f'the metric {name!r} is none of {own}; scikit-learn\'s need: pip install "fastgd[metrics]"'
         ) from None
     function = getattr(theirs, name, None)
-    if (
-        name in theirs.__all__
-        and callable(function)
-        and name.endswith(("_score", "_loss", "_error", "coef", "deviance"))
-    ):
+    if name in theirs.__all__ and callable(function) and name.endswith(_OF_SKLEARN):
         return function  # type: ignore[no-any-return]
-    close = difflib.get_close_matches(name, [*METRICS, *theirs.__all__], n=1)
+    from difflib import get_close_matches  # only an error needs it
+
+    close = get_close_matches(name, [*METRICS, *theirs.__all__], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise ValueError(f"unknown metric {name!r}: {hint}known are {own} and the functions of sklearn.metrics")
 
 
-def _squared_errors(y_true: Array, y_pred: Array) -> Array:
-    """(y - p)^2 in float64; ValueError if the shapes differ, since (n,) and (n, 1) would make (n, n)."""
+def _errors(y_true: Array, y_pred: Array) -> Array:
+    """y - p in float64; ValueError if the shapes differ, since (n,) and (n, 1) would make (n, n)."""
     y, p = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
     if y.shape != p.shape:
         raise ValueError(f"y_true and y_pred must have the same shape, not {y.shape} and {p.shape}")
-    return np.square(y - p)
+    return np.asarray(y - p)

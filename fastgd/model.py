@@ -222,7 +222,7 @@ class Sequential:
     def from_words(cls, words: dict[str, Any], read: "Callable[[Expected], Mapping[str, Array]]") -> "Sequential":
         """The model of `to_words`; `read` gives the arrays whose names, shapes and dtypes it is asked for."""
         if words["format"] != _FORMAT:
-            raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r}")
+            raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.Trainer.load reads trainers)")
         model = cls.__new__(cls)
         layers = [Dense.from_words(layer) for layer in words["layers"]]
         dtype = _check_dtype(words["dtype"])

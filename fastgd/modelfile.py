@@ -1,19 +1,19 @@
 """Files of named arrays and a few words about them: `.npz` (NumPy's own) and `.safetensors`.
 
 Both are safe to open: no pickle, no code, and nothing larger than the file itself is ever allocated, whatever the file
-claims.  A file is written beside its place and then moved there, so an older one survives a crash.  To read such a file
-without fastgd: `numpy.load(path)`, or any reader of safetensors.
+claims.  A file is written beside its place, brought to the disk and then moved there, so an older one survives a crash
+at any moment.  To read such a file without fastgd: `numpy.load(path)`, or any reader of safetensors.
 """
 
 import json
 import os
-import struct
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,6 @@ Array = NDArray[Any]
 Expected = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 _WORDS = "fastgd.json"
-# What json, zipfile, numpy.lib.format and a reader of the words raise on files that are none of ours.
-_DAMAGE = (
-    *(ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError),
-    *(OSError, EOFError, BadZipFile, struct.error),
-)
 _INSTALL = 'needs the package safetensors: pip install "fastgd[safetensors]"'
 
 
@@ -44,7 +39,7 @@ def write(path: str | os.PathLike[str], words: Mapping[str, Any], arrays: Mappin
     """Write `words` (whatever JSON can say) and `arrays` to a `.npz` or `.safetensors` file."""
     place = Path(path)
     save = {".npz": _write_npz, ".safetensors": _write_safetensors}[_format(place)]
-    aside = place.with_name(f"{place.name}.{os.getpid()}.part")
+    aside = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with open(aside, "wb") as file:
             save(file, json.dumps(words), arrays)
@@ -53,17 +48,43 @@ def write(path: str | os.PathLike[str], words: Mapping[str, Any], arrays: Mappin
         aside.replace(place)
     finally:
         aside.unlink(missing_ok=True)
+    _sync_folder(place.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name of a file to the disk too; where folders cannot be opened (Windows), the system has to."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raise now what `write` would raise later: FileNotFoundError, ImportError, or ValueError for another ending."""
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {place.parent} to save {place.name} in: make it first")
+    if _format(place) == ".safetensors":
+        _saver()
 
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[Reader]:
-    """Open a file of `write`; whatever is wrong inside it, also found by the `with` block, becomes one ValueError."""
+    """Open a file of `write`; whatever is wrong inside it, also found by the `with` block, becomes one ValueError.
+
+    Any exception, because a file that lies makes json, zipfile, tokenize, numpy and the readers of the words raise
+    whatever they like; a missing package is the one thing that is no fault of the file.
+    """
     place = Path(path)
     is_npz = _format(place) == ".npz"
     with open(place, "rb") as file:
         try:
             yield _Npz(file) if is_npz else _Safetensors(file)
-        except _DAMAGE as problem:
+        except ImportError:
+            raise
+        except Exception as problem:
             raise ValueError(f"{place} is not a model file of fastgd, or is damaged: {problem!r}") from problem
 
 
@@ -116,13 +137,17 @@ class _Npz(Reader):
         return values.reshape(shape, order="F" if fortran else "C")
 
 
-def _write_safetensors(file: IO[bytes], words: str, arrays: Mapping[str, Array]) -> None:
+def _saver() -> Any:
     try:
         from safetensors.numpy import save
     except ImportError:
         raise ImportError(f"saving to .safetensors {_INSTALL}; or save to .npz") from None
+    return save
+
+
+def _write_safetensors(file: IO[bytes], words: str, arrays: Mapping[str, Array]) -> None:
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    file.write(save(tensors, metadata={_WORDS: words}))
+    file.write(_saver()(tensors, metadata={_WORDS: words}))
 
 
 class _Safetensors(Reader):

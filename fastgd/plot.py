@@ -10,19 +10,48 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    around,
+    axes_of,
+    draw_path,
+    draw_surface,
+    legend_below,
+    new_figure,
+)
+from ._pictures import activations, decision_regions, landscape, weights
+from .metrics import falls
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Distinct for colour-blind readers and in grey.  Okabe & Ito, "Color Universal Design", 2008.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PALETTE",
+    "activations",
+    "curve",
+    "curves",
+    "decision_regions",
+    "landscape",
+    "loss_surface",
+    "rate_test",
+    "weights",
+]
 
 # Losses that span more than this factor are drawn on a logarithmic axis.
 _LOG_SPAN = 20
 
 
 def curves(history: Mapping[str, Sequence[Any]], title: str = "Learning curves") -> "Figure":
-    """Loss and, if the history has one, metric of each epoch, side by side.
+    """Loss and, if the history has them, metrics of each epoch, side by side.
 
     Parameters
     ----------
@@ -35,10 +64,12 @@ def curves(history: Mapping[str, Sequence[Any]], title: str = "Learning curves")
     ------
     ImportError
         matplotlib is not installed.
+    ValueError
+        The history has no epoch.
     """
     metrics = [key.removeprefix("validation_") for key in history if key.startswith("validation_")]
     quantities = ["loss", *(metric for metric in metrics if metric != "loss")]
-    figure: Figure = _pyplot().figure(figsize=(5.6 * len(quantities), 4), layout="constrained")
+    figure = new_figure(4.6 * len(quantities), 3.9)
     figure.suptitle(title)
     for place, quantity in enumerate(quantities, start=1):
         curve(history, quantity, figure.add_subplot(1, len(quantities), place))
@@ -58,19 +89,26 @@ def curve(
         Drawn are `history[quantity]` and `history["validation_" + quantity]`, those that are there.
     ax : matplotlib Axes, default=None
     title : str, default=""
+
+    Raises
+    ------
+    ValueError
+        The history has no epoch, or nothing of that name.
     """
-    ax = _axes(ax, title, "epoch", quantity)
-    epoch = np.asarray(history["epoch"])
     lines = {"training": (quantity, BLUE), "validation": (f"validation_{quantity}", ORANGE)}
     drawn = {label: (_numbers(history[key]), color) for label, (key, color) in lines.items() if key in history}
+    if not drawn or not len(history["epoch"]):
+        raise ValueError(f"this history of {len(history['epoch'])} epochs has no {quantity!r}: it has {list(history)}")
+    ax = axes_of(ax, title, "epoch", quantity.replace("_", " "))
+    epoch = np.asarray(history["epoch"])
     for label, (values, color) in drawn.items():
         ax.plot(epoch, values, color=color, label=label, linewidth=1.8, marker="." if len(epoch) <= 20 else None)
     if "validation" in drawn:
-        _mark_best(ax, epoch, drawn["validation"][0], smallest=quantity == "loss")
+        _mark_best(ax, epoch, drawn["validation"][0], smallest=falls(quantity))
     if quantity == "loss":
         _widen(ax, np.concatenate([values for values, _ in drawn.values()]))
     ax.locator_params(axis="x", integer=True)
-    ax.legend(edgecolor="none", framealpha=0.9)
+    legend_below(ax)
     return ax
 
 
@@ -93,13 +131,14 @@ def rate_test(
     title : str
     """
     x, y = np.asarray(rates, np.float64), np.asarray(losses, np.float64)
-    ax = _axes(ax, title, "learning rate", "loss")
-    ax.plot(x, y, color=BLUE, linewidth=1.8)
+    ax = axes_of(ax, title, "learning rate", "loss")
+    ax.plot(x, y, color=BLUE, linewidth=1.8, label="loss, running mean")
     ax.set_xscale("log")
-    ax.set_ylim(top=y[0] + 0.5 * (y[0] - y.min()) if y.min() < y[0] else None)
+    if y.min() < y[0]:
+        ax.set_ylim(y.min() - 0.05 * (y[0] - y.min()), y[0] + 0.5 * (y[0] - y.min()))
     if suggestion is not None:
-        ax.axvline(suggestion, color=ORANGE, linewidth=1.2, linestyle="--", label=f"suggestion: {suggestion:.2g}")
-        ax.legend(edgecolor="none", framealpha=0.9)
+        ax.axvline(suggestion, color=ORANGE, linewidth=1.4, linestyle="--", label=f"suggestion: {suggestion:.2g}")
+    legend_below(ax)
     return ax
 
 
@@ -122,39 +161,16 @@ def loss_surface(
         Of the two parameters.
     ax : matplotlib Axes, default=None
     title : str
+
+    See Also
+    --------
+    landscape : The same for a network of any size, over a plane through its parameters.
     """
     steps = np.asarray(path, dtype=np.float64)
-    ax = _axes(ax, title, *names)
-    low, high = steps.min(axis=0), steps.max(axis=0)
-    margin = 0.35 * np.maximum(high - low, 0.5 * (high - low).max())
-    grid = np.meshgrid(*np.linspace(low - margin, high + margin, 200).T)
-    surface = np.asarray(loss(*grid), dtype=np.float64)
-    # Levels as quantiles: lines near the minimum as well as on steep slopes.
-    levels = np.unique(np.quantile(surface, np.linspace(0, 1, 16) ** 1.5))
-    shades = _pyplot().get_cmap("Blues")(np.linspace(0.05, 0.75, len(levels) - 1))
-    filled = ax.contourf(*grid, surface, levels=levels, colors=shades)
-    ax.contour(*grid, surface, levels=levels, colors="white", linewidths=0.6)
-    ax.figure.colorbar(filled, ax=ax, label="loss", format="%.3g")
-    ax.plot(*steps.T, color=ORANGE, linewidth=1.5, marker=".", markersize=5, label="path")
-    ax.plot(*steps[0], "o", color="white", markeredgecolor=ORANGE, markersize=9, label="start", linestyle="")
-    ax.plot(*steps[-1], "*", color=ORANGE, markeredgecolor="white", markersize=16, label="end", linestyle="")
-    ax.legend(edgecolor="none", framealpha=0.9)
-    return ax
-
-
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "fastgd[plot]"') from None
-    return pyplot
-
-
-def _axes(ax: "Axes | None", title: str, x: str, y: str) -> Any:
-    if ax is None:
-        ax = _pyplot().subplots(figsize=(6.4, 4.4), layout="constrained")[1]
-    ax.set(title=title, xlabel=x, ylabel=y)
-    ax.spines[["top", "right"]].set_visible(False)
+    ax = axes_of(ax, title, *names)
+    grid = around(steps, 200)
+    draw_surface(ax, grid, np.asarray(loss(*grid), dtype=np.float64))
+    draw_path(ax, steps)
     return ax
 
 
@@ -167,7 +183,7 @@ def _mark_best(ax: "Axes", epoch: NDArray[Any], values: NDArray[np.float64], sma
     if np.isnan(values).all():
         return
     best = int(np.nanargmin(values) if smallest else np.nanargmax(values))
-    label = f"best: {values[best]:.4g} after epoch {epoch[best]}"
+    label = f"best: {values[best]:.4g} after epoch {epoch[best]:g}"
     ax.axvline(epoch[best], color=GREY, linewidth=1, linestyle=":", label=label)
 
 

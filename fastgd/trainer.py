@@ -11,13 +11,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import advice, losses, optimizers, random
 from ._callback import Callback, Run, State, check_callbacks, looks_at_epochs, restore, states_of
 from ._checks import whole
 from ._interrupt import deferred_interrupt
 from ._progress import Progress
+from .arrays import Array
 from .callbacks import Movement
 from .history import History
 from .job import Job, prepare
@@ -64,6 +64,8 @@ class Trainer:
         The epoch that was begun and not finished.
     stop_reason : str or None
         Why the last `fit` ended early: "interrupted", "error" or a callback's words; None if it did not.
+    stopped_theta : ndarray (size,) or None
+        Theta where a `fit` ended early, if a callback then went back to another one; `fit(epochs=None)` starts there.
     run : Run
         The `fit` under way, or the last one.
     """
@@ -100,6 +102,7 @@ class Trainer:
         self._watchers: list[Callback] = []
         self._states: list[tuple[str, State]] = []
         self.stop_reason: str | None = None
+        self.stopped_theta: Array | None = None
 
     def fit(
         self,
@@ -158,16 +161,18 @@ class Trainer:
         watchers += [Progress()] if verbose else []
         job = prepare(self, X, y, validation, sample_weight)
         self.run, self.stop_reason = Run(self.epoch, last_epoch, len(job.rows), job.columns), None
+        if verbose and not self.step:
+            advice.on_data(job, self.loss.link)
         with ExitStack() as endings:
+            endings.callback(self._forget_same_theta)
             for callback in watchers:
                 callback.on_fit_begin(self)
                 endings.callback(callback.on_fit_end, self)
             if epochs is None:
-                restore(watchers, self._states)
-            self.last_epoch, self._watchers, self._states = last_epoch, watchers, []
-            endings.callback(self._watchers.clear)
-            if verbose and not self.step:
-                advice.on_data(job, self.loss.link)
+                self._take_up(watchers)
+            self.last_epoch, self._watchers = last_epoch, watchers
+            self._states, self.stopped_theta = [], None
+            endings.callback(self._put_down)
             self._train(job, watchers)
         if verbose:
             advice.on_network(self.model, job)
@@ -180,11 +185,29 @@ class Trainer:
             raise ValueError("epochs=None finishes a run that was stopped, but there is none: give a number of epochs")
         return self.last_epoch
 
+    def _take_up(self, watchers: list[Callback]) -> None:
+        """Go on as a run that was stopped would have gone on."""
+        if self.stopped_theta is not None:
+            self.model.theta = self.stopped_theta
+        restore(self, watchers, self._states)
+
+    def _put_down(self) -> None:
+        """Keep what a run needs to go on, before callbacks clear up at its end."""
+        if self.epoch < self.run.last_epoch:
+            self._states, self.stopped_theta = states_of(self._watchers), self.model.theta.copy()
+        self._watchers = []
+
+    def _forget_same_theta(self) -> None:
+        """Where no callback changed theta at the end, it is theta itself that a run goes on from."""
+        if self.stopped_theta is not None and np.array_equal(self.stopped_theta, self.model.theta):
+            self.stopped_theta = None
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that the next step depends on, but the data, to `path`, which ends in .npz or .safetensors.
 
         That is theta, the optimiser's state, the counters, the place within the epoch, seeds, schedules, settings and
-        history; during a `fit`, also what its callbacks remember.  An older file is replaced only by a whole new one.
+        history; for a run that is under way or was stopped, also what its callbacks remember.  An older file is
+        replaced only by a whole new one.
 
         Raises
         ------
@@ -204,13 +227,15 @@ class Trainer:
         ValueError
             The file is damaged or of another kind.
         """
-        from . import checkpoint
+        from . import checkpoint, modelfile
 
-        saved = checkpoint.read(path)
         settings = ("loss", "optimizer", "batch_size", "shuffle", "seed", "n_threads", "metrics")
-        trainer = cls(saved["model"], **{name: saved[name] for name in settings})
-        trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
-        for name in ("history", "epoch", "step", "last_epoch", "begun"):
+        with modelfile.reading(path) as file:
+            saved = checkpoint.read(file)
+            trainer = cls(saved["model"], **{name: saved[name] for name in settings})
+            trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
+            trainer.optimizer.bind(trainer.model.size, trainer.model.dtype)
+        for name in ("history", "epoch", "step", "last_epoch", "begun", "stopped_theta"):
             setattr(trainer, name, saved[name])
         trainer._states = saved["states"]
         return trainer
@@ -248,7 +273,7 @@ class Trainer:
                     limit = min((callback.next_step(self) - self.step for callback in counting), default=math.inf)
                     chunk = span.next_chunk(int(max(1, min(pace.steps, limit))), looked_at)
                     self._train_chunk(job, span, chunk, last_good, pace)
-                    logs = self._record(job, span, time.perf_counter() - started)
+                    logs = self._record(job, span, started)
                 if logs is not None:
                     started = time.perf_counter()
                     for callback in watchers:
@@ -283,9 +308,9 @@ class Trainer:
             if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
                 raise LossNotFinite(n_steps - 1)
         except LossNotFinite as failure:
+            cause = advice.on_divergence(self.model, job.X[order[starts[failure.step] : starts[failure.step + 1]]])
             last_good.restore()
-            rows = order[starts[failure.step] : starts[failure.step + 1]]
-            raise FloatingPointError(self._diverged(job, span, chunk.start + failure.step, rows)) from None
+            raise FloatingPointError(self._diverged(job, span, chunk.start + failure.step, cause)) from None
         pace.learn(n_steps, copying=kept - begun, training=time.perf_counter() - kept)
         span.done += n_steps
         self.begun = span.begun
@@ -294,16 +319,14 @@ class Trainer:
         self.run.rows_done += len(order)
         self.run.loss = float(span.losses[chunk].mean())
 
-    def _diverged(self, job: Job, span: Span, step: int, rows: NDArray[np.int64]) -> str:
+    def _diverged(self, job: Job, span: Span, step: int, cause: str) -> str:
         number, epoch = self.step + step - span.done + 1, int(span.moments[step]) + 1
-        largest = np.abs(job.X[rows].astype(np.float64)).max()
         return (
-            f"the loss became not finite at step {number} (epoch {epoch}), or theta by its update; theta is as it was "
-            f"after step {self.step}. Lower lr (now {span.rates[step]:g}) or scale the columns of X "
-            f"(largest |x| of that step: {largest:g})"
+            f"the loss became not finite at step {number} (epoch {epoch}), or theta by its update: {cause}. Theta is "
+            f"as it was after step {self.step}. Lower lr (now {span.rates[step]:g}) or scale the columns of X"
         )
 
-    def _record(self, job: Job, span: Span, seconds: float) -> dict[str, float] | None:
+    def _record(self, job: Job, span: Span, started: float) -> dict[str, float] | None:
         """Write the epochs that came to their end into the history; the last one's row, None if there was none."""
         first, last = self.epoch, span.epochs_done
         if last == first:
@@ -311,10 +334,12 @@ class Trainer:
         columns: dict[str, list[float]] = {
             "epoch": list(range(first + 1, last + 1)),
             "loss": span.epoch_losses(first, last, job.weight),
-            **(job.validation.measure() if job.validation else {}),
-            "lr": span.epoch_rates(first, last),
-            "seconds": [seconds / (last - first)] * (last - first),
         }
-        self.history.extend(columns)
-        self.epoch = last
+        try:
+            columns |= job.validation.measure() if job.validation else {}
+        finally:  # whatever a metric raises, these epochs are done
+            seconds = (time.perf_counter() - started) / (last - first)
+            columns |= {"lr": span.epoch_rates(first, last), "seconds": [seconds] * (last - first)}
+            self.history.extend(columns)
+            self.epoch = last
         return {name: column[-1] for name, column in columns.items()}

@@ -1,5 +1,6 @@
 """How well a model does on rows that it is not trained on."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -59,6 +60,22 @@ class Validation:
         self._truths = {kind: self._truth(kind, Y) for kind in self._kinds}
         self.columns = ("validation_loss", *(f"validation_{judge.name}" for judge in self._judges))
 
+    def check(self) -> None:
+        """Measure once, so that a metric of others that cannot read these answers is refused before the training.
+
+        `model.head` is not needed; warnings are for later, when the model has learnt something.
+
+        Raises
+        ------
+        ValueError
+            A metric raised an exception, or gave no number.
+        """
+        if self._kinds in ([], ["numbers"]):
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.measure()
+
     def measure(self) -> dict[str, list[float]]:
         """The value of each column, as a list of one number."""
         losses = np.empty(self._n)
@@ -69,8 +86,17 @@ class Validation:
                 guesses.append(self._guess(kind, Z))
         guess = {kind: np.concatenate(guesses) for kind, guesses in blocks.items()}
         divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
-        scores = [judge(self._truths[judge.of], guess[judge.of], self._weights(judge.of)) for judge in self._judges]
+        scores = [self._score(judge, guess[judge.of]) for judge in self._judges]
         return dict(zip(self.columns, ([value] for value in (float(losses.sum() / divisor), *scores)), strict=True))
+
+    def _score(self, judge: Metric, guess: Array) -> float:
+        try:
+            return judge(self._truths[judge.of], guess, self._weights(judge.of))
+        except Exception as problem:
+            raise ValueError(
+                f"the metric {judge.name!r} cannot be measured here: {problem}. Settings of a function go in by "
+                "functools.partial, as in partial(f1_score, average='macro')"
+            ) from problem
 
     def some_rows(self, n: int) -> tuple[Array, Array]:
         """X and Y of up to n of the rows, spread over all."""

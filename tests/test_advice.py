@@ -1,5 +1,6 @@
 """Warnings that name the cause and the cure, and that come only where they should."""
 
+import linecache
 import warnings
 
 import numpy as np
@@ -23,7 +24,7 @@ def advice_of(trainer, X, y, **options):
 
 def classifier(activation="relu", **options):
     model = gd.MLP(4, 16, 3, activation=activation, seed=0)
-    return gd.Trainer(model, loss="cross_entropy", optimizer=gd.SGD(lr=0.01), **options)
+    return gd.Trainer(model, loss="cross_entropy", **{"optimizer": gd.SGD(lr=0.01), **options})
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "hard_sigmoid"])
@@ -32,6 +33,33 @@ def test_a_good_training_gets_no_advice(engine, activation):
     assert advice_of(classifier(activation), X, y, validation=0.2) == []
     numbers = gd.Trainer(gd.MLP(4, 8, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.001))
     assert advice_of(numbers, X, X[:, 0] + y) == []
+
+
+def healthy():
+    X, y = gd.datasets.digits()
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (500, 20))
+    for activation in ("relu", "tanh", "sigmoid"):
+        yield activation, gd.MLP(64, 32, 32, 10, activation=activation, seed=0), "cross_entropy", X / 16, y
+    yield "raw", gd.MLP(64, 32, 10, seed=0), "cross_entropy", X, y
+    yield "standard", gd.MLP(64, 32, 10, seed=0), "cross_entropy", (X - X.mean(0)) / (X.std(0) + 1e-9), y
+    yield "bits", gd.MLP(20, 8, 2, seed=0), "cross_entropy", bits, bits[:, 0]
+    yield "kinds", gd.MLP(10, 8, 2, seed=0), "cross_entropy", np.eye(10)[rng.integers(0, 10, 500)], bits[:, 0]
+    yield "counts", gd.MLP(3, 8, 1, seed=0), "mse", rng.standard_normal((500, 3)), 5 + rng.poisson(3, 500)
+
+
+@pytest.mark.parametrize("run", list(healthy()), ids=lambda run: run[0])
+def test_healthy_runs_get_no_advice(run):
+    _, model, loss, X, y = run
+    assert advice_of(gd.Trainer(model, loss=loss), X, y, epochs=10, validation=0.2) == []
+
+
+def test_advice_points_at_the_line_that_called_fit():
+    X, y = blobs(300)
+    with pytest.warns(AdviceWarning) as caught:
+        classifier(optimizer=gd.SGD(lr=1e-9)).fit(1e3 * X, y, epochs=1)
+    line = linecache.getline(caught[0].filename, caught[0].lineno)
+    assert "classifier(optimizer=" in line
 
 
 def test_unscaled_inputs():

@@ -277,6 +277,13 @@ def test_history_is_a_mapping_of_lists():
     assert lines[0].split() == list(history) and [line.split()[0] for line in lines[1:]] == [*"123", "...", *"89", "10"]
 
 
+def test_a_column_that_is_not_in_the_history():
+    history = fit(make(), 1)
+    with pytest.raises(KeyError, match="it has epoch, loss, lr, seconds"):
+        history["val_loss"]
+    assert history.get("val_loss") is None and "val_loss" not in history
+
+
 def test_history_as_a_frame():
     pandas = pytest.importorskip("pandas")
     history = fit(make(), 3)

@@ -49,6 +49,17 @@ def test_nothing_changes_if_a_check_fails():
     np.testing.assert_array_equal(model.theta, before)
 
 
+def test_no_row_is_looked_at_twice_for_one_theta(monkeypatch):
+    """SciPy asks for f and for its gradient, and we for both once more after each step."""
+    thetas, evaluate = [], fullbatch._Objective._evaluate
+    monkeypatch.setattr(
+        fullbatch._Objective, "_evaluate", lambda self, theta: thetas.append(theta.copy()) or evaluate(self, theta)
+    )
+    X, y, _ = problem("mse")
+    history = gd.minimize(gd.MLP(4, 8, 1, seed=0, dtype="float64"), X, y, loss="mse", epochs=20)
+    assert len(history["loss"]) == 20 < len(np.unique(thetas, axis=0)) == len(thetas)
+
+
 def test_a_loss_that_is_not_finite():
     model = gd.MLP(1, 1, seed=0)
     before = model.theta.copy()

@@ -21,7 +21,8 @@ LEVELS = (  # lowest first
     "_numpy _native",
     "backend",
     "model",
-    "data datasets history callbacks checkpoint _callback _logs _progress advice job splits steps validation plot",
+    "data datasets history callbacks checkpoint _callback _logs _progress _inside advice job splits steps validation"
+    " plot _figures _pictures",
     "trainer finder fullbatch",
     "cli __init__ __main__",
 )

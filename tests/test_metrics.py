@@ -67,7 +67,45 @@ def test_a_function_of_ones_own():
     seen = []
     trainer = make("mse", metrics=[Metric("bias", lambda y, p: seen.append((y.shape, p.shape)) or (p - y).mean())])
     history = fit(trainer, 1, validation=0.2)
-    assert seen == [((10,), (10,))] and np.isfinite(history["validation_bias"]).all()
+    assert seen == 2 * [((10,), (10,))] and np.isfinite(history["validation_bias"]).all()  # tried, then measured
+
+
+@pytest.mark.parametrize(
+    "metric, words",
+    [
+        ("f1_score", "the metric 'f1_score' cannot be measured here: Target is multiclass"),
+        (Metric("mine", lambda y, p: y == p), "the metric 'mine' cannot be measured here"),
+        (Metric("broken", lambda y, p: 1 / 0), "division by zero"),
+    ],
+    ids=["average", "array", "error"],
+)
+def test_a_metric_that_cannot_be_measured_is_refused_before_the_training(metric, words):
+    pytest.importorskip("sklearn")
+    trainer = make(metrics=[metric])
+    before = trainer.model.theta.copy()
+    with pytest.raises(ValueError, match=words):
+        fit(trainer, 1, validation=0.4)
+    assert (trainer.step, trainer.epoch) == (0, 0)
+    np.testing.assert_array_equal(trainer.model.theta, before)
+
+
+def test_a_metric_that_fails_later_leaves_a_trainer_that_goes_on(engine):
+    calls = []
+    trainer, same = make(metrics=[Metric("mine", lambda y, p: calls.append(0) or 1 / (3 - len(calls)))]), make()
+    with pytest.raises(ValueError, match="division by zero"):
+        fit(trainer, 4, validation=0.2)
+    assert trainer.epoch == 2 and np.isnan(trainer.history["validation_mine"][-1])
+    fit(trainer, None, validation=0.2)
+    fit(same, 4, validation=0.2)
+    np.testing.assert_array_equal(trainer.model.theta, same.model.theta)
+    assert trainer.history["loss"] == same.history["loss"]
+
+
+def test_weights_of_validation_rows_must_not_be_zero():
+    trainer, w = make(), np.ones(ROWS)
+    w[data.split(ROWS, 0.2, 0)[1]] = 0
+    with pytest.raises(ValueError, match="zero for every validation row"):
+        fit(trainer, 1, validation=0.2, sample_weight=w)
 
 
 def test_early_stopping_on_any_metric():
@@ -95,6 +133,8 @@ def test_metrics_are_saved_by_name(tmp_path):
         (["acuracy"], ValueError, "did you mean 'accuracy'"),
         (["confusion_matrix"], ValueError, "unknown metric"),
         (["r2", "r2"], ValueError, "a name of its own"),
+        (max, TypeError, r"write metrics=\[max\]"),
+        ([Metric("loss", max)], ValueError, "measured in any case"),
     ],
 )
 def test_metrics_refuse(given, error, words):

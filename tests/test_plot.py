@@ -1,11 +1,16 @@
 """What the pictures show, read back from matplotlib."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
+from training import blobs
 
-from fastgd import plot
+import fastgd as gd
+from fastgd import _figures, _pictures, plot
+from fastgd.callbacks import EveryStep
+from fastgd.layers import views
 
 HISTORY = {
     "epoch": [1, 2, 3, 4],
@@ -65,6 +70,115 @@ def test_loss_surface_of_a_path_along_one_axis(pyplot):
     ax = plot.loss_surface(lambda w, b: w**2 + b**2, [(1.0, 1.0), (0.5, 1.0)])
     low, high = ax.get_ylim()
     assert low < 1 < high
+
+
+def test_the_best_epoch_of_an_error_is_its_least(pyplot):
+    ax = plot.curve({"epoch": [1, 2, 3], "validation_mae": [3.0, 1.0, 2.0]}, "mae")
+    assert labels(ax) == ["validation", "best: 1 after epoch 2"]
+
+
+@pytest.mark.parametrize("history", [gd.History(), {"epoch": [1], "lr": [0.1]}], ids=["empty", "other"])
+def test_nothing_to_draw(pyplot, history):
+    with pytest.raises(ValueError, match="has no 'loss'"):
+        plot.curves(history)
+
+
+def trained(n_in=4, **options):
+    X, y = blobs(90)
+    model, path = gd.MLP(n_in, 6, 3, seed=0, **options), []
+    trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.SGD(lr=0.01))
+    keep = EveryStep(lambda trainer: path.append(trainer.model.theta.copy()))
+    trainer.fit(X[:, :n_in], y, epochs=3, callbacks=[keep], verbose=0)
+    return model, X[:, :n_in], y, path
+
+
+def test_the_plane_of_a_path(pyplot):
+    """Its axes are orthonormal, so lengths are kept up to what lies outside of the plane; the end is 0."""
+    model, X, y, path = trained()
+    before = model.theta.copy()
+    ax = plot.landscape(model, X, y, loss="cross_entropy", path=path, points=5, title="A path")
+    np.testing.assert_array_equal(model.theta, before)
+    drawn = ax.lines[0].get_xydata()
+    assert drawn.shape == (len(path), 2) and labels(ax) == ["path", "start", "end"]
+    np.testing.assert_allclose(drawn[-1], 0, atol=1e-6)
+    moves = np.linalg.norm(np.array(path, float) - path[-1], axis=1)
+    lengths = np.linalg.norm(drawn, axis=1)
+    assert (lengths <= moves * (1 + 1e-6)).all() and lengths[0] > 0.9 * moves[0]
+    shares = [int(re.search(r"(\d+)% of the movement", text)[1]) for text in (ax.get_xlabel(), ax.get_ylabel())]
+    assert 100 >= sum(shares) > 80 and shares[0] >= shares[1]
+
+
+def test_random_directions_are_as_long_as_the_weights_of_each_unit():
+    model, *_ = trained()
+    plane, _ = _pictures._random(model, 0)
+    own = model.parameters()
+    for direction in plane:
+        for name, part in views(model.layers, direction).items():
+            if name.endswith("bias"):
+                assert (part == 0).all()
+            else:
+                np.testing.assert_allclose(np.linalg.norm(part, axis=0), np.linalg.norm(own[name], axis=0), rtol=1e-5)
+
+
+def test_the_middle_of_a_landscape_is_the_loss_of_the_model(pyplot, monkeypatch):
+    model, X, y, _ = trained(dtype="float64")
+    surfaces = []
+    monkeypatch.setattr(_pictures, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
+    plot.landscape(model, X, y, loss="cross_entropy", points=3, span=0.5)
+    loss = gd.CrossEntropy().rows(model.forward(X), y.reshape(-1, 1)).mean()
+    assert surfaces[0].shape == (3, 3) and surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
+
+
+def test_decision_regions(pyplot):
+    model, X, y, _ = trained(2)
+    ax = plot.decision_regions(model, X, y, names=("length [cm]", "width [cm]"), points=20)
+    assert (ax.get_xlabel(), labels(ax)) == ("length [cm]", ["0", "1", "2"])
+    assert sum(len(dots.get_offsets()) for dots in ax.collections if dots.get_label() in "012") == 90
+
+
+def test_weights_as_images(pyplot):
+    model = gd.MLP(6, 5, 3, seed=0)
+    figure = plot.weights(model, (2, 3), units=4)
+    images = [ax.images[0] for ax in figure.axes if ax.images]
+    assert len(images) == 4 and images[0].get_clim()[0] == -images[0].get_clim()[1]
+    np.testing.assert_array_equal(images[2].get_array(), model.parameters()["0.weight"][:, 2].reshape(2, 3))
+
+
+def test_activations_of_each_layer(pyplot):
+    model, X, _, _ = trained()
+    left, right = plot.activations(model, X, bins=10).axes
+    hidden = np.maximum(X.astype(np.float32) @ model.parameters()["0.weight"] + model.parameters()["0.bias"], 0)
+    assert left.get_title() == f"layer 0 (relu), {(hidden == 0).mean():.0%} are 0"
+    assert right.get_title() == "layer 1 (identity)"
+    assert sum(bar.get_height() for bar in right.patches) == pytest.approx(1)
+    assert sum(bar.get_height() for bar in left.patches) == pytest.approx((hidden != 0).mean())
+
+
+def test_more_classes_than_colours(pyplot):
+    assert len(set(map(tuple, _figures.colors_of(12)))) == 12
+
+
+@pytest.mark.parametrize(
+    "draw, words",
+    [
+        (lambda m, X, y, p: plot.landscape(m, X, y, loss="cross_entropy", directions="pca"), "3 thetas or more, not 1"),
+        (
+            lambda m, X, y, p: plot.landscape(m, X, y, loss="cross_entropy", path=[m.theta * k for k in (1, 2, 3)]),
+            "line",
+        ),
+        (lambda m, X, y, p: plot.landscape(m, X, y, loss="cross_entropy", directions="up"), "directions must be"),
+        (lambda m, X, y, p: plot.landscape(m, X, y, loss="cross_entropy", path=p[0][:3]), "path must have the shape"),
+        (lambda m, X, y, p: plot.landscape(m, X, y[1:], loss="cross_entropy"), "same number of rows"),
+        (lambda m, X, y, p: plot.decision_regions(m, X, y), "this model has 4 inputs"),
+        (lambda m, X, y, p: plot.decision_regions(gd.MLP(2, 3, seed=0), X[:, :2], y), "train the model on labels"),
+        (lambda m, X, y, p: plot.weights(m, (3, 3)), "3 x 3 are 9"),
+        (lambda m, X, y, p: plot.weights(gd.MLP(6, 3, seed=0)), r"give shape=\(rows, columns\)"),
+        (lambda m, X, y, p: plot.activations(m, X[:, :2]), r"X must have shape \(rows, 4\)"),
+    ],
+)
+def test_pictures_refuse(pyplot, draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw(*trained())
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

@@ -1,29 +1,50 @@
-"""README.md: its code runs as printed, and .ci/run runs its commands as printed."""
+"""README.md and docs/training.md: their code runs as printed, and .ci/run runs the commands as printed."""
 
 import re
 from pathlib import Path
 
 import matplotlib
 import pytest
+from matplotlib import pyplot
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language, path="README.md"):
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / path).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def session_of(path):
+    """The names after all blocks: they are one session, a later one goes on with the names of those before it."""
+    matplotlib.use("Agg")
+    session = {}
+    for block in blocks("python", path):
+        exec(compile(block, path, "exec"), session)
+    pyplot.close("all")
+    return session
 
 
 def test_code_runs_as_printed(tmp_path, monkeypatch):
-    """The blocks are one session: a later one goes on with the names of those before it."""
     pytest.importorskip("safetensors")
-    matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
-    session = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), session)
+    session = session_of("README.md")
     assert session["history"]["validation_accuracy"][-1] > 0.95
     assert (tmp_path / "digits.safetensors").exists()
+
+
+def test_the_tour_of_training_runs_as_printed(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    session = session_of("docs/training.md")
+    assert session["whole"].history["loss"] == session["run"].history["loss"]
+    assert (tmp_path / "run.csv").exists()
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_pages_link_to_what_is_there(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_ci_runs_the_commands_as_printed():

@@ -28,7 +28,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(engine):
     words = str(raised.value)
     step = int(words.split("at step ")[1].split()[0])
     assert f"(epoch {(step - 1) // 4 + 1})" in words and f"after step {trainer.step}." in words
-    assert "lr (now 30)" in words and "largest |x|" in words
+    assert "lr (now 30)" in words and "layer 0 (identity) grew out of bounds first, with inputs up to" in words
     assert 8 <= trainer.step < step and trainer.optimizer.steps == trainer.step
     assert trainer.stop_reason == "error"
     assert np.isfinite(trainer.model.theta).all() and np.isfinite(trainer.optimizer.state).all()
@@ -37,6 +37,33 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(engine):
         np.testing.assert_array_equal(trainer.optimizer.state, state)
     trainer.model.theta, trainer.optimizer.lr = theta, 0.01
     assert np.isfinite(trainer.fit(X, y, epochs=1, verbose=0)["loss"][-1])
+
+
+def test_the_layer_that_blew_up_first_is_named(engine):
+    """Outputs grow from the first layer to the last, gradients from the last to the first."""
+    X, y, _ = problem("mse")
+    with pytest.raises(
+        FloatingPointError, match=r"layer 1 \(relu\) grew out of bounds first.*weights up to 9e\+37 and"
+    ):
+        model = gd.MLP(4, 8, 8, 8, 1, seed=0)
+        model.parameters()["1.weight"][0] = 9e37
+        gd.Trainer(model, loss="mse").fit(100 * X, y, epochs=1, verbose=0)
+    model = gd.MLP(4, 8, 1, seed=0)
+    model.parameters()["1.weight"][:] = 0  # so that layer 0 has no gradient
+    optimizer = gd.SGD(lr=lambda epoch: 1e38)
+    with pytest.raises(FloatingPointError, match=r"the update of layer 1 \(identity\) grew out of bounds first"):
+        gd.Trainer(model, loss="mse", optimizer=optimizer, batch_size=None).fit(X, 1e3 * y, epochs=1, verbose=0)
+
+
+def test_numbers_beyond_float32_are_named(engine):
+    """They are finite as they come, so it is the training that finds them."""
+    X, y, _ = problem("mse")
+    X[7, 1] = 1e39
+    trainer = make("mse", batch_size=None)
+    theta = trainer.model.theta.copy()
+    with pytest.raises(FloatingPointError, match=r"X has numbers up to 1e\+39, which float32 cannot hold"):
+        trainer.fit(X, y, epochs=1, verbose=0)
+    np.testing.assert_array_equal(trainer.model.theta, theta)
 
 
 def test_a_last_update_that_is_not_finite_is_found(engine):

@@ -79,8 +79,9 @@ def test_reduce_lr_on_plateau_changes_the_next_epoch(engine):
         (lambda: gd.EarlyStopping(mode="down"), "mode must be"),
         (lambda: callbacks.TimeBudget(0), "seconds"),
         (lambda: callbacks.StepBudget(0), "steps"),
-        (lambda: callbacks.Every(0, print), "n_steps"),
+        (lambda: callbacks.EveryStep(print, 0), "n must be"),
         (lambda: callbacks.Checkpoint("a.pt"), "path must end in .npz"),
+        (lambda: callbacks.Checkpoint("{name}.npz"), "no other braces"),
         (lambda: callbacks.Checkpoint("a.npz", minutes=0), "minutes"),
         (lambda: callbacks.Checkpoint("a.npz", epochs=0), "epochs"),
     ],
@@ -93,7 +94,7 @@ def test_callbacks_refuse_bad_values(make_one, words):
 def test_every_n_steps(engine):
     """At exactly these steps, over two fits, and no bit changes by it."""
     seen, trainer, plain = [], make(), make()
-    every = callbacks.Every(3, lambda t: seen.append((t.step, t.optimizer.steps, t.begun and len(t.begun.losses))))
+    every = callbacks.EveryStep(lambda t: seen.append((t.step, t.optimizer.steps, t.begun and len(t.begun.losses))), 3)
     fit(trainer, 2, callbacks=[every])
     fit(trainer, 2, callbacks=[every])
     fit(plain, 4)
@@ -101,7 +102,7 @@ def test_every_n_steps(engine):
     np.testing.assert_array_equal(trainer.model.theta, plain.model.theta)
     assert trainer.history["loss"] == plain.history["loss"]
     with pytest.raises(TypeError, match="f must be a function"):
-        callbacks.Every(3, "f")
+        callbacks.EveryStep("f")
 
 
 def test_every_epoch():
@@ -134,16 +135,54 @@ def test_csv_logger_writes_the_history(tmp_path):
     assert list(table.dtype.names) == list(trainer.history)
     for name in table.dtype.names:
         assert table[name].tolist() == trainer.history[name]
-    with pytest.raises(ValueError, match="has the columns epoch,loss,validation_loss"):
+    with pytest.raises(ValueError, match="has the columns epoch, loss, validation_loss"):
         fit(trainer, 1, callbacks=[logger])
     assert trainer.epoch == 3
 
 
 def test_checkpoint_by_minutes(tmp_path):
-    fit(make(), 2, callbacks=[callbacks.Checkpoint(tmp_path / "{step}.npz", minutes=1e-9), callbacks.Every(1, id)])
+    fit(make(), 2, callbacks=[callbacks.Checkpoint(tmp_path / "{step}.npz", minutes=1e-9), callbacks.EveryStep(id)])
     assert len(list(tmp_path.iterdir())) == 8
     fit(make(), 2, callbacks=[callbacks.Checkpoint(tmp_path / "late.npz", minutes=1e9)])
     assert not (tmp_path / "late.npz").exists()
+
+
+def test_a_checkpoint_that_cannot_be_saved_is_refused_before_the_training(tmp_path, monkeypatch):
+    for name in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for trainer, path, error, words in (
+        (make(), tmp_path / "none" / "{epoch}.npz", FileNotFoundError, "there is no folder"),
+        (make(), tmp_path / "a.safetensors", ImportError, r"fastgd\[safetensors\]"),
+        (make(optimizer=gd.SGD(lr=lambda epoch: 0.1)), tmp_path / "a.npz", TypeError, "of your own"),
+    ):
+        with pytest.raises(error, match=words):
+            fit(trainer, 1, callbacks=[callbacks.Checkpoint(path)])
+        assert trainer.step == 0
+
+
+@pytest.mark.parametrize(
+    "watch, words",
+    [
+        ("val_loss", "did you mean 'validation_loss'"),
+        ("accuracy", "did you mean 'validation_accuracy'"),
+        ("mine", "but this fit records epoch, loss, validation_loss, validation_accuracy, lr, seconds$"),
+    ],
+)
+def test_columns_that_are_not_there(watch, words):
+    with pytest.raises(ValueError, match=words):
+        fit(make(), 1, validation=0.2, callbacks=[gd.EarlyStopping(watch)])
+
+
+def test_what_is_no_callback():
+    with pytest.raises(TypeError, match=r"write EarlyStopping\(\)"):
+        fit(make(), 1, callbacks=[gd.EarlyStopping])
+    with pytest.raises(TypeError, match=r"write callbacks.EveryEpoch\(f\)"):
+        fit(make(), 1, callbacks=[id])
+
+
+def test_the_seconds_of_an_epoch_have_its_validation_in_them():
+    slow = gd.metrics.Metric("slow", lambda y, p: time.sleep(0.05) or 0.0)
+    assert fit(make(metrics=[slow]), 2, validation=0.2)["seconds"][-1] >= 0.05
 
 
 def test_tensorboard(tmp_path):
@@ -160,5 +199,5 @@ def test_tensorboard_names_what_to_install(tmp_path, monkeypatch):
 
 def test_functions_per_step_do_not_cut_what_nobody_looks_at():
     chunks = Chunks()
-    fit(make("mse", gd.SGD(lr=0.001)), 1000, callbacks=[chunks, callbacks.Every(4000, id)])
+    fit(make("mse", gd.SGD(lr=0.001)), 1000, callbacks=[chunks, callbacks.EveryStep(id, 4000)])
     assert chunks.count < 100

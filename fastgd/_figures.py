@@ -1,0 +1,86 @@
+"""What all pictures share: matplotlib on use, colours, axes, legends."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Distinct for colour-blind readers and in grey.  Okabe & Ito, "Color Universal Design", 2008.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+
+
+def pyplot() -> Any:
+    try:
+        from matplotlib import pyplot as module
+    except ImportError:
+        raise ImportError('pictures need matplotlib: pip install "fastgd[plot]"') from None
+    return module
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure, in inches, whose parts keep out of each other's way."""
+    figure: Figure = pyplot().figure(figsize=(width, height))
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
+    return figure
+
+
+def axes_of(ax: "Axes | None", title: str, x: str, y: str, size: tuple[float, float] = (5.6, 4.2)) -> Any:
+    """`ax`, or the axes of a figure of its own, with title and names."""
+    if ax is None:
+        ax = new_figure(*size).add_subplot()
+    ax.set(title=title, xlabel=x, ylabel=y)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def legend_below(ax: "Axes", columns: int = 3) -> None:
+    """Below the axes, where no data are."""
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.15),
+        ncols=columns,
+        frameon=False,
+        columnspacing=1.4,
+        fontsize="small",
+    )
+
+
+def colors_of(n: int) -> list[Any]:
+    """n colours for n classes; beyond the palette, steps of a map that is even to colour-blind readers."""
+    return list(PALETTE[:n]) if n <= len(PALETTE) else list(pyplot().get_cmap("viridis")(np.linspace(0, 0.95, n)))
+
+
+def draw_surface(ax: "Axes", grid: tuple[NDArray[Any], NDArray[Any]], surface: NDArray[np.float64]) -> None:
+    """Contours of a loss, and the key to their colours."""
+    # Levels as quantiles: lines near the minimum as well as on steep slopes.
+    finite = surface[np.isfinite(surface)]
+    levels = np.unique(np.quantile(finite, np.linspace(0, 1, 16) ** 1.5))
+    if len(levels) < 2:
+        levels = levels[0] + np.array([0.0, 1e-9 + abs(levels[0]) * 1e-6])
+    shades = pyplot().get_cmap("Blues")(np.linspace(0.05, 0.75, len(levels) - 1))
+    filled = ax.contourf(*grid, surface, levels=levels, colors=shades)
+    ax.contour(*grid, surface, levels=levels, colors="white", linewidths=0.6)
+    ax.figure.colorbar(filled, ax=ax, label="loss", format="%.2g")
+    ax.locator_params(nbins=7)
+
+
+def draw_path(ax: "Axes", steps: NDArray[np.float64]) -> None:
+    """The way of an optimiser, (steps, 2)."""
+    ax.plot(*steps.T, color=ORANGE, linewidth=1.5, marker=".", markersize=5, label="path")
+    ax.plot(*steps[0], "o", color="white", markeredgecolor=ORANGE, markersize=9, label="start", linestyle="")
+    ax.plot(*steps[-1], "*", color=ORANGE, markeredgecolor="white", markersize=16, label="end", linestyle="")
+    legend_below(ax)
+
+
+def around(points: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A grid of n x n over points (k, 2) and a margin about them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.35 * np.maximum(high - low, 0.5 * (high - low).max())
+    margin[margin == 0] = 1.0  # one single point
+    x, y = np.meshgrid(*np.linspace(low - margin, high + margin, n).T)
+    return x, y
