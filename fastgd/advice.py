@@ -110,7 +110,7 @@ def _unscaled(X: NDArray[Any]) -> str:
 
 
 def _classes_as_numbers(job: Job, link: str) -> str:
-    if link != "identity" or job.Y.shape[1] != 1:
+    if link != "identity" or job.Y.shape[1:] != (1,):
         return ""
     y = _sample(job.Y, job.rows)[:, 0]
     kinds = np.unique(y)
