@@ -118,10 +118,12 @@ def train(
     for s in range(len(losses)):
         rows = order[starts[s] : starts[s + 1]]
         Z = np.empty((len(rows), model.n_out), model.dtype)
-        network.forward(X[rows], Z, n_threads)
+        with np.errstate(over="ignore", invalid="ignore"):
+            network.forward(X[rows], Z, n_threads)
         losses[s], dZ = _of_step(loss, s, Z, Y[rows], None if weight is None else weight[rows])
-        network.backward(dZ, None, n_threads)
-        network.update(optimizer, coefficients[s], state)
+        with np.errstate(over="ignore", invalid="ignore"):
+            network.backward(dZ, None, n_threads)
+            network.update(optimizer, coefficients[s], state)
 
 
 def measure(

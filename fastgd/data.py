@@ -84,7 +84,7 @@ def targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, name: 
     if loss.link in YES_OR_NO and n_out == 1:
         Y, found = _binary(_column(array, name), classes, loss, name)
         return Targets(Y, found, array.ndim == 1, loss)
-    Y = _rows(array, loss, n_out // per_target, name)
+    Y = _rows(array, loss, n_out // per_target, "output of the model" if per_target == 1 else "target", name)
     if loss.link == "softmax":
         _check_probabilities(Y, name)
         classes = np.arange(n_out) if classes is None else classes
@@ -145,8 +145,8 @@ def _column(array: Array, name: str) -> Array:
     return array.reshape(-1)
 
 
-def _rows(array: Array, loss: Loss, width: int, name: str) -> Array:
-    """Rows of `width` numbers where the loss has its targets."""
+def _rows(array: Array, loss: Loss, width: int, column: str, name: str) -> Array:
+    """Rows of `width` numbers that the loss takes; column: what each of them belongs to, in words."""
     words = [label for label in array.flat if isinstance(label, str)] if array.dtype.kind in "UO" else []
     if words:
         raise TypeError(
@@ -156,9 +156,7 @@ def _rows(array: Array, loss: Loss, width: int, name: str) -> Array:
     if array.ndim == 1 and width == 1:
         array = array.reshape(-1, 1)
     if array.ndim == 1:
-        raise ValueError(
-            f"{name} must have shape (rows, {width}), one column per output of the model, not {array.shape}"
-        )
+        raise ValueError(f"{name} must have shape (rows, {width}), one column per {column}, not {array.shape}")
     Y = as_rows(array, width, name)
     check_finite(Y, name)
     _check_interval(Y, loss, name)
