@@ -64,7 +64,7 @@ const char *fgd_activation_name(int i) {
 
 const char *fgd_loss_name(int i) {
 #define ROW(name) #name,
-    static const char *const names[] = {FGD_LOSSES(ROW, ROW, ROW)};
+    static const char *const names[] = {FGD_LOSSES(ROW, ROW, ROW, ROW)};
 #undef ROW
     return NAME_OF(names, i);
 }

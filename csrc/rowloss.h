@@ -2,27 +2,31 @@
  * rowloss.h: losses of rows as they lie in memory: VL rows at a time become columns, meet a row of losses.h, and their
  * slopes become rows again.
  */
-#define MEAN(name)                                                                                         \
+#define PER_OUTPUT(name, of_output)                                                                        \
     static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) { \
         vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                 \
         scale = v_mul(scale, one_of_n);                                                                    \
         for (int j = 0; j < n; j++) {                                                                      \
             vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                          \
-            sum = v_add(sum, name##_value(zj, yj, c));                                                     \
-            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, c)));                                   \
+            sum = v_add(sum, name##_value(zj, yj, of_output));                                             \
+            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, of_output)));                           \
         }                                                                                                  \
         return v_mul(sum, one_of_n);                                                                       \
     }
+#define MEAN(name) PER_OUTPUT(name, c)
+#define EACH(name) PER_OUTPUT(name, c + 1 + j % (int)c[0])
 #define WHOLE(name)
-FGD_LOSSES(MEAN, WHOLE, WHOLE)
+FGD_LOSSES(MEAN, EACH, WHOLE, WHOLE)
 #undef MEAN
+#undef EACH
 #undef WHOLE
+#undef PER_OUTPUT
 
 static vec loss_columns(const fgd_loss *loss, int n, const real *z, const real *y, vec scale, real *dz) {
     switch (loss->row) {
 #define ROW(name) \
     case LOSS_##name: return name##_columns(n, z, y, scale, dz, loss->constant);
-        FGD_LOSSES(ROW, ROW, ROW)
+        FGD_LOSSES(ROW, ROW, ROW, ROW)
 #undef ROW
     }
     return v_set(0);

@@ -44,12 +44,16 @@ ALWAYS_INLINE const real *unrelated(const real *p) {
 #define LN2_LOW 0x1.7f7d1cf79abcap-20
 #define EXP_MIN -87.0
 #define EXP_MAX 88.0
+#define SMALLEST 0x1p-126 /* normal number > 0                          */
+#define LOWEST -0x1p127   /* far below whatever a network may give      */
 enum { EXP_TERMS = 6, LOG_TERMS = 5, LOG1P_TERMS = 7 };
 #else
 #define LN2_HIGH 0x1.62e42fefa38p-1 /* 40 bits */
 #define LN2_LOW 0x1.ef35793c7673p-45
 #define EXP_MIN -708.0
 #define EXP_MAX 709.0
+#define SMALLEST 0x1p-1022
+#define LOWEST -0x1p1023
 enum { EXP_TERMS = 12, LOG_TERMS = 11, LOG1P_TERMS = 16 };
 #endif
 

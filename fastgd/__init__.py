@@ -21,7 +21,22 @@ from .finder import lr_finder
 from .fullbatch import minimize
 from .history import History
 from .layers import Dense
-from .losses import BCE, MSE, CrossEntropy
+from .losses import (
+    BCE,
+    MAE,
+    MSE,
+    BinaryFocal,
+    CrossEntropy,
+    Focal,
+    Gamma,
+    Hinge,
+    Huber,
+    KLDiv,
+    LogCosh,
+    Poisson,
+    Quantile,
+    SquaredHinge,
+)
 from .model import MLP, Sequential
 from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
 from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
@@ -82,6 +97,17 @@ __all__ = [
     "plot",
     "schedules",
     "show_config",
+    "MAE",
+    "BinaryFocal",
+    "Focal",
+    "Gamma",
+    "Hinge",
+    "Huber",
+    "KLDiv",
+    "LogCosh",
+    "Poisson",
+    "Quantile",
+    "SquaredHinge",
 ]
 
 # Modules that most programs do not need are imported when they are first named.

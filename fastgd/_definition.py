@@ -26,6 +26,8 @@ _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 class Definition(ABC):
     """A function with a name and fixed numbers; its numbers are the fields of the dataclass, in their order.
 
+    A field may hold one number, several (a tuple), or none (None).
+
     Attributes
     ----------
     name : str
@@ -36,8 +38,15 @@ class Definition(ABC):
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """The numbers that the C core gets, in the order of the fields."""
-        return tuple(float(getattr(self, field.name)) for field in fields(self))
+        """The numbers that the C core gets, in the order of the fields; before several, how many they are."""
+        found: list[float] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple):
+                found += [float(len(value)), *map(float, value)]
+            elif value is not None:
+                found.append(float(value))
+        return tuple(found)
 
 
 def find(

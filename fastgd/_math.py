@@ -1,9 +1,9 @@
 """Mathematical functions that the definitions share.
 
-`sigmoid`, `softmax` and `log_softmax` are written so that nothing overflows. The others make numbers that both engines
-and all machines must share to the last bit (rates, initial weights), so they use only what IEEE 754 rounds in one way:
-+, -, *, /, comparisons and the exponent of a number. NumPy's `log`, `cos` and `pow` come from the system or from its
-own SIMD code and differ in the last bit between machines.
+`sigmoid`, `softplus`, `softmax` and `log_softmax` are written so that nothing overflows. Those after them make numbers
+that both engines and all machines must share to the last bit (rates, initial weights), so they use only what IEEE 754
+rounds in one way: +, -, *, /, comparisons and the exponent of a number. NumPy's `log`, `cos` and `pow` come from the
+system or from its own SIMD code and differ in the last bit between machines.
 """
 
 from __future__ import annotations
@@ -31,6 +31,17 @@ def sigmoid(z: Array) -> Array:
     """1 / (1 + e^-z), with the full relative accuracy of both tails; shape and dtype of z."""
     e = np.exp(-np.abs(z))
     return np.asarray(np.where(z >= 0, 1, e) / (1 + e))
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + e^z), with the full relative accuracy of both tails; shape and dtype of z."""
+    return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
+
+
+def exp_or_inf(z: Array) -> Array:
+    """e^z, and inf without a word where that is beyond the dtype; shape and dtype of z."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(z))
 
 
 def log_softmax(Z: Array) -> Array:

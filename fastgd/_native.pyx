@@ -251,7 +251,7 @@ cdef class Network:
         cdef fgd_table table
         cdef fgd_status status
         cdef _Constants constants = _Constants(loss.parameters)
-        cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.name], constants.data)
+        cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.kernel], constants.data)
         cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.row) else self.n_out, &table)
         cdef Py_ssize_t count = table.count
         cdef _Array z = _dense("Z", Z, self.real, count, self.n_out)
@@ -288,7 +288,7 @@ cdef class Network:
         cdef fgd_status status
         cdef _Constants constants = _Constants(loss.parameters)
         cdef _Array w = None
-        chunk.loss = fgd_loss(LOSSES[loss.name], constants.data)
+        chunk.loss = fgd_loss(LOSSES[loss.kernel], constants.data)
         chunk.rule = RULES[optimizer.rule]
         chunk.threads = n_threads
         chunk.steps = len(losses)

@@ -136,7 +136,7 @@ def _unscaled(job: Job) -> str:
 
 
 def _classes_as_numbers(job: Job, link: str) -> str:
-    if link != "identity" or job.Y.shape[1] != 1:
+    if link != "identity" or job.Y.shape[1:] != (1,):
         return ""
     y = _sample(job.Y, job.rows, 10 * _CLASSES)[:, 0]
     kinds = np.unique(y)

@@ -14,6 +14,7 @@ from . import modelfile
 from ._callback import State
 from ._words import from_words, to_words
 from .arrays import Array, check_finite
+from .custom import Custom
 from .history import History
 from .losses import LOSSES, Loss
 from .metrics import Metric
@@ -76,7 +77,7 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
     words = {
         "format": _FORMAT,
         "model": trainer.model.to_words(),
-        "loss": to_words(trainer.loss, LOSSES),
+        "loss": None if isinstance(trainer.loss, Custom) else to_words(trainer.loss, LOSSES),
         "optimizer": to_words(optimizer, OPTIMIZERS),
         "optimizer_steps": optimizer.steps,
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
@@ -91,7 +92,10 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def read(file: modelfile.Reader) -> dict[str, Any]:
-    """The attributes of the trainer that `write` wrote; an exception of some kind for a file that is none of its."""
+    """The attributes of the trainer that `write` wrote, the loss None if it was code of the user's own.
+
+    An exception of some kind for a file that is none of its.
+    """
     words = file.words
     if words["format"] != _FORMAT:
         raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.load reads models)")
@@ -129,7 +133,7 @@ def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.
 
 def _settings(words: dict[str, Any]) -> dict[str, Any]:
     return {
-        "loss": from_words(words["loss"], LOSSES),
+        "loss": None if words["loss"] is None else from_words(words["loss"], LOSSES),
         "optimizer": from_words(words["optimizer"], OPTIMIZERS),
         **{name: words[name] for name in ("batch_size", "shuffle", "seed", "n_threads", "metrics")},
     }

@@ -30,6 +30,12 @@ _MOST_CLASSES = 20
 _ROWS_PER_CLASS = 5
 
 
+# The losses of each task, its default first.  Quantiles are left to Python: their number is that of the outputs.
+_LOSSES = {
+    "classification": ("cross_entropy", "focal"),
+    "regression": ("mse", "mae", "huber", "log_cosh", "poisson", "gamma"),
+}
+
 # A deviation below this share of the mean is rounding: the column is constant.
 _ROUNDING = 1e-12
 
@@ -87,6 +93,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--target", metavar="COLUMN", help="name of the column to predict")
     add("--task", choices=("auto", "classification", "regression"), default="auto",
         help="auto: classes if the target is text or a few different integers")  # fmt: skip
+    add("--loss", choices=[name for names in _LOSSES.values() for name in names],
+        help="default: cross_entropy for classes, mse for numbers")  # fmt: skip
     add("--epochs", type=_count, default=30, metavar="N", help="passes over the rows (default: %(default)s)")
     add("--batch-size", type=_count, default=32, metavar="N", help="rows per step (default: %(default)s)")
     add("--lr", type=float, metavar="RATE", help="learning rate (default: the optimiser's own)")
@@ -139,8 +147,8 @@ def _train(options: argparse.Namespace) -> None:
     say = (lambda *words: None) if options.quiet else print
     task = _task(options)
     trained = _rows(len(task.X), options)
-    scaling = _scaling(task, trained)
     trainer = _trainer(task, min(options.batch_size, len(trained)), options)
+    scaling = _scaling(task, trained, trainer.loss.link)
     options.out.mkdir(parents=True, exist_ok=True)
     kind = "a regression" if task.classes is None else f"{len(task.classes)} classes"
     say(
@@ -160,6 +168,8 @@ def _task(options: argparse.Namespace) -> _Task:
     if options.file is None:
         if options.target is not None:
             raise ValueError("--target needs a file: fastgd train FILE.csv --target COLUMN")
+        if _task_name(options) == "regression":
+            raise ValueError("the digits are classes; a regression needs a file: fastgd train FILE.csv --target COLUMN")
         return _Task("digits", *datasets.digits(), np.arange(10), one_unit=True)
     if options.target is None:
         raise ValueError(f"which column is to be predicted? fastgd train {options.file} --target COLUMN")
@@ -171,20 +181,31 @@ def _task(options: argparse.Namespace) -> _Task:
 
 def _classes(y: Array, options: argparse.Namespace) -> Array | None:
     """The classes in the target column; None if it holds numbers to be met."""
-    text = y.dtype.kind == "U"
-    if options.task == "regression":
+    text, task = y.dtype.kind == "U", _task_name(options)
+    if task == "regression":
         if text:
             raise ValueError(
-                f"--task regression needs numbers, but column {options.target!r} has {str(y[0])!r} and the like"
+                f"a regression needs numbers, but column {options.target!r} has {str(y[0])!r} and the like"
             )
         return None
     classes = np.unique(y)
     few = y.dtype.kind == "i" and len(classes) <= min(_MOST_CLASSES, len(y) // _ROWS_PER_CLASS)
-    if options.task == "auto" and not text and not few:
+    if task == "auto" and not text and not few:
         return None
     if len(classes) < 2:
         raise ValueError(f"column {options.target!r} has the value {str(y[0])!r} in every row: nothing to tell apart")
     return classes
+
+
+def _task_name(options: argparse.Namespace) -> str:
+    """What is asked for by --task, or by a loss that only one task has."""
+    found: str = options.task
+    for name, losses in _LOSSES.items():
+        if options.loss in losses and found == "auto":
+            return name
+        if options.loss in losses and found != name:
+            raise ValueError(f"--loss {options.loss} is for a {name}, but --task says {found}")
+    return found
 
 
 def _rows(n: int, options: argparse.Namespace) -> Array:
@@ -197,19 +218,19 @@ def _trainer(task: _Task, batch_size: int, options: argparse.Namespace) -> Train
     rate = {} if options.lr is None else {"lr": options.lr}
     return Trainer(
         MLP(task.X.shape[1], *options.hidden, n_out, activation=options.activation, seed=options.seed),
-        loss="mse" if task.classes is None else "cross_entropy",
+        loss=options.loss or _LOSSES["regression" if task.classes is None else "classification"][0],
         optimizer=optimizers.OPTIMIZERS[options.optimizer](**rate),
         batch_size=batch_size,
         n_threads=options.threads,
     )
 
 
-def _scaling(task: _Task, trained: Array) -> _Scaling:
-    """From the training rows alone, as the others stand for data to come."""
+def _scaling(task: _Task, trained: Array, link: str) -> _Scaling:
+    """From the training rows alone, as the others stand for data to come; counts and amounts stay as they are."""
     mean, scale = _moments(task.X[trained])
     if task.one_unit:  # keep proportions: a pixel that is hardly ever inked should not weigh as much as others
         scale[:] = scale.max()
-    if task.classes is not None:
+    if task.classes is not None or link == "log":
         return _Scaling(mean, scale)
     y_mean, y_scale = _moments(task.y[trained])
     return _Scaling(mean, scale, float(y_mean), float(y_scale))

@@ -1,4 +1,4 @@
-"""Users' targets and weights, as a loss and an engine read them; the split into training and validation rows.
+"""Users' targets, as a loss and an engine read them; the split into training and validation rows.
 
 With `arrays.py`, the only place that looks at user data.  Every function either returns arrays that are ready for the
 engine or raises an error that says what was expected, what came and how to mend it.
@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from . import random
+from ._definition import within
+from ._loss import REAL
 from .arrays import Array, as_numbers, as_rows, check_finite, to_array
+from .head import YES_OR_NO
 from .losses import Loss
 
 # How far the probabilities of one row may be from summing to 1; float16 rows of a thousand classes are this rough.
@@ -25,7 +28,8 @@ class Targets:
 
     Attributes
     ----------
-    Y : ndarray, shape (rows, 1) int64 for losses on class numbers, else (rows, n_out) of an engine dtype
+    Y : ndarray, shape (rows, 1) int64 for losses on class numbers, else (rows, n_out) of an engine dtype; for a loss of
+        the user's own (rows,) or (rows, k)
     classes : ndarray, shape (n_classes,), or None
         The user's label of each class number, n_classes <= n_out; None where targets are not classes.
     flat : bool
@@ -46,8 +50,9 @@ def targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, name: 
     Parameters
     ----------
     y : array, list, pandas or polars series or frame; shape (rows,) or (rows, n_out)
-        For cross-entropy: labels of any hashable kind, or rows of probabilities (one-hot).  For binary cross-entropy:
-        labels of two classes or probabilities with one output, rows of numbers in [0, 1] with several.  Else numbers.
+        For losses on classes: labels of any hashable kind; for cross-entropy also rows of probabilities (one-hot).  For
+        those on yes or no: labels of two classes with one output, rows of numbers with several: 0 and 1, or what lies
+        between, or for hinge losses -1 and 1.  For quantiles: (rows,) or (rows, targets).  Else numbers.
     loss : Loss
     n_out : int
         Outputs of the model.
@@ -67,35 +72,26 @@ def targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, name: 
         a label is not among `classes`.
     """
     array = _labels_or_numbers(y, name)
-    flat = array.ndim == 1
+    if loss.target == "any":
+        return Targets(as_numbers(array, name), None, array.ndim == 1 and n_out == 1, loss)
+    per_target = loss.per_target(n_out)
     for_rows = getattr(loss, "for_rows", None)
     if for_rows and n_out > 1 and array.ndim == 2 and array.shape[1] == n_out:
         loss = for_rows()
     if loss.target == "labels":
-        numbers, found = _encode(_column(array, name), classes, n_out, name)
-        return Targets(numbers, found, flat, loss)
-    if loss.link == "sigmoid" and n_out == 1:
-        Y, found = _binary(_column(array, name), classes, name)
-        return Targets(Y, found, flat, loss)
-    Y = _rows(array, loss, n_out, name)
-    if loss.link != "softmax":
-        return Targets(Y, None, flat, loss)
-    _check_probabilities(Y, name)
-    return Targets(Y, np.arange(n_out) if classes is None else classes, flat, loss)
-
-
-def weights(values: Any, n: int, dtype: np.dtype[Any], name: str = "sample_weight") -> Array:
-    """Weights of rows, shape (n,), of the model's dtype: finite, >= 0, not all zero (else ValueError)."""
-    weight = as_numbers(values, name)
-    if weight.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), one weight per row of X, not {weight.shape}")
-    check_finite(weight, name)
-    if (weight < 0).any():
-        row = int(np.argmax(weight < 0))
-        raise ValueError(f"{name} must be >= 0, but is {weight[row]} in row {row}")
-    if not weight.any():
-        raise ValueError(f"{name} is zero for every row: nothing is left to train on")
-    return np.ascontiguousarray(weight, dtype=dtype)
+        numbers, found = _encode(_column(array, name), classes, n_out, loss, name)
+        return Targets(numbers, found, array.ndim == 1, loss)
+    if loss.link in YES_OR_NO and n_out == 1:
+        Y, found = _binary(_column(array, name), classes, loss, name)
+        return Targets(Y, found, array.ndim == 1, loss)
+    Y = _rows(array, loss, n_out // per_target, "output of the model" if per_target == 1 else "target", name)
+    if loss.link == "softmax":
+        _check_probabilities(Y, name)
+        classes = np.arange(n_out) if classes is None else classes
+    if loss.link == "sign":
+        classes = _signs(Y, classes, name)
+    Y = Y if per_target == 1 else np.repeat(Y, per_target, axis=1)
+    return Targets(Y, classes, array.ndim == 1 and n_out == 1, loss)
 
 
 def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> None:
@@ -149,28 +145,25 @@ def _column(array: Array, name: str) -> Array:
     return array.reshape(-1)
 
 
-def _rows(array: Array, loss: Loss, n_out: int, name: str) -> Array:
+def _rows(array: Array, loss: Loss, width: int, column: str, name: str) -> Array:
+    """Rows of `width` numbers that the loss takes; column: what each of them belongs to, in words."""
     words = [label for label in array.flat if isinstance(label, str)] if array.dtype.kind in "UO" else []
     if words:
         raise TypeError(
             f"{name} must hold numbers for the loss {loss.name!r}, not {str(words[0])!r}; "
             "for classes use loss='cross_entropy'"
         )
-    if array.ndim == 1 and n_out == 1:
+    if array.ndim == 1 and width == 1:
         array = array.reshape(-1, 1)
     if array.ndim == 1:
-        raise ValueError(
-            f"{name} must have shape (rows, {n_out}), one column per output of the model, not {array.shape}"
-        )
-    Y = as_rows(array, n_out, name)
+        raise ValueError(f"{name} must have shape (rows, {width}), one column per {column}, not {array.shape}")
+    Y = as_rows(array, width, name)
     check_finite(Y, name)
-    if loss.link == "sigmoid":
-        _check_unit_interval(Y, name)
+    _check_interval(Y, loss, name)
     return Y
 
 
 def _check_probabilities(Y: Array, name: str) -> None:
-    _check_unit_interval(Y, name)
     sums = Y.sum(axis=1, dtype=np.float64)
     off = np.abs(sums - 1) > _SUM_TOLERANCE
     if off.any():
@@ -181,34 +174,54 @@ def _check_probabilities(Y: Array, name: str) -> None:
         )
 
 
-def _check_unit_interval(Y: Array, name: str) -> None:
-    if Y.min() >= 0 and Y.max() <= 1:
+def _check_interval(Y: Array, loss: Loss, name: str) -> None:
+    if loss.interval == REAL:
         return
-    row, column = np.argwhere((Y < 0) | (Y > 1))[0]
-    raise ValueError(f"{name} must be in [0, 1], but is {Y[row, column]} in row {row}, column {column}")
+    ends = np.array([Y.min(), Y.max()], np.float64)
+    if within(ends, loss.interval).all():
+        return
+    row, column = np.argwhere(~within(Y, loss.interval))[0]
+    raise ValueError(
+        f"{name} must be in {loss.interval} for the loss {loss.name!r}, but is {Y[row, column]} in row {row}, "
+        f"column {column}"
+    )
 
 
-def _binary(labels: Array, classes: Array | None, name: str) -> tuple[Array, Array]:
+def _signs(Y: Array, classes: Array | None, name: str) -> Array:
+    """What no and yes are called in several columns of them: -1 and 1, or 0 and 1."""
+    found = np.unique(Y)
+    for labels in ([-1, 1], [0, 1]) if classes is None else (classes.tolist(),):
+        if np.isin(found, labels).all():
+            return np.array(labels) if classes is None else classes
+    raise ValueError(f"{name} must hold -1 and 1, or 0 and 1 (the same in all columns), but has {some_of(found)}")
+
+
+def _binary(labels: Array, classes: Array | None, loss: Loss, name: str) -> tuple[Array, Array]:
     """Targets in [0, 1], shape (rows, 1), and the two classes; labels other than 0 and 1 are encoded."""
     if labels.dtype.kind in "biuf" and (classes is None or classes.tolist() == [0, 1]):
         numbers = as_rows(labels.reshape(-1, 1), 1, name)
         check_finite(numbers, name)
-        if numbers.min() >= 0 and numbers.max() <= 1:
+        only_labels = loss.link == "sign" and not np.isin(numbers, (0, 1)).all()
+        if numbers.min() >= 0 and numbers.max() <= 1 and not only_labels:
             return numbers, np.array([0, 1], numbers.dtype) if classes is None else classes
     uniques, inverse = _factorize(labels, name)
     if classes is None and len(uniques) != 2:
         raise ValueError(
-            f"with one output, loss 'bce' takes two classes or probabilities in [0, 1], but {name} has "
-            f"{_some(uniques)}; for more classes use loss='cross_entropy' with one output per class"
+            f"with one output, loss {loss.name!r} takes two classes{_or_probabilities(loss)}, but {name} has "
+            f"{some_of(uniques)}; for more classes use loss='cross_entropy' with one output per class"
         )
     found = uniques if classes is None else classes
     return _numbers(uniques, inverse, found, name), found
 
 
-def _encode(labels: Array, classes: Array | None, n_out: int, name: str) -> tuple[Array, Array]:
+def _or_probabilities(loss: Loss) -> str:
+    return " or probabilities in [0, 1]" if loss.link == "sigmoid" else ""
+
+
+def _encode(labels: Array, classes: Array | None, n_out: int, loss: Loss, name: str) -> tuple[Array, Array]:
     """Class numbers (rows, 1) int64, and the label of each class."""
     if n_out < 2:
-        raise ValueError("loss 'cross_entropy' needs one output per class; for a single output use loss='bce'")
+        raise ValueError(f"loss {loss.name!r} needs one output per class; for a single output use loss='bce'")
     if labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out))):
         if labels.min() >= 0 and labels.max() < n_out:
             return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
@@ -216,7 +229,7 @@ def _encode(labels: Array, classes: Array | None, n_out: int, name: str) -> tupl
     if classes is None and len(uniques) > n_out:
         advice = "; for a regression use loss='mse'" if labels.dtype.kind == "f" else ""
         raise ValueError(
-            f"{name} has {_some(uniques)}, but the model has {n_out} outputs: "
+            f"{name} has {some_of(uniques)}, but the model has {n_out} outputs: "
             f"give the last layer {len(uniques)}{advice}"
         )
     found = uniques if classes is None else classes
@@ -269,12 +282,14 @@ def _numbers(uniques: Array, inverse: Array, classes: Array, name: str) -> Array
     for i, label in enumerate(labels):
         if label not in number:
             row = int(np.argmax(inverse == i))
-            raise ValueError(f"{name} has the label {label!r} in row {row}, but the model knows only {_some(classes)}")
+            raise ValueError(
+                f"{name} has the label {label!r} in row {row}, but the model knows only {some_of(classes)}"
+            )
     places = np.array([number[label] for label in labels], dtype=np.int64)
     return places[inverse].reshape(-1, 1)
 
 
-def _some(classes: Array) -> str:
+def some_of(classes: Array) -> str:
     """The classes in words, at most five of them by name."""
     shown = ", ".join(map(repr, classes[:5].tolist())) + (", ..." if len(classes) > 5 else "")
     return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'} ({shown})"

@@ -1,7 +1,7 @@
 """The learning-rate range test: which rates a model can be trained with."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from . import losses, optimizers, random
 from ._checks import whole
 from ._definition import number
 from ._math import exp, log
+from .custom import Stopped, train
 from .job import Job, Request, prepare
 from .losses import Loss, LossNotFinite
 from .model import Sequential
@@ -75,7 +76,7 @@ def lr_finder(
     X: Any,
     y: Any,
     *,
-    loss: str | Loss,
+    loss: str | Loss | Callable[..., Any],
     optimizer: str | Optimizer = "sgd",
     batch_size: int | None = 32,
     start: float = 1e-6,
@@ -155,9 +156,11 @@ def _test(request: Request, job: Job, optimizer: Optimizer, rates: Floats) -> Ra
         coefficients = optimizer.coefficients(rates[t], t + 1, t / (len(job.rows) / job.batch), float(len(rates)))
         arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients, state)
         try:
-            model.network.train(*arguments, values, request.n_threads or 0)
+            train(model, *arguments, values, request.n_threads or 0)
         except LossNotFinite as failure:
             values = values[: failure.step]
+        except Stopped as stopped:
+            raise stopped.__cause__ or stopped from None
         measured = np.append(measured, values)
         test = RateTest(rates[: len(measured)], measured)
         least = np.minimum.accumulate(test.smooth)

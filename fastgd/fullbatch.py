@@ -1,6 +1,7 @@
 """Training on all rows at once by L-BFGS, for small data; needs SciPy: `pip install "fastgd[lbfgs]"`."""
 
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from . import losses
 from ._checks import whole
 from ._definition import number
+from .custom import measure
 from .history import History
 from .job import Job, Request, prepare
 from .losses import Loss
@@ -23,7 +25,7 @@ def minimize(
     X: Any,
     y: Any,
     *,
-    loss: str | Loss,
+    loss: str | Loss | Callable[..., Any],
     epochs: int = 200,
     weight_decay: float = 0.0,
     memory: int = 10,
@@ -149,7 +151,7 @@ class _Objective:
         Z, dZ = np.empty((2, len(X), model.n_out), model.dtype)
         rows = np.empty(len(X))
         model.network.forward(X, Z, self._n_threads)
-        model.network.loss(job.loss, Z, job.Y[place], weight, rows, dZ)
+        measure(model, job.loss, Z, job.Y[place], weight, rows, dZ)
         model.network.backward(dZ, None, self._n_threads)
         gradient += model.grad
         return float(rows.sum())

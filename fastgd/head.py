@@ -1,4 +1,4 @@
-"""What the outputs of a network mean: numbers, one class of several, or yes and no.
+"""What the outputs of a network mean: numbers or their logarithms, one class of several, or yes and no.
 
 A trainer gives the model its head (the loss knows the link, the targets know the classes); `predict` and
 `predict_proba` read the outputs through it, and a model file keeps it.
@@ -9,11 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._math import sigmoid, softmax
+from ._math import exp_or_inf, sigmoid, softmax
 from .arrays import Array
 
 # Labels that JSON keeps as they are.
 _SCALARS = (bool, int, float, str)
+# Links by what they lead to: numbers; one class of several; yes or no from each output.
+NUMBERS, CHOICE, YES_OR_NO = ("identity", "log"), ("softmax",), ("sigmoid", "sign")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +24,12 @@ class Head:
 
     Attributes
     ----------
-    link : {"identity", "softmax", "sigmoid"}, default="identity"
-        "identity": outputs are the predictions.  "softmax": a row is of one class, the column of its largest output.
-        "sigmoid": each output is a yes (> 0) or a no.
+    link : {"identity", "log", "softmax", "sigmoid", "sign"}, default="identity"
+        "identity": outputs are the predictions.  "log": they are the logarithms of the predictions.  "softmax": a row
+        is of one class, the column of its largest output.  "sigmoid": each output is a yes (> 0) or a no, with a
+        probability.  "sign": the same without probabilities.
     classes : ndarray (n_classes,) or None, default=None
-        The user's label of each class: at most n_out with "softmax", no and yes with a single "sigmoid".
+        The user's label of each class: at most n_out with "softmax"; no and yes with one "sigmoid" and with "sign".
     flat : bool, default=False
         Targets were one-dimensional, so predictions are too.
     """
@@ -36,18 +39,30 @@ class Head:
     flat: bool = False
 
     def predict(self, Z: Array) -> Array:
-        """Labels (rows,) if there are classes, else numbers: (rows,) if `flat`, or (rows, n_out)."""
+        """Labels (rows,) if there are classes, else numbers: (rows,) if `flat`, or (rows, n_out).
+
+        Several outputs that each say yes or no give (rows, n_out), labels or 0 and 1.
+        """
         if self.classes is not None:
-            number = self._known(Z).argmax(axis=1) if self.link == "softmax" else (Z[:, 0] > 0).astype(np.intp)
-            return cast(Array, self.classes[number])
-        answers = (Z > 0).astype(np.int64) if self.link == "sigmoid" else Z
+            return cast(Array, self.classes[self._known(Z).argmax(axis=1) if self.link == "softmax" else self._yes(Z)])
+        answers = self._yes(Z).reshape(Z.shape) if self.link in YES_OR_NO else self.means(Z)
         return answers[:, 0] if self.flat else answers
+
+    def _yes(self, Z: Array) -> Array:
+        """0 or 1 of each output, (rows, n_out); (rows,) if there is one."""
+        yes = (Z > 0).astype(np.int64)
+        return yes[:, 0] if yes.shape[1] == 1 else yes
+
+    def means(self, Z: Array) -> Array:
+        """The numbers that outputs stand for, (rows, n_out), where they stand for numbers."""
+        return exp_or_inf(Z) if self.link == "log" else Z
 
     def predict_proba(self, Z: Array) -> Array:
         """Probabilities in the dtype of Z: (rows, n_classes), or (rows, n_out) of yes from several sigmoids."""
-        if self.link == "identity":
+        if self.link not in ("softmax", "sigmoid"):
+            what = "signs without probabilities" if self.link == "sign" else "plain numbers"
             raise ValueError(
-                "predict_proba needs a classifier, but this model gives plain numbers; "
+                f"predict_proba needs a classifier, but this model gives {what}; "
                 'train it with loss="cross_entropy" or loss="bce", or use predict'
             )
         if self.link == "softmax":
@@ -77,13 +92,14 @@ class Head:
     def from_words(cls, words: dict[str, Any], n_out: int) -> "Head":
         """The head of a network with `n_out` outputs; ValueError for words that cannot be its."""
         link, classes, flat = words["link"], words["classes"], words["flat"]
-        if link not in ("identity", "softmax", "sigmoid") or not isinstance(flat, bool):
+        if link not in (*NUMBERS, *CHOICE, *YES_OR_NO) or not isinstance(flat, bool):
             raise ValueError(f"its head has the link {link!r} and flat={flat!r}")
         if classes is None:
             return cls(link, None, flat)
         labels, dtype = classes["labels"], classes["dtype"]
-        fits = {"identity": False, "softmax": 0 < len(labels) <= n_out, "sigmoid": n_out == 1 and len(labels) == 2}
-        if not fits[link] or not all(isinstance(label, _SCALARS) for label in labels):
+        two = len(labels) == 2
+        fits = {"softmax": 0 < len(labels) <= n_out, "sigmoid": two and n_out == 1, "sign": two}
+        if not fits.get(link, False) or not all(isinstance(label, _SCALARS) for label in labels):
             raise ValueError(f"its classes {labels} do not fit {n_out} outputs with the link {link!r}")
         if dtype not in ("str", "object") and np.dtype(dtype).kind not in "biuf":
             raise ValueError(f"its classes have the dtype {dtype!r}")

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import data
+from . import data, weights
 from .arrays import Array, as_rows, check_finite
+from .custom import Custom
 from .head import Head
 from .losses import Loss
 from .metrics import Metric
@@ -51,8 +52,9 @@ class Job:
     Attributes
     ----------
     X, Y : ndarray (n, n_in), (n, n_out) or (n, 1)
-        The whole data.
+        The whole data; Y as `data.Targets` describes it.
     weight : ndarray (n,) of the model's dtype, or None
+        Of the rows in training, their classes' included.
     rows : (rows,) int64
         Numbers of the training rows.
     batch : int in [1, rows]
@@ -79,7 +81,7 @@ class Job:
         return ("epoch", "loss", *measured, "lr", "seconds")
 
 
-def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: Any) -> Job:
+def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: Any, class_weight: Any = None) -> Job:
     """Find whatever is wrong with the arguments of `Trainer.fit`; nothing is changed by it."""
     model, loss = settings.model, settings.loss
     X = as_rows(X, model.n_in)
@@ -87,11 +89,15 @@ def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: 
     known = model.head.classes if model.head.link == loss.link else None
     targets = data.targets(y, loss, model.n_out, known)
     data.check_same_rows(X, targets.Y)
-    weight = None if sample_weight is None else data.weights(sample_weight, len(X), model.dtype)
+    _check_takes_weight(loss, sample_weight)
+    weight = None if sample_weight is None else weights.of_rows(sample_weight, len(X), model.dtype)
     head = Head(loss.link, targets.classes, targets.flat)
     rows, check = _split(settings, X, targets, weight, validation, head)
+    if class_weight is not None:
+        of_class = weights.of_classes(class_weight, targets, rows, model.dtype)
+        weight = of_class if weight is None else weights.of_rows(weight * of_class, len(X), model.dtype)
     if weight is not None and not weight[rows].any():
-        raise ValueError("sample_weight is zero for every training row; the other rows went into validation")
+        raise ValueError("the weight of every training row is zero; the other rows went into validation")
     if check is not None:
         check.check()
     return Job(X, targets.Y, weight, rows, _batch(settings.batch_size, len(rows)), targets.loss, head, check)
@@ -106,29 +112,44 @@ def _split(
             raise ValueError("metrics are measured on validation rows: pass validation=0.2 or validation=(X, y) to fit")
         return np.arange(len(X)), None
     options: dict[str, Any] = {"n_threads": settings.n_threads or 0, "judges": settings.metrics, "head": head}
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        other, answers = _other_rows(settings, validation[0], validation[1], targets.classes)
-        return np.arange(len(X)), Validation(settings.model, answers.loss, other, answers.Y, **options)
+    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+        other, answers, weight = _other_rows(settings, *validation, classes=targets.classes)
+        return np.arange(len(X)), Validation(settings.model, answers.loss, other, answers.Y, weight, **options)
     if isinstance(validation, Real) and not isinstance(validation, bool):
         training, rest = data.split(len(X), float(validation), settings.seed)
     elif isinstance(validation, Split):
         training, rest = validation.rows(targets.Y, head, settings.seed)
     else:
-        kind = type(validation).__name__
-        raise TypeError(f"validation must be a fraction in (0, 1), a Split, a pair (X, y) or None, not {kind}")
+        raise TypeError(
+            "validation must be a fraction in (0, 1), a Split, a pair (X, y), (X, y, sample_weight) or None, not "
+            f"{type(validation).__name__}"
+        )
     if weight is not None and not weight[rest].any():
         raise ValueError("sample_weight is zero for every validation row: nothing is left to measure")
     return training, Validation(settings.model, targets.loss, X, targets.Y, weight, rest, **options)
 
 
-def _other_rows(settings: Settings, X: Any, y: Any, classes: Array | None) -> tuple[Array, data.Targets]:
-    """The user's own validation rows, checked as the training rows are."""
+def _other_rows(
+    settings: Settings, X: Any, y: Any, sample_weight: Any = None, *, classes: Array | None
+) -> tuple[Array, data.Targets, Array | None]:
+    """The user's own validation rows and their weights, checked as the training rows are."""
     model = settings.model
     X = as_rows(X, model.n_in, "validation X")
     check_finite(X, "validation X")
     targets = data.targets(y, settings.loss, model.n_out, classes, "validation y")
     data.check_same_rows(X, targets.Y, "validation X", "validation y")
-    return X, targets
+    _check_takes_weight(settings.loss, sample_weight)
+    if sample_weight is None:
+        return X, targets, None
+    return X, targets, weights.of_rows(sample_weight, len(X), model.dtype, "validation sample_weight")
+
+
+def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:
+    if sample_weight is not None and isinstance(loss, Custom) and not loss.takes_weight:
+        raise ValueError(
+            "sample_weight needs a loss that knows of it: give your function a third argument, (Z, Y, weight), and "
+            "return sum weight * row's loss / sum weight, and its derivative"
+        )
 
 
 def _batch(size: int | None, rows: int) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from . import data, random
 from ._definition import number
 from .arrays import Array, to_array
-from .head import Head
+from .head import NUMBERS, Head
 
 Rows = NDArray[np.int64]
 
@@ -117,7 +117,7 @@ def _fitting(values: Array, n: int, name: str) -> Array:
 
 def _classes(Y: Array, head: Head) -> Array:
     """The class of each row; several questions with yes or no make one class of each combination."""
-    if head.link == "identity":
+    if head.link in NUMBERS:
         raise ValueError("stratify=True needs classes, but these targets are plain numbers")
     if head.link == "softmax":
         return Y[:, 0] if Y.shape[1] == 1 else Y.argmax(axis=1)

@@ -6,7 +6,7 @@ Everything random or decided once per step is an array made here; an engine then
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,6 +19,7 @@ from ._interrupt import deferred_interrupt
 from ._progress import Progress
 from .arrays import Array
 from .callbacks import Movement
+from .custom import Stopped, train
 from .history import History
 from .job import Job, prepare
 from .losses import Loss, LossNotFinite
@@ -36,8 +37,9 @@ class Trainer:
     ----------
     model : Sequential
         Its theta is changed in place.
-    loss : str or Loss
-        "mse" for numbers; "cross_entropy" for classes, one output each; "bce" for yes or no, one output per question.
+    loss : str, Loss or callable
+        "mse" for numbers; "cross_entropy" for classes, one output each; "bce" for yes or no, one output per question;
+        others in `fastgd.losses.LOSSES`.  A function (Z, Y) -> (loss, dZ) of your own: see `fastgd.losses.Custom`.
     optimizer : str or Optimizer, default="adam"
         A name in `optimizers.OPTIMIZERS`, or an object such as `SGD(lr=0.1, momentum=0.9)`; it belongs to this model.
     batch_size : int >= 1 or None, default=32
@@ -50,7 +52,8 @@ class Trainer:
         Threads at most; None leaves it to the engine.  The results do not depend on it.
     metrics : iterable of str, callable or Metric, default=None
         What is measured on the validation rows, beside the loss: names in `fastgd.metrics.METRICS` or functions of
-        `sklearn.metrics`; see `fastgd.metrics.get`.  None: accuracy for classes, else R2.
+        `sklearn.metrics`; see `fastgd.metrics.get`.  None: accuracy for classes, R2 for numbers; nothing for quantiles
+        and for losses of your own.
 
     Attributes
     ----------
@@ -76,7 +79,7 @@ class Trainer:
         self,
         model: Sequential,
         *,
-        loss: str | Loss,
+        loss: str | Loss | Callable[..., Any],
         optimizer: str | Optimizer = "adam",
         batch_size: int | None = 32,
         shuffle: bool = True,
@@ -109,8 +112,9 @@ class Trainer:
         X: Any,
         y: Any,
         epochs: int | None = 10,
-        validation: float | Split | tuple[Any, Any] | None = None,
+        validation: float | Split | tuple[Any, ...] | None = None,
         sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         callbacks: Iterable[Callback] = (),
         tol: float | None = None,
         verbose: int = 1,
@@ -127,11 +131,15 @@ class Trainer:
             Passes over the training rows; an epoch that was begun counts as one.  None: as many as were left when the
             last `fit` was stopped, or the trainer saved; with the same other arguments the run ends in the same bits as
             one that was never stopped.
-        validation : float in (0, 1), Split, (X, y) or None, default=None
+        validation : float in (0, 1), Split, (X, y), (X, y, sample_weight) or None, default=None
             Share of the rows to keep out of the training (see `Split`), or other rows, for a loss and metrics after
             each epoch.
         sample_weight : array (rows,), default=None
-            Weights >= 0 of the rows in the mean loss, and in validation by a share of them.
+            Weights >= 0 of the rows in the mean loss, and in loss and metrics of validation by a share of them.
+        class_weight : {label: weight >= 0}, "balanced" or None, default=None
+            Weights of the classes (1 for one that is not named), times `sample_weight`.  "balanced": rows / (classes *
+            rows of the class), as in scikit-learn, over the training rows.  In training only, as in Keras: validation
+            measures the rows as they come.
         callbacks : iterable of Callback, default=()
         tol : float >= 0 or None, default=None
             Stop once no parameter has moved by more than this over an epoch.
@@ -159,7 +167,7 @@ class Trainer:
         watchers = check_callbacks(callbacks)
         watchers += [Movement(tol)] if tol is not None else []
         watchers += [Progress()] if verbose else []
-        job = prepare(self, X, y, validation, sample_weight)
+        job = prepare(self, X, y, validation, sample_weight, class_weight)
         self.run, self.stop_reason = Run(self.epoch, last_epoch, len(job.rows), job.columns), None
         if verbose and not self.step:
             advice.on_data(job, self.loss.link)
@@ -212,29 +220,44 @@ class Trainer:
         Raises
         ------
         TypeError
-            A schedule, loss or optimiser is code of your own, or a class label is neither text, number nor boolean.
+            A schedule or optimiser is code of your own, or a class label is neither text, number nor boolean.
         """
         from . import checkpoint
 
         checkpoint.write(path, self)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Trainer":
+    def load(cls, path: str | os.PathLike[str], *, loss: str | Loss | Callable[..., Any] | None = None) -> "Trainer":
         """The trainer that `save` wrote; `fit(X, y, epochs=None)` with the same data finishes its run.
+
+        Parameters
+        ----------
+        path : path
+        loss : str, Loss, callable or None, default=None
+            None takes that of the file; a loss of your own is code, which no file holds: give it again.
 
         Raises
         ------
         ValueError
-            The file is damaged or of another kind.
+            The file is damaged or of another kind, or its loss was code of your own and is not given.
         """
         from . import checkpoint, modelfile
 
-        settings = ("loss", "optimizer", "batch_size", "shuffle", "seed", "n_threads", "metrics")
         with modelfile.reading(path) as file:
             saved = checkpoint.read(file)
-            trainer = cls(saved["model"], **{name: saved[name] for name in settings})
-            trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
-            trainer.optimizer.bind(trainer.model.size, trainer.model.dtype)
+            saved["loss"] = saved["loss"] if loss is None else loss
+            trainer = None if saved["loss"] is None else cls._of(saved)
+        if trainer is None:
+            raise ValueError(f"the loss of {path} was code of your own: give it again, Trainer.load(path, loss=...)")
+        return trainer
+
+    @classmethod
+    def _of(cls, saved: dict[str, Any]) -> "Trainer":
+        """The trainer with these attributes."""
+        settings = ("loss", "optimizer", "batch_size", "shuffle", "seed", "n_threads", "metrics")
+        trainer = cls(saved["model"], **{name: saved[name] for name in settings})
+        trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
+        trainer.optimizer.bind(trainer.model.size, trainer.model.dtype)
         for name in ("history", "epoch", "step", "last_epoch", "begun", "stopped_theta"):
             setattr(trainer, name, saved[name])
         trainer._states = saved["states"]
@@ -272,8 +295,10 @@ class Trainer:
                 with deferred_interrupt():
                     limit = min((callback.next_step(self) - self.step for callback in counting), default=math.inf)
                     chunk = span.next_chunk(int(max(1, min(pace.steps, limit))), looked_at)
-                    self._train_chunk(job, span, chunk, last_good, pace)
+                    failure = self._train_chunk(job, span, chunk, last_good, pace)
                     logs = self._record(job, span, started)
+                    if failure is not None:
+                        raise failure
                 if logs is not None:
                     started = time.perf_counter()
                     for callback in watchers:
@@ -281,43 +306,40 @@ class Trainer:
                 for callback in watchers:
                     callback.on_chunk_end(self)
 
-    def _train_chunk(self, job: Job, span: Span, chunk: slice, last_good: LastGood, pace: Pace) -> None:
-        """One call of the engine."""
+    def _train_chunk(self, job: Job, span: Span, chunk: slice, last_good: LastGood, pace: Pace) -> BaseException | None:
+        """One call of the engine; what a loss of the user's own raised, after the steps before it."""
         optimizer, n_steps = self.optimizer, chunk.stop - chunk.start
         order, starts = span.read(chunk)
         span.rates[chunk] = optimizer.schedule(span.moments[chunk], self.run.last_epoch)
         t = optimizer.steps + np.arange(1, n_steps + 1)
         coefficients = optimizer.coefficients(span.rates[chunk], t, span.moments[chunk], self.run.last_epoch)
-        begun = time.perf_counter()
+        data = (job.X, job.Y, job.weight, order, starts, job.loss, optimizer, coefficients, last_good.state)
+        begun, failure = time.perf_counter(), None
         last_good.keep()
         kept = time.perf_counter()
         try:
-            self.model.network.train(
-                job.X,
-                job.Y,
-                job.weight,
-                order,
-                starts,
-                job.loss,
-                optimizer,
-                coefficients,
-                last_good.state,
-                span.losses[chunk],
-                self.n_threads or 0,
-            )
+            train(self.model, *data, span.losses[chunk], self.n_threads or 0)
             if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
                 raise LossNotFinite(n_steps - 1)
-        except LossNotFinite as failure:
-            cause = advice.on_divergence(self.model, job.X[order[starts[failure.step] : starts[failure.step + 1]]])
+        except LossNotFinite as problem:
+            cause = advice.on_divergence(self.model, job.X[order[starts[problem.step] : starts[problem.step + 1]]])
             last_good.restore()
-            raise FloatingPointError(self._diverged(job, span, chunk.start + failure.step, cause)) from None
+            raise FloatingPointError(self._diverged(job, span, chunk.start + problem.step, cause)) from None
+        except Stopped as stopped:
+            n_steps, failure = stopped.step, stopped.__cause__
         pace.learn(n_steps, copying=kept - begun, training=time.perf_counter() - kept)
+        self._count(span, n_steps, int(starts[n_steps]))
+        return failure
+
+    def _count(self, span: Span, n_steps: int, n_rows: int) -> None:
+        """Steps that were done, and their rows."""
+        if n_steps:
+            self.run.loss = float(span.losses[span.done : span.done + n_steps].mean())
         span.done += n_steps
         self.begun = span.begun
         self.step += n_steps
-        optimizer.steps += n_steps
-        self.run.rows_done += len(order)
-        self.run.loss = float(span.losses[chunk].mean())
+        self.optimizer.steps += n_steps
+        self.run.rows_done += n_rows
 
     def _diverged(self, job: Job, span: Span, step: int, cause: str) -> str:
         number, epoch = self.step + step - span.done + 1, int(span.moments[step]) + 1

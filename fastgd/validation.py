@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from . import metrics
 from .arrays import Array
-from .head import Head
+from .custom import measure
+from .head import NUMBERS, YES_OR_NO, Head
 from .losses import Loss
 from .metrics import Metric
 from .model import Sequential
@@ -24,7 +25,7 @@ class Validation:
     ----------
     model : Sequential
     loss : Loss
-        Without `judges`, its link chooses the metric: accuracy for classes and for yes or no, else R2.
+        Without `judges`, it names the metric: accuracy for classes and for yes or no, R2 for numbers, or none.
     X, Y : ndarray (rows, n_in), (rows, n_out) or (rows, 1)
         As the engine reads them.
     weight : ndarray (rows,) or None, default=None
@@ -53,8 +54,8 @@ class Validation:
         self._X, self._Y, self._rows, self._head = X, Y, rows, head or Head(loss.link)
         self._weight = weight if weight is None or rows is None else weight[rows]
         self._n = len(X) if rows is None else len(rows)
-        default = "r2" if loss.link == "identity" else "accuracy"
-        self._judges = [metrics.get(default)] if judges is None else list(judges)
+        default = [] if loss.metric is None else [metrics.get(loss.metric)]
+        self._judges = default if judges is None else list(judges)
         self._kinds = sorted({judge.of for judge in self._judges})
         Y = Y if rows is None else Y[rows]
         self._truths = {kind: self._truth(kind, Y) for kind in self._kinds}
@@ -113,12 +114,12 @@ class Validation:
         weight = None if self._weight is None else self._weight[place]
         Z = np.empty((len(losses), self._model.n_out), self._model.dtype)
         self._model.network.predict(self._X[rows], Z, self._n_threads)
-        self._model.network.loss(self._loss, Z, self._Y[rows], weight, losses, None)
+        measure(self._model, self._loss, Z, self._Y[rows], weight, losses, None)
         return Z
 
     def _weights(self, kind: str) -> Array | None:
         """The weight of each answer: as "numbers", a row may answer several questions with yes or no."""
-        if self._weight is None or kind != "numbers" or self._loss.link != "sigmoid":
+        if self._weight is None or kind != "numbers" or self._loss.link not in YES_OR_NO:
             return self._weight
         return np.repeat(self._weight, self._model.n_out)
 
@@ -128,19 +129,20 @@ class Validation:
         if link == "softmax":
             number: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
             return number if kind == "numbers" or classes is None else classes[number]
+        if link in NUMBERS:
+            return Y[:, 0] if kind != "numbers" and Y.shape[1:] == (1,) else Y
         if kind == "numbers":
-            return (Y > 0.5).ravel() if link == "sigmoid" else Y
-        if classes is not None:
-            return classes[(Y[:, 0] > 0.5).astype(np.intp)]
-        Y = (Y > 0.5).astype(np.int64) if link == "sigmoid" else Y
-        return Y[:, 0] if Y.shape[1] == 1 else Y
+            return (Y > 0.5).ravel()
+        numbers = (Y > 0.5).astype(np.intp)
+        answers: Array = numbers if classes is None else classes[numbers]
+        return answers[:, 0] if answers.shape[1] == 1 else answers
 
     def _guess(self, kind: str, Z: Array) -> Array:
         """The same from outputs."""
         if kind == "numbers":
-            if self._loss.link == "identity":
-                return Z
-            return (Z > 0).ravel() if self._loss.link == "sigmoid" else Z.argmax(axis=1)
+            if self._loss.link in NUMBERS:
+                return self._head.means(Z)
+            return (Z > 0).ravel() if self._loss.link in YES_OR_NO else Z.argmax(axis=1)
         if kind == "probabilities":
             p = self._head.predict_proba(Z)
             return p[:, 1] if p.shape[1] == 2 else p

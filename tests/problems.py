@@ -2,14 +2,36 @@
 
 import numpy as np
 
+from fastgd import losses
+from fastgd.losses import LOSSES
+
 H = 1e-6  # step of the central differences: their error is about H^2 + eps / H, so 1e-8 leaves a factor of 50
 SLOPE_TOLERANCE = 1e-8
 
 
+# Every loss as its name gives it, and with settings that change what is computed.
+LOSS_CASES = {
+    **{name: losses.get(name) for name in LOSSES},
+    "huber, small delta": losses.Huber(0.25),
+    "three quantiles": losses.Quantile((0.1, 0.5, 0.75)),
+    "smoothed cross_entropy": losses.CrossEntropy(label_smoothing=0.1),
+    "smoothed soft_cross_entropy": losses.SoftCrossEntropy(label_smoothing=0.25),
+    "focal, weights": losses.Focal(1.5, (0.25, 1.0, 2.0)),
+    "focal, flat": losses.Focal(0.0),
+    "weighted bce": losses.BCE(pos_weight=3.0),
+    "bce, weights": losses.BCE(pos_weight=(0.5, 2.0, 4.0)),
+    "binary_focal, weights": losses.BinaryFocal(0.5, 0.25),
+}
+
+
 def targets(rng, loss, rows, n_out):
-    """Y of the kind that the loss takes: class numbers, or rows of probabilities."""
+    """Y of the kind that the loss takes: class numbers, counts, amounts, -1 and 1, or rows of probabilities."""
     if loss.target == "labels":
         return rng.integers(n_out, size=(rows, 1))
+    if loss.link == "sign":
+        return rng.choice([-1.0, 1.0], size=(rows, n_out))
+    if loss.link == "log":
+        return rng.poisson(2, (rows, n_out)) + (0.5 if loss.interval[0] == "(" else 0.0)
     Y = rng.random((rows, n_out))
     return Y / Y.sum(axis=1, keepdims=True)
 

@@ -10,9 +10,9 @@ import itertools
 import numpy as np
 import pytest
 from networks import ENGINES, NATIVE, REALS, Net, name_of
+from problems import LOSS_CASES
 
 from fastgd import losses
-from fastgd.losses import LOSSES
 
 Long = np.longdouble
 needs_more_bits = pytest.mark.skipif(np.finfo(Long).nmant < 63, reason="no type with more bits to compare with")
@@ -101,6 +101,72 @@ def test_softmax_and_its_log(engine, dtype, y):
         assert units(dZ[small, 0], slope[small], dtype) < 3
 
 
+def slope_and_value(engine, dtype, loss, x, y):
+    values, dZ = loss_of(engine, dtype, loss, x[:, np.newaxis], y)
+    return dZ[:, 0], values
+
+
+@needs_more_bits
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_log_cosh(engine, dtype):
+    """Small errors too: the loss is then as small as their squares."""
+    x = arguments(dtype)
+    slope, got = slope_and_value(engine, dtype, "log_cosh", x, 0)
+    d = abs(x.astype(Long))
+    u = np.expm1(np.minimum(d, 1))
+    want = np.where(d > 1, d - np.log(Long(2)) + np.log1p(np.exp(-2 * d)), np.log1p(u * u / (2 + 2 * u)))
+    normal = want > np.finfo(dtype).tiny
+    assert units(got[normal], want[normal], dtype) < 6.5
+    assert units(slope, np.tanh(x.astype(Long)), dtype) < 3
+
+
+@needs_more_bits
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_exp_of_poisson_and_gamma(engine, dtype):
+    """inf and 0 where e^z is beyond the dtype, else right to the last bits."""
+    x, limits = arguments(dtype), np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        want = np.exp(x.astype(Long))
+    normal = (want > limits.tiny) & (want < limits.max)
+    for slope, sign in ((slope_and_value(engine, dtype, "poisson", x, 0)[0], 1),
+                        (1 - slope_and_value(engine, dtype, "gamma", -x, 1)[0], 0)):  # fmt: skip
+        assert (slope[want > limits.max] == np.inf).all() and (abs(slope[want < limits.tiny]) < limits.tiny).all()
+        assert units(slope[normal], want[normal], dtype, least=1 - sign) < 3.5
+
+
+@needs_more_bits
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_weighted_bce(engine, dtype):
+    x = arguments(dtype)
+    x = x[(abs(x) < 1e30) & (x < SATURATED[dtype])]
+    slope, got = slope_and_value(engine, dtype, losses.BCE(pos_weight=3), x, 1)
+    z = x.astype(Long)
+    with np.errstate(over="ignore"):
+        assert units(got, 3 * softplus(-z), dtype) < 5
+        assert units(slope, -3 / (1 + np.exp(z)), dtype) < 4
+
+
+@needs_more_bits
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+@pytest.mark.parametrize("engine, dtype", CASES)
+def test_focal(engine, dtype, gamma):
+    """10 + gamma z units: the exponent of what is almost 0 is known to units of itself."""
+    x = arguments(dtype)
+    x = x[(abs(x) < 1e30) & (max(1, gamma) * x < SATURATED[dtype] - 10)]
+    slope, got = slope_and_value(engine, dtype, losses.BinaryFocal(gamma), x, 1)
+    z = x.astype(Long)
+    share, lost = np.exp(-gamma * softplus(z)), softplus(-z)
+    for result, want in (
+        (got, share * lost),
+        (slope, -share * (gamma / (1 + np.exp(-z)) * lost + 1 / (1 + np.exp(z)))),
+    ):
+        with np.errstate(over="ignore"):
+            normal = abs(want) > np.finfo(dtype).tiny
+            unit = np.spacing(abs(want[normal]).astype(dtype)).astype(Long)
+        error = abs(result[normal].astype(Long) - want[normal]) / unit
+        assert (error / (10 + gamma * np.maximum(z[normal], 0))).max() < 1
+
+
 @pytest.mark.parametrize("engine", NATIVE, ids=name_of)
 @pytest.mark.parametrize("dtype", REALS)
 def test_activations_of_infinity_and_nan(engine, dtype):
@@ -111,14 +177,16 @@ def test_activations_of_infinity_and_nan(engine, dtype):
         assert abs(a[0] - low) < 2 * np.finfo(dtype).tiny and a[1] == high and np.isnan(a[2]), activation
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSS_CASES)
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize("engine", ENGINES, ids=name_of)
 def test_losses_of_huge_logits(engine, dtype, loss):
-    loss = losses.get(loss)
+    loss = LOSS_CASES[loss]
     Z = np.array([*itertools.product([-1e4, 0, 1e4], repeat=3)])
     labels = np.arange(27)[:, np.newaxis] % 3
     Y = labels if loss.target == "labels" else np.eye(3)[labels[:, 0]]
+    if loss.interval == "(0, inf)":
+        Y = Y + 1
     net, got, dZ = Net(engine, dtype, (1, 3)), np.empty(27), np.empty((27, 3), dtype)
     net.network.loss(loss, Z.astype(dtype), Y, None, got, dZ)
     close = {"rtol": 4 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).tiny}

@@ -117,6 +117,18 @@ def test_regression(tmp_path, houses):
     assert np.corrcoef(list(map(float, predicted[1:])), truth)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "huber", "mae", "log_cosh"])
+def test_losses_of_numbers(tmp_path, capsys, loss):
+    """A loss says which task it is, whatever the target looks like; counts are not scaled."""
+    x = np.arange(200) % 20
+    file = write(tmp_path / "t.csv", "x,count", [x, 1 + x // 4])
+    options = ("--target", "count", "--loss", loss, "--lr", "0.01", "--epochs", "40", "--hidden", "16")
+    assert cli.main(["train", str(file), *options, "--out", str(tmp_path), "--quiet"]) == 0
+    assert cli.main(["predict", str(tmp_path / "fastgd-model.npz"), str(file), "--target", "count"]) == 0
+    predicted = np.array(capsys.readouterr().out.split()[1:], float)
+    assert abs(predicted - 1 - x // 4).mean() < 0.5
+
+
 def test_linear_model_on_all_rows(tmp_path, houses):
     done = run("train", houses, "--target", "price", "--hidden", 0, "--validation", 0, "--lr", 0.05, cwd=tmp_path)
     assert "400 rows to train on\ntraining R2 0.99" in done.stdout, done.stderr
@@ -230,6 +242,12 @@ OPTIONS = {
         ["train", "t.csv", "--target", "y", "--task", "regression"],
         "needs numbers, but column 'y' has 'u'",
     ),
+    "loss and task": (
+        ["train", "n.csv", "--target", "a", "--task", "classification", "--loss", "mae"],
+        "--loss mae is for a regression, but --task says classification",
+    ),
+    "loss of numbers for digits": (["train", "--loss", "mse"], "the digits are classes; a regression needs a file"),
+    "counts below 0": (["train", "n.csv", "--target", "a", "--loss", "poisson", "--quiet"], r"y must be in \[0, inf\)"),
     "hidden": (["train", "--hidden", "64,x"], "whole numbers like 64,64"),
     "activation": (["train", "--activation", "rely"], "invalid choice: 'rely'"),
     "epochs": (["train", "--epochs", "0"], "argument --epochs: must be a whole number"),
@@ -250,6 +268,7 @@ OPTIONS = {
 def test_bad_options(tmp_path, refuses, case):
     arguments, words = OPTIONS[case]
     (tmp_path / "t.csv").write_text("a,y\n" + "1,u\n2,v\n" * 10)
+    (tmp_path / "n.csv").write_text("a,b\n" + "-1,2\n2,3\n" * 10)
     (tmp_path / "t.npz").write_text("no archive")
     refuses(words, *arguments)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fastgd import datasets, losses
-from fastgd.data import check_same_rows, split, targets, weights
+from fastgd.data import check_same_rows, split, targets
+from fastgd.weights import of_rows
 
 CROSS_ENTROPY, BCE, MSE = losses.get("cross_entropy"), losses.get("bce"), losses.get("mse")
 BOTH = object()  # two labels without an order
@@ -129,12 +130,18 @@ BAD = {
         CROSS_ENTROPY,
         2,
         ValueError,
-        r"in \[0, 1\], but is -0.5 in row 1, column 0",
+        r"in \[0, 1\] for the loss .*, but is -0.5 in row 1, column 0",
     ),
     "NaN in rows": ([[0.5, 0.5], [np.nan, 1]], CROSS_ENTROPY, 2, ValueError, "has nan in row 1, column 0"),
     "three classes": ([1, 2, 3], BCE, 1, ValueError, r"two classes .* has 3 classes \(1, 2, 3\); for more"),
     "one class of words": (["a", "a"], BCE, 1, ValueError, r"two classes .* has 1 class "),
-    "labels beyond 1": ([[1, 2]], BCE, 2, ValueError, r"must be in \[0, 1\], but is 2 in row 0, column 1"),
+    "labels beyond 1": (
+        [[1, 2]],
+        BCE,
+        2,
+        ValueError,
+        r"must be in \[0, 1\] .*, but is 2 in row 0, column 1",
+    ),
     "flat for two outputs": ([1, 0], BCE, 2, ValueError, r"shape \(rows, 2\), one column per output"),
     "words as numbers": (["a", "b"], MSE, 1, TypeError, "for the loss 'mse', not 'a'.*loss='cross_entropy'"),
     "words as rows": ([["a", "b"]], MSE, 2, TypeError, "for the loss 'mse', not 'a'"),
@@ -183,7 +190,7 @@ def test_categories_of_pandas():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights(dtype):
-    read = weights([0, 1, 2], 3, np.dtype(dtype))
+    read = of_rows([0, 1, 2], 3, np.dtype(dtype))
     assert read.dtype == dtype and read.tolist() == [0, 1, 2]
 
 
@@ -200,7 +207,7 @@ def test_weights(dtype):
 )
 def test_bad_weights(values, error, words):
     with pytest.raises(error, match=words):
-        weights(values, 3, np.dtype("float32"))
+        of_rows(values, 3, np.dtype("float32"))
 
 
 def test_same_rows():

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from problems import SLOPE_TOLERANCE, H, slopes, targets
+from problems import LOSS_CASES, SLOPE_TOLERANCE, H, slopes, targets
 
 from fastgd import activations, initializers, losses, metrics, optimizers
 from fastgd.activations import ACTIVATIONS
@@ -51,9 +51,9 @@ def test_activation_values():
 # Losses
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_CASES)
 def test_loss_gradient_is_the_slope(name):
-    loss = losses.get(name)
+    loss = LOSS_CASES[name]
     rng = np.random.default_rng(1)
     Z = rng.normal(scale=2, size=(6, 4))
     Y = targets(rng, loss, *Z.shape)
@@ -63,10 +63,12 @@ def test_loss_gradient_is_the_slope(name):
 
 
 @pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_CASES)
 def test_loss_keeps_dtype_and_does_not_overflow(name, dtype):
-    loss = losses.get(name)
-    Z = np.array([[-1e4, 1e4, 0], [1e4, -1e4, 1]], dtype)
+    """Logarithms of means are the exception: e^z must be a number of the dtype, or the loss is inf."""
+    loss = LOSS_CASES[name]
+    large = (80 if dtype == np.float32 else 700) if loss.link == "log" else 1e4
+    Z = np.array([[-large, large, 0], [large, -large, 1]], dtype)
     Y = targets(np.random.default_rng(2), loss, *Z.shape)
     Y = Y if loss.target == "labels" else Y.astype(dtype)
     rows, dZ = loss.rows(Z, Y), loss.gradient(Z, Y)
@@ -87,6 +89,41 @@ def test_loss_values():
     close("cross_entropy", labels, -np.log((softmax * one_hot).sum(axis=1)))
     close("soft_cross_entropy", P, -(P * np.log(softmax)).sum(axis=1))
     close("bce", P, -(P * np.log(sigmoid) + (1 - P) * np.log(1 - sigmoid)).mean(axis=1))
+    close(losses.BCE(pos_weight=3), P, -(3 * P * np.log(sigmoid) + (1 - P) * np.log(1 - sigmoid)).mean(axis=1))
+    close("kl_div", P, (P * np.log(P / softmax)).sum(axis=1))
+    p = (softmax * one_hot).sum(axis=1)
+    close("focal", labels, -((1 - p) ** 2) * np.log(p))
+    close(losses.Focal(0.5, (1, 2, 3)), labels, -(1 + labels[:, 0]) * (1 - p) ** 0.5 * np.log(p))
+    close("binary_focal", one_hot, -(abs(one_hot - sigmoid) ** 2 * np.log(1 - abs(one_hot - sigmoid))).mean(axis=1))
+    smoothed = 0.9 * one_hot + 0.1 / 3
+    close(losses.CrossEntropy(label_smoothing=0.1), labels, -(smoothed * np.log(softmax)).sum(axis=1))
+    d = Z - P
+    close("mae", P, abs(d).mean(axis=1))
+    close(losses.Huber(0.5), P, np.where(abs(d) <= 0.5, d**2 / 2, 0.5 * (abs(d) - 0.25)).mean(axis=1))
+    close("log_cosh", P, np.log(np.cosh(d)).mean(axis=1))
+    q = np.array([0.2, 0.5, 0.9])
+    close(losses.Quantile(q), P, np.where(d < 0, -q * d, (1 - q) * d).mean(axis=1))
+    close("poisson", P, (np.exp(Z) - P * Z).mean(axis=1))
+    close("gamma", P, (P * np.exp(-Z) + Z).mean(axis=1))
+    t = 2 * one_hot - 1
+    for Y in (t, one_hot):
+        close("hinge", Y, np.maximum(0, 1 - t * Z).mean(axis=1))
+        close("squared_hinge", Y, (np.maximum(0, 1 - t * Z) ** 2).mean(axis=1))
+
+
+def test_losses_beyond_the_dtype_are_infinite():
+    for dtype, z in ((np.float32, 89), (np.float64, 710)):
+        Z, Y = np.array([[z]], dtype), np.ones((1, 1), dtype)
+        assert losses.Poisson().rows(Z, Y) == losses.Poisson().gradient(Z, Y) == np.inf
+        assert losses.Gamma().rows(-Z, Y) == -losses.Gamma().gradient(-Z, Y) == np.inf
+
+
+def test_slopes_at_kinks():
+    """A target that is met pulls nowhere."""
+    Z = np.array([[2.0, -1.0]])
+    for name in ("mae", "quantile", "huber", "log_cosh"):
+        assert (losses.get(name).gradient(Z, Z) == 0).all()
+    assert (losses.Hinge().gradient(np.array([[1.0, -1.0]]), np.array([[1.0, -1.0]])) == 0).all()
 
 
 def test_soft_cross_entropy_takes_rows_that_do_not_sum_to_one():
@@ -172,7 +209,55 @@ def test_every_alias_has_a_row(module):
         assert alias not in TABLES[module] and module.get(alias).name == name
 
 
-@pytest.mark.parametrize(("module", "name"), [row for row in ROWS if row[0] in (activations, losses)])
-def test_parameters_are_the_fields(module, name):
-    one = module.get(name)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_parameters_are_the_fields(name):
+    one = activations.get(name)
     assert one.parameters == tuple(float(v) for v in vars(one).values())
+
+
+def test_parameters_of_losses():
+    """Before several numbers, how many they are."""
+    assert losses.Huber(2).parameters == (2.0,)
+    assert losses.Quantile((0.1, 0.9)).parameters == (2.0, 0.1, 0.9)
+    assert losses.Focal(1, [3, 4]).parameters == (1.0, 2.0, 3.0, 4.0)
+    assert losses.BCE().parameters == () and losses.BCE(pos_weight=2).parameters == (1.0, 2.0)
+    assert losses.BinaryFocal().parameters == (2.0, 1.0, 1.0) and losses.BinaryFocal(1, 0.25).parameters[1:] == (
+        0.25,
+        0.75,
+    )
+
+
+@pytest.mark.parametrize(("make", "error", "words"), [
+    (lambda: losses.Huber(0), ValueError, r"delta must be in \(0, inf\), not 0"),
+    (lambda: losses.Huber("1"), TypeError, "delta must be a number"),
+    (lambda: losses.Quantile(()), ValueError, r"quantiles must be a number in \(0, 1\) or a sequence.*, not \(\)"),
+    (lambda: losses.Quantile((0.5, 1)), ValueError, r"quantiles must be .*not \(0.5, 1\)"),
+    (lambda: losses.Quantile("half"), TypeError, "quantiles must be .*not 'half'"),
+    (lambda: losses.CrossEntropy(1.0), ValueError, r"label_smoothing must be in \[0, 1\)"),
+    (lambda: losses.BCE(pos_weight=[1, -2]), ValueError, r"pos_weight must be .*not \[1, -2\]"),
+    (lambda: losses.Focal(-1), ValueError, "gamma must be in"),
+    (lambda: losses.Focal(alpha=np.nan), ValueError, "alpha must be"),
+    (lambda: losses.BinaryFocal(alpha=2), ValueError, r"alpha must be in \[0, 1\], not 2"),
+])  # fmt: skip
+def test_settings_of_losses(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_settings_with_a_number_for_each_output():
+    for loss, name in (
+        (losses.BCE(pos_weight=(1, 2)), "pos_weight"),
+        (losses.Focal(alpha=(1, 2)), "alpha"),
+    ):
+        assert loss.per_target(2) == 1
+        with pytest.raises(ValueError, match=f"{name} has 2 numbers, but the model has 3 outputs: give one for each"):
+            loss.per_target(3)
+    assert losses.Quantile((0.1, 0.9)).per_target(4) == 2
+    with pytest.raises(ValueError, match=r"2 quantiles of each target need 2 outputs .* but the model has 3"):
+        losses.Quantile((0.1, 0.9)).per_target(3)
+
+
+def test_every_row_of_the_c_table_has_a_case():
+    """And every row that a loss says it has is one that it takes."""
+    taken = {loss.kernel for loss in LOSS_CASES.values()}
+    assert taken == {kernel for loss in LOSSES.values() for kernel in loss.kernels or (loss.name,)}

@@ -5,12 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import SLOPE_TOLERANCE, slopes, targets
+from problems import LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
 
 from fastgd import _numpy, activations, losses, optimizers
 from fastgd.activations import ACTIVATIONS, Activation
 from fastgd.arrays import ENGINE_DTYPES
-from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS, SGD
 
 
@@ -29,11 +28,11 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSS_CASES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_backward_is_the_slope_by_theta_and_by_x(activation, loss, weighted):
     net, theta, grad = network(activation)
-    loss, rng, B = losses.get(loss), np.random.default_rng(5), 7
+    loss, rng, B = LOSS_CASES[loss], np.random.default_rng(5), 7
     X, Y = rng.normal(size=(B, 3)), targets(rng, loss, B, 2)
     weight = rng.random(B) if weighted else None
     Z, dZ, dX, rows = np.empty((B, 2)), np.empty((B, 2)), np.empty((B, 3)), np.empty(B)

@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 from networks import NATIVE, REALS, Net, name_of, run_of
+from problems import LOSS_CASES
 
 from fastgd import MLP, SGD, Trainer, backend, datasets
-from fastgd.losses import LOSSES
 
 FUSED = [engine for engine in NATIVE if engine.isa != "scalar"]
 pytestmark = pytest.mark.skipif(not FUSED, reason="no instruction set with fused multiply-add here")
@@ -20,10 +20,10 @@ HASHES = {
 
 
 @pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSS_CASES)
 def test_threads_instruction_sets_and_chunks(loss, dtype):
     widths = (37, 345, 19, 3)  # 345 and the 520 rows are beyond the blocks of rows and of k; all tiles are ragged
-    run = run_of(loss, "adam", widths, rows=530, batch=520, weighted=True)
+    run = run_of(LOSS_CASES[loss], "adam", widths, rows=530, batch=520, weighted=True)
     results = []
     for engine in FUSED:
         for n_threads in (1, 2, 3):

@@ -204,8 +204,14 @@ def test_validation_is_the_definition(engine, loss, weighted, monkeypatch):
     w, Z, Y = (weight[rest] if weighted else None), trainer.model.forward(X[rest]), y[rest].reshape(len(rest), -1)
     definition = LOSSES[loss]()
     assert history["validation_loss"][0] == pytest.approx(np.average(definition.rows(Z, Y), weights=w), rel=1e-12)
-    if definition.link == "identity":
-        assert history["validation_r2"][0] == pytest.approx(metrics.r2(Y, Z, w), rel=1e-12)
+    assert set(history) - {"epoch", "loss", "lr", "seconds"} == {
+        "validation_loss",
+        *([f"validation_{definition.metric}"] if definition.metric else []),
+    }
+    if definition.metric != "accuracy":
+        guess = np.exp(Z) if definition.link == "log" else Z
+        if definition.metric:
+            assert history["validation_r2"][0] == pytest.approx(metrics.r2(Y, guess, w), rel=1e-12)
         return
     right = ((Z > 0) == (Y > 0.5)).mean(axis=1)
     if definition.link == "softmax":

@@ -20,9 +20,14 @@ def blobs(rows=ROWS, classes=3, seed=0):
 def problem(loss="cross_entropy"):
     """X, y and the number of outputs for a loss."""
     X, y = blobs()
-    if LOSSES[loss].target == "labels":
+    kind = LOSSES[loss]
+    if kind.target == "labels":
         return X, y, 3
-    return (X, X[:, 0] + y, 1) if LOSSES[loss].link == "identity" else (X, np.eye(3)[y], 3)
+    if kind.link == "identity":
+        return X, X[:, 0] + y, 1
+    if kind.link == "log":
+        return X, 1.0 + 2 * y, 1
+    return (X, 2 * np.eye(3)[y] - 1, 3) if kind.link == "sign" else (X, np.eye(3)[y], 3)
 
 
 def make(loss="cross_entropy", optimizer=None, dtype="float32", **options):

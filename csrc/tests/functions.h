@@ -60,7 +60,7 @@ static void one_loss(const fgd_engine *e, int row, int rows, int n, int weighted
     void *z = reals(e->bits, Z, rows * n), *w = reals(e->bits, weight, rows),
          *dz = array((size_t)(rows * n) * size_of(e->bits));
     fgd_table y = real_table(e->bits, Y, rows, fgd_loss_needs_labels(row) ? 1 : n);
-    const fgd_loss loss = {row, constants};
+    const fgd_loss loss = loss_of_row(row);
     const char *name = fgd_loss_name(row);
 
     reference_loss(row, n, rows, Z, Y, want, want_dz);

@@ -16,6 +16,21 @@ typedef struct {
 
 /* For the rows that take numbers; the others do not look at them. */
 static const double constants[] = {0.5, 0.25, 0.125, 0.0625};
+static const struct {
+    const char *name;
+    double numbers[4];
+} loss_constants[] = {{"quantile", {2, 0.25, 0.75}},
+                      {"weighted_bce", {2, 3, 0.5}},
+                      {"binary_focal", {1.5, 0.25, 0.75}},
+                      {"focal", {1.5, 2, 0.5, 2}},
+                      {"soft_cross_entropy", {0}}};
+
+/* A loss with numbers that it can take. */
+static fgd_loss loss_of_row(int row) {
+    for (int i = 0; i < COUNT(loss_constants); i++)
+        if (!strcmp(loss_constants[i].name, fgd_loss_name(row))) return (fgd_loss){row, loss_constants[i].numbers};
+    return (fgd_loss){row, constants};
+}
 static const double coefficients[] = {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1.5, 0.125,
                                       1,    0.05, 0.5, 0.5, 0.5,  0.5,  0.5, 0.5};
 
@@ -110,7 +125,7 @@ static void reference_backward(reference *r, const double *theta, double *dZ) {
 /* Row by row: loss (rows,) of Z (rows, n) and Y (rows, width), and dZ. */
 static fgd_status reference_loss(int loss, int n, int rows, const double *Z, const double *Y, double *value,
                                  double *dZ) {
-    const fgd_loss row = {loss, constants};
+    const fgd_loss row = loss_of_row(loss);
     int width = fgd_loss_needs_labels(loss) ? 1 : n;
     fgd_status status = FGD_OK;
     for (int i = 0; i < rows && status == FGD_OK; i++) {
@@ -167,10 +182,55 @@ static double libm_soft_cross_entropy(int n, const double *z, const double *y) {
     for (int j = 0; j < n; j++) sum += y[j] * (log_sum_exp(n, z) - z[j]);
     return sum;
 }
+static double libm_mae(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += fabs(z[j] - y[j]) / n;
+    return sum;
+}
+static double libm_huber(int n, const double *z, const double *y) {
+    double sum = 0, delta = constants[0];
+    for (int j = 0; j < n; j++) {
+        double d = fabs(z[j] - y[j]);
+        sum += (d <= delta ? d * d / 2 : delta * (d - delta / 2)) / n;
+    }
+    return sum;
+}
+static double libm_log_cosh(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += log(cosh(z[j] - y[j])) / n;
+    return sum;
+}
+static double libm_poisson(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += (exp(z[j]) - y[j] * z[j]) / n;
+    return sum;
+}
+static double libm_gamma(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += (y[j] / exp(z[j]) + z[j]) / n;
+    return sum;
+}
+static double libm_hinge(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += fmax(0, 1 - y[j] * z[j]) / n;
+    return sum;
+}
+static double libm_kl_div(int n, const double *z, const double *y) {
+    double sum = libm_soft_cross_entropy(n, z, y);
+    for (int j = 0; j < n; j++) sum += y[j] * log(y[j]);
+    return sum;
+}
 static const struct {
     const char *name;
     double (*f)(int n, const double *z, const double *y);
 } libm_losses[] = {{"mse", libm_mse},
+                   {"mae", libm_mae},
+                   {"huber", libm_huber},
+                   {"log_cosh", libm_log_cosh},
+                   {"poisson", libm_poisson},
+                   {"gamma", libm_gamma},
+                   {"hinge", libm_hinge},
+                   {"kl_div", libm_kl_div},
                    {"bce", libm_bce},
                    {"cross_entropy", libm_cross_entropy},
                    {"soft_cross_entropy", libm_soft_cross_entropy}};

@@ -7,8 +7,13 @@ static fgd_table real_table(int bits, const double *x, ptrdiff_t count, int widt
     return (fgd_table){reals(bits, x, count * width), type, width, count, (ptrdiff_t)size_of(bits) * width};
 }
 
-/* Targets that a loss takes: class numbers (rows, 1), or numbers of (0, 1) (rows, n). */
+/* Targets that a loss takes: class numbers (rows, 1), or (rows, n) numbers of (0, 1), for hinge losses -1 and 1. */
 static double *random_targets(int loss, int rows, int n) {
+    if (strstr(fgd_loss_name(loss), "hinge")) {
+        double *sign = doubles(rows * n);
+        for (int i = 0; i < rows * n; i++) sign[i] = random_number() > 0 ? 1 : -1;
+        return sign;
+    }
     if (!fgd_loss_needs_labels(loss)) return random_parts(rows * n);
     double *y = doubles(rows);
     for (int i = 0; i < rows; i++) y[i] = floor(n * (0.5 + 0.5 * random_number()));
@@ -66,7 +71,7 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
                        .Y = real_table(64, p->Y, p->rows, fgd_loss_needs_labels(p->loss) ? 1 : last->n_out),
                        .weight = p->weight ? reals(bits, p->weight, p->rows) : NULL,
                        .order = p->order,
-                       .loss = {p->loss, constants},
+                       .loss = loss_of_row(p->loss),
                        .rule = p->rule,
                        .threads = threads,
                        .theta = o.theta,
