@@ -42,7 +42,7 @@ static void reference_activation(const fgd_layer *layer, ptrdiff_t count, const 
     for (ptrdiff_t i = 0; i < count; i++) {
         fgd_table number = {z + i, TYPE_float64, 1, 1, sizeof *z};
         one_by_one()->forward(work, &one, &number, a + i, 1);
-        if (dz) one_by_one()->backward(work, &one, g + i, &grad, dz + i, 1);
+        if (dz) one_by_one()->backward(work, &one, g + i, &grad, 0, dz + i, 1);
     }
     one_by_one()->work_free(work);
 }
@@ -126,7 +126,7 @@ static void reference_update(int rule, ptrdiff_t size, const double *grad, doubl
     double s[8];
     for (ptrdiff_t i = 0; i < size; i++) {
         for (int k = 0; k < slots; k++) s[k] = state[k * size + i];
-        one_by_one()->update(rule, coefficients, 1, grad + i, theta + i, s);
+        one_by_one()->update(rule, coefficients, NULL, 1, grad + i, theta + i, s);
         for (int k = 0; k < slots; k++) state[k * size + i] = s[k];
     }
 }

@@ -40,7 +40,7 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
     fgd_work *work = e->work_new(&w.net, rows);
     e->forward(work, t, &table, Z, threads);
     e->predict(&w.net, t, &table, predicted, threads);
-    e->backward(work, t, d, grad, dX, threads);
+    e->backward(work, t, d, grad, 0, dX, threads);
     e->work_free(work);
     check(close_to(e->bits, Z, r.a[2], rows * n_in), "forward %d x %d x %d", rows, n_in, n);
     check(!memcmp(Z, predicted, outputs), "predict %d x %d x %d has the bits of forward", rows, n_in, n);
