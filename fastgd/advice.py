@@ -62,6 +62,15 @@ def on_network(model: Sequential, job: Job) -> None:
             _warn(text)
 
 
+def diverged(job: Job, rows: NDArray[np.int64], lr: float, step: int, epoch: int, last_step: int) -> str:
+    """What to say of a step on these rows after which the loss, or theta, is not finite; `last_step` was good."""
+    largest = np.abs(job.X[rows].astype(np.float64)).max()
+    return (
+        f"the loss became not finite at step {step} (epoch {epoch}), or theta by its update; theta is as it was after "
+        f"step {last_step}. Lower lr (now {lr:g}) or scale the columns of X (largest |x| of that step: {largest:g})"
+    )
+
+
 def _look_at_layer(index: int, layer: Dense, parameters: dict[str, Array], A: Array) -> tuple[Array, str]:
     """The outputs of a layer for inputs A, and what is wrong with it."""
     f = layer.activation

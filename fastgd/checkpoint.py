@@ -24,6 +24,7 @@ from .steps import Begun
 
 _FORMAT = "fastgd trainer 1"
 _COUNTERS = ("epoch", "step", "last_epoch")
+SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_norm")
 
 
 class Saved(Protocol):
@@ -36,6 +37,8 @@ class Saved(Protocol):
     shuffle: bool
     seed: int
     n_threads: int | None
+    accumulate: int
+    grad_norm: bool
     history: History
     epoch: int
     step: int
@@ -57,7 +60,7 @@ def write(path: str | os.PathLike[str], trainer: Saved) -> None:
     if optimizer.state is not None and optimizer.state.size:
         arrays["optimizer.state"] = optimizer.state
     if begun is not None:
-        arrays["begun.losses"] = begun.losses
+        arrays |= {"begun.losses": begun.losses, "begun.norms": begun.norms}
     states = []
     for i, (name, state) in enumerate(trainer.states):
         vectors = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
@@ -71,7 +74,7 @@ def write(path: str | os.PathLike[str], trainer: Saved) -> None:
         "optimizer": to_words(optimizer, OPTIMIZERS),
         "optimizer_steps": optimizer.steps,
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
-        **{name: getattr(trainer, name) for name in ("batch_size", "shuffle", "seed", "n_threads", *_COUNTERS)},
+        **{name: getattr(trainer, name) for name in (*SETTINGS, *_COUNTERS)},
         "metrics": None if trainer.metrics is None else [_name_of(metric) for metric in trainer.metrics],
         "history": list(trainer.history),
         "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
@@ -112,7 +115,8 @@ def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.
     if words["slots"]:
         expected["optimizer.state"] = ((_count(words["slots"], "slots"), size), dtype)
     if words["begun"] is not None:
-        expected["begun.losses"] = ((_count(words["begun"]["steps"], "steps"),), double)
+        steps = (_count(words["begun"]["steps"], "steps"),)
+        expected |= {"begun.losses": (steps, double), "begun.norms": (steps, double)}
     for i, state in enumerate(words["callbacks"]):
         for key, length in state["vectors"].items():
             expected[f"callback.{i}.{key}"] = ((_count(length, key),), dtype)
@@ -123,7 +127,7 @@ def _settings(words: dict[str, Any]) -> dict[str, Any]:
     return {
         "loss": from_words(words["loss"], LOSSES),
         "optimizer": from_words(words["optimizer"], OPTIMIZERS),
-        **{name: words[name] for name in ("batch_size", "shuffle", "seed", "n_threads", "metrics")},
+        **{name: words[name] for name in (*SETTINGS, "metrics")},
     }
 
 
@@ -139,12 +143,16 @@ def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
         "steps": _count(words["optimizer_steps"], "optimizer_steps"),
         "history": history,
         **{name: _count(words[name], name) for name in _COUNTERS},
-        "begun": None if begun is None else Begun(begun["rows"], begun["batch"], arrays["begun.losses"]),
+        "begun": None if begun is None else _begun(begun, arrays),
         "states": [
             (state["name"], state["numbers"] | {key: arrays[f"callback.{i}.{key}"] for key in state["vectors"]})
             for i, state in enumerate(words["callbacks"])
         ],
     }
+
+
+def _begun(words: dict[str, Any], arrays: Mapping[str, Array]) -> Begun:
+    return Begun(words["rows"], words["batch"], arrays["begun.losses"], arrays["begun.norms"])
 
 
 def _name_of(metric: Metric) -> str:

@@ -78,6 +78,7 @@ class _Settings:
     seed: int
     n_threads: int | None
     metrics: None = None
+    accumulate: int = 1
 
 
 def lr_finder(
@@ -162,10 +163,12 @@ def _test(settings: _Settings, job: Job, optimizer: Optimizer, rates: Floats) ->
         starts = starts[: len(rates) - done + 1]
         t = np.arange(done, done + len(starts) - 1)
         values = np.empty(len(t))
-        coefficients = optimizer.coefficients(rates[t], t + 1, t / (len(job.rows) / job.batch), float(len(rates)))
-        arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients, state)
+        moments = np.append(t, t[-1] + 1) / (len(job.rows) / job.batch)
+        coefficients = optimizer.coefficients(rates[t], t + 1, moments[:-1], float(len(rates)))
+        regime = optimizer.regime(model, t + 1, moments[1:], moments[:-1], float(len(rates)))
+        arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients)
         try:
-            model.network.train(*arguments, values, settings.n_threads or 0)
+            model.network.train(*arguments, state[: optimizer.slots], values, settings.n_threads or 0, regime)
         except LossNotFinite as failure:
             values = values[: failure.step]
         measured = np.append(measured, values)

@@ -27,6 +27,7 @@ class _Settings:
     batch_size: int | None = None
     seed: int = 0
     metrics: None = None
+    accumulate: int = 1
 
 
 def minimize(

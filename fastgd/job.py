@@ -25,6 +25,7 @@ class Settings(Protocol):
     model: Sequential
     loss: Loss
     batch_size: int | None
+    accumulate: int
     seed: int
     n_threads: int | None
 
@@ -44,6 +45,9 @@ class Job:
     rows : (rows,) int64
         Numbers of the training rows.
     batch : int in [1, rows]
+        Rows of a step.
+    at_once : int in [1, batch]
+        Rows that pass through the network at once.
     loss : Loss
         The one that reads Y.
     head : Head
@@ -56,6 +60,7 @@ class Job:
     weight: Array | None
     rows: NDArray[np.int64]
     batch: int
+    at_once: int
     loss: Loss
     head: Head
     validation: Validation | None
@@ -80,7 +85,9 @@ def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: 
     rows, check = _split(settings, X, targets, weight, validation, head)
     if weight is not None and not weight[rows].any():
         raise ValueError("sample_weight is zero for every training row; the other rows went into validation")
-    return Job(X, targets.Y, weight, rows, _batch(settings.batch_size, len(rows)), targets.loss, head, check)
+    at_once = _batch(settings.batch_size, len(rows))
+    batch = min(at_once * settings.accumulate, len(rows))
+    return Job(X, targets.Y, weight, rows, batch, at_once, targets.loss, head, check)
 
 
 def _split(

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import advice, losses, optimizers, random
 from ._callback import Callback, Run, State, check_callbacks, looks_at_epochs, restore, states_of
@@ -26,7 +25,7 @@ from .metrics import Metric, all_of
 from .model import Sequential
 from .optimizers import Optimizer
 from .splits import Split
-from .steps import Begun, LastGood, Pace, Span, span_of
+from .steps import Begun, LastGood, Pace, Span, numbers_of, span_of
 
 
 class Trainer:
@@ -41,7 +40,10 @@ class Trainer:
     optimizer : str or Optimizer, default="adam"
         A name in `optimizers.OPTIMIZERS`, or an object such as `SGD(lr=0.1, momentum=0.9)`; it belongs to this model.
     batch_size : int >= 1 or None, default=32
-        Rows of a step; the last step of an epoch may have fewer.  None: all rows in one step.
+        Rows that pass through the network at once, and with accumulate=1 rows of a step; the last step of an epoch may
+        have fewer.  None: all rows.
+    accumulate : int >= 1, default=1
+        Batches whose gradients make up one step: as a batch so many times larger, in the memory of one.
     shuffle : bool, default=True
         Whether each epoch has an order of its own, a function of seed and epoch.
     seed : int or None, default=None
@@ -51,6 +53,9 @@ class Trainer:
     metrics : iterable of str, callable or Metric, default=None
         What is measured on the validation rows, beside the loss: names in `fastgd.metrics.METRICS` or functions of
         `sklearn.metrics`; see `fastgd.metrics.get`.  None: accuracy for classes, else R2.
+    grad_norm : bool, default=False
+        Whether the history gets "grad_norm", the norm of the gradient before it is clipped, as a mean over the epoch's
+        steps; an optimiser with clip_norm gives it anyway.
 
     Attributes
     ----------
@@ -77,10 +82,12 @@ class Trainer:
         loss: str | Loss,
         optimizer: str | Optimizer = "adam",
         batch_size: int | None = 32,
+        accumulate: int = 1,
         shuffle: bool = True,
         seed: int | None = None,
         n_threads: int | None = None,
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
+        grad_norm: bool = False,
     ) -> None:
         if not isinstance(model, Sequential):
             raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
@@ -88,10 +95,12 @@ class Trainer:
         self.loss = losses.get(loss)
         self.optimizer = optimizers.get(optimizer)
         self.batch_size = None if batch_size is None else whole("batch_size", batch_size)
+        self.accumulate = whole("accumulate", accumulate)
         self.shuffle = bool(shuffle)
         self.seed = model.seed if seed is None else random.check_seed(seed)
         self.n_threads = None if n_threads is None else whole("n_threads", n_threads)
         self.metrics = None if metrics is None else all_of(metrics)
+        self.grad_norm = bool(grad_norm)
         self.history = History()
         self.epoch = 0
         self.step = 0
@@ -158,6 +167,7 @@ class Trainer:
         watchers += [Progress()] if verbose else []
         job = prepare(self, X, y, validation, sample_weight)
         self.run, self.stop_reason = Run(self.epoch, last_epoch, len(job.rows), job.columns), None
+        self.run.columns += ("grad_norm",) if self._measures_norm else ()
         with ExitStack() as endings:
             for callback in watchers:
                 callback.on_fit_begin(self)
@@ -207,13 +217,25 @@ class Trainer:
         from . import checkpoint
 
         saved = checkpoint.read(path)
-        settings = ("loss", "optimizer", "batch_size", "shuffle", "seed", "n_threads", "metrics")
+        settings = ("loss", "optimizer", "metrics", *checkpoint.SETTINGS)
         trainer = cls(saved["model"], **{name: saved[name] for name in settings})
         trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
         for name in ("history", "epoch", "step", "last_epoch", "begun"):
             setattr(trainer, name, saved[name])
         trainer._states = saved["states"]
         return trainer
+
+    @property
+    def averaged(self) -> Sequential:
+        """A copy of the model with the average of theta that the optimiser keeps: what validation measures.
+
+        ValueError if it keeps none.  `fit` goes on from `model`, whose theta is the one that the steps move.
+        """
+        return self.optimizer.averaged(self.model)
+
+    @property
+    def _measures_norm(self) -> bool:
+        return self.grad_norm or self.optimizer.clip_norm is not None
 
     @property
     def states(self) -> list[tuple[str, State]]:
@@ -225,7 +247,7 @@ class Trainer:
         self.stop_reason = reason
 
     def _train(self, job: Job, watchers: Sequence[Callback]) -> None:
-        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype))
+        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype, self.model.theta))
         self.model.head = job.head
         try:
             self._loop(job, watchers, last_good)
@@ -260,9 +282,8 @@ class Trainer:
         """One call of the engine."""
         optimizer, n_steps = self.optimizer, chunk.stop - chunk.start
         order, starts = span.read(chunk)
-        span.rates[chunk] = optimizer.schedule(span.moments[chunk], self.run.last_epoch)
-        t = optimizer.steps + np.arange(1, n_steps + 1)
-        coefficients = optimizer.coefficients(span.rates[chunk], t, span.moments[chunk], self.run.last_epoch)
+        wanted = job.at_once, self._measures_norm
+        coefficients, regime = numbers_of(span, chunk, optimizer, self.model, self.run.last_epoch, *wanted)
         begun = time.perf_counter()
         last_good.keep()
         kept = time.perf_counter()
@@ -276,16 +297,19 @@ class Trainer:
                 job.loss,
                 optimizer,
                 coefficients,
-                last_good.state,
+                last_good.state[: optimizer.slots],
                 span.losses[chunk],
                 self.n_threads or 0,
+                regime,
             )
             if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
                 raise LossNotFinite(n_steps - 1)
         except LossNotFinite as failure:
             last_good.restore()
             rows = order[starts[failure.step] : starts[failure.step + 1]]
-            raise FloatingPointError(self._diverged(job, span, chunk.start + failure.step, rows)) from None
+            number, rate = self.step + failure.step + 1, float(span.rates[chunk.start + failure.step])
+            epoch = int(span.moments[chunk.start + failure.step]) + 1
+            raise FloatingPointError(advice.diverged(job, rows, rate, number, epoch, self.step)) from None
         pace.learn(n_steps, copying=kept - begun, training=time.perf_counter() - kept)
         span.done += n_steps
         self.begun = span.begun
@@ -294,24 +318,17 @@ class Trainer:
         self.run.rows_done += len(order)
         self.run.loss = float(span.losses[chunk].mean())
 
-    def _diverged(self, job: Job, span: Span, step: int, rows: NDArray[np.int64]) -> str:
-        number, epoch = self.step + step - span.done + 1, int(span.moments[step]) + 1
-        largest = np.abs(job.X[rows].astype(np.float64)).max()
-        return (
-            f"the loss became not finite at step {number} (epoch {epoch}), or theta by its update; theta is as it was "
-            f"after step {self.step}. Lower lr (now {span.rates[step]:g}) or scale the columns of X "
-            f"(largest |x| of that step: {largest:g})"
-        )
-
     def _record(self, job: Job, span: Span, seconds: float) -> dict[str, float] | None:
         """Write the epochs that came to their end into the history; the last one's row, None if there was none."""
         first, last = self.epoch, span.epochs_done
         if last == first:
             return None
+        judged = self.averaged if self.optimizer.average else self.model
         columns: dict[str, list[float]] = {
             "epoch": list(range(first + 1, last + 1)),
             "loss": span.epoch_losses(first, last, job.weight),
-            **(job.validation.measure() if job.validation else {}),
+            **({"grad_norm": span.epoch_norms(first, last)} if self._measures_norm else {}),
+            **(job.validation.measure(judged) if job.validation else {}),
             "lr": span.epoch_rates(first, last),
             "seconds": [seconds / (last - first)] * (last - first),
         }
