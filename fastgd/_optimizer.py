@@ -239,19 +239,24 @@ class Optimizer(ABC):
         """The learning rate as a function of time."""
         return as_schedule(self.lr)
 
-    def bind(self, size: int, dtype: DTypeLike, theta: Array | None = None) -> Array:
-        """The state for a model whose theta has this size and dtype; made on first use, the average as `theta` or 0.
+    def bind(self, size: int, dtype: DTypeLike, model: Trainable | None = None) -> Array:
+        """The state for a model whose theta has this size and dtype; made on first use.
+
+        The average begins as the theta of `model`, if it is given, else as 0.
 
         Raises
         ------
         ValueError
-            The state belongs to a model of another size or dtype, or to other settings.
+            The state belongs to a model of another size or dtype, or to other settings; a pattern of `groups` fits no
+            parameter.
         """
         shape = (self.slots + (self.average is not None), size)
         if self.state is None:
+            if model is not None:
+                regime.groups_of(self.groups, model.parameters())
             self.state = np.full(shape, self._first_state(), dtype)
             if self.average is not None:
-                self.state[-1] = 0.0 if theta is None else theta
+                self.state[-1] = 0.0 if model is None else model.theta
         if self.state.shape != shape or self.state.dtype != dtype:
             raise ValueError(
                 f"this optimizer holds the state of another model or of other settings, {self.state.shape} "
@@ -284,7 +289,7 @@ class Optimizer(ABC):
         t = np.array([self.steps])
         moments = t.astype(np.float64)
         coefficients = self.coefficients(self.schedule(moments, math.inf), t + 1)
-        state = self.bind(model.grad.size, model.grad.dtype, model.theta)
+        state = self.bind(model.grad.size, model.grad.dtype, model)
         model.apply(self, coefficients.ravel(), state[: self.slots], self.regime(model, t + 1, moments + 1))
         self.steps += 1
 

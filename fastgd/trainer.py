@@ -247,7 +247,7 @@ class Trainer:
         self.stop_reason = reason
 
     def _train(self, job: Job, watchers: Sequence[Callback]) -> None:
-        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype, self.model.theta))
+        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype, self.model))
         self.model.head = job.head
         try:
             self._loop(job, watchers, last_good)
