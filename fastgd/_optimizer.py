@@ -207,7 +207,9 @@ class Optimizer(ABC):
         """The factors of each group at these moments; the first group is that of the parameters without a pattern."""
         return [{}] + [
             {
-                name: math.inf if factor is None else _at(f"the factor on {name}", factor, FROM_0, moments, total)
+                name: math.inf
+                if factor is None
+                else _at(f"the factor on {name}", factor, regime.FACTORS[name], moments, total)
                 for name, factor in factors.items()
             }
             for factors in (self.groups or {}).values()

@@ -117,7 +117,7 @@ NUMBERS = [
     for setting in cls.intervals
     if setting != "lr" and (name, setting) not in FIXED
 ]
-MOMENTS = np.arange(6) * 1.7 + 0.1
+MOMENTS = np.arange(6) * 1.7 + 0.15
 
 
 def kind(value):
