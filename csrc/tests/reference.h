@@ -120,15 +120,19 @@ static fgd_status reference_loss(int loss, int n, int rows, const double *Z, con
     return status;
 }
 
-/* theta (size,), state (slots, size) <- one step of a rule, weight by weight. */
-static void reference_update(int rule, ptrdiff_t size, const double *grad, double *theta, double *state) {
+/* Weight i of theta (size,), and of state (slots, size), <- one step of a rule with gradient g. */
+static void reference_weight(int rule, const double *c, ptrdiff_t size, ptrdiff_t i, double g, double *theta,
+                             double *state) {
     int slots = fgd_rule_slots(rule);
     double s[8];
-    for (ptrdiff_t i = 0; i < size; i++) {
-        for (int k = 0; k < slots; k++) s[k] = state[k * size + i];
-        one_by_one()->update(rule, coefficients, NULL, 1, grad + i, theta + i, s);
-        for (int k = 0; k < slots; k++) state[k * size + i] = s[k];
-    }
+    for (int k = 0; k < slots; k++) s[k] = state[k * size + i];
+    one_by_one()->update(rule, c, NULL, 1, &g, theta + i, s);
+    for (int k = 0; k < slots; k++) state[k * size + i] = s[k];
+}
+
+/* theta (size,), state (slots, size) <- one step of a rule, weight by weight. */
+static void reference_update(int rule, ptrdiff_t size, const double *grad, double *theta, double *state) {
+    for (ptrdiff_t i = 0; i < size; i++) reference_weight(rule, coefficients, size, i, grad[i], theta, state);
 }
 
 /* ---- what libm says; y: the row's targets ---- */

@@ -14,6 +14,7 @@
 #include "reference.h"
 #include "runs.h"
 #include "functions.h"
+#include "regimes.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -191,10 +192,16 @@ int main(void) {
     static const struct {
         const char *name;
         void (*run)(const fgd_engine *);
-    } groups[] = {
-        {"activations", activations},    {"losses", losses},     {"rules", rules},         {"types", types},
-        {"products", products},          {"training", training}, {"same bits", same_bits}, {"failures", failures},
-        {"known answers", known_answers}};
+    } groups[] = {{"activations", activations},
+                  {"losses", losses},
+                  {"rules", rules},
+                  {"types", types},
+                  {"products", products},
+                  {"training", training},
+                  {"same bits", same_bits},
+                  {"failures", failures},
+                  {"regimes", regimes},
+                  {"known answers", known_answers}};
 #ifdef _OPENMP
     omp_set_num_threads(3); /* on any machine: the engines start no more threads than OpenMP would */
 #endif
