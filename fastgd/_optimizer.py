@@ -254,7 +254,7 @@ class Optimizer(ABC):
         """
         shape = (self.slots + (self.average is not None), size)
         if self.state is None:
-            if model is not None:
+            if model is not None and self.groups is not None:
                 regime.groups_of(self.groups, model.parameters())
             self.state = np.full(shape, self._first_state(), dtype)
             if self.average is not None:
