@@ -111,26 +111,8 @@ cdef _fail(fgd_status status, Py_ssize_t step=-1):
     raise LossNotFinite(step)
 
 
-cdef class _Constants:
-    """Float64 numbers of an activation or a loss; NULL if it has none."""
-    cdef double *data
-
-    def __cinit__(self, numbers):
-        numbers = tuple(numbers)
-        if not numbers:
-            return
-        self.data = <double *> PyMem_Calloc(len(numbers), sizeof(double))
-        if self.data is NULL:
-            raise MemoryError()
-        for i, number in enumerate(numbers):
-            self.data[i] = number
-
-    def __dealloc__(self):
-        PyMem_Free(self.data)
-
-
 cdef class Network
-include "_regime.pxi"
+include "_given.pxi"
 
 
 cdef class Network:

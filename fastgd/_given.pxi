@@ -1,4 +1,23 @@
-# What `_native.pyx` hands to the core of a `fastgd.regime.Regime`.
+# What `_native.pyx` hands to the core beside plain arrays: the numbers of a function, and a `fastgd.regime.Regime`.
+
+
+cdef class _Constants:
+    """Float64 numbers of an activation or a loss; NULL if it has none."""
+    cdef double *data
+
+    def __cinit__(self, numbers):
+        numbers = tuple(numbers)
+        if not numbers:
+            return
+        self.data = <double *> PyMem_Calloc(len(numbers), sizeof(double))
+        if self.data is NULL:
+            raise MemoryError()
+        for i, number in enumerate(numbers):
+            self.data[i] = number
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
 
 cdef class _Regime:
     """What an update does beside its rule, with the arrays that it refers to; `used` is NULL without."""
