@@ -22,6 +22,7 @@
 
 #include "layers.h"
 #include "gradient.h"
+#include "regime.h"
 
 #ifdef _OPENMP
 #include <omp.h>

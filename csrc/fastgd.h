@@ -49,21 +49,47 @@ typedef struct {
     const double *constant;
 } fgd_loss;
 
+/*
+ * What an update does beside its rule; see fastgd/regime.py.  A limit that is not wanted is INFINITY.
+ *
+ * The gradient is scaled to a norm of at most clip_norm, each number of it cut to +- clip_value, and l1 sign(theta) added;
+ * then comes the rule; then no column of a W may be longer than max_norm; then `average` goes towards theta.
+ */
+typedef struct {
+    double clip_norm;
+    double average; /* weight of the new theta, 0 to 1 */
+} fgd_step_numbers;
+typedef struct {
+    double clip_value, l1, max_norm;
+} fgd_group_numbers;
+typedef struct {
+    const fgd_net *net;
+    ptrdiff_t batch; /* rows that pass at once: a step of more sums its gradient over several passes */
+    int groups;      /* of parameters, each with its own coefficients and numbers                    */
+    const int64_t *group;              /* (2 L,) group of W and of b of each layer */
+    const fgd_step_numbers *of_step;   /* (steps,)                                 */
+    const fgd_group_numbers *of_group; /* (steps, groups)                          */
+    void *average;                     /* real (size,), or NULL: none              */
+    double *norm; /* (steps,) out: of each step's gradient before it is clipped; NULL: not wanted */
+} fgd_regime;
+
 /* A chunk of training: `steps` steps, step s on the rows order[start[s]] .. order[start[s + 1] - 1] of X and Y. */
 typedef struct {
-    fgd_table X;                /* (count, n[0])                                               */
-    fgd_table Y;                /* (count, n[L]), or (count, 1) class numbers                  */
-    const void *weight;         /* real (count,) of the rows, or NULL: all 1                   */
-    const int64_t *order;       /* row numbers                                                 */
-    const int64_t *start;       /* (steps + 1,) ascending; no step has more rows than the work */
+    fgd_table X; /* (count, n[0])                                               */
+    fgd_table Y; /* (count, n[L]), or (count, 1) class numbers                  */
+    const void *weight; /* real (count,) of the rows, or NULL: all 1                   */
+    const int64_t *order; /* row numbers                                                 */
+    const int64_t *start; /* (steps + 1,) ascending; no step, or pass of one, has more rows than the
+                                   work                                                        */
     ptrdiff_t steps;
     fgd_loss loss;
-    int rule;                   /* row of FGD_RULES                                            */
-    const double *coefficient;  /* (steps, number of the rule's coefficients)                  */
+    int rule; /* row of FGD_RULES                                            */
+    const double *coefficient; /* (steps, groups, number of the rule's coefficients)          */
+    const fgd_regime *regime; /* NULL: one group, and nothing beside the rule                */
     void *theta, *grad, *state; /* real (size,), (size,), (slots, size)                        */
-    double *losses;             /* (steps,) out: the mean loss of each step's rows             */
-    int threads;                /* at most; 0: the engine decides                              */
-    ptrdiff_t failed;           /* out: the step that ended the chunk, when the status says so */
+    double *losses; /* (steps,) out: the mean loss of each step's rows             */
+    int threads; /* at most; 0: the engine decides                              */
+    ptrdiff_t failed; /* out: the step that ended the chunk, when the status says so */
 } fgd_chunk;
 
 /* What a chunk of training will be, for people: see `plan` below. */
@@ -97,16 +123,17 @@ typedef struct {
     /* The same, and keeps every layer's activations in the work.  X.count <= batch. */
     fgd_status (*forward)(fgd_work *work, const void *theta, const fgd_table *X, void *Z, int threads);
 
-    /* grad <- dL/dtheta summed over the rows of the last forward, from dZ (rows, n[L]) = dL/dZ; dX (rows, n[0]) or
-       NULL <- dL/dX. */
-    void (*backward)(fgd_work *work, const void *theta, const void *dZ, void *grad, void *dX, int threads);
+    /* grad <- dL/dtheta summed over the rows of the last forward, from dZ (rows, n[L]) = dL/dZ, and with `adds` over
+       those that grad is the sum of; dX (rows, n[0]) or NULL <- dL/dX. */
+    void (*backward)(fgd_work *work, const void *theta, const void *dZ, void *grad, int adds, void *dX, int threads);
 
     /* loss_of_row (Y.count,) <- weight * loss of each row of Z (Y.count, n); dZ (same shape) or NULL <- its slope. */
     fgd_status (*loss)(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
                        double *loss_of_row, void *dZ);
 
-    /* theta, state <- one step of a rule with grad. */
-    void (*update)(int rule, const double *coefficient, ptrdiff_t size, const void *grad, void *theta, void *state);
+    /* theta, state <- one step of a rule with grad; regime, of one step: see fgd_chunk. */
+    fgd_status (*update)(int rule, const double *coefficient, const fgd_regime *regime, ptrdiff_t size,
+                         const void *grad, void *theta, void *state);
 
     fgd_status (*train)(fgd_work *work, fgd_chunk *chunk);
 
@@ -125,7 +152,7 @@ const char *fgd_activation_name(int i);
 const char *fgd_loss_name(int i);
 const char *fgd_rule_name(int i);
 
-int fgd_rule_slots(int rule);        /* vectors of state, each as long as theta */
+int fgd_rule_slots(int rule); /* vectors of state, each as long as theta */
 int fgd_rule_coefficients(int rule); /* numbers of each step                    */
 int fgd_loss_needs_labels(int loss); /* 1: Y is (B, 1) class numbers            */
 

@@ -33,6 +33,7 @@ typedef struct product product;
 struct product {
     int k;
     int whole_k;   /* 1: never blocks k, so that c is not needed */
+    int adds;      /* 1: goes on from the sums in c              */
     const real *a; /* a(i, p) = a[i * a_row + p * a_col] */
     ptrdiff_t a_row, a_col;
     const real *b; /* b(p, j) = b[j / NR * b_panel + p * b_row + j % NR] */
@@ -99,7 +100,7 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const product
         UNROLLED
         for (int v = 0; v < vectors; v++) c[i][v] = v_set(0);
     }
-    if (at->k0 > 0) {
+    if (at->k0 > 0 || p->adds) {
         UNROLLED
         for (int i = 0; i < rows; i++) {
             UNROLLED

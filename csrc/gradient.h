@@ -6,6 +6,7 @@
 typedef struct {
     const update_context *update;
     real *grad; /* (size,) */
+    int adds;   /* 1: without an update, to what grad holds */
     int n_in;   /* of the layer, and its W transposed, when theta moves */
     real *wt;
 } gradient_sink;
@@ -76,7 +77,7 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
     int n = layer->n_out, transposes = to->update && l > 0;
     const real *a = w->a[l], *dz = w->dz[l + 1];
     ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
-    if (n <= NARROW) {
+    if (n <= NARROW && !to->adds) {
         narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
         product p = {.k = rows,
                      .whole_k = 1,
@@ -103,6 +104,7 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
                  .b = dz,
                  .b_row = dz_ld,
                  .b_panel = NR,
+                 .adds = sink.adds,
                  .c = sink.grad + at,
                  .c_row = n,
                  .finish = gradient_finish(sink.update),
@@ -117,4 +119,14 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
             p.touched[p.touches++] = sink.update->state + s * sink.update->size + at;
     }
     multiply(&p, i0, i1, n);
+}
+
+/* A seat's rows of every dW over `rows` rows, to the sink. */
+static void gradient_rows(const fgd_work *w, int rows, const gradient_sink *sink, seat seat) {
+    ptrdiff_t at = 0;
+    for (int l = 0; l < w->net->L; l++) {
+        int m = block_rows(&w->net->layer[l]);
+        layer_gradient(w, l, rows, sink, at, first_of(seat, m), end_of(seat, m));
+        at += block_size(&w->net->layer[l]);
+    }
 }

@@ -177,13 +177,13 @@ ALWAYS_INLINE vec binary_focal_slope(vec z, vec y, const double *c) {
 }
 
 /* max(0, 1 - t z) with t = 1 where y > 0, else -1 */
-ALWAYS_INLINE vec sign_of(vec y) { return v_blend(v_gt(y, v_set(0)), v_set(1), v_set(-1)); }
+ALWAYS_INLINE vec side_of(vec y) { return v_blend(v_gt(y, v_set(0)), v_set(1), v_set(-1)); }
 ALWAYS_INLINE vec hinge_value(vec z, vec y, const double *c) {
     (void)c;
-    return v_max(v_set(0), v_fnma(sign_of(y), z, v_set(1)));
+    return v_max(v_set(0), v_fnma(side_of(y), z, v_set(1)));
 }
 ALWAYS_INLINE vec hinge_slope(vec z, vec y, const double *c) {
-    vec minus_t = v_sub(v_set(0), sign_of(y));
+    vec minus_t = v_sub(v_set(0), side_of(y));
     return v_blend(v_gt(hinge_value(z, y, c), v_set(0)), minus_t, v_set(0));
 }
 
@@ -192,7 +192,7 @@ ALWAYS_INLINE vec squared_hinge_value(vec z, vec y, const double *c) {
     return v_mul(h, h);
 }
 ALWAYS_INLINE vec squared_hinge_slope(vec z, vec y, const double *c) {
-    return v_mul(v_mul(v_set(-2), sign_of(y)), hinge_value(z, y, c));
+    return v_mul(v_mul(v_set(-2), side_of(y)), hinge_value(z, y, c));
 }
 
 /* e <- e**(z - largest), column by column; returns their sum. */

@@ -108,10 +108,15 @@ ALWAYS_INLINE vec nadam_step(vec theta, vec g, vec *s, const vec *c) {
     return v_sub(v_mul(c[8], theta), v_div(v_fma(c[0], m, v_mul(c[9], g)), d));
 }
 
+/* 1, -1, or 0 and NaN as they are */
+ALWAYS_INLINE vec sign_of(vec x) {
+    vec zero = v_set(0);
+    return v_blend(v_gt(x, zero), v_set(1), v_blend(v_gt(zero, x), v_set(-1), x));
+}
+
 /* c = lr, shrink, beta1, 1 - beta1, beta2, 1 - beta2; s = m */
 ALWAYS_INLINE vec lion_step(vec theta, vec g, vec *s, const vec *c) {
-    vec x = v_fma(c[2], s[0], v_mul(c[3], g)), zero = v_set(0);
-    vec sign = v_blend(v_gt(x, zero), v_set(1), v_blend(v_gt(zero, x), v_set(-1), x)); /* 0 and NaN as they are */
+    vec sign = sign_of(v_fma(c[2], s[0], v_mul(c[3], g)));
     running_mean(&s[0], c[4], c[5], g);
     return v_fnma(c[0], sign, v_mul(c[1], theta));
 }

@@ -41,6 +41,7 @@ typedef struct {
     fgd_work *work;
     const real *dZ;
     real *grad, *dX; /* dX may be NULL */
+    int adds;
     barrier barrier;
 } backward_call;
 
@@ -56,17 +57,12 @@ static void backward_seat(void *argument, seat seat) {
         layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, row0, row1);
     }
     barrier_wait(&call->barrier, seat.parts);
-    gradient_sink sink = {.grad = call->grad};
-    ptrdiff_t at = 0;
-    for (int l = 0; l < L; l++) {
-        int m = layer[l].n_in + layer[l].bias;
-        layer_gradient(w, l, (int)w->rows, &sink, at, first_of(seat, m), end_of(seat, m));
-        at += block_size(&layer[l]);
-    }
+    gradient_sink sink = {.grad = call->grad, .adds = call->adds};
+    gradient_rows(w, (int)w->rows, &sink, seat);
 }
 
-static void backward(fgd_work *w, const void *theta, const void *dZ, void *grad, void *dX, int wanted) {
-    backward_call call = {.work = w, .dZ = dZ, .grad = grad, .dX = dX};
+static void backward(fgd_work *w, const void *theta, const void *dZ, void *grad, int adds, void *dX, int wanted) {
+    backward_call call = {.work = w, .dZ = dZ, .grad = grad, .dX = dX, .adds = adds};
     transpose_all(w, theta, dX ? 0 : 1);
     run_team(useful_threads(wanted, forward_flops(w->net, w->rows), FLOPS_OF_CALL), backward_seat, &call);
 }
@@ -97,10 +93,13 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
     return status == FGD_NOT_FINITE ? FGD_OK : status;
 }
 
-static void update(int rule, const double *coefficient, ptrdiff_t size, const void *grad, void *theta, void *state) {
+static fgd_status update(int rule, const double *coefficient, const fgd_regime *regime, ptrdiff_t size,
+                         const void *grad, void *theta, void *state) {
+    if (regime) return update_once_in_regime(rule, coefficient, regime, size, grad, theta, state);
     update_context u;
     update_init(&u, rule, coefficient, size, theta, state);
     update_flat(&u, 0, grad, size);
+    return FGD_OK;
 }
 
 /* ---- prediction ---- */

@@ -10,6 +10,7 @@ typedef struct {
     fgd_chunk *chunk;
     ptrdiff_t size; /* of theta                */
     real *scratch;  /* (threads, loss_scratch) */
+    regime_update update;
     barrier barrier;
     atomic_int status;
 
@@ -27,12 +28,13 @@ static double step_weight(const fgd_chunk *chunk, const int64_t *order, ptrdiff_
     return sum;
 }
 
-/* A seat's rows of step s: data in, losses and dz out. */
-static void step_rows(training *t, ptrdiff_t s, seat seat) {
+static ptrdiff_t rows_of_step(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->start[s + 1] - chunk->start[s]; }
+
+/* A seat's rows of `rows` rows of step s, from number `from` on: data in, losses and dz out. */
+static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat) {
     fgd_work *w = t->work;
     const fgd_chunk *chunk = t->chunk;
-    const int64_t *order = chunk->order + chunk->start[s];
-    ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s];
+    const int64_t *order = chunk->order + chunk->start[s] + from;
     int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = first_of(seat, rows), row1 = end_of(seat, rows);
     const real *weight = chunk->weight;
 
@@ -42,7 +44,7 @@ static void step_rows(training *t, ptrdiff_t s, seat seat) {
         for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
     forward_rows(w, chunk->theta, row0, row1);
 
-    double total = step_weight(chunk, order, rows);
+    double total = step_weight(chunk, order - from, rows_of_step(chunk, s));
     ptrdiff_t ld = w->ld[L], at = row0 * ld;
     loss_rows of = {
         row1 - row0,   n,  w->a[L] + at,  w->y + at, ld, weight ? w->weight + row0 : NULL, total > 0 ? 1 / total : 0,
@@ -72,12 +74,6 @@ static void step_update(training *t, ptrdiff_t s, seat seat) {
     }
 }
 
-static double sum_of(const double *x, ptrdiff_t n) {
-    double sum = 0;
-    for (ptrdiff_t i = 0; i < n; i++) sum += x[i];
-    return sum;
-}
-
 /* Thread 0, after a step of `rows` rows: let the crew say who goes on. */
 static void watch(training *t, ptrdiff_t rows) {
     double now = seconds_now();
@@ -91,8 +87,8 @@ static void train_seat(void *argument, seat seat) {
     training *t = argument;
     fgd_chunk *chunk = t->chunk;
     for (ptrdiff_t s = 0; s < chunk->steps; s++) {
-        ptrdiff_t rows = chunk->start[s + 1] - chunk->start[s];
-        step_rows(t, s, seat);
+        ptrdiff_t rows = rows_of_step(chunk, s);
+        step_rows(t, s, 0, rows, seat);
         barrier_wait(&t->barrier, seat.parts);
         if (atomic_load_explicit(&t->status, memory_order_relaxed) != FGD_OK) {
             if (seat.part == 0) chunk->failed = s;
@@ -100,7 +96,7 @@ static void train_seat(void *argument, seat seat) {
         }
         step_update(t, s, seat);
         if (seat.part == 0) {
-            chunk->losses[s] = sum_of(t->work->loss, rows);
+            chunk->losses[s] = sum_from(0, t->work->loss, rows);
             if (t->watched) watch(t, rows);
         }
         barrier_wait(&t->barrier, seat.parts);
@@ -112,6 +108,42 @@ static void train_seat(void *argument, seat seat) {
 
 static int step_threads(const fgd_net *net, ptrdiff_t batch, int wanted) {
     return useful_threads(wanted, forward_flops(net, batch), FLOPS_OF_PHASE);
+}
+
+/* `rows` rows of step s, from number `from` on, as a pass of several; with the last one theta moves. */
+static fgd_status pass_in_regime(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat) {
+    fgd_chunk *chunk = t->chunk;
+    int is_last = from + rows == rows_of_step(chunk, s);
+    step_rows(t, s, from, rows, seat);
+    barrier_wait(&t->barrier, seat.parts);
+    fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
+    if (status != FGD_OK) return status;
+    gradient_sink sink = {.grad = chunk->grad, .adds = from > 0};
+    gradient_rows(t->work, (int)rows, &sink, seat);
+    if (is_last) update_in_regime(&t->update, s, seat);
+    if (seat.part == 0) {
+        chunk->losses[s] = sum_from(from > 0 ? chunk->losses[s] : 0, t->work->loss, rows);
+        if (is_last && t->watched) watch(t, rows_of_step(chunk, s));
+    }
+    barrier_wait(&t->barrier, seat.parts);
+    return FGD_OK;
+}
+
+/* train_seat for a chunk with a regime: every gradient is whole in memory before theta moves. */
+static void train_seat_in_regime(void *argument, seat seat) {
+    training *t = argument;
+    ptrdiff_t batch = t->chunk->regime->batch;
+    for (ptrdiff_t s = 0; s < t->chunk->steps; s++) {
+        for (ptrdiff_t from = 0, left; (left = rows_of_step(t->chunk, s) - from) > 0; from += batch) {
+            if (pass_in_regime(t, s, from, left < batch ? left : batch, seat) != FGD_OK) {
+                if (seat.part == 0) t->chunk->failed = s;
+                return;
+            }
+        }
+        if (!t->watched) continue;
+        if (t->threads < seat.parts) seat.parts = t->threads;
+        if (seat.part >= seat.parts) return;
+    }
 }
 
 static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
@@ -128,10 +160,20 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     ptrdiff_t scratch = t.threads * loss_scratch(w->net->layer[w->net->L - 1].n_out);
     t.scratch = allocate((size_t)scratch * sizeof(real));
     if (!t.scratch) return FGD_NO_MEMORY;
+    t.update = (regime_update){.regime = chunk->regime,
+                               .rule = chunk->rule,
+                               .coefficient = chunk->coefficient,
+                               .size = t.size,
+                               .grad = chunk->grad,
+                               .theta = chunk->theta,
+                               .state = chunk->state,
+                               .wt = w->wt,
+                               .squares = w->squares,
+                               .barrier = &t.barrier};
 
     w->rows = 0;
     transpose_all(w, chunk->theta, 1);
-    run_team(t.threads, train_seat, &t);
+    run_team(t.threads, chunk->regime ? train_seat_in_regime : train_seat, &t);
     release(t.scratch);
     return (fgd_status)atomic_load(&t.status);
 }

@@ -19,6 +19,7 @@ struct fgd_work {
     real *y;         /* (batch, ld[L])                                 */
     real *weight;    /* (batch,)                                       */
     double *loss;    /* (batch,)                                       */
+    double *squares; /* (all_block_rows,) of a gradient, row by row    */
     crew crew;       /* threads that paid in earlier chunks            */
 };
 
@@ -27,12 +28,19 @@ static ptrdiff_t odd_lines(ptrdiff_t numbers) {
     return ((numbers + per_line - 1) / per_line | 1) * per_line;
 }
 
-/* Numbers of theta in a layer's block, and in all. */
-static ptrdiff_t block_size(const fgd_layer *layer) { return (ptrdiff_t)(layer->n_in + layer->bias) * layer->n_out; }
+/* Rows of a layer's block of theta, its numbers, and those of all. */
+static int block_rows(const fgd_layer *layer) { return layer->n_in + layer->bias; }
+static ptrdiff_t block_size(const fgd_layer *layer) { return (ptrdiff_t)block_rows(layer) * layer->n_out; }
 static ptrdiff_t theta_size(const fgd_net *net) {
     ptrdiff_t size = 0;
     for (int l = 0; l < net->L; l++) size += block_size(&net->layer[l]);
     return size;
+}
+
+static ptrdiff_t all_block_rows(const fgd_net *net) {
+    ptrdiff_t rows = 0;
+    for (int l = 0; l < net->L; l++) rows += block_rows(&net->layer[l]);
+    return rows;
 }
 
 /* Floating-point operations of a forward pass over `rows` rows. */
@@ -102,7 +110,8 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     real *y = take(base, &used, (size_t)(batch * odd_lines(net->layer[L - 1].n_out)) * sizeof *y);
     real *weight = take(base, &used, (size_t)batch * sizeof *weight);
     double *loss = take(base, &used, (size_t)batch * sizeof *loss);
-    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, z, dz, wt, y, weight, loss, {0}};
+    double *squares = take(base, &used, (size_t)all_block_rows(net) * sizeof *squares);
+    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, z, dz, wt, y, weight, loss, squares, {0}};
     return used;
 }
 

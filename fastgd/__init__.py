@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from ._version import __version__
 from .activations import HardSigmoid, Identity, ReLU, Sigmoid, Tanh
+from .averages import EMA, SWA
 from .backend import show_config
 from .callbacks import Callback, EarlyStopping, ReduceLROnPlateau
 from .finder import lr_finder
@@ -50,9 +51,11 @@ load = Sequential.load
 
 __all__ = [
     "BCE",
+    "EMA",
     "MLP",
     "MSE",
     "SGD",
+    "SWA",
     "Adadelta",
     "Adagrad",
     "Adam",

@@ -14,12 +14,11 @@ from .schedules import Rate, is_scheduled
 
 @dataclass(eq=False)
 class _Betas(Optimizer):
-    """What they share: the pair `betas`."""
+    """What they share: the pair `betas`. The order of the others is PyTorch's."""
 
     intervals = {"lr": POSITIVE, "betas": SHARE, "weight_decay": FROM_0}
 
     betas: tuple[Rate, Rate] = (0.9, 0.999)
-    weight_decay: Rate = 0.0
 
     def _check(self, name: str, value: Any, interval: str) -> None:
         if name != "betas":

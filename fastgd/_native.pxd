@@ -32,6 +32,25 @@ cdef extern from "fastgd.h" nogil:
         int row
         const double *constant
 
+    ctypedef struct fgd_step_numbers:
+        double clip_norm
+        double average
+
+    ctypedef struct fgd_group_numbers:
+        double clip_value
+        double l1
+        double max_norm
+
+    ctypedef struct fgd_regime:
+        const fgd_net *net
+        ptrdiff_t batch
+        int groups
+        const int64_t *group
+        const fgd_step_numbers *of_step
+        const fgd_group_numbers *of_group
+        void *average
+        double *norm
+
     ctypedef struct fgd_chunk:
         fgd_table X
         fgd_table Y
@@ -42,6 +61,7 @@ cdef extern from "fastgd.h" nogil:
         fgd_loss loss
         int rule
         const double *coefficient
+        const fgd_regime *regime
         void *theta
         void *grad
         void *state
@@ -68,10 +88,11 @@ cdef extern from "fastgd.h" nogil:
         void (*work_free)(fgd_work *) noexcept nogil
         fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
         fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, void *, int) noexcept nogil
-        void (*backward)(fgd_work *, const void *, const void *, void *, void *, int) noexcept nogil
+        void (*backward)(fgd_work *, const void *, const void *, void *, int, void *, int) noexcept nogil
         fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
                            void *) noexcept nogil
-        void (*update)(int, const double *, ptrdiff_t, const void *, void *, void *) noexcept nogil
+        fgd_status (*update)(int, const double *, const fgd_regime *, ptrdiff_t, const void *, void *,
+                             void *) noexcept nogil
         fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
         fgd_plan (*plan)(const fgd_net *, ptrdiff_t) noexcept nogil
 

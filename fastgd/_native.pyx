@@ -11,6 +11,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t
 
 from struct import calcsize
+from sys import maxsize
 from threading import Lock
 
 from ._numpy import X_NOT_FINITE
@@ -110,22 +111,8 @@ cdef _fail(fgd_status status, Py_ssize_t step=-1):
     raise LossNotFinite(step)
 
 
-cdef class _Constants:
-    """Float64 numbers of an activation or a loss; NULL if it has none."""
-    cdef double *data
-
-    def __cinit__(self, numbers):
-        numbers = tuple(numbers)
-        if not numbers:
-            return
-        self.data = <double *> PyMem_Calloc(len(numbers), sizeof(double))
-        if self.data is NULL:
-            raise MemoryError()
-        for i, number in enumerate(numbers):
-            self.data[i] = number
-
-    def __dealloc__(self):
-        PyMem_Free(self.data)
+cdef class Network
+include "_given.pxi"
 
 
 cdef class Network:
@@ -229,7 +216,7 @@ cdef class Network:
         finally:
             self.lock.release()
 
-    def backward(self, dZ, dX=None, int n_threads=0):
+    def backward(self, dZ, dX=None, int n_threads=0, bint adds=False):
         """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, from dZ (rows, n_out) = dL/d outputs of the last forward."""
         cdef _Array z, x = None
         cdef void *to_x = NULL
@@ -242,7 +229,8 @@ cdef class Network:
                 x = _dense("dX", dX, self.real, self.rows, self.n_in, True)
                 to_x = x.view.buf
             with nogil:
-                self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, to_x, n_threads)
+                self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, adds, to_x,
+                                     n_threads)
         finally:
             self.lock.release()
 
@@ -269,20 +257,25 @@ cdef class Network:
         if status != FGD_OK:
             _fail(status)
 
-    def update(self, optimizer, coefficients, state):
+    def update(self, optimizer, coefficients, state, regime=None):
         """theta, state <- one step of optimizer.rule with grad."""
         cdef int rule = RULES[optimizer.rule]
-        cdef _Array c = _dense("coefficients", coefficients, b"d", fgd_rule_coefficients(rule))
+        cdef fgd_status status
+        cdef _Regime beside = _Regime(regime, self, 1)
+        cdef _Array c = _dense("coefficients", coefficients, b"d", beside.to.groups * fgd_rule_coefficients(rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(rule), self.size, True)
         self._enter()
         try:
             with nogil:
-                self.engine.update(rule, <double *> c.view.buf, self.size, self.grad.view.buf, self.theta.view.buf,
-                                   s.view.buf)
+                status = self.engine.update(rule, <double *> c.view.buf, beside.used, self.size, self.grad.view.buf,
+                                            self.theta.view.buf, s.view.buf)
         finally:
             self.lock.release()
+        if status != FGD_OK:
+            _fail(status)
 
-    def train(self, X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, int n_threads=0):
+    def train(self, X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, int n_threads=0,
+              regime=None):
         """A chunk of steps: step s on the rows order[starts[s]:starts[s + 1]] of X and Y."""
         cdef fgd_chunk chunk
         cdef fgd_status status
@@ -302,9 +295,12 @@ cdef class Network:
             chunk.weight = w.view.buf
         cdef _Array o = _dense("order", order, b"q", len(order))
         cdef _Array b = _dense("starts", starts, b"q", chunk.steps + 1)
-        cdef _Array c = _dense("coefficients", coefficients, b"d", chunk.steps, fgd_rule_coefficients(chunk.rule))
+        cdef _Regime beside = _Regime(regime, self, chunk.steps)
+        cdef _Array c = _dense("coefficients", coefficients, b"d", chunk.steps,
+                               beside.to.groups * fgd_rule_coefficients(chunk.rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(chunk.rule), self.size, True)
         cdef _Array out = _dense("losses", losses, b"d", chunk.steps, -1, True)
+        chunk.regime = beside.used
         chunk.order, chunk.start = <int64_t *> o.view.buf, <int64_t *> b.view.buf
         chunk.coefficient, chunk.losses = <double *> c.view.buf, <double *> out.view.buf
         chunk.theta, chunk.grad, chunk.state = self.theta.view.buf, self.grad.view.buf, s.view.buf
@@ -318,7 +314,7 @@ cdef class Network:
             most = max(most, chunk.start[i + 1] - chunk.start[i])
         self._enter()
         try:
-            self._reserve(max(most, 1))
+            self._reserve(max(min(most, beside.to.batch), 1))
             self.rows = 0
             with nogil:
                 status = self.engine.train(self.work, &chunk)

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import regime as regimes
 from . import threads
 from ._definition import Array
 from .activations import Activation
 from .losses import Loss, LossNotFinite
 from .optimizers import RULES, Optimizer
 from .plan import Plan
+from .regime import WHOLE_STEP, Regime
 
 X_NOT_FINITE = "X has a number that is not finite in the dtype of theta"
 
@@ -81,6 +83,7 @@ class Network:
                 raise ValueError(f"{name} must be C-contiguous and writable")
         self._theta, self._grad = theta, grad
         self._layers = list(_views(layers, theta, grad))
+        self._parts = list(_parts(layers))
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
         self._kept: list[_Pass] | None = None
         self._lock = threading.Lock()
@@ -101,7 +104,7 @@ class Network:
             self._check_rows(X, out)
             out[:], self._kept = self._forward(X.astype(out.dtype))
 
-    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0) -> None:
+    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, adds: bool = False) -> None:
         with self._alone():
             if self._kept is None:
                 raise RuntimeError("backward needs the activations of a forward pass: call forward first")
@@ -109,7 +112,7 @@ class Network:
             _check("dZ", dZ, (B, self._n_out), self._theta.dtype)
             if dX is not None:
                 _check("dX", dX, (B, self._n_in), self._theta.dtype)
-            self._backward(self._kept, dZ, dX)
+            self._backward(self._kept, dZ, dX, adds)
 
     def loss(
         self,
@@ -135,10 +138,13 @@ class Network:
         if dZ is not None:
             dZ[:] = (loss.gradient(Z, Y).T * w).T
 
-    def update(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array) -> None:
+    def update(
+        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Regime | None = None
+    ) -> None:
         with self._alone():
             _check("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
-            self._update(optimizer, coefficients, state)
+            self._check_regime(regime, 1)
+            self._update(optimizer, coefficients, state, regime, 0)
 
     def train(
         self,
@@ -153,17 +159,19 @@ class Network:
         state: Array,
         losses: NDArray[np.float64],
         n_threads: int = 0,
+        regime: Regime | None = None,
     ) -> None:
         # A loss that overflows is an error with the number of its step, not a warning from somewhere inside NumPy.
         with self._alone(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._check_train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses)
-            self._kept = None
+            self._check_regime(regime, len(losses))
+            self._kept, batch = None, regime.batch if regime else WHOLE_STEP
             for s, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
                 rows = order[start:stop]
-                losses[s] = self._mean_loss(X[rows], Y[rows], None if weight is None else weight[rows], loss)
+                losses[s] = self._mean_loss(X, Y, weight, rows, batch, loss)
                 if not np.isfinite(losses[s]):
                     raise LossNotFinite(s)
-                self._update(optimizer, coefficients[s], state)
+                self._update(optimizer, coefficients[s], state, regime, s)
 
     def plan(self, batch: int) -> Plan:
         weights = [layer.W.size for layer in self._layers]
@@ -173,17 +181,29 @@ class Network:
         most, why = threads.available(), "NumPy's BLAS decides"
         return Plan("numpy", str(self._theta.dtype), batch, (), most, most, why, workspace, flops)
 
-    def _mean_loss(self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, loss: Loss) -> float:
-        """The mean loss of a batch; `grad` <- its gradient. If all weights of the batch are 0, so are both."""
+    def _mean_loss(
+        self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, rows: NDArray[np.int64], batch: int, loss: Loss
+    ) -> float:
+        """The mean loss of these rows, `batch` at a time; `grad` <- its gradient. If all weights are 0, so are both."""
+        divisor = float(len(rows)) if weight is None else float(weight[rows].sum(dtype=np.float64)) or 1.0
+        total = 0.0
+        for start in range(0, len(rows), batch):
+            part = rows[start : start + batch]
+            w = None if weight is None else weight[part]
+            total += self._sum_of_losses(X[part], Y[part], w, loss, divisor, adds=start > 0)
+        return total / divisor
+
+    def _sum_of_losses(
+        self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, loss: Loss, divisor: float, adds: bool
+    ) -> float:
+        """The weighted losses of some rows; `grad` <- the gradient of their sum / divisor, or that is added to it."""
         Z, kept = self._forward(X.astype(self._theta.dtype, copy=False))
         Y = self._targets(loss, Y)
         rows, dZ = loss.rows(Z, Y).astype(np.float64), loss.gradient(Z, Y)
-        divisor = float(len(Z))
         if weight is not None:
             rows, dZ = rows * weight, dZ * weight[:, np.newaxis]
-            divisor = float(weight.sum(dtype=np.float64)) or 1.0
-        self._backward(kept, dZ / self._theta.dtype.type(divisor))
-        return float(rows.sum() / divisor)
+        self._backward(kept, dZ / self._theta.dtype.type(divisor), adds=adds)
+        return float(rows.sum())
 
     def _forward(self, A: Array) -> tuple[Array, list[_Pass]]:
         """Outputs of the rows A (B, n_in), and what the backward pass needs of each layer."""
@@ -195,21 +215,30 @@ class Network:
             A = a
         return A, kept
 
-    def _backward(self, kept: list[_Pass], dA: Array, dX: Array | None = None) -> None:
-        """`grad` <- dL/dtheta, dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
+    def _backward(self, kept: list[_Pass], dA: Array, dX: Array | None = None, adds: bool = False) -> None:
+        """`grad` <- dL/dtheta, or that is added to it, dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
         for i in range(len(kept) - 1, -1, -1):
             layer = self._layers[i]
             dz = layer.activation.backward(kept[i].x, dA)
-            np.matmul(kept[i].A.T, dz, out=layer.dW)
+            if adds:
+                np.add(layer.dW, kept[i].A.T @ dz, out=layer.dW)
+            else:
+                np.matmul(kept[i].A.T, dz, out=layer.dW)
             if layer.db.size:
-                np.sum(dz, axis=0, out=layer.db)
+                np.add(layer.db if adds else 0, dz.sum(axis=0), out=layer.db)
             if i > 0:
                 dA = dz @ layer.W.T
             elif dX is not None:
                 np.matmul(dz, layer.W.T, out=dX)
 
-    def _update(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array) -> None:
-        RULES[optimizer.rule](self._theta, self._grad, state, coefficients.astype(self._theta.dtype))
+    def _update(
+        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Regime | None, s: int
+    ) -> None:
+        rule = RULES[optimizer.rule]
+        if regime is None:
+            rule(self._theta, self._grad, state, coefficients.astype(self._theta.dtype))
+        else:
+            regimes.update(regime, s, rule, coefficients, self._theta, self._grad, state, self._parts)
 
     def _targets(self, loss: Loss, Y: NDArray[Any]) -> NDArray[Any]:
         """Y as the loss computes with it: class numbers as they are, rows in the dtype of theta."""
@@ -237,6 +266,21 @@ class Network:
     def _check_labels(self, loss: Loss, Y: NDArray[Any]) -> None:
         if loss.target == "labels" and Y.size and not (Y.min() >= 0 and Y.max() < self._n_out):
             raise ValueError(f"class numbers must be in 0 ... {self._n_out - 1}, not {Y.min()} ... {Y.max()}")
+
+    def _check_regime(self, regime: Regime | None, steps: int) -> None:
+        if regime is None:
+            return
+        _check("of_step", regime.of_step, (steps, 2), np.float64)
+        _check("of_group", regime.of_group, (steps, 3 * regime.groups), np.float64)
+        _check("group", regime.group, (len(self._parts),), np.int64)
+        if regime.group.min() < 0 or regime.group.max() >= regime.groups:
+            raise ValueError(f"group must hold numbers in 0 ... {regime.groups - 1}, not {regime.group}")
+        if regime.average is not None:
+            _check("average", regime.average, (self._theta.size,), self._theta.dtype)
+        if regime.norm is not None:
+            _check("norm", regime.norm, (steps,), np.float64)
+        if regime.batch < 1:
+            raise ValueError(f"batch must be 1 or more, not {regime.batch}")
 
     def _check_train(
         self,
@@ -276,6 +320,16 @@ def _views(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator[_
         stop = middle + layer.n_out * layer.bias
         W, dW = theta[start:middle].reshape(shape), grad[start:middle].reshape(shape)
         yield _Layer(layer.activation, W, dW, theta[middle:stop], grad[middle:stop])
+        start = stop
+
+
+def _parts(layers: Sequence[LayerLike]) -> Iterator[regimes.Part]:
+    start = 0
+    for layer in layers:
+        middle = start + layer.n_in * layer.n_out
+        stop = middle + layer.n_out * layer.bias
+        yield slice(start, middle), (layer.n_in, layer.n_out)
+        yield slice(middle, stop), None
         start = stop
 
 

@@ -2,46 +2,80 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from . import regime
 from ._definition import Array, number, within
+from .averages import Average
+from .regime import WHOLE_STEP, Regime
 from .schedules import Rate, Schedule, as_schedule, is_scheduled
 
 Floats = NDArray[np.float64]
 Steps = NDArray[np.int64]
 
 POSITIVE, FROM_0, SHARE = "(0, inf)", "[0, inf)", "[0, 1)"
+# The numbers beside the rule; None: no limit.
+_BESIDE = {"clip_norm": POSITIVE, "clip_value": POSITIVE, "l1": FROM_0, "max_norm": POSITIVE}
 
 
 class Trainable(Protocol):
-    """What `Optimizer.step` needs of a model."""
+    """What an optimiser needs of a model."""
+
+    @property
+    def theta(self) -> Array: ...
 
     @property
     def grad(self) -> Array: ...
 
-    def apply(self, optimizer: Optimizer, coefficients: Floats, state: Array) -> None: ...
+    def parameters(self) -> Mapping[str, Array]: ...
+
+    def apply(self, optimizer: Optimizer, coefficients: Floats, state: Array, regime: Regime | None) -> None: ...
+
+
+Model = TypeVar("Model", bound=Trainable)
 
 
 @dataclass(eq=False)
 class Optimizer(ABC):
     """Settings and state of one training; an optimiser belongs to one model.
 
-    Every setting in `intervals` may be a number, a `Schedule` or a callable epoch -> number.
+    Every setting that is a number may be a `Schedule` or a callable epoch -> number instead. The settings below are
+    there for every optimiser, by keyword; formulas, order and sources are in `regime.py`.
+
+    Parameters
+    ----------
+    clip_norm : float > 0 or None, default=None
+        Scale the gradient down to this norm (over all parameters) where it is longer.
+    clip_value : float > 0 or None, default=None
+        Cut each number of the gradient to [-clip_value, clip_value], after clip_norm.
+    l1 : float >= 0, default=0.0
+        L1 penalty: l1 sign(theta) is added to the gradient; with weight_decay the elastic net. Like weight_decay it
+        acts at each step with the same strength, whatever the batch, and on biases too unless a group frees them.
+    max_norm : float > 0 or None, default=None
+        After each step, shorten the weights into each unit (a column of W) to this norm where they are longer.
+    average : EMA, SWA or None, default=None
+        Keep an average of theta: see `averages.py`, `Trainer.averaged`, `averaged`.
+    groups : mapping or None, default=None
+        Factors on lr, weight_decay, l1 and max_norm for the parameters whose names fit a pattern, such as
+        `{"*.bias": {"weight_decay": 0.0}, "0.*": {"lr": 0.1}}`; of several patterns that fit a name the last one counts
+        alone. lr 0 freezes parameters, max_norm None frees them from the limit.
 
     Attributes
     ----------
     intervals : mapping of str to str
-        The settings that are numbers, and where each must lie.
-    state : ndarray (slots, size) or None
-        What the rule remembers, in the layout and dtype of theta; None before the first use.
+        The settings of the rule that are numbers, and where each must lie.
+    state : ndarray (slots, size) or (slots + 1, size) or None
+        What the rule remembers, in the layout and dtype of theta, and the average, if there is one, as the last row;
+        None before the first use.
     steps : int
         Steps done.
     """
@@ -52,10 +86,23 @@ class Optimizer(ABC):
     state: Array | None = field(default=None, init=False, repr=False)
     steps: int = field(default=0, init=False, repr=False)
     lr: Rate = field(default=0.01, kw_only=True)
+    clip_norm: Rate | None = field(default=None, kw_only=True)
+    clip_value: Rate | None = field(default=None, kw_only=True)
+    l1: Rate = field(default=0.0, kw_only=True)
+    max_norm: Rate | None = field(default=None, kw_only=True)
+    average: Average | None = field(default=None, kw_only=True)
+    groups: Mapping[str, Mapping[str, Rate | None]] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for name, interval in self.intervals.items():
             self._check(name, getattr(self, name), interval)
+        for name, interval in _BESIDE.items():
+            if getattr(self, name) is not None or name == "l1":
+                self._check(name, getattr(self, name), interval)
+        if not (self.average is None or isinstance(self.average, Average)):
+            raise TypeError(f"average must be an object such as EMA(0.999) or SWA(start=5), not {self.average!r}")
+        if self.groups is not None:
+            regime.check_groups(self.groups)
 
     def _check(self, name: str, value: Any, interval: str) -> None:
         if not is_scheduled(value):
@@ -80,7 +127,7 @@ class Optimizer(ABC):
         """
 
     def coefficients(self, lr: Floats, t: Steps, moments: Floats | None = None, total: float = math.inf) -> Floats:
-        """What the rule needs at each step, (k, n_coefficients) float64.
+        """What the rule needs at each step, (k, groups n_coefficients) float64, group by group.
 
         Parameters
         ----------
@@ -99,46 +146,123 @@ class Optimizer(ABC):
             A schedule left the interval of its setting.
         """
         when = t.astype(np.float64) - 1 if moments is None else moments
-        at = {name: self._at(name, getattr(self, name), when, total) for name in self.intervals if name != "lr"}
-        columns = self._columns(SimpleNamespace(lr=lr, **at), t)
-        table = np.empty((len(t), len(columns)))
-        for i, column in enumerate(columns):
-            table[:, i] = column
-        return table
+        numbers = {name: interval for name, interval in self.intervals.items() if name != "lr"}
+        at = {name: _at(name, getattr(self, name), interval, when, total) for name, interval in numbers.items()}
+        columns: list[Floats | float] = []
+        for factors in self._factors(when, total):
+            own = at | {name: at[name] * factors[name] for name in factors if name in at}
+            columns += self._columns(SimpleNamespace(**own, lr=lr * factors.get("lr", 1.0)), t)
+        return _table(columns, len(t))
 
-    def _at(self, name: str, value: Any, moments: Floats, total: float) -> Any:
-        """The values of a setting at these moments; a pair of settings becomes a pair of values."""
-        if isinstance(value, (tuple, list)):
-            return [self._at(f"{name}[{i}]", part, moments, total) for i, part in enumerate(value)]
-        if not is_scheduled(value):
-            return float(value)
-        values = as_schedule(value)(moments, total)
-        interval = self.intervals[name.partition("[")[0]]
-        bad = ~within(values, interval)
-        if bad.any():
-            when = f"at epoch {moments[bad][0]:g}"
-            raise ValueError(f"{name}={value} gave {values[bad][0]:g} {when}; it must be in {interval}")
-        return values
+    def regime(
+        self,
+        model: Trainable,
+        t: Steps,
+        ends: Floats,
+        moments: Floats | None = None,
+        total: float = math.inf,
+        batch: int = WHOLE_STEP,
+        norm: Floats | None = None,
+    ) -> Regime | None:
+        """What the same steps do beside the rule; None if nothing.
+
+        Parameters
+        ----------
+        t, moments, total
+            As in `coefficients`.
+        ends : (k,) float64
+            Epochs done after each step.
+        batch : int, default=all
+            Rows that pass through the network at once.
+        norm : (k,) float64 or None, default=None
+            Where to put the norm of each gradient.
+
+        Raises
+        ------
+        ValueError
+            A schedule left the interval of its setting; a pattern of `groups` fits no parameter.
+        """
+        settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, self.groups, norm)
+        if batch == WHOLE_STEP and all(setting is None for setting in settings):
+            return None
+        when = t.astype(np.float64) - 1 if moments is None else moments
+        clip_norm, clip_value, l1, max_norm = (
+            math.inf if getattr(self, name) is None else _at(name, getattr(self, name), interval, when, total)
+            for name, interval in _BESIDE.items()
+        )
+        weight = 0.0 if self.average is None else self.average.weights(t, when, ends, total)
+        columns: list[Floats | float] = []
+        for factors in self._factors(when, total):
+            columns += [clip_value, l1 * factors.get("l1", 1.0), max_norm * factors.get("max_norm", 1.0)]
+        return Regime(
+            _table([clip_norm, weight], len(t)),
+            _table(columns, len(t)),
+            regime.groups_of(self.groups, model.parameters()),
+            self.average_of_theta,
+            norm,
+            batch,
+        )
+
+    def _factors(self, moments: Floats, total: float) -> list[dict[str, Any]]:
+        """The factors of each group at these moments; the first group is that of the parameters without a pattern."""
+        return [{}] + [
+            {
+                name: math.inf
+                if factor is None
+                else _at(f"the factor on {name}", factor, regime.FACTORS[name], moments, total)
+                for name, factor in factors.items()
+            }
+            for factors in (self.groups or {}).values()
+        ]
+
+    @property
+    def average_of_theta(self) -> Array | None:
+        """The average (size,), by reference; None if there is none, or before the first use."""
+        return None if self.average is None or self.state is None else self.state[self.slots]
+
+    def averaged(self, model: Model) -> Model:
+        """A copy of the model with the average for its theta; before the first step, with the theta that it has.
+
+        Raises
+        ------
+        ValueError
+            No average is kept.
+        """
+        if self.average is None:
+            name = type(self).__name__
+            raise ValueError(f"this optimizer keeps no average of theta: write {name}(average=EMA(0.999))")
+        twin = copy.copy(model)
+        if self.average_of_theta is not None:
+            twin.theta[:] = self.average_of_theta
+        return twin
 
     @property
     def schedule(self) -> Schedule:
         """The learning rate as a function of time."""
         return as_schedule(self.lr)
 
-    def bind(self, size: int, dtype: DTypeLike) -> Array:
+    def bind(self, size: int, dtype: DTypeLike, model: Trainable | None = None) -> Array:
         """The state for a model whose theta has this size and dtype; made on first use.
+
+        The average begins as the theta of `model`, if it is given, else as 0.
 
         Raises
         ------
         ValueError
-            The state belongs to a model of another size or dtype, or to other settings.
+            The state belongs to a model of another size or dtype, or to other settings; a pattern of `groups` fits no
+            parameter.
         """
+        shape = (self.slots + (self.average is not None), size)
         if self.state is None:
-            self.state = np.full((self.slots, size), self._first_state(), dtype)
-        if self.state.shape != (self.slots, size) or self.state.dtype != dtype:
+            if model is not None and self.groups is not None:
+                regime.groups_of(self.groups, model.parameters())
+            self.state = np.full(shape, self._first_state(), dtype)
+            if self.average is not None:
+                self.state[-1] = 0.0 if model is None else model.theta
+        if self.state.shape != shape or self.state.dtype != dtype:
             raise ValueError(
                 f"this optimizer holds the state of another model or of other settings, {self.state.shape} "
-                f"{self.state.dtype}, but this model needs {(self.slots, size)} {np.dtype(dtype)}: "
+                f"{self.state.dtype}, but this model needs {shape} {np.dtype(dtype)}: "
                 f"make a new {type(self).__name__} for each model"
             )
         return self.state
@@ -157,15 +281,38 @@ class Optimizer(ABC):
         FloatingPointError
             The gradient has an inf or NaN. Model and optimiser are as they were.
         ValueError
-            The optimiser belongs to another model; see `bind`.
+            The optimiser belongs to another model; see `bind` and `regime`.
         """
         if not np.isfinite(model.grad).all():
             raise FloatingPointError(
                 f"the gradient of step {self.steps + 1} is not finite, theta is unchanged: "
                 f"lower lr (now {self.lr}) or scale X"
             )
-        state = self.bind(model.grad.size, model.grad.dtype)
         t = np.array([self.steps])
-        coefficients = self.coefficients(self.schedule(t.astype(np.float64), math.inf), t + 1)
-        model.apply(self, coefficients.ravel(), state)
+        moments = t.astype(np.float64)
+        coefficients = self.coefficients(self.schedule(moments, math.inf), t + 1)
+        state = self.bind(model.grad.size, model.grad.dtype, model)
+        model.apply(self, coefficients.ravel(), state[: self.slots], self.regime(model, t + 1, moments + 1))
         self.steps += 1
+
+
+def _at(name: str, value: Any, interval: str, moments: Floats, total: float) -> Any:
+    """The values of a setting at these moments; a pair of settings becomes a pair of values."""
+    if isinstance(value, (tuple, list)):
+        return [_at(f"{name}[{i}]", part, interval, moments, total) for i, part in enumerate(value)]
+    if not is_scheduled(value):
+        return float(value)
+    values = as_schedule(value)(moments, total)
+    bad = ~within(values, interval)
+    if bad.any():
+        when = f"at epoch {moments[bad][0]:g}"
+        raise ValueError(f"{name}={value} gave {values[bad][0]:g} {when}; it must be in {interval}")
+    return values
+
+
+def _table(columns: Sequence[Floats | float], rows: int) -> Floats:
+    """Columns, each (rows,) or one number for all, as a table."""
+    table = np.empty((rows, len(columns)))
+    for i, column in enumerate(columns):
+        table[:, i] = column
+    return table

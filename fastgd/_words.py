@@ -6,11 +6,12 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from . import schedules
+from .averages import AVERAGES
 from .schedules import Function, Schedule
 
 T = TypeVar("T")
 
-_SCHEDULES = {
+_KINDS: dict[str, type[Any]] = AVERAGES | {
     cls.__name__: cls
     for cls in vars(schedules).values()
     if isinstance(cls, type) and issubclass(cls, Schedule) and is_dataclass(cls) and cls is not Function
@@ -49,7 +50,9 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_value(name, part) for part in value]
     kind = type(value).__name__
-    if _SCHEDULES.get(kind) is type(value):
+    if isinstance(value, Mapping):
+        return {"kind": "mapping", "items": [[key, _value(f"{name}[{key!r}]", part)] for key, part in value.items()]}
+    if _KINDS.get(kind) is type(value):
         return {"kind": kind} | {f.name: _value(f"{name}.{f.name}", getattr(value, f.name)) for f in fields(value)}
     raise TypeError(
         f"{name}={value!r} cannot be saved, as it is code of your own: use a number or one of fastgd.schedules, "
@@ -61,6 +64,8 @@ def _read(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_read(part) for part in value)
     if isinstance(value, dict):
+        if value["kind"] == "mapping":
+            return {key: _read(part) for key, part in value["items"]}
         settings = {name: _read(part) for name, part in value.items() if name != "kind"}
-        return _SCHEDULES[value["kind"]](**settings)
+        return _KINDS[value["kind"]](**settings)
     return value

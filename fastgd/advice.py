@@ -59,6 +59,15 @@ def on_network(model: Sequential, job: Job) -> None:
             _warn(text)
 
 
+def diverged(model: Sequential, X: Array, lr: float, step: int, epoch: int, last_step: int) -> str:
+    """What to say of a step on the rows X after which the loss, or theta, is not finite; `last_step` was good."""
+    cause = on_divergence(model, X)
+    return (
+        f"the loss became not finite at step {step} (epoch {epoch}), or theta by its update: {cause}. "
+        f"Theta is as it was after step {last_step}. Lower lr (now {lr:g}) or scale the columns of X"
+    )
+
+
 def on_divergence(model: Sequential, X: Array) -> str:
     """Which layer blew up first, for a loss that is not finite.
 

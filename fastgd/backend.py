@@ -28,6 +28,7 @@ from ._version import __version__
 from .losses import Loss
 from .optimizers import Optimizer
 from .plan import Plan
+from .regime import Regime
 
 Array = NDArray[Any]
 
@@ -53,8 +54,10 @@ class Network(Protocol):
     def forward(self, X: Array, out: Array, n_threads: int = 0) -> None:
         """The same, and keep the activations for `backward`."""
 
-    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0) -> None:
+    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, adds: bool = False) -> None:
         """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, summed over rows, from dZ (rows, n_out) = dL/d outputs.
+
+        With `adds` dL/dtheta is added to grad: the sum over the rows of several passes.
 
         RuntimeError without a `forward` before, or with training in between.
         """
@@ -64,8 +67,10 @@ class Network(Protocol):
     ) -> None:
         """rows (B,) <- weight * loss of each row of outputs Z (B, n_out); dZ (B, n_out) or None <- its derivative."""
 
-    def update(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array) -> None:
-        """theta, state (slots, size) <- one step of optimizer.rule with grad."""
+    def update(
+        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Regime | None = None
+    ) -> None:
+        """theta, state (slots, size) <- one step of optimizer.rule with grad; see `train`."""
 
     def train(
         self,
@@ -80,10 +85,12 @@ class Network(Protocol):
         state: Array,
         losses: NDArray[np.float64],
         n_threads: int = 0,
+        regime: Regime | None = None,
     ) -> None:
         """A chunk of training: step s on the rows order[starts[s]:starts[s + 1]] of X, Y and weight (or None).
 
-        coefficients (steps, ...) of optimizer.rule; losses (steps,) <- the mean loss of each step's rows before its
+        coefficients (steps, groups n) of optimizer.rule, group by group; regime: what a step does beside the rule, with
+        its groups, None: one group, nothing else; losses (steps,) <- the mean loss of each step's rows before its
         update: sum of weight * loss / sum of weight. The gradient is that mean's.
 
         LossNotFinite (its `step` is the number in this chunk) stops before the step's update; theta keeps the updates

@@ -105,8 +105,9 @@ class EarlyStopping(Monitor):
     min_delta : float >= 0, default=0.0
         Only a change by more than this is an improvement.
     restore_best : bool, default=True
-        At the end of `fit`, whatever ended it but an error, theta is again that of the best epoch of this `fit`.
-        A later `fit(epochs=None)` goes on from where the training was, all the same.
+        At the end of `fit`, whatever ended it but an error, theta is again that of the best epoch of this `fit`, and so
+        is the average that the optimiser may keep.  A later `fit(epochs=None)` goes on from where the training was, all
+        the same.
     mode : {"min", "max"} or None, default=None
         Whether the column should fall or rise, if its name does not tell.
 
@@ -134,27 +135,34 @@ class EarlyStopping(Monitor):
         self.patience = whole("patience", patience)
         self.restore_best = restore_best
         self._theta: Array | None = None
+        self._average: Array | None = None
 
     def on_fit_begin(self, trainer: Training) -> None:
         super().on_fit_begin(trainer)
-        self._theta = None
+        self._theta = self._average = None
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if self._improves(trainer.epoch, logs[self.monitor]) and self.restore_best:
             self._theta = trainer.model.theta.copy()
+            average = trainer.optimizer.average_of_theta
+            self._average = None if average is None else average.copy()
         self._stop_if_stuck(trainer)
 
     def on_fit_end(self, trainer: Training) -> None:
         if self._theta is not None and trainer.stop_reason != "error":
             trainer.model.theta = self._theta
-        self._theta = None
+            average = trainer.optimizer.average_of_theta
+            if self._average is not None and average is not None:
+                np.copyto(average, self._average)
+        self._theta = self._average = None
 
     def state(self) -> State:
-        return super().state() | ({} if self._theta is None else {"theta": self._theta})
+        kept = {"theta": self._theta, "average": self._average}
+        return super().state() | {name: vector for name, vector in kept.items() if vector is not None}
 
     def restore(self, trainer: Training, state: State) -> None:
         super().restore(trainer, state)
-        self._theta = cast(Array, state["theta"]) if "theta" in state else None
+        self._theta, self._average = (cast("Array | None", state.get(name)) for name in ("theta", "average"))
         self._stop_if_stuck(trainer)  # a run that was saved as it stopped is not to go on
 
     def _stop_if_stuck(self, trainer: Training) -> None:

@@ -26,6 +26,7 @@ from .steps import Begun
 _FORMAT = "fastgd trainer 1"
 _COUNTERS = ("epoch", "step", "last_epoch")
 _MOST = 2**53  # no counter comes near, and up to here steps and epochs are exact as floats
+SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_norm")
 
 
 class Saved(Protocol):
@@ -38,6 +39,8 @@ class Saved(Protocol):
     shuffle: bool
     seed: int
     n_threads: int | None
+    accumulate: int
+    grad_norm: bool
     history: History
     epoch: int
     step: int
@@ -65,7 +68,7 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
     if optimizer.state is not None and optimizer.state.size:
         arrays["optimizer.state"] = optimizer.state
     if begun is not None:
-        arrays["begun.losses"] = begun.losses
+        arrays |= {"begun.losses": begun.losses, "begun.norms": begun.norms}
     if trainer.stopped_theta is not None:
         arrays["stopped_theta"] = trainer.stopped_theta
     states = []
@@ -81,7 +84,7 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
         "optimizer": to_words(optimizer, OPTIMIZERS),
         "optimizer_steps": optimizer.steps,
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
-        **{name: getattr(trainer, name) for name in ("batch_size", "shuffle", "seed", "n_threads", *_COUNTERS)},
+        **{name: getattr(trainer, name) for name in (*SETTINGS, *_COUNTERS)},
         "metrics": None if trainer.metrics is None else [_name_of(metric) for metric in trainer.metrics],
         "history": list(trainer.history),
         "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
@@ -122,7 +125,8 @@ def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.
     if words["slots"]:
         expected["optimizer.state"] = ((_count(words["slots"], "slots"), size), dtype)
     if words["begun"] is not None:
-        expected["begun.losses"] = ((_count(words["begun"]["steps"], "steps"),), double)
+        steps = (_count(words["begun"]["steps"], "steps"),)
+        expected |= {"begun.losses": (steps, double), "begun.norms": (steps, double)}
     if words["stopped_theta"]:
         expected["stopped_theta"] = ((size,), dtype)
     for i, state in enumerate(words["callbacks"]):
@@ -135,7 +139,7 @@ def _settings(words: dict[str, Any]) -> dict[str, Any]:
     return {
         "loss": None if words["loss"] is None else from_words(words["loss"], LOSSES),
         "optimizer": from_words(words["optimizer"], OPTIMIZERS),
-        **{name: words[name] for name in ("batch_size", "shuffle", "seed", "n_threads", "metrics")},
+        **{name: words[name] for name in (*SETTINGS, "metrics")},
     }
 
 
@@ -150,7 +154,7 @@ def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
         "steps": _count(words["optimizer_steps"], "optimizer_steps"),
         "history": history,
         **{name: _count(words[name], name) for name in _COUNTERS},
-        "begun": None if words["begun"] is None else _begun(words["begun"], arrays["begun.losses"]),
+        "begun": None if words["begun"] is None else _begun(words["begun"], arrays),
         "stopped_theta": arrays.get("stopped_theta"),
         "states": [
             (str(state["name"]), _state(state["numbers"], {k: arrays[f"callback.{i}.{k}"] for k in state["vectors"]}))
@@ -159,8 +163,9 @@ def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
     }
 
 
-def _begun(words: dict[str, Any], losses: Array) -> Begun:
-    return Begun(_count(words["rows"], "rows"), _count(words["batch"], "batch"), losses)
+def _begun(words: dict[str, Any], arrays: Mapping[str, Array]) -> Begun:
+    rows, batch = _count(words["rows"], "rows"), _count(words["batch"], "batch")
+    return Begun(rows, batch, arrays["begun.losses"], arrays["begun.norms"])
 
 
 def _state(numbers: dict[str, Any], vectors: dict[str, Array]) -> State:

@@ -20,6 +20,7 @@ from ._loss import Loss, LossNotFinite, settle
 if TYPE_CHECKING:
     from .model import Sequential
     from .optimizers import Optimizer
+    from .regime import Regime
 
 _CALL = "a loss of your own is called as f(Z, Y) or f(Z, Y, weight)"
 
@@ -109,21 +110,50 @@ def train(
     state: Array,
     losses: NDArray[np.float64],
     n_threads: int = 0,
+    regime: Regime | None = None,
 ) -> None:
     """A chunk of training, as `backend.Network.train` describes it; `Stopped` if the user's function fails."""
     network = model.network
     if not isinstance(loss, Custom):
-        network.train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, n_threads)
+        network.train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, n_threads, regime)
         return
     for s in range(len(losses)):
         rows = order[starts[s] : starts[s + 1]]
-        Z = np.empty((len(rows), model.n_out), model.dtype)
+        losses[s] = _pass(model, X, Y, weight, rows, loss, s, n_threads, regime)
         with np.errstate(over="ignore", invalid="ignore"):
-            network.forward(X[rows], Z, n_threads)
-        losses[s], dZ = _of_step(loss, s, Z, Y[rows], None if weight is None else weight[rows])
+            network.update(optimizer, coefficients[s], state, None if regime is None else regime.of(s))
+
+
+def _pass(
+    model: Sequential,
+    X: NDArray[Any],
+    Y: NDArray[Any],
+    weight: Array | None,
+    rows: NDArray[np.int64],
+    loss: Custom,
+    step: int,
+    n_threads: int,
+    regime: Regime | None,
+) -> float:
+    """The mean loss of a step's rows; `model.grad` <- its gradient, summed over as many passes as the regime asks."""
+    batch = len(rows) if regime is None else min(regime.batch, len(rows))
+    total, mean, grad = _total(None if weight is None else weight[rows], len(rows)), 0.0, np.zeros_like(model.grad)
+    for start in range(0, len(rows), batch):
+        some = rows[start : start + batch]
+        Z = np.empty((len(some), model.n_out), model.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            network.backward(dZ, None, n_threads)
-            network.update(optimizer, coefficients[s], state)
+            model.network.forward(X[some], Z, n_threads)
+        weights = None if weight is None else weight[some]
+        value, dZ = _of_step(loss, step, Z, Y[some], weights)
+        share = _total(weights, len(some)) / total if total > 0 else 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            model.network.backward(dZ if batch == len(rows) else dZ * dZ.dtype.type(share), None, n_threads)
+        mean += value * share
+        if batch < len(rows):
+            grad += model.grad
+    if batch < len(rows):
+        model.grad[:] = grad
+    return mean
 
 
 def measure(

@@ -153,10 +153,12 @@ def _test(request: Request, job: Job, optimizer: Optimizer, rates: Floats) -> Ra
         starts = starts[: len(rates) - done + 1]
         t = np.arange(done, done + len(starts) - 1)
         values = np.empty(len(t))
-        coefficients = optimizer.coefficients(rates[t], t + 1, t / (len(job.rows) / job.batch), float(len(rates)))
-        arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients, state)
+        moments = np.append(t, t[-1] + 1) / (len(job.rows) / job.batch)
+        coefficients = optimizer.coefficients(rates[t], t + 1, moments[:-1], float(len(rates)))
+        regime = optimizer.regime(model, t + 1, moments[1:], moments[:-1], float(len(rates)))
+        arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients)
         try:
-            train(model, *arguments, values, request.n_threads or 0)
+            train(model, *arguments, state[: optimizer.slots], values, request.n_threads or 0, regime)
         except LossNotFinite as failure:
             values = values[: failure.step]
         except Stopped as stopped:

@@ -12,8 +12,9 @@ class History(Mapping[str, list[float]]):
     """Columns of numbers, one row per epoch; `history["loss"]` is a list.
 
     Columns are "epoch" (from 1), "loss" (mean over the training rows, each taken before the step it belongs to),
-    "validation_loss" and "validation_accuracy" or "validation_r2" if there are validation rows, "lr" (of the epoch's
-    last step) and "seconds" (of the epoch, validation and callbacks included).  A row without a value has NaN there.
+    "grad_norm" if it is measured (mean over the steps, before clipping), "validation_loss" and "validation_accuracy" or
+    "validation_r2" if there are validation rows, "lr" (of the epoch's last step) and "seconds" (of the epoch,
+    validation and callbacks included).  A row without a value has NaN there.
     """
 
     def __init__(self) -> None:

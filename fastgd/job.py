@@ -26,6 +26,7 @@ class Settings(Protocol):
     model: Sequential
     loss: Loss
     batch_size: int | None
+    accumulate: int
     seed: int
     n_threads: int | None
 
@@ -43,6 +44,7 @@ class Request:
     batch_size: int | None = None
     seed: int = 0
     metrics: None = None
+    accumulate: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,9 @@ class Job:
     rows : (rows,) int64
         Numbers of the training rows.
     batch : int in [1, rows]
+        Rows of a step.
+    at_once : int in [1, batch]
+        Rows that pass through the network at once.
     loss : Loss
         The one that reads Y.
     head : Head
@@ -70,6 +75,7 @@ class Job:
     weight: Array | None
     rows: NDArray[np.int64]
     batch: int
+    at_once: int
     loss: Loss
     head: Head
     validation: Validation | None
@@ -100,7 +106,9 @@ def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: 
         raise ValueError("the weight of every training row is zero; the other rows went into validation")
     if check is not None:
         check.check()
-    return Job(X, targets.Y, weight, rows, _batch(settings.batch_size, len(rows)), targets.loss, head, check)
+    at_once = _batch(settings.batch_size, len(rows))
+    batch = min(at_once * settings.accumulate, len(rows))
+    return Job(X, targets.Y, weight, rows, batch, at_once, targets.loss, head, check)
 
 
 def _split(

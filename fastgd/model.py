@@ -21,6 +21,7 @@ from .initializers import Initializer
 from .layers import Dense, check_chain, shapes, views
 from .optimizers import Optimizer
 from .plan import Plan
+from .regime import Regime
 
 if TYPE_CHECKING:
     from .modelfile import Expected
@@ -162,20 +163,23 @@ class Sequential:
         self.network.forward(X, Z)
         return Z
 
-    def backward(self, dZ: Any) -> Array:
+    def backward(self, dZ: Any, accumulate: bool = False) -> Array:
         """From dL/dZ (rows, n_out) of the last `forward`: fill `grad` with dL/dtheta, return dL/dX (rows, n_in).
 
-        The gradient is summed over rows: for a mean loss, divide dZ by the number of rows.
+        The gradient is summed over rows: for a mean loss, divide dZ by the number of rows.  With `accumulate` it is
+        added to what `grad` holds: several passes, then one step, are one step on all their rows.
         RuntimeError if no `forward` went before.
         """
         dZ = np.ascontiguousarray(self._cast(as_rows(dZ, self.n_out, "dZ"), "dZ"))
         dX = np.empty((len(dZ), self.n_in), self.dtype)
-        self.network.backward(dZ, dX)
+        self.network.backward(dZ, dX, adds=accumulate)
         return dX
 
-    def apply(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array) -> None:
+    def apply(
+        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Regime | None
+    ) -> None:
         """One step of the optimiser's rule with `grad`; what `optimizer.step(model)` calls after its checks."""
-        self.network.update(optimizer, coefficients, state)
+        self.network.update(optimizer, coefficients, state, regime)
 
     def plan(self, batch_size: int) -> Plan:
         """What a training with steps of `batch_size` >= 1 rows would run: engine, tile, threads and why, memory, work.

@@ -326,5 +326,5 @@ def _progress(schedule: Any, t: Floats, total: float) -> Floats:
 
 
 def _cosine(place: Floats) -> Floats:
-    """1 at 0, 0 at 1, along half a cosine."""
-    return 0.5 * (1 + cos_pi(place))
+    """1 at 0, 0 at 1, along half a cosine; never below 0, where rounding would take a rate just before its end."""
+    return np.asarray(np.maximum(0.5 * (1 + cos_pi(place)), 0.0))

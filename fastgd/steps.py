@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from . import random
 from .arrays import Array
+from .model import Sequential
+from .optimizers import Optimizer
+from .regime import WHOLE_STEP, Regime
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -35,11 +38,14 @@ class Begun:
         Training rows of the epoch, and rows of a step; with other data or batches there is no going on.
     losses : (steps,) float64
         Mean losses of the steps that were done.
+    norms : (steps,) float64
+        Norms of their gradients; NaN where they were not measured.
     """
 
     rows: int
     batch: int
     losses: Floats
+    norms: Floats
 
 
 @dataclass(eq=False)
@@ -54,8 +60,10 @@ class Span:
         Step s reads order[starts[s]:starts[s + 1]].
     moments : (steps,) float64
         Epochs done before each step.
-    losses, rates : (steps,) float64
-        Mean loss and learning rate of each step, filled as the steps are done.
+    ends : (steps,) float64
+        Epochs done after it; a whole number, to the last bit, where an epoch ends.
+    losses, norms, rates : (steps,) float64
+        Mean loss, norm of the gradient and learning rate of each step, filled as the steps are done.
     done : int
         Steps done.
     """
@@ -67,7 +75,9 @@ class Span:
     done: int = 0
     starts: Rows = field(init=False)
     moments: Floats = field(init=False)
+    ends: Floats = field(init=False)
     losses: Floats = field(init=False)
+    norms: Floats = field(init=False)
     rates: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +86,9 @@ class Span:
         within = np.arange(0, rows, self.batch)
         self.starts = np.append(epoch * rows + within, len(self.order))
         self.moments = (self.first + epoch + np.arange(len(within)) / len(within)).ravel()
+        self.ends = (self.first + epoch + np.arange(1, len(within) + 1) / len(within)).ravel()
         self.losses, self.rates = np.zeros((2, len(self.moments)))
+        self.norms = np.full(len(self.moments), np.nan)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -96,7 +108,8 @@ class Span:
         """The epoch in which the steps done end; None if they end with an epoch."""
         within = self.done % self.steps_per_epoch
         rows = len(self.order) // self.epochs
-        return Begun(rows, self.batch, self.losses[self.done - within : self.done]) if within else None
+        steps = slice(self.done - within, self.done)
+        return Begun(rows, self.batch, self.losses[steps], self.norms[steps]) if within else None
 
     def take_up(self, begun: Begun | None) -> None:
         """Go on in the first epoch where `begun` ended, if its rows and batches are the same; else begin it again."""
@@ -105,6 +118,7 @@ class Span:
         if (begun.rows, begun.batch) == (len(self.order) // self.epochs, self.batch):
             self.done = len(begun.losses)
             self.losses[: self.done] = begun.losses
+            self.norms[: self.done] = begun.norms
 
     def next_chunk(self, steps: int, within_epoch: bool) -> slice:
         """The next `steps` steps, or fewer: up to the end of the span or of the epoch."""
@@ -126,6 +140,11 @@ class Span:
         sums = sums.reshape(last - first, -1)
         losses = self.losses[steps].reshape(sums.shape)
         means: list[float] = ((losses * sums).sum(axis=1) / sums.sum(axis=1)).tolist()
+        return means
+
+    def epoch_norms(self, first: int, last: int) -> list[float]:
+        """Mean norm of the gradient over the steps of the epochs `first` to `last`."""
+        means: list[float] = self.norms[self._steps(first, last)].reshape(last - first, -1).mean(axis=1).tolist()
         return means
 
     def epoch_rates(self, first: int, last: int) -> list[float]:
@@ -157,6 +176,28 @@ def span_of(rows: Rows, first: int, last: int, batch: int, seed: int, shuffle: b
     if not shuffle:
         return Span(first, epochs, np.tile(rows, epochs), batch)
     return Span(first, epochs, rows[random.permutations(seed, first, epochs, len(rows))].ravel(), batch)
+
+
+def numbers_of(
+    span: Span, chunk: slice, optimizer: Optimizer, model: Sequential, total: float, at_once: int, norms: bool
+) -> tuple[Floats, Regime | None]:
+    """Coefficients and regime of these steps; their rates go into the span.
+
+    Parameters
+    ----------
+    total : float
+        Epochs of the whole run.
+    at_once : int >= 1
+        Rows that pass through the network at once.
+    norms : bool
+        Whether the norms of the gradients go into the span, too.
+    """
+    moments = span.moments[chunk]
+    span.rates[chunk] = optimizer.schedule(moments, total)
+    t = optimizer.steps + np.arange(1, len(moments) + 1)
+    norm, batch = span.norms[chunk] if norms else None, at_once if at_once < span.batch else WHOLE_STEP
+    regime = optimizer.regime(model, t, span.ends[chunk], moments, total, batch, norm)
+    return optimizer.coefficients(span.rates[chunk], t, moments, total), regime
 
 
 class Pace:

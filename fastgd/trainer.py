@@ -27,7 +27,7 @@ from .metrics import Metric, all_of
 from .model import Sequential
 from .optimizers import Optimizer
 from .splits import Split
-from .steps import Begun, LastGood, Pace, Span, span_of
+from .steps import Begun, LastGood, Pace, Span, numbers_of, span_of
 
 
 class Trainer:
@@ -43,7 +43,10 @@ class Trainer:
     optimizer : str or Optimizer, default="adam"
         A name in `optimizers.OPTIMIZERS`, or an object such as `SGD(lr=0.1, momentum=0.9)`; it belongs to this model.
     batch_size : int >= 1 or None, default=32
-        Rows of a step; the last step of an epoch may have fewer.  None: all rows in one step.
+        Rows that pass through the network at once, and with accumulate=1 rows of a step; the last step of an epoch may
+        have fewer.  None: all rows.
+    accumulate : int >= 1, default=1
+        Batches whose gradients make up one step: as a batch so many times larger, in the memory of one.
     shuffle : bool, default=True
         Whether each epoch has an order of its own, a function of seed and epoch.
     seed : int or None, default=None
@@ -54,6 +57,9 @@ class Trainer:
         What is measured on the validation rows, beside the loss: names in `fastgd.metrics.METRICS` or functions of
         `sklearn.metrics`; see `fastgd.metrics.get`.  None: accuracy for classes, R2 for numbers; nothing for quantiles
         and for losses of your own.
+    grad_norm : bool, default=False
+        Whether the history gets "grad_norm", the norm of the gradient before it is clipped, as a mean over the epoch's
+        steps; an optimiser with clip_norm gives it anyway.
 
     Attributes
     ----------
@@ -82,10 +88,12 @@ class Trainer:
         loss: str | Loss | Callable[..., Any],
         optimizer: str | Optimizer = "adam",
         batch_size: int | None = 32,
+        accumulate: int = 1,
         shuffle: bool = True,
         seed: int | None = None,
         n_threads: int | None = None,
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
+        grad_norm: bool = False,
     ) -> None:
         if not isinstance(model, Sequential):
             raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
@@ -93,10 +101,12 @@ class Trainer:
         self.loss = losses.get(loss)
         self.optimizer = optimizers.get(optimizer)
         self.batch_size = None if batch_size is None else whole("batch_size", batch_size)
+        self.accumulate = whole("accumulate", accumulate)
         self.shuffle = bool(shuffle)
         self.seed = model.seed if seed is None else random.check_seed(seed)
         self.n_threads = None if n_threads is None else whole("n_threads", n_threads)
         self.metrics = None if metrics is None else all_of(metrics)
+        self.grad_norm = bool(grad_norm)
         self.history = History()
         self.epoch = 0
         self.step = 0
@@ -169,6 +179,7 @@ class Trainer:
         watchers += [Progress()] if verbose else []
         job = prepare(self, X, y, validation, sample_weight, class_weight)
         self.run, self.stop_reason = Run(self.epoch, last_epoch, len(job.rows), job.columns), None
+        self.run.columns += ("grad_norm",) if self._measures_norm else ()
         if verbose and not self.step:
             advice.on_data(job, self.loss.link)
         with ExitStack() as endings:
@@ -246,22 +257,34 @@ class Trainer:
         with modelfile.reading(path) as file:
             saved = checkpoint.read(file)
             saved["loss"] = saved["loss"] if loss is None else loss
-            trainer = None if saved["loss"] is None else cls._of(saved)
+            trainer = None if saved["loss"] is None else cls._of(saved, checkpoint.SETTINGS)
         if trainer is None:
             raise ValueError(f"the loss of {path} was code of your own: give it again, Trainer.load(path, loss=...)")
         return trainer
 
     @classmethod
-    def _of(cls, saved: dict[str, Any]) -> "Trainer":
+    def _of(cls, saved: dict[str, Any], settings: Sequence[str]) -> "Trainer":
         """The trainer with these attributes."""
-        settings = ("loss", "optimizer", "batch_size", "shuffle", "seed", "n_threads", "metrics")
+        settings = ("loss", "optimizer", "metrics", *settings)
         trainer = cls(saved["model"], **{name: saved[name] for name in settings})
         trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
-        trainer.optimizer.bind(trainer.model.size, trainer.model.dtype)
+        trainer.optimizer.bind(trainer.model.size, trainer.model.dtype, trainer.model)
         for name in ("history", "epoch", "step", "last_epoch", "begun", "stopped_theta"):
             setattr(trainer, name, saved[name])
         trainer._states = saved["states"]
         return trainer
+
+    @property
+    def averaged(self) -> Sequential:
+        """A copy of the model with the average of theta that the optimiser keeps: what validation measures.
+
+        ValueError if it keeps none.  `fit` goes on from `model`, whose theta is the one that the steps move.
+        """
+        return self.optimizer.averaged(self.model)
+
+    @property
+    def _measures_norm(self) -> bool:
+        return self.grad_norm or self.optimizer.clip_norm is not None
 
     @property
     def states(self) -> list[tuple[str, State]]:
@@ -273,7 +296,7 @@ class Trainer:
         self.stop_reason = reason
 
     def _train(self, job: Job, watchers: Sequence[Callback]) -> None:
-        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype))
+        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype, self.model))
         self.model.head = job.head
         try:
             self._loop(job, watchers, last_good)
@@ -310,21 +333,23 @@ class Trainer:
         """One call of the engine; what a loss of the user's own raised, after the steps before it."""
         optimizer, n_steps = self.optimizer, chunk.stop - chunk.start
         order, starts = span.read(chunk)
-        span.rates[chunk] = optimizer.schedule(span.moments[chunk], self.run.last_epoch)
-        t = optimizer.steps + np.arange(1, n_steps + 1)
-        coefficients = optimizer.coefficients(span.rates[chunk], t, span.moments[chunk], self.run.last_epoch)
-        data = (job.X, job.Y, job.weight, order, starts, job.loss, optimizer, coefficients, last_good.state)
+        wanted = job.at_once, self._measures_norm
+        coefficients, regime = numbers_of(span, chunk, optimizer, self.model, self.run.last_epoch, *wanted)
+        data = (job.X, job.Y, job.weight, order, starts, job.loss, optimizer, coefficients)
         begun, failure = time.perf_counter(), None
         last_good.keep()
         kept = time.perf_counter()
         try:
-            train(self.model, *data, span.losses[chunk], self.n_threads or 0)
+            state = last_good.state[: optimizer.slots]
+            train(self.model, *data, state, span.losses[chunk], self.n_threads or 0, regime)
             if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
                 raise LossNotFinite(n_steps - 1)
         except LossNotFinite as problem:
-            cause = advice.on_divergence(self.model, job.X[order[starts[problem.step] : starts[problem.step + 1]]])
+            place = chunk.start + problem.step
+            when = float(span.rates[place]), self.step + problem.step + 1, int(span.moments[place]) + 1, self.step
+            text = advice.diverged(self.model, job.X[order[starts[problem.step] : starts[problem.step + 1]]], *when)
             last_good.restore()
-            raise FloatingPointError(self._diverged(job, span, chunk.start + problem.step, cause)) from None
+            raise FloatingPointError(text) from None
         except Stopped as stopped:
             n_steps, failure = stopped.step, stopped.__cause__
         pace.learn(n_steps, copying=kept - begun, training=time.perf_counter() - kept)
@@ -341,24 +366,19 @@ class Trainer:
         self.optimizer.steps += n_steps
         self.run.rows_done += n_rows
 
-    def _diverged(self, job: Job, span: Span, step: int, cause: str) -> str:
-        number, epoch = self.step + step - span.done + 1, int(span.moments[step]) + 1
-        return (
-            f"the loss became not finite at step {number} (epoch {epoch}), or theta by its update: {cause}. Theta is "
-            f"as it was after step {self.step}. Lower lr (now {span.rates[step]:g}) or scale the columns of X"
-        )
-
     def _record(self, job: Job, span: Span, started: float) -> dict[str, float] | None:
         """Write the epochs that came to their end into the history; the last one's row, None if there was none."""
         first, last = self.epoch, span.epochs_done
         if last == first:
             return None
+        judged = self.averaged if self.optimizer.average else self.model
         columns: dict[str, list[float]] = {
             "epoch": list(range(first + 1, last + 1)),
             "loss": span.epoch_losses(first, last, job.weight),
+            **({"grad_norm": span.epoch_norms(first, last)} if self._measures_norm else {}),
         }
         try:
-            columns |= job.validation.measure() if job.validation else {}
+            columns |= job.validation.measure(judged) if job.validation else {}
         finally:  # whatever a metric raises, these epochs are done
             seconds = (time.perf_counter() - started) / (last - first)
             columns |= {"lr": span.epoch_rates(first, last), "seconds": [seconds] * (last - first)}

@@ -77,12 +77,13 @@ class Validation:
             warnings.simplefilter("ignore")
             self.measure()
 
-    def measure(self) -> dict[str, list[float]]:
-        """The value of each column, as a list of one number."""
+    def measure(self, model: Sequential | None = None) -> dict[str, list[float]]:
+        """The value of each column, as a list of one number; of another model than its own, if it is given."""
+        model = model or self._model
         losses = np.empty(self._n)
         blocks: dict[str, list[Array]] = {kind: [] for kind in self._kinds}
         for place in self._blocks():
-            Z = self._measure_block(place, losses[place])
+            Z = self._measure_block(model, place, losses[place])
             for kind, guesses in blocks.items():
                 guesses.append(self._guess(kind, Z))
         guess = {kind: np.concatenate(guesses) for kind, guesses in blocks.items()}
@@ -108,13 +109,13 @@ class Validation:
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
 
-    def _measure_block(self, place: slice, losses: NDArray[np.float64]) -> Array:
+    def _measure_block(self, model: Sequential, place: slice, losses: NDArray[np.float64]) -> Array:
         """Outputs of the block at `place`; `losses` <- the weighted loss of each of its rows."""
         rows = place if self._rows is None else self._rows[place]
         weight = None if self._weight is None else self._weight[place]
-        Z = np.empty((len(losses), self._model.n_out), self._model.dtype)
-        self._model.network.predict(self._X[rows], Z, self._n_threads)
-        measure(self._model, self._loss, Z, self._Y[rows], weight, losses, None)
+        Z = np.empty((len(losses), model.n_out), model.dtype)
+        model.network.predict(self._X[rows], Z, self._n_threads)
+        measure(model, self._loss, Z, self._Y[rows], weight, losses, None)
         return Z
 
     def _weights(self, kind: str) -> Array | None:

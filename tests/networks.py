@@ -47,7 +47,12 @@ class Net:
         self.theta = np.concatenate(parts).astype(dtype)
         self.grad = np.full_like(self.theta, np.nan)
         self.n_out = widths[-1]
+        self.biases = [layer.bias for layer in layers]
         self.network = engine.network(layers, self.theta, self.grad)
+
+    def parameters(self):
+        """Their names, as an optimiser's groups need them."""
+        return [f"{i}.{name}" for i, bias in enumerate(self.biases) for name in ["weight"] + bias * ["bias"]]
 
     def empty(self, *shape):
         return np.full(shape, np.nan, self.dtype)

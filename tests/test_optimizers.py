@@ -201,7 +201,7 @@ class Parameters:
     def __init__(self, theta):
         self.theta, self.grad = theta, np.ones_like(theta)
 
-    def apply(self, optimizer, coefficients, state):
+    def apply(self, optimizer, coefficients, state, regime):
         RULES[optimizer.rule](self.theta, self.grad, state, coefficients)
 
 

@@ -18,13 +18,21 @@ OPTIMIZER_SETTINGS = {
     "betas": lambda: gd.AdamW(lr=0.01, betas=(gd.Polynomial(0.9, 0.5), 0.99)),
     "amsgrad": lambda: gd.Adam(lr=0.01, amsgrad=True),
     "centered": lambda: gd.RMSprop(lr=0.001, momentum=0.5, centered=True, weight_decay=0.1),
+    "limits": lambda: gd.SGD(
+        lr=0.05, momentum=0.9, clip_norm=gd.Step(1.0, 2, 0.5), clip_value=0.2, l1=0.01, max_norm=1.0
+    ),
+    "ema": lambda: gd.Adam(lr=0.01, average=gd.EMA(gd.Polynomial(0.9, 0.5))),
+    "swa": lambda: gd.SGD(lr=0.05, average=gd.SWA(start=2, every=2)),
+    "groups": lambda: gd.AdamW(
+        lr=0.01, groups={"*.bias": {"weight_decay": 0.0}, "0.*": {"lr": gd.Step(0.5, 2), "max_norm": None}}
+    ),
     **{name: cls for name, cls in OPTIMIZERS.items()},
 }
 
 
 def check_same(one, other):
     np.testing.assert_array_equal(one.model.theta, other.model.theta)
-    if one.optimizer.slots:
+    if one.optimizer.state is not None and one.optimizer.state.size:
         np.testing.assert_array_equal(one.optimizer.state, other.optimizer.state)
     assert (one.epoch, one.step, one.optimizer.steps) == (other.epoch, other.step, other.optimizer.steps)
     for name in set(one.history) - {"seconds"}:
@@ -65,6 +73,20 @@ def test_every_optimizer_goes_on_from_a_file(engine, name, dtype, tmp_path):
     assert repr(loaded.optimizer) == repr(whole.optimizer)
     fit(loaded, None, validation=0.2)
     check_same(loaded, whole)
+
+
+@pytest.mark.parametrize("steps", [4, 9])
+def test_steps_of_several_batches(engine, steps, tmp_path):
+    """Steps of 4, 4, 4 and 1 batches: a run stops between steps, so none is ever half done."""
+    options = {"batch_size": 4, "accumulate": 4, "grad_norm": True}
+    whole, stopped = (make(optimizer=gd.Adam(lr=0.01, average=gd.EMA(0.9)), **options) for _ in range(2))
+    fit(whole, EPOCHS)
+    fit(stopped, EPOCHS, callbacks=[StepBudget(steps)])
+    assert whole.step == 4 * EPOCHS
+    loaded = saved_and_loaded(stopped, tmp_path / "run.npz")
+    fit(loaded, None)
+    check_same(loaded, whole)
+    np.testing.assert_array_equal(loaded.averaged.theta, whole.averaged.theta)
 
 
 def test_many_stops(engine, tmp_path):
@@ -167,9 +189,28 @@ def test_checkpoints_are_what_a_killed_run_goes_on_from(engine, tmp_path):
 
 
 def test_settings_come_back(tmp_path):
-    trainer = make(batch_size=None, shuffle=False, seed=5, n_threads=1, optimizer=gd.Lion(lr=gd.Step(1e-3, 2)))
+    trainer = make(
+        batch_size=None,
+        shuffle=False,
+        seed=5,
+        n_threads=1,
+        accumulate=2,
+        grad_norm=True,
+        optimizer=gd.Lion(lr=gd.Step(1e-3, 2)),
+    )
     loaded = saved_and_loaded(trainer, tmp_path / "run.npz")
-    for name in ("batch_size", "shuffle", "seed", "n_threads", "epoch", "step", "begun", "loss"):
+    for name in (
+        "batch_size",
+        "shuffle",
+        "seed",
+        "n_threads",
+        "accumulate",
+        "grad_norm",
+        "epoch",
+        "step",
+        "begun",
+        "loss",
+    ):
         assert getattr(loaded, name) == getattr(trainer, name)
     assert loaded.optimizer.lr == trainer.optimizer.lr and loaded.model.dtype == trainer.model.dtype
 

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
+import fastgd as gd
 from fastgd import _math, schedules
+from fastgd.optimizers import OPTIMIZERS
 
 T = np.linspace(0, 10, 41)
 
@@ -73,6 +75,13 @@ def test_restarts():
     np.testing.assert_allclose(rates, cosine, rtol=1e-14)
 
 
+def test_no_rounding_below_zero():
+    """A cosine of the last moments before 1 may come out a bit below -1."""
+    t = np.nextafter(3.0, 0) * (1 - np.arange(2000) * 2e-16)
+    assert (schedules.Cosine(0.3, epochs=3)(t, 3) >= 0).all()
+    assert schedules.CosineRestarts(0.3, 3, 1.3)(np.array([6.9]), 10) >= 0
+
+
 def test_one_cycle():
     rates = schedules.OneCycle(0.5, start=0.1, final=0.2, peak=0.4)(T, 10)
     assert rates[0] == pytest.approx(0.1) and rates[T == 4] == 0.5 and rates[-1] == pytest.approx(0.2)
@@ -96,6 +105,86 @@ ALL = [
 @pytest.mark.parametrize("schedule", ALL, ids=lambda s: type(s).__name__)
 def test_rates_do_not_depend_on_the_chunk(schedule):
     np.testing.assert_array_equal(schedule(T, 10), [schedule(T[i : i + 1], 10)[0] for i in range(len(T))])
+
+
+# ---- every number of a run takes every schedule
+
+EVERY = [*ALL, schedules.Constant(0.3), schedules.Scaled(schedules.Step(0.6, 4), 0.5), lambda t: 0.2 + t / 20]
+FIXED = {("nadam", "momentum_decay"), ("adagrad", "initial_accumulator_value")}
+NUMBERS = [
+    (name, setting)
+    for name, cls in OPTIMIZERS.items()
+    for setting in cls.intervals
+    if setting != "lr" and (name, setting) not in FIXED
+]
+MOMENTS = np.arange(6) * 1.7 + 0.15
+
+
+def kind(value):
+    return getattr(type(value), "__name__", value)
+
+
+def at(schedule, i):
+    return float(schedules.as_schedule(schedule)(MOMENTS[i : i + 1], 10)[0])
+
+
+@pytest.mark.parametrize("schedule", EVERY, ids=kind)
+@pytest.mark.parametrize(("name", "setting"), NUMBERS)
+def test_numbers_of_a_rule(name, setting, schedule):
+    """The coefficients of each step are those of an optimiser with the number of that moment."""
+
+    def optimizer(value):
+        pair = (0.9, value) if name == "nadam" else (value, 0.99)
+        return OPTIMIZERS[name](**{setting: pair if setting == "betas" else value})
+
+    lr, t = np.full(6, 0.1), np.arange(1, 7)
+    table = optimizer(schedule).coefficients(lr, t, MOMENTS, 10)
+    for i in range(6):
+        row = optimizer(at(schedule, i)).coefficients(lr[i : i + 1], t[i : i + 1])[0]
+        np.testing.assert_array_equal(table[i], row)
+
+
+BESIDE = {
+    **{name: lambda value, name=name: {name: value} for name in ("clip_norm", "clip_value", "l1", "max_norm")},
+    "decay": lambda value: {"average": gd.EMA(value)},
+    **{f"{n} of a group": lambda value, n=n: {n: 0.5, "groups": {"*": {n: value}}} for n in ("l1", "max_norm")},
+}
+
+
+@pytest.mark.parametrize("schedule", EVERY, ids=kind)
+@pytest.mark.parametrize("setting", BESIDE)
+def test_numbers_beside_the_rule(setting, schedule):
+    model, t = gd.MLP(2, 1, seed=0), np.arange(1, 7)
+
+    def regime(value, steps):
+        return gd.SGD(**BESIDE[setting](value)).regime(model, t[steps], MOMENTS[steps] + 1, MOMENTS[steps], 10)
+
+    table = regime(schedule, slice(None))
+    for i in range(6):
+        row = regime(at(schedule, i), slice(i, i + 1))
+        np.testing.assert_array_equal(table.of_step[i], row.of_step[0])
+        np.testing.assert_array_equal(table.of_group[i], row.of_group[0])
+
+
+@pytest.mark.parametrize("schedule", EVERY, ids=kind)
+@pytest.mark.parametrize("factor", ["lr", "weight_decay"])
+def test_factors_of_groups(factor, schedule):
+    lr, t = np.full(6, 0.1), np.arange(1, 7)
+    optimizer = gd.SGD(weight_decay=0.5, groups={"*.bias": {factor: schedule}})
+    table = optimizer.coefficients(lr, t, MOMENTS, 10).reshape(6, 2, 2)
+    np.testing.assert_array_equal(table[:, 0], [[0.1, 0.5]] * 6)
+    want = np.array([[0.1, 0.5]] * 6)
+    want[:, ["lr", "weight_decay"].index(factor)] *= [at(schedule, i) for i in range(6)]
+    np.testing.assert_array_equal(table[:, 1], want)
+
+
+@pytest.mark.parametrize("schedule", EVERY, ids=kind)
+def test_the_rate_of_a_run(schedule):
+    model = gd.MLP(2, 1, seed=0)
+    trainer = gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=schedule), batch_size=4)
+    trainer.fit(np.ones((8, 2)), np.ones(8), epochs=10, verbose=0)
+    want = schedules.as_schedule(schedule)(np.arange(10) + 0.5, 10)
+    np.testing.assert_array_equal(trainer.history["lr"], want)
 
 
 @pytest.mark.parametrize(

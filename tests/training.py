@@ -66,7 +66,7 @@ def played(callback, name, values, **epochs):
     run = SimpleNamespace(columns=("epoch", name))
     model = SimpleNamespace(theta=np.zeros(1))
     reasons = []
-    trainer = SimpleNamespace(run=run, model=model, epoch=0, stop_reason=None, stop=reasons.append)
+    trainer = SimpleNamespace(run=run, model=model, optimizer=gd.SGD(), epoch=0, stop_reason=None, stop=reasons.append)
     callback.on_fit_begin(trainer)
     for value in values:
         trainer.epoch += 1

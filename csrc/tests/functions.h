@@ -24,7 +24,7 @@ static void activations(const fgd_engine *e) {
         void *a = array(Z_COUNT * size_of(e->bits)), *dz = array(Z_COUNT * size_of(e->bits));
         fgd_work *work = e->work_new(&net, Z_COUNT);
         e->forward(work, theta, &X, a, 1);
-        e->backward(work, theta, g, grad, dz, 1);
+        e->backward(work, theta, g, grad, 0, dz, 1);
         e->work_free(work);
 
         activation_slope(&layer, Z_COUNT, z, want);
@@ -106,7 +106,7 @@ static void rules(const fgd_engine *e) {
             for (int step = 0; step < 3; step++) {
                 double weight = theta[0], own[8];
                 for (int k = 0; k < slots; k++) own[k] = state[k * size];
-                e->update(row, coefficients, size, tg, t, s);
+                e->update(row, coefficients, NULL, size, tg, t, s);
                 reference_update(row, size, g, theta, state);
                 for (int k = 0; k < COUNT(plain_rules); k++) {
                     if (strcmp(plain_rules[k].name, fgd_rule_name(row)) != 0) continue;

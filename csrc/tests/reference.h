@@ -57,7 +57,7 @@ static void reference_activation(const fgd_layer *layer, ptrdiff_t count, const 
     for (ptrdiff_t i = 0; i < count; i++) {
         fgd_table number = {z + i, TYPE_float64, 1, 1, sizeof *z};
         one_by_one()->forward(work, &one, &number, a + i, 1);
-        if (dz) one_by_one()->backward(work, &one, g + i, &grad, dz + i, 1);
+        if (dz) one_by_one()->backward(work, &one, g + i, &grad, 0, dz + i, 1);
     }
     one_by_one()->work_free(work);
 }
@@ -135,15 +135,19 @@ static fgd_status reference_loss(int loss, int n, int rows, const double *Z, con
     return status;
 }
 
-/* theta (size,), state (slots, size) <- one step of a rule, weight by weight. */
-static void reference_update(int rule, ptrdiff_t size, const double *grad, double *theta, double *state) {
+/* Weight i of theta (size,), and of state (slots, size), <- one step of a rule with gradient g. */
+static void reference_weight(int rule, const double *c, ptrdiff_t size, ptrdiff_t i, double g, double *theta,
+                             double *state) {
     int slots = fgd_rule_slots(rule);
     double s[8];
-    for (ptrdiff_t i = 0; i < size; i++) {
-        for (int k = 0; k < slots; k++) s[k] = state[k * size + i];
-        one_by_one()->update(rule, coefficients, 1, grad + i, theta + i, s);
-        for (int k = 0; k < slots; k++) state[k * size + i] = s[k];
-    }
+    for (int k = 0; k < slots; k++) s[k] = state[k * size + i];
+    one_by_one()->update(rule, c, NULL, 1, &g, theta + i, s);
+    for (int k = 0; k < slots; k++) state[k * size + i] = s[k];
+}
+
+/* theta (size,), state (slots, size) <- one step of a rule, weight by weight. */
+static void reference_update(int rule, ptrdiff_t size, const double *grad, double *theta, double *state) {
+    for (ptrdiff_t i = 0; i < size; i++) reference_weight(rule, coefficients, size, i, grad[i], theta, state);
 }
 
 /* ---- what libm says; y: the row's targets ---- */

@@ -27,21 +27,22 @@ typedef struct {
     ptrdiff_t steps;
     double *X, *Y, *weight, *theta; /* weight: NULL without */
     int64_t *order, *start;
+    const fgd_regime *regime; /* of all steps, or NULL */
 } problem;
 
 /* What came of it. */
 typedef struct {
     fgd_status status;
     ptrdiff_t failed; /* the step that did */
-    void *theta, *state;
-    double *losses;
+    void *theta, *state, *average; /* average: NULL without a regime */
+    double *losses, *norms;
 } outcome;
 
 /* Two passes over the rows in a random order, the last batch of each smaller. */
 static void problem_init(problem *p, int L, const int *n, int hidden, int loss, int rule, int rows, int batch,
                          int weighted) {
     network_init(&p->w, L, n, hidden, ACTIVATION_identity);
-    p->loss = loss, p->rule = rule, p->rows = rows, p->steps = 0;
+    p->loss = loss, p->rule = rule, p->rows = rows, p->steps = 0, p->regime = NULL;
     p->X = random_numbers(rows * n[0], 1), p->Y = random_targets(loss, rows, n[L]);
     p->theta = random_numbers(p->w.size, 0.5);
     p->weight = weighted ? random_parts(rows) : NULL;
@@ -56,13 +57,23 @@ static void problem_init(problem *p, int L, const int *n, int hidden, int loss, 
     p->start[p->steps] = 2 * rows;
 }
 
+/* Coefficients of step s and one of its groups: each group has a rate of its own. */
+static double coefficient_of(int group, int i) { return coefficients[i] * (i == 0 ? 1 + 0.5 * group : 1); }
+
 /* Train in `pieces` calls; stops at the first that fails. */
 static outcome train(const fgd_engine *e, const problem *p, int threads, int pieces) {
     int bits = e->bits, count = fgd_rule_coefficients(p->rule), slots = fgd_rule_slots(p->rule);
     outcome o = {.theta = reals(bits, p->theta, p->w.size), .losses = doubles(p->steps)};
     o.state = array((size_t)(slots * p->w.size) * size_of(bits));
-    double *c = doubles(p->steps * count);
-    for (ptrdiff_t i = 0; i < p->steps * count; i++) c[i] = coefficients[i % count];
+    int groups = p->regime ? p->regime->groups : 1;
+    double *c = doubles(p->steps * groups * count);
+    for (ptrdiff_t i = 0; i < p->steps * groups * count; i++)
+        c[i] = coefficient_of((int)(i / count % groups), (int)(i % count));
+    fgd_regime regime = {0};
+    if (p->regime) {
+        o.average = array((size_t)p->w.size * size_of(bits)), o.norms = doubles(p->steps);
+        regime = *p->regime, regime.average = o.average;
+    }
     ptrdiff_t batch = 1;
     for (ptrdiff_t s = 0; s < p->steps; s++)
         batch = p->start[s + 1] - p->start[s] > batch ? p->start[s + 1] - p->start[s] : batch;
@@ -73,15 +84,20 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
                        .order = p->order,
                        .loss = loss_of_row(p->loss),
                        .rule = p->rule,
+                       .regime = p->regime ? &regime : NULL,
                        .threads = threads,
                        .theta = o.theta,
                        .state = o.state,
                        .grad = array((size_t)p->w.size * size_of(bits))};
     for (int piece = 0; piece < pieces && o.status == FGD_OK; piece++) {
         ptrdiff_t done = p->steps * piece / pieces;
-        chunk.start = p->start + done, chunk.coefficient = c + done * count, chunk.losses = o.losses + done;
+        chunk.start = p->start + done, chunk.coefficient = c + done * groups * count, chunk.losses = o.losses + done;
         chunk.steps = p->steps * (piece + 1) / pieces - done;
-        fgd_work *work = e->work_new(&p->w.net, batch);
+        if (p->regime) {
+            regime.of_step = p->regime->of_step + done, regime.of_group = p->regime->of_group + done * groups;
+            regime.norm = o.norms + done;
+        }
+        fgd_work *work = e->work_new(&p->w.net, p->regime && regime.batch < batch ? regime.batch : batch);
         o.status = e->train(work, &chunk);
         o.failed = done + chunk.failed;
         e->work_free(work);
@@ -89,11 +105,45 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
     return o;
 }
 
+/* W (n_in, n): columns no longer than `most`. */
+static void reference_limit(const fgd_layer *layer, double *W, double most) {
+    for (int j = 0; j < layer->n_out; j++) {
+        double square = 0;
+        for (int i = 0; i < layer->n_in; i++) square += W[i * layer->n_out + j] * W[i * layer->n_out + j];
+        for (int i = 0; i < layer->n_in && sqrt(square) > most; i++) W[i * layer->n_out + j] *= most / sqrt(square);
+    }
+}
+
+/* Step s of the update with grad (size,), number by number. */
+static void reference_regime(const problem *p, ptrdiff_t s, const double *grad, outcome *o) {
+    const fgd_regime *r = p->regime;
+    double *theta = o->theta, *average = o->average, square = 0, kept = 1 - r->of_step[s].average;
+    for (ptrdiff_t i = 0; i < p->w.size; i++) square += grad[i] * grad[i];
+    o->norms[s] = sqrt(square);
+    double factor = fmin(1, r->of_step[s].clip_norm / (sqrt(square) + 1e-6));
+    ptrdiff_t at = 0;
+    for (int l = 0; l < p->w.net.L; l++) {
+        const fgd_layer *layer = &p->w.layer[l];
+        ptrdiff_t first = at, weights = (ptrdiff_t)layer->n_in * layer->n_out;
+        for (ptrdiff_t end = at + weights + layer->bias * layer->n_out; at < end; at++) {
+            int group = (int)r->group[2 * l + (at - first >= weights)];
+            const fgd_group_numbers *numbers = &r->of_group[s * r->groups + group];
+            double g = fmax(-numbers->clip_value, fmin(numbers->clip_value, factor * grad[at])), c[16];
+            for (int i = 0; i < 16; i++) c[i] = coefficient_of(group, i);
+            g += numbers->l1 * ((theta[at] > 0) - (theta[at] < 0));
+            reference_weight(p->rule, c, p->w.size, at, g, theta, o->state);
+        }
+        reference_limit(layer, theta + first, r->of_group[s * r->groups + r->group[2 * l]].max_norm);
+    }
+    for (ptrdiff_t i = 0; i < p->w.size; i++) average[i] = kept * average[i] + (1 - kept) * theta[i];
+}
+
 /* The same run in doubles: theta (size,), state (slots, size) and losses (steps,). */
 static outcome reference_train(const problem *p) {
     int n_in = p->w.layer[0].n_in, n = p->w.layer[p->w.net.L - 1].n_out, width = fgd_loss_needs_labels(p->loss) ? 1 : n;
     outcome o = {.theta = reals(64, p->theta, p->w.size), .losses = doubles(p->steps)};
     o.state = doubles(fgd_rule_slots(p->rule) * p->w.size);
+    o.average = doubles(p->w.size), o.norms = doubles(p->steps);
     for (ptrdiff_t s = 0; s < p->steps; s++) {
         int rows = (int)(p->start[s + 1] - p->start[s]);
         double *X = doubles(rows * n_in), *Y = doubles(rows * width), *loss = doubles(rows), *dZ = doubles(rows * n);
@@ -114,7 +164,10 @@ static outcome reference_train(const problem *p) {
             for (int j = 0; j < n; j++) dZ[i * n + j] *= part;
         }
         reference_backward(&r, o.theta, dZ);
-        reference_update(p->rule, p->w.size, r.grad, o.theta, o.state);
+        if (p->regime)
+            reference_regime(p, s, r.grad, &o);
+        else
+            reference_update(p->rule, p->w.size, r.grad, o.theta, o.state);
     }
     return o;
 }

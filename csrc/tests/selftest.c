@@ -14,6 +14,7 @@
 #include "reference.h"
 #include "runs.h"
 #include "functions.h"
+#include "regimes.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -40,7 +41,7 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
     fgd_work *work = e->work_new(&w.net, rows);
     e->forward(work, t, &table, Z, threads);
     e->predict(&w.net, t, &table, predicted, threads);
-    e->backward(work, t, d, grad, dX, threads);
+    e->backward(work, t, d, grad, 0, dX, threads);
     e->work_free(work);
     check(close_to(e->bits, Z, r.a[2], rows * n_in), "forward %d x %d x %d", rows, n_in, n);
     check(!memcmp(Z, predicted, outputs), "predict %d x %d x %d has the bits of forward", rows, n_in, n);
@@ -193,10 +194,16 @@ int main(void) {
     static const struct {
         const char *name;
         void (*run)(const fgd_engine *);
-    } groups[] = {
-        {"activations", activations},    {"losses", losses},     {"rules", rules},         {"types", types},
-        {"products", products},          {"training", training}, {"same bits", same_bits}, {"failures", failures},
-        {"known answers", known_answers}};
+    } groups[] = {{"activations", activations},
+                  {"losses", losses},
+                  {"rules", rules},
+                  {"types", types},
+                  {"products", products},
+                  {"training", training},
+                  {"same bits", same_bits},
+                  {"failures", failures},
+                  {"regimes", regimes},
+                  {"known answers", known_answers}};
 #ifdef _OPENMP
     omp_set_num_threads(3); /* on any machine: the engines start no more threads than OpenMP would */
 #endif

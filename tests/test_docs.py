@@ -1,0 +1,43 @@
+"""The pages of docs/ name everything that they promise to."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import fastgd as gd
+from fastgd import schedules
+from fastgd.averages import AVERAGES
+from fastgd.optimizers import OPTIMIZERS
+from fastgd.regime import FACTORS
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "optimizers.md").read_text()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_with_their_settings(name):
+    """A row says what can be given by position, and each optimiser has a figure for its cost."""
+    cls = OPTIMIZERS[name]
+    parameters = inspect.signature(cls).parameters.values()
+    settings = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert f"| `{name}` | `{cls.__name__}({', '.join(settings)})` |" in PAGE
+    assert re.search(rf"^\| `{cls.__name__}` \|.*%", PAGE, re.MULTILINE)
+
+
+def test_what_every_optimizer_takes():
+    parameters = inspect.signature(gd.SGD).parameters.values()
+    for p in parameters:
+        if p.kind is inspect.Parameter.KEYWORD_ONLY:
+            assert f"| `{p.name}={p.default}` |" in PAGE
+    for name in [*AVERAGES, "accumulate", "grad_norm", *FACTORS]:
+        assert name in PAGE
+
+
+SCHEDULES = [name for name in schedules.__all__ if name[0].isupper() and name not in ("Rate", "Schedule")]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_with_their_numbers(name):
+    numbers = inspect.signature(getattr(schedules, name)).parameters
+    assert f"| `{name}({', '.join(numbers)})` |" in PAGE
