@@ -27,6 +27,12 @@ static double step_weight(const fgd_chunk *chunk, const int64_t *order, ptrdiff_
     return sum;
 }
 
+static fgd_noise noise_of_step(const fgd_chunk *chunk, int L, ptrdiff_t s) {
+    fgd_noise noise = chunk->noise;
+    if (noise.amount) noise.first += s, noise.amount += s * L;
+    return noise;
+}
+
 /* A seat's rows of step s: data in, losses and dz out. */
 static void step_rows(training *t, ptrdiff_t s, seat seat) {
     fgd_work *w = t->work;
@@ -40,7 +46,8 @@ static void step_rows(training *t, ptrdiff_t s, seat seat) {
     read_rows(&chunk->Y, order, row0, row1, w->y + row0 * w->ld[L], w->ld[L]);
     if (weight)
         for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
-    forward_rows(w, chunk->theta, row0, row1);
+    fgd_noise noise = noise_of_step(chunk, L, s);
+    forward_rows(w, chunk->theta, &noise, row0, row1);
 
     double total = step_weight(chunk, order, rows);
     ptrdiff_t ld = w->ld[L], at = row0 * ld;
@@ -49,7 +56,7 @@ static void step_rows(training *t, ptrdiff_t s, seat seat) {
         w->dz[L] + at, ld, w->loss + row0};
     fgd_status status = losses_of(&chunk->loss, &of, t->scratch + seat.part * loss_scratch(n));
     if (status == FGD_OK)
-        backward_rows(w, row0, row1);
+        backward_rows(w, &noise, row0, row1);
     else
         atomic_store_explicit(&t->status, (int)status, memory_order_relaxed); /* the barrier publishes it */
 }

@@ -7,13 +7,16 @@
  */
 #include "../activations.h"
 #include "../fastgd.h"
+#include "../noise.h"
 #include "../rows.h"
 
 #include "memory.h"
 #include "check.h"
 #include "reference.h"
+#include "draws.h"
 #include "runs.h"
 #include "functions.h"
+#include "disturbed.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -38,7 +41,7 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
     reference_forward(&r, theta);
     reference_backward(&r, theta, dZ);
     fgd_work *work = e->work_new(&w.net, rows);
-    e->forward(work, t, &table, Z, threads);
+    e->forward(work, t, &table, NULL, Z, threads);
     e->predict(&w.net, t, &table, predicted, threads);
     e->backward(work, t, d, grad, dX, threads);
     e->work_free(work);
@@ -191,10 +194,17 @@ int main(void) {
     static const struct {
         const char *name;
         void (*run)(const fgd_engine *);
-    } groups[] = {
-        {"activations", activations},    {"losses", losses},     {"rules", rules},         {"types", types},
-        {"products", products},          {"training", training}, {"same bits", same_bits}, {"failures", failures},
-        {"known answers", known_answers}};
+    } groups[] = {{"activations", activations},
+                  {"losses", losses},
+                  {"rules", rules},
+                  {"types", types},
+                  {"products", products},
+                  {"training", training},
+                  {"same bits", same_bits},
+                  {"failures", failures},
+                  {"random words", random_words},
+                  {"noise", noise},
+                  {"known answers", known_answers}};
 #ifdef _OPENMP
     omp_set_num_threads(3); /* on any machine: the engines start no more threads than OpenMP would */
 #endif
