@@ -32,7 +32,7 @@ static const int numbers_of_word[] = {0, FGD_NOISES(ROW, ROW)};
 
 /* 0 or 1 / (1 - p): 16 bits of a word are below 65536 p, rounded.  First the low halves of all words, then the high. */
 static void dropout_numbers(const uint32_t *word, double p, real *number) {
-    int32_t below = (int32_t)(p * 65536 + 0.5);
+    int32_t below = p < 1 ? (int32_t)(p * 65536 + 0.5) : 65535;
     if (below > 65535) below = 65535;
     real kept = (real)(65536. / (65536 - below));
     for (int i = 0; i < GROUP_WORDS; i++) number[i] = (int32_t)(word[i] & 0xffff) < below ? 0 : kept;

@@ -15,6 +15,7 @@ from threading import Lock
 
 from ._numpy import X_NOT_FINITE
 from .losses import LossNotFinite
+from .noise import check_draw
 from .plan import Plan
 
 
@@ -32,6 +33,7 @@ TYPES = _rows(fgd_type_name)
 ACTIVATIONS = _rows(fgd_activation_name)
 LOSSES = _rows(fgd_loss_name)
 RULES = _rows(fgd_rule_name)
+NOISES = _rows(fgd_noise_name)
 COMPILER = fgd_compiler().decode()
 
 # Row of TYPES of each one-letter buffer format; -1: the core does not read it.
@@ -100,6 +102,17 @@ cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
     return a
 
 
+cdef _Array _noise(draw, Py_ssize_t steps, int layers, fgd_noise *to):
+    """The noise of some steps (a `fastgd.noise.Draw`, or None), as the core is told."""
+    if draw is None:
+        to.amount = NULL
+        return None
+    check_draw(draw, steps, layers)
+    cdef _Array a = _dense("the amounts of noise", draw.amounts, b"d", steps, layers)
+    to.seed, to.first, to.amount = draw.seed, draw.step, <double *> a.view.buf
+    return a
+
+
 cdef _fail(fgd_status status, Py_ssize_t step=-1):
     if status == FGD_NO_MEMORY:
         raise MemoryError("the engine's workspace does not fit in memory: use a smaller batch")
@@ -143,7 +156,7 @@ cdef class Network:
     cdef char real              # format letter of theta: f or d
     cdef object lock
 
-    def __cinit__(self, layers, theta, grad, isa=None):
+    def __cinit__(self, layers, theta, grad, isa=None, noises=()):
         cdef Py_ssize_t size = 0
         layers = tuple(layers)
         if not layers:
@@ -156,7 +169,8 @@ cdef class Network:
             if l and layers[l - 1].n_out != layer.n_in:
                 raise ValueError(f"layer {l} takes {layer.n_in} inputs, but layer {l - 1} gives {layers[l - 1].n_out}")
             self.layers[l] = fgd_layer(layer.n_in, layer.n_out, bool(layer.bias), ACTIVATIONS[layer.activation.name],
-                                       (<_Constants> self.constants[l]).data)
+                                       (<_Constants> self.constants[l]).data,
+                                       1 + NOISES[noises[l].name] if noises and noises[l] else 0)
             size += (self.layers[l].n_in + self.layers[l].bias) * <Py_ssize_t> self.layers[l].n_out
         self.net = fgd_net(<int> len(layers), self.layers)
         self.size, self.n_in, self.n_out = size, layers[0].n_in, layers[-1].n_out
@@ -212,17 +226,19 @@ cdef class Network:
         if status != FGD_OK:
             _fail(status)
 
-    def forward(self, X, out, int n_threads=0):
-        """The same, and keep the activations for `backward`."""
+    def forward(self, X, out, int n_threads=0, noise=None):
+        """The same, with the noise of one step, and keep the activations for `backward`."""
         cdef fgd_table table
+        cdef fgd_noise c_noise
         cdef fgd_status status
         cdef _Array _x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
+        cdef _Array _n = _noise(noise, 1, self.net.L, &c_noise)
         self._enter()
         try:
             self._reserve(max(table.count, 1))
             with nogil:
-                status = self.engine.forward(self.work, self.theta.view.buf, &table, z.view.buf, n_threads)
+                status = self.engine.forward(self.work, self.theta.view.buf, &table, &c_noise, z.view.buf, n_threads)
             if status != FGD_OK:
                 _fail(status)
             self.rows = table.count
@@ -282,7 +298,8 @@ cdef class Network:
         finally:
             self.lock.release()
 
-    def train(self, X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, int n_threads=0):
+    def train(self, X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, int n_threads=0,
+              noise=None):
         """A chunk of steps: step s on the rows order[starts[s]:starts[s + 1]] of X and Y."""
         cdef fgd_chunk chunk
         cdef fgd_status status
@@ -305,6 +322,7 @@ cdef class Network:
         cdef _Array c = _dense("coefficients", coefficients, b"d", chunk.steps, fgd_rule_coefficients(chunk.rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(chunk.rule), self.size, True)
         cdef _Array out = _dense("losses", losses, b"d", chunk.steps, -1, True)
+        cdef _Array _n = _noise(noise, chunk.steps, self.net.L, &chunk.noise)
         chunk.order, chunk.start = <int64_t *> o.view.buf, <int64_t *> b.view.buf
         chunk.coefficient, chunk.losses = <double *> c.view.buf, <double *> out.view.buf
         chunk.theta, chunk.grad, chunk.state = self.theta.view.buf, self.grad.view.buf, s.view.buf

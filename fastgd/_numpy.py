@@ -17,6 +17,7 @@ from . import threads
 from ._definition import Array
 from .activations import Activation
 from .losses import Loss, LossNotFinite
+from .noise import Draw, Noise, check_draw
 from .optimizers import RULES, Optimizer
 from .plan import Plan
 
@@ -50,10 +51,15 @@ class _Layer(NamedTuple):
 
 
 class _Pass(NamedTuple):
-    """What a layer keeps for the way back: its inputs A (B, n_in) and what `activation.backward` reads (B, n_out)."""
+    """What a layer keeps for the way back: its inputs A (B, n_in) and what `activation.backward` reads (B, n_out).
+
+    kept : (B, n_in) or None
+        What noise has multiplied the inputs by.
+    """
 
     A: Array
     x: Array
+    kept: Array | None
 
 
 class Network:
@@ -67,9 +73,18 @@ class Network:
         Parameters and gradient, C-contiguous, writable, of one dtype. They are referenced, not copied.
     isa : None
         There for the signature: instruction sets are NumPy's affair.
+    noises : sequence of Noise or None, default=()
+        What may disturb the inputs of each layer; empty: nothing.
     """
 
-    def __init__(self, layers: Sequence[LayerLike], theta: Array, grad: Array, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[LayerLike],
+        theta: Array,
+        grad: Array,
+        isa: str | None = None,
+        noises: Sequence[Noise | None] = (),
+    ) -> None:
         if isa is not None:
             raise ValueError(f"the NumPy engine has no instruction sets to choose from: isa must be None, not {isa!r}")
         if theta.dtype not in (np.float32, np.float64):
@@ -81,6 +96,7 @@ class Network:
                 raise ValueError(f"{name} must be C-contiguous and writable")
         self._theta, self._grad = theta, grad
         self._layers = list(_views(layers, theta, grad))
+        self._noises = list(noises) or [None] * len(layers)
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
         self._kept: list[_Pass] | None = None
         self._lock = threading.Lock()
@@ -96,10 +112,11 @@ class Network:
                 A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
 
-    def forward(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
+    def forward(self, X: NDArray[Any], out: Array, n_threads: int = 0, noise: Draw | None = None) -> None:
         with self._alone():
             self._check_rows(X, out)
-            out[:], self._kept = self._forward(X.astype(out.dtype))
+            self._check_noise(noise, 1)
+            out[:], self._kept = self._forward(X.astype(out.dtype), noise)
 
     def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0) -> None:
         with self._alone():
@@ -153,14 +170,17 @@ class Network:
         state: Array,
         losses: NDArray[np.float64],
         n_threads: int = 0,
+        noise: Draw | None = None,
     ) -> None:
         # A loss that overflows is an error with the number of its step, not a warning from somewhere inside NumPy.
         with self._alone(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._check_train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses)
+            self._check_noise(noise, len(losses))
             self._kept = None
             for s, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
                 rows = order[start:stop]
-                losses[s] = self._mean_loss(X[rows], Y[rows], None if weight is None else weight[rows], loss)
+                w = None if weight is None else weight[rows]
+                losses[s] = self._mean_loss(X[rows], Y[rows], w, loss, _of_step(noise, s))
                 if not np.isfinite(losses[s]):
                     raise LossNotFinite(s)
                 self._update(optimizer, coefficients[s], state)
@@ -173,9 +193,11 @@ class Network:
         most, why = threads.available(), "NumPy's BLAS decides"
         return Plan("numpy", str(self._theta.dtype), batch, (), most, most, why, workspace, flops)
 
-    def _mean_loss(self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, loss: Loss) -> float:
+    def _mean_loss(
+        self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, loss: Loss, noise: Draw | None
+    ) -> float:
         """The mean loss of a batch; `grad` <- its gradient. If all weights of the batch are 0, so are both."""
-        Z, kept = self._forward(X.astype(self._theta.dtype, copy=False))
+        Z, kept = self._forward(X.astype(self._theta.dtype, copy=False), noise)
         Y = self._targets(loss, Y)
         rows, dZ = loss.rows(Z, Y).astype(np.float64), loss.gradient(Z, Y)
         divisor = float(len(Z))
@@ -185,15 +207,25 @@ class Network:
         self._backward(kept, dZ / self._theta.dtype.type(divisor))
         return float(rows.sum() / divisor)
 
-    def _forward(self, A: Array) -> tuple[Array, list[_Pass]]:
-        """Outputs of the rows A (B, n_in), and what the backward pass needs of each layer."""
+    def _forward(self, A: Array, noise: Draw | None) -> tuple[Array, list[_Pass]]:
+        """Outputs of the rows A (B, n_in) in a step with this noise, and what the backward pass needs of each layer."""
         kept = []
-        for layer in self._layers:
+        for l, layer in enumerate(self._layers):
+            A, multipliers = self._disturb(l, A, noise)
             z = layer.products(A)
             a = layer.activation.forward(z)
-            kept.append(_Pass(A, z if layer.activation.through == "z" else a))
+            kept.append(_Pass(A, z if layer.activation.through == "z" else a, multipliers))
             A = a
         return A, kept
+
+    def _disturb(self, l: int, A: Array, draw: Draw | None) -> tuple[Array, Array | None]:
+        """The inputs A (B, n_in) of layer l with noise, and what it has multiplied them by, if it does that."""
+        noise = self._noises[l]
+        if noise is None or draw is None or not draw.amounts[0, l] > 0:
+            return A, None
+        shape = len(A), A.shape[1]
+        numbers = noise.numbers(draw.seed, draw.step, l, shape, float(draw.amounts[0, l])).astype(A.dtype)
+        return (A * numbers, numbers) if noise.multiplies else (A + numbers, None)
 
     def _backward(self, kept: list[_Pass], dA: Array, dX: Array | None = None) -> None:
         """`grad` <- dL/dtheta, dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
@@ -203,10 +235,12 @@ class Network:
             np.matmul(kept[i].A.T, dz, out=layer.dW)
             if layer.db.size:
                 np.sum(dz, axis=0, out=layer.db)
-            if i > 0:
+            if i > 0 or dX is not None:
                 dA = dz @ layer.W.T
-            elif dX is not None:
-                np.matmul(dz, layer.W.T, out=dX)
+                multipliers = kept[i].kept
+                dA = dA if multipliers is None else dA * multipliers
+        if dX is not None:
+            dX[:] = dA
 
     def _update(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array) -> None:
         RULES[optimizer.rule](self._theta, self._grad, state, coefficients.astype(self._theta.dtype))
@@ -233,6 +267,10 @@ class Network:
 
     def _check_targets(self, loss: Loss, Y: NDArray[Any], n: int) -> None:
         _check("Y", Y, (n, 1 if loss.target == "labels" else self._n_out))
+
+    def _check_noise(self, noise: Draw | None, steps: int) -> None:
+        if noise is not None:
+            check_draw(noise, steps, len(self._layers))
 
     def _check_labels(self, loss: Loss, Y: NDArray[Any]) -> None:
         if loss.target == "labels" and Y.size and not (Y.min() >= 0 and Y.max() < self._n_out):
@@ -267,6 +305,11 @@ class Network:
         if order.size and not (order.min() >= 0 and order.max() < n):
             raise ValueError(f"order must hold row numbers in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
         self._check_labels(loss, Y[order])
+
+
+def _of_step(noise: Draw | None, s: int) -> Draw | None:
+    """The noise of step s alone."""
+    return None if noise is None else Draw(noise.seed, noise.step + s, noise.amounts[s : s + 1])
 
 
 def _views(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator[_Layer]:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ._definition import Array, number, within
+from ._definition import Array, number
+from ._schedule import values
 from .schedules import Rate, Schedule, as_schedule, is_scheduled
 
 Floats = NDArray[np.float64]
@@ -110,15 +111,7 @@ class Optimizer(ABC):
         """The values of a setting at these moments; a pair of settings becomes a pair of values."""
         if isinstance(value, (tuple, list)):
             return [self._at(f"{name}[{i}]", part, moments, total) for i, part in enumerate(value)]
-        if not is_scheduled(value):
-            return float(value)
-        values = as_schedule(value)(moments, total)
-        interval = self.intervals[name.partition("[")[0]]
-        bad = ~within(values, interval)
-        if bad.any():
-            when = f"at epoch {moments[bad][0]:g}"
-            raise ValueError(f"{name}={value} gave {values[bad][0]:g} {when}; it must be in {interval}")
-        return values
+        return values(name, value, self.intervals[name.partition("[")[0]], moments, total)
 
     @property
     def schedule(self) -> Schedule:

@@ -163,9 +163,10 @@ def _test(settings: _Settings, job: Job, optimizer: Optimizer, rates: Floats) ->
         t = np.arange(done, done + len(starts) - 1)
         values = np.empty(len(t))
         coefficients = optimizer.coefficients(rates[t], t + 1, t / (len(job.rows) / job.batch), float(len(rates)))
+        noise = model.noise(settings.seed, done, t / (len(job.rows) / job.batch), float(len(rates)))
         arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients, state)
         try:
-            model.network.train(*arguments, values, settings.n_threads or 0)
+            model.network.train(*arguments, values, settings.n_threads or 0, noise)
         except LossNotFinite as failure:
             values = values[: failure.step]
         measured = np.append(measured, values)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgd import activations, losses, optimizers
+from fastgd import activations, losses, noise, optimizers
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = sorted((ROOT / "fastgd").rglob("*.py"))
@@ -17,11 +17,12 @@ CORE = [path for path in CSRC if "tests" not in path.parts]
 
 LEVELS = (  # lowest first
     "_version _checks _definition _interrupt _math _schedule _optimizer _adam _words rules plan arrays random threads"
-    " activations losses optimizers schedules initializers layers metrics head modelfile",
+    " activations losses optimizers schedules noise initializers layers metrics head modelfile",
     "_numpy _native",
     "backend",
     "model",
-    "data datasets history callbacks checkpoint _callback _logs _progress advice job splits steps validation plot",
+    "data datasets history callbacks checkpoint _callback _logs _progress advice augment job splits steps validation"
+    " plot",
     "trainer finder fullbatch",
     "cli __init__ __main__",
 )
@@ -88,6 +89,7 @@ def test_imports_make_no_circle():
         ("ACTIVATIONS", activations.ACTIVATIONS),
         ("LOSSES", losses.LOSSES),
         ("RULES", optimizers.RULES),
+        ("NOISES", noise.NOISES),
     ],
 )
 def test_every_name_has_both_homes(c_table, definitions):
