@@ -22,7 +22,8 @@ from .fullbatch import minimize
 from .history import History
 from .layers import Dense
 from .losses import BCE, MSE, CrossEntropy
-from .model import MLP, Sequential
+from .mlp import MLP
+from .model import Sequential
 from .noise import Dropout, GaussianNoise
 from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
 from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup

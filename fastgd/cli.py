@@ -19,7 +19,8 @@ from ._version import __version__
 from .activations import ACTIVATIONS
 from .data import split
 from .history import History
-from .model import MLP, Sequential
+from .mlp import MLP
+from .model import Sequential
 from .trainer import Trainer
 
 Array = NDArray[Any]

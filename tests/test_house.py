@@ -20,7 +20,7 @@ LEVELS = (  # lowest first
     " activations losses optimizers schedules noise initializers layers metrics head modelfile",
     "_numpy _native",
     "backend",
-    "model",
+    "model mlp",
     "data datasets history callbacks checkpoint _callback _logs _progress advice augment job splits steps validation"
     " plot",
     "trainer finder fullbatch",
