@@ -86,7 +86,7 @@ class BuildExt(build_ext):
 native = Extension(
     "fastgd._native",
     sources=["fastgd/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/engines/*.c"))],
-    depends=["fastgd/_native.pxd", "fastgd/_given.pxi", *glob("csrc/**/*.h", recursive=True)],
+    depends=["fastgd/_native.pxd", *glob("fastgd/*.pxi"), *glob("csrc/**/*.h", recursive=True)],
     include_dirs=["csrc"],
     libraries=["m"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],

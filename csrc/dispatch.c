@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "fastgd.h"
 #include "losses.h"
+#include "noise.h"
 #include "optimizers.h"
 #include "rows.h"
 
@@ -72,6 +73,13 @@ const char *fgd_loss_name(int i) {
 const char *fgd_rule_name(int i) {
 #define ROW(name, slots, coefficients) #name,
     static const char *const names[] = {FGD_RULES(ROW)};
+#undef ROW
+    return NAME_OF(names, i);
+}
+
+const char *fgd_noise_name(int i) {
+#define ROW(name, per) #name,
+    static const char *const names[] = {FGD_NOISES(ROW, ROW)};
 #undef ROW
     return NAME_OF(names, i);
 }

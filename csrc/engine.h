@@ -11,6 +11,9 @@
 #include "activations.h"
 #include "losses.h"
 #include "optimizers.h"
+#include "random.h"
+
+#include "noise.h"
 
 #include "update.h"
 #include "gemm.h"
@@ -75,6 +78,7 @@ const fgd_engine FGD_JOIN(FGD_ISA, FGD_BITS) = {
     .update = update,
     .train = train,
     .plan = plan,
+    .random = random_group,
 };
 
 #ifdef FGD_TARGET_PUSHED

@@ -27,6 +27,7 @@ typedef struct {
     int bias;               /* 1: theta holds b (n_out,) after W                     */
     int activation;         /* row of FGD_ACTIVATIONS                                */
     const double *constant; /* numbers of the activation, as many as its row needs  */
+    int noise;              /* that may disturb x: 1 + row of FGD_NOISES, or 0: none */
 } fgd_layer;
 
 typedef struct {
@@ -72,6 +73,14 @@ typedef struct {
     void *average;                     /* real (size,), or NULL: none              */
     double *norm; /* (steps,) out: of each step's gradient before it is clipped; NULL: not wanted */
 } fgd_regime;
+/* How much noise there is in the steps of a call, and which random numbers make it. */
+typedef struct {
+    uint64_t seed;
+    int64_t first;        /* number of the first of these steps in the whole run, in [0, 2**48)               */
+    int64_t row;          /* number in its step of the first row that passes: 0, but in a later pass of one   */
+    const double *amount; /* (steps, L) for the inputs of each layer: 0, or a number that its row of FGD_NOISES
+                             allows; NULL: no noise                                                           */
+} fgd_noise;
 
 /* A chunk of training: `steps` steps, step s on the rows order[start[s]] .. order[start[s + 1] - 1] of X and Y. */
 typedef struct {
@@ -87,6 +96,7 @@ typedef struct {
     const double *coefficient; /* (steps, groups, number of the rule's coefficients)          */
     const fgd_regime *regime; /* NULL: one group, and nothing beside the rule                */
     void *theta, *grad, *state; /* real (size,), (size,), (slots, size)                        */
+    fgd_noise noise;
     double *losses; /* (steps,) out: the mean loss of each step's rows             */
     int threads; /* at most; 0: the engine decides                              */
     ptrdiff_t failed; /* out: the step that ended the chunk, when the status says so */
@@ -120,8 +130,9 @@ typedef struct {
        FGD_NOT_FINITE: a number of X is not, as a real. */
     fgd_status (*predict)(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int threads);
 
-    /* The same, and keeps every layer's activations in the work.  X.count <= batch. */
-    fgd_status (*forward)(fgd_work *work, const void *theta, const fgd_table *X, void *Z, int threads);
+    /* The same, with the noise of one step, and keeps every layer's activations in the work.  X.count <= batch. */
+    fgd_status (*forward)(fgd_work *work, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
+                          int threads);
 
     /* grad <- dL/dtheta summed over the rows of the last forward, from dZ (rows, n[L]) = dL/dZ, and with `adds` over
        those that grad is the sum of; dX (rows, n[0]) or NULL <- dL/dX. */
@@ -139,6 +150,9 @@ typedef struct {
 
     /* What train would do for steps of `batch` rows; does nothing. */
     fgd_plan (*plan)(const fgd_net *net, ptrdiff_t batch);
+
+    /* word (64,) <- a group of the random words that noise is made of; see random.h. */
+    void (*random)(uint64_t seed, uint64_t stream, uint64_t group, uint32_t *word);
 } fgd_engine;
 
 /* The engine of an instruction set ("avx512", "avx2", "neon", "scalar"; NULL: the best one) that this build and this
@@ -151,6 +165,7 @@ const char *fgd_type_name(int i);
 const char *fgd_activation_name(int i);
 const char *fgd_loss_name(int i);
 const char *fgd_rule_name(int i);
+const char *fgd_noise_name(int i);
 
 int fgd_rule_slots(int rule); /* vectors of state, each as long as theta */
 int fgd_rule_coefficients(int rule); /* numbers of each step                    */

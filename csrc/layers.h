@@ -62,16 +62,34 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
     multiply(&p, row0, row1, layer->n_out);
 }
 
-static void forward_rows(const fgd_work *w, const real *theta, int row0, int row1) {
+/* Whether noise disturbs a[l]. */
+static int is_disturbed(const fgd_work *w, const fgd_noise *noise, int l) {
+    return noise->amount && l < w->net->L && w->net->layer[l].noise && noise->amount[l] > 0;
+}
+
+/* Rows of a[l] <- those of `from`, as noise disturbs them; column n, all ones, stays. */
+static void disturb_inputs(const fgd_work *w, const fgd_noise *noise, int l, const real *from, int row0, int row1) {
+    const fgd_layer *layer = &w->net->layer[l];
+    disturbance d = {layer->noise, layer->n_in, w->ld[l], from, w->a[l], w->keep[l]};
+    disturb(&d, noise, l, row0, row1);
+}
+
+static void forward_rows(const fgd_work *w, const real *theta, const fgd_noise *noise, int row0, int row1) {
+    if (is_disturbed(w, noise, 0)) disturb_inputs(w, noise, 0, w->a[0], row0, row1);
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        layer_forward(layer, theta, w->a[l], w->ld[l], w->a[l + 1], w->ld[l + 1], w->z[l + 1], row0, row1);
+        int disturbed = is_disturbed(w, noise, l + 1);
+        real *to = disturbed ? w->x[l + 1] : w->a[l + 1];
+        layer_forward(layer, theta, w->a[l], w->ld[l], to, w->ld[l + 1], w->z[l + 1], row0, row1);
+        if (disturbed) disturb_inputs(w, noise, l + 1, to, row0, row1);
         theta += block_size(layer);
     }
 }
 
-/* What the backward function of a[l] reads: a[l], or z[l] where it was kept. */
-static const real *backward_input(const fgd_work *w, int l) { return w->z[l] ? w->z[l] : w->a[l]; }
+/* What the backward function of a[l] reads: z[l] where it was kept, or a[l] as it was before any noise. */
+static const real *backward_input(const fgd_work *w, const fgd_noise *noise, int l) {
+    return w->z[l] ? w->z[l] : is_disturbed(w, noise, l) ? w->x[l] : w->a[l];
+}
 
 /* dz (n,) <- dz f'(z), through x (n,) */
 static void slope(const fgd_layer *layer, int n, const real *x, real *dz) {
@@ -125,15 +143,31 @@ static void layer_backward(const fgd_layer *layer, const real *wt, const real *d
     multiply(p, row0, row1, layer->n_in);
 }
 
+/* Whether noise has multiplied a[l]. */
+static int is_kept(const fgd_work *w, const fgd_noise *noise, int l) { return w->keep[l] && is_disturbed(w, noise, l); }
+
+/* Rows of a gradient g (rows, n[l]), ld apart <- g keep[l]: once more what noise has done to a[l]. */
+static void keep_rows(const fgd_work *w, int l, real *g, ptrdiff_t ld, int row0, int row1) {
+    int n = w->net->layer[l].n_in;
+    for (int r = row0; r < row1; r++) {
+        const real *keep = w->keep[l] + r * w->ld[l];
+        for (int j = 0; j < n; j += VL) {
+            lanes m = v_lanes(n - j);
+            real *at = g + r * ld + j;
+            v_store_part(at, v_mul(v_load_part(at, m), v_load_part(keep + j, m)), m);
+        }
+    }
+}
+
 /* dz[L] (rows, n) holds dL/da[L]; on return all dz[l], l >= 1, hold dL/dz. */
-static void backward_rows(const fgd_work *w, int row0, int row1) {
+static void backward_rows(const fgd_work *w, const fgd_noise *noise, int row0, int row1) {
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
     int linear = layer[L - 1].activation == ACTIVATION_identity;
     for (int r = linear ? row1 : row0; r < row1; r++)
-        slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
+        slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, noise, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
     for (int l = L - 1; l > 0; l--) {
-        const real *x = backward_input(w, l);
+        const real *x = backward_input(w, noise, l);
         product p = {.c = w->dz[l],
                      .c_row = w->ld[l],
                      .finish = slope_finish(layer[l - 1].activation),
@@ -143,5 +177,6 @@ static void backward_rows(const fgd_work *w, int row0, int row1) {
                      .touched = {w->dz[l], x},
                      .touches = 2};
         layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
+        if (is_kept(w, noise, l)) keep_rows(w, l, w->dz[l], w->ld[l], row0, row1);
     }
 }

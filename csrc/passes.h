@@ -9,7 +9,7 @@ typedef struct {
     const real *theta;
     const fgd_table *X;
     real *Z;
-} forward_call;
+} forward_call; /* the noise is the work's */
 
 static void forward_seat(void *argument, seat seat) {
     const forward_call *call = argument;
@@ -17,12 +17,18 @@ static void forward_seat(void *argument, seat seat) {
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     int row0 = first_of(seat, call->X->count), row1 = end_of(seat, call->X->count);
     read_rows(call->X, NULL, row0, row1, w->a[0] + row0 * w->ld[0], w->ld[0]);
-    forward_rows(w, call->theta, row0, row1);
+    forward_rows(w, call->theta, &w->noise, row0, row1);
     for (ptrdiff_t r = row0; r < row1; r++) memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
 }
 
-static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, void *Z, int wanted) {
+static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
+                          int wanted) {
     forward_call call = {w, theta, X, Z};
+    w->noise = (fgd_noise){0};
+    if (noise && noise->amount) {
+        w->noise = *noise;
+        w->noise.amount = memcpy(w->amount, noise->amount, (size_t)w->net->L * sizeof *w->amount);
+    }
     run_team(useful_threads(wanted, forward_flops(w->net, X->count), FLOPS_OF_CALL), forward_seat, &call);
     w->rows = X->count;
     return FGD_OK;
@@ -51,10 +57,11 @@ static void backward_seat(void *argument, seat seat) {
     const fgd_layer *layer = w->net->layer;
     int L = w->net->L, n = layer[L - 1].n_out, row0 = first_of(seat, w->rows), row1 = end_of(seat, w->rows);
     for (ptrdiff_t r = row0; r < row1; r++) memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
-    backward_rows(w, row0, row1);
+    backward_rows(w, &w->noise, row0, row1);
     if (call->dX) {
         product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = FINISH_store};
         layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, row0, row1);
+        if (is_kept(w, &w->noise, 0)) keep_rows(w, 0, call->dX, layer[0].n_in, row0, row1);
     }
     barrier_wait(&call->barrier, seat.parts);
     gradient_sink sink = {.grad = call->grad, .adds = call->adds};

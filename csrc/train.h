@@ -30,6 +30,13 @@ static double step_weight(const fgd_chunk *chunk, const int64_t *order, ptrdiff_
 
 static ptrdiff_t rows_of_step(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->start[s + 1] - chunk->start[s]; }
 
+/* Of the rows of step s from number `from` on. */
+static fgd_noise noise_of_step(const fgd_chunk *chunk, int L, ptrdiff_t s, ptrdiff_t from) {
+    fgd_noise noise = chunk->noise;
+    if (noise.amount) noise.first += s, noise.amount += s * L, noise.row = from;
+    return noise;
+}
+
 /* A seat's rows of `rows` rows of step s, from number `from` on: data in, losses and dz out. */
 static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat) {
     fgd_work *w = t->work;
@@ -42,7 +49,8 @@ static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, 
     read_rows(&chunk->Y, order, row0, row1, w->y + row0 * w->ld[L], w->ld[L]);
     if (weight)
         for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
-    forward_rows(w, chunk->theta, row0, row1);
+    fgd_noise noise = noise_of_step(chunk, L, s, from);
+    forward_rows(w, chunk->theta, &noise, row0, row1);
 
     double total = step_weight(chunk, order - from, rows_of_step(chunk, s));
     ptrdiff_t ld = w->ld[L], at = row0 * ld;
@@ -51,7 +59,7 @@ static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, 
         w->dz[L] + at, ld, w->loss + row0};
     fgd_status status = losses_of(&chunk->loss, &of, t->scratch + seat.part * loss_scratch(n));
     if (status == FGD_OK)
-        backward_rows(w, row0, row1);
+        backward_rows(w, &noise, row0, row1);
     else
         atomic_store_explicit(&t->status, (int)status, memory_order_relaxed); /* the barrier publishes it */
 }

@@ -15,6 +15,13 @@
  *   v_round                                   to the nearest whole number, ties to even
  *   v_pow2(k) = 2**k, v_exponent(x) = floor(log2 x)     for normal results / normal x > 0
  *
+ * and, for random.h, the type `words` of WL whole numbers of 64 bits with
+ *
+ *   w_set w_load w_add w_xor
+ *   w_product(a, b)                           of the low halves
+ *   w_high(a)                                 the high half, moved down
+ *   w_store_pairs(p, a, b)                    the low halves of both: a's, b's, a's, b's ...
+ *
  * The functions below are made of these words alone, never of libm, whose last bits differ between systems.  Every
  * constant is exact or the nearest real, so all instruction sets with v_fma rounded once agree in every bit.
  */

@@ -5,6 +5,9 @@
  * the MR rows that a tile reads at once would fall into one set of the cache.  Column n[l] of a[l] is all ones, so that
  * the last row of a layer's block of theta, b, is met like any other.
  *
+ * Where noise may disturb a[l], x[l] holds what it was before, and keep[l] what a noise that multiplies has multiplied it
+ * with.
+ *
  * wt[l] is W transposed, for dA = dZ W^T, in panels of NR of its columns: panel j / NR holds (n_out, NR).
  */
 struct fgd_work {
@@ -15,11 +18,14 @@ struct fgd_work {
     real **a;        /* (L + 1,) a[0] = X, a[l] outputs of layer l - 1 */
     real **z;        /* (L + 1,) like a: inputs of the activations that need them, else NULL */
     real **dz;       /* (L + 1,) like a: dL/dz of layer l - 1          */
+    real **x, **keep; /* (L + 1,) like a, or NULL                       */
     real **wt;       /* (L,)                                           */
     real *y;         /* (batch, ld[L])                                 */
     real *weight;    /* (batch,)                                       */
     double *loss;    /* (batch,)                                       */
     double *squares; /* (all_block_rows,) of a gradient, row by row    */
+    fgd_noise noise; /* of the last forward, its amount (L,) or NULL   */
+    double *amount;  /* (L,) the place for it                          */
     crew crew;       /* threads that paid in earlier chunks            */
 };
 
@@ -92,6 +98,8 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     real **a = take(base, &used, (size_t)(L + 1) * sizeof *a);
     real **z = take(base, &used, (size_t)(L + 1) * sizeof *z);
     real **dz = take(base, &used, (size_t)(L + 1) * sizeof *dz);
+    real **x = take(base, &used, (size_t)(L + 1) * sizeof *x);
+    real **keep = take(base, &used, (size_t)(L + 1) * sizeof *keep);
     real **wt = take(base, &used, (size_t)L * sizeof *wt);
     for (int l = 0; l <= L; l++) {
         ptrdiff_t stride = odd_lines(l < L ? net->layer[l].n_in + 1 : net->layer[L - 1].n_out);
@@ -99,19 +107,39 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
         real *al = take(base, &used, bytes), *dzl = take(base, &used, bytes);
         int needs_z = l > 0 && activation_needs_z[net->layer[l - 1].activation];
         real *zl = needs_z ? take(base, &used, bytes) : NULL;
+        int noise = l < L ? net->layer[l].noise : NO_NOISE;
+        real *xl = noise && l > 0 ? take(base, &used, bytes) : NULL;
+        real *keepl = noise_multiplies[noise] ? take(base, &used, bytes) : NULL;
         real *wtl = l < L ? take(base, &used, (size_t)panels_size(&net->layer[l]) * sizeof(real)) : NULL;
         if (!base) continue;
         ld[l] = stride;
         a[l] = al;
         z[l] = zl;
         dz[l] = dzl;
+        x[l] = xl;
+        keep[l] = keepl;
         if (l < L) wt[l] = wtl;
     }
     real *y = take(base, &used, (size_t)(batch * odd_lines(net->layer[L - 1].n_out)) * sizeof *y);
     real *weight = take(base, &used, (size_t)batch * sizeof *weight);
     double *loss = take(base, &used, (size_t)batch * sizeof *loss);
     double *squares = take(base, &used, (size_t)all_block_rows(net) * sizeof *squares);
-    if (base) *(fgd_work *)base = (fgd_work){net, batch, 0, ld, a, z, dz, wt, y, weight, loss, squares, {0}};
+    double *amount = take(base, &used, (size_t)L * sizeof *amount);
+    if (base)
+        *(fgd_work *)base = (fgd_work){.net = net,
+                                       .batch = batch,
+                                       .ld = ld,
+                                       .a = a,
+                                       .z = z,
+                                       .dz = dz,
+                                       .x = x,
+                                       .keep = keep,
+                                       .wt = wt,
+                                       .y = y,
+                                       .weight = weight,
+                                       .loss = loss,
+                                       .squares = squares,
+                                       .amount = amount};
     return used;
 }
 

@@ -12,7 +12,7 @@ array([0, 1, 2])
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import activations, callbacks, initializers, losses, metrics, optimizers, schedules
+from . import activations, callbacks, initializers, losses, metrics, noise, optimizers, schedules
 from ._version import __version__
 from .activations import HardSigmoid, Identity, ReLU, Sigmoid, Tanh
 from .averages import EMA, SWA
@@ -38,7 +38,9 @@ from .losses import (
     Quantile,
     SquaredHinge,
 )
-from .model import MLP, Sequential
+from .mlp import MLP
+from .model import Sequential
+from .noise import Dropout, GaussianNoise
 from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
 from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
 from .splits import Split
@@ -65,8 +67,10 @@ __all__ = [
     "CosineRestarts",
     "CrossEntropy",
     "Dense",
+    "Dropout",
     "EarlyStopping",
     "Exponential",
+    "GaussianNoise",
     "HardSigmoid",
     "History",
     "Identity",
@@ -96,6 +100,7 @@ __all__ = [
     "lr_finder",
     "metrics",
     "minimize",
+    "noise",
     "optimizers",
     "plot",
     "schedules",

@@ -1,5 +1,5 @@
 # What `_native.pyx` sees of the C core: csrc/fastgd.h, name by name.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "fastgd.h" nogil:
@@ -16,6 +16,7 @@ cdef extern from "fastgd.h" nogil:
         int bias
         int activation
         const double *constant
+        int noise
 
     ctypedef struct fgd_net:
         int L
@@ -50,6 +51,11 @@ cdef extern from "fastgd.h" nogil:
         const fgd_group_numbers *of_group
         void *average
         double *norm
+    ctypedef struct fgd_noise:
+        uint64_t seed
+        int64_t first
+        int64_t row
+        const double *amount
 
     ctypedef struct fgd_chunk:
         fgd_table X
@@ -65,6 +71,7 @@ cdef extern from "fastgd.h" nogil:
         void *theta
         void *grad
         void *state
+        fgd_noise noise
         double *losses
         int threads
         ptrdiff_t failed
@@ -87,7 +94,8 @@ cdef extern from "fastgd.h" nogil:
         fgd_work *(*work_new)(const fgd_net *, ptrdiff_t) noexcept nogil
         void (*work_free)(fgd_work *) noexcept nogil
         fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
-        fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, void *, int) noexcept nogil
+        fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, const fgd_noise *, void *,
+                              int) noexcept nogil
         void (*backward)(fgd_work *, const void *, const void *, void *, int, void *, int) noexcept nogil
         fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
                            void *) noexcept nogil
@@ -102,6 +110,7 @@ cdef extern from "fastgd.h" nogil:
     const char *fgd_activation_name(int)
     const char *fgd_loss_name(int)
     const char *fgd_rule_name(int)
+    const char *fgd_noise_name(int)
     int fgd_rule_slots(int)
     int fgd_rule_coefficients(int)
     int fgd_loss_needs_labels(int)

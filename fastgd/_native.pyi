@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .losses import Loss
+from .noise import Draw, Noise
 from .optimizers import Optimizer
 from .plan import Plan
 
@@ -15,6 +16,7 @@ TYPES: dict[str, int]
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
 RULES: dict[str, int]
+NOISES: dict[str, int]
 COMPILER: str
 
 def max_threads() -> int: ...
@@ -22,12 +24,17 @@ def set_max_threads(threads: int) -> None: ...
 
 class Network:
     def __init__(
-        self, layers: Sequence[Any], theta: NDArray[Any], grad: NDArray[Any], isa: str | None = None
+        self,
+        layers: Sequence[Any],
+        theta: NDArray[Any],
+        grad: NDArray[Any],
+        isa: str | None = None,
+        noises: Sequence[Noise | None] = (),
     ) -> None: ...
     @property
     def isa(self) -> str: ...
     def predict(self, X: NDArray[Any], out: NDArray[Any], n_threads: int = 0) -> None: ...
-    def forward(self, X: NDArray[Any], out: NDArray[Any], n_threads: int = 0) -> None: ...
+    def forward(self, X: NDArray[Any], out: NDArray[Any], n_threads: int = 0, noise: Draw | None = None) -> None: ...
     def backward(self, dZ: NDArray[Any], dX: NDArray[Any] | None = None, n_threads: int = 0) -> None: ...
     def loss(
         self,
@@ -52,5 +59,6 @@ class Network:
         state: NDArray[Any],
         losses: NDArray[np.float64],
         n_threads: int = 0,
+        noise: Draw | None = None,
     ) -> None: ...
     def plan(self, batch: int) -> Plan: ...

@@ -16,6 +16,7 @@ from threading import Lock
 
 from ._numpy import X_NOT_FINITE
 from .losses import LossNotFinite
+from .noise import check_draw
 from .plan import Plan
 
 
@@ -33,15 +34,10 @@ TYPES = _rows(fgd_type_name)
 ACTIVATIONS = _rows(fgd_activation_name)
 LOSSES = _rows(fgd_loss_name)
 RULES = _rows(fgd_rule_name)
+NOISES = _rows(fgd_noise_name)
 COMPILER = fgd_compiler().decode()
 
-# Row of TYPES of each one-letter buffer format; -1: the core does not read it.
-cdef int[128] _type_of
-for _letter in range(128):
-    _type_of[_letter] = -1
-for _kind, _letters in {"uint": "?BHILQ", "int": "bhilq", "float": "efd"}.items():
-    for _letter in _letters:
-        _type_of[ord(_letter)] = TYPES.get(f"{_kind}{8 * calcsize(_letter)}", -1)
+include "_arrays.pxi"
 
 
 def max_threads():
@@ -54,50 +50,14 @@ def set_max_threads(int threads):
     fgd_set_max_threads(threads)
 
 
-cdef class _Array:
-    """An array of the caller's, held while in use."""
-    cdef Py_buffer view
-
-    def __cinit__(self, array, int flags):
-        PyObject_GetBuffer(array, &self.view, flags | PyBUF_FORMAT)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
-
-    cdef tuple shape(self):
-        return tuple([self.view.shape[i] for i in range(self.view.ndim)])
-
-
-cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t columns=-1, bint writable=False):
-    """A C-contiguous array (rows,), or (rows, columns), of the type that the format letter stands for."""
-    cdef _Array a = _Array(array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
-    cdef Py_buffer *view = &a.view
-    cdef int ndim = 1 if columns < 0 else 2
-    if (view.ndim != ndim or view.shape[0] != rows or (ndim == 2 and view.shape[1] != columns)
-            or view.format[0] < 0 or view.format[1] != 0 or _type_of[view.format[0]] != _type_of[letter]):
-        shape = [rows] if columns < 0 else [rows, columns]
-        raise ValueError(f"{name} must have shape {tuple(shape)} and format {chr(letter)!r}, "
-                         f"not {a.shape()} and {view.format.decode()!r}")
-    return a
-
-
-cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
-    """Rows of `width` neighbours of any type that the core reads."""
-    cdef _Array a = _Array(array, PyBUF_STRIDES)
-    cdef Py_buffer *view = &a.view
-    cdef int row = -1
-    if view.ndim != 2 or view.shape[1] != width:
-        raise ValueError(f"{name} must have shape (rows, {width}), not {a.shape()}")
-    if view.format[0] >= 0 and view.format[1] == 0:
-        row = _type_of[view.format[0]]
-    if row < 0:
-        raise TypeError(f"{name} has numbers of format {view.format.decode()!r}, which the native engine does not read")
-    if width > 1 and view.strides[1] != view.itemsize:
-        raise ValueError(f"the numbers of a row of {name} must be neighbours in memory")
-    if (<size_t> view.buf | <size_t> view.strides[0]) % <size_t> view.itemsize:
-        raise ValueError(f"{name} is not aligned in memory")
-    table.data, table.type, table.width = view.buf, row, <int> width
-    table.count, table.stride = view.shape[0], view.strides[0]
+cdef _Array _noise(draw, Py_ssize_t steps, int layers, fgd_noise *to):
+    """The noise of some steps (a `fastgd.noise.Draw`, or None), as the core is told."""
+    if draw is None:
+        to.amount = NULL
+        return None
+    check_draw(draw, steps, layers)
+    cdef _Array a = _dense("the amounts of noise", draw.amounts, b"d", steps, layers)
+    to.seed, to.first, to.row, to.amount = draw.seed, draw.step, draw.row, <double *> a.view.buf
     return a
 
 
@@ -130,7 +90,7 @@ cdef class Network:
     cdef char real              # format letter of theta: f or d
     cdef object lock
 
-    def __cinit__(self, layers, theta, grad, isa=None):
+    def __cinit__(self, layers, theta, grad, isa=None, noises=()):
         cdef Py_ssize_t size = 0
         layers = tuple(layers)
         if not layers:
@@ -143,7 +103,8 @@ cdef class Network:
             if l and layers[l - 1].n_out != layer.n_in:
                 raise ValueError(f"layer {l} takes {layer.n_in} inputs, but layer {l - 1} gives {layers[l - 1].n_out}")
             self.layers[l] = fgd_layer(layer.n_in, layer.n_out, bool(layer.bias), ACTIVATIONS[layer.activation.name],
-                                       (<_Constants> self.constants[l]).data)
+                                       (<_Constants> self.constants[l]).data,
+                                       1 + NOISES[noises[l].name] if noises and noises[l] else 0)
             size += (self.layers[l].n_in + self.layers[l].bias) * <Py_ssize_t> self.layers[l].n_out
         self.net = fgd_net(<int> len(layers), self.layers)
         self.size, self.n_in, self.n_out = size, layers[0].n_in, layers[-1].n_out
@@ -199,17 +160,19 @@ cdef class Network:
         if status != FGD_OK:
             _fail(status)
 
-    def forward(self, X, out, int n_threads=0):
-        """The same, and keep the activations for `backward`."""
+    def forward(self, X, out, int n_threads=0, noise=None):
+        """The same, with the noise of one step, and keep the activations for `backward`."""
         cdef fgd_table table
+        cdef fgd_noise c_noise
         cdef fgd_status status
         cdef _Array _x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
+        cdef _Array _n = _noise(noise, 1, self.net.L, &c_noise)
         self._enter()
         try:
             self._reserve(max(table.count, 1))
             with nogil:
-                status = self.engine.forward(self.work, self.theta.view.buf, &table, z.view.buf, n_threads)
+                status = self.engine.forward(self.work, self.theta.view.buf, &table, &c_noise, z.view.buf, n_threads)
             if status != FGD_OK:
                 _fail(status)
             self.rows = table.count
@@ -275,7 +238,7 @@ cdef class Network:
             _fail(status)
 
     def train(self, X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, int n_threads=0,
-              regime=None):
+              regime=None, noise=None):
         """A chunk of steps: step s on the rows order[starts[s]:starts[s + 1]] of X and Y."""
         cdef fgd_chunk chunk
         cdef fgd_status status
@@ -300,6 +263,7 @@ cdef class Network:
                                beside.to.groups * fgd_rule_coefficients(chunk.rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(chunk.rule), self.size, True)
         cdef _Array out = _dense("losses", losses, b"d", chunk.steps, -1, True)
+        cdef _Array _n = _noise(noise, chunk.steps, self.net.L, &chunk.noise)
         chunk.regime = beside.used
         chunk.order, chunk.start = <int64_t *> o.view.buf, <int64_t *> b.view.buf
         chunk.coefficient, chunk.losses = <double *> c.view.buf, <double *> out.view.buf

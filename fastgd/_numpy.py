@@ -18,6 +18,7 @@ from . import threads
 from ._definition import Array
 from .activations import Activation
 from .losses import Loss, LossNotFinite
+from .noise import Draw, Noise, check_draw
 from .optimizers import RULES, Optimizer
 from .plan import Plan
 from .regime import WHOLE_STEP, Regime
@@ -52,10 +53,15 @@ class _Layer(NamedTuple):
 
 
 class _Pass(NamedTuple):
-    """What a layer keeps for the way back: its inputs A (B, n_in) and what `activation.backward` reads (B, n_out)."""
+    """What a layer keeps for the way back: its inputs A (B, n_in) and what `activation.backward` reads (B, n_out).
+
+    kept : (B, n_in) or None
+        What noise has multiplied the inputs by.
+    """
 
     A: Array
     x: Array
+    kept: Array | None
 
 
 class Network:
@@ -69,9 +75,18 @@ class Network:
         Parameters and gradient, C-contiguous, writable, of one dtype. They are referenced, not copied.
     isa : None
         There for the signature: instruction sets are NumPy's affair.
+    noises : sequence of Noise or None, default=()
+        What may disturb the inputs of each layer; empty: nothing.
     """
 
-    def __init__(self, layers: Sequence[LayerLike], theta: Array, grad: Array, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[LayerLike],
+        theta: Array,
+        grad: Array,
+        isa: str | None = None,
+        noises: Sequence[Noise | None] = (),
+    ) -> None:
         if isa is not None:
             raise ValueError(f"the NumPy engine has no instruction sets to choose from: isa must be None, not {isa!r}")
         if theta.dtype not in (np.float32, np.float64):
@@ -84,6 +99,7 @@ class Network:
         self._theta, self._grad = theta, grad
         self._layers = list(_views(layers, theta, grad))
         self._parts = list(_parts(layers))
+        self._noises = list(noises) or [None] * len(layers)
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
         self._kept: list[_Pass] | None = None
         self._lock = threading.Lock()
@@ -99,10 +115,11 @@ class Network:
                 A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
 
-    def forward(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
+    def forward(self, X: NDArray[Any], out: Array, n_threads: int = 0, noise: Draw | None = None) -> None:
         with self._alone():
             self._check_rows(X, out)
-            out[:], self._kept = self._forward(X.astype(out.dtype))
+            self._check_noise(noise, 1)
+            out[:], self._kept = self._forward(X.astype(out.dtype), noise)
 
     def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, adds: bool = False) -> None:
         with self._alone():
@@ -160,15 +177,17 @@ class Network:
         losses: NDArray[np.float64],
         n_threads: int = 0,
         regime: Regime | None = None,
+        noise: Draw | None = None,
     ) -> None:
         # A loss that overflows is an error with the number of its step, not a warning from somewhere inside NumPy.
         with self._alone(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._check_train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses)
             self._check_regime(regime, len(losses))
+            self._check_noise(noise, len(losses))
             self._kept, batch = None, regime.batch if regime else WHOLE_STEP
             for s, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
                 rows = order[start:stop]
-                losses[s] = self._mean_loss(X, Y, weight, rows, batch, loss)
+                losses[s] = self._mean_loss(X, Y, weight, rows, batch, loss, None if noise is None else noise.of(s))
                 if not np.isfinite(losses[s]):
                     raise LossNotFinite(s)
                 self._update(optimizer, coefficients[s], state, regime, s)
@@ -182,7 +201,14 @@ class Network:
         return Plan("numpy", str(self._theta.dtype), batch, (), most, most, why, workspace, flops)
 
     def _mean_loss(
-        self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, rows: NDArray[np.int64], batch: int, loss: Loss
+        self,
+        X: NDArray[Any],
+        Y: NDArray[Any],
+        weight: Array | None,
+        rows: NDArray[np.int64],
+        batch: int,
+        loss: Loss,
+        noise: Draw | None,
     ) -> float:
         """The mean loss of these rows, `batch` at a time; `grad` <- its gradient. If all weights are 0, so are both."""
         divisor = float(len(rows)) if weight is None else float(weight[rows].sum(dtype=np.float64)) or 1.0
@@ -190,14 +216,22 @@ class Network:
         for start in range(0, len(rows), batch):
             part = rows[start : start + batch]
             w = None if weight is None else weight[part]
-            total += self._sum_of_losses(X[part], Y[part], w, loss, divisor, adds=start > 0)
+            draw = None if noise is None else noise.of(0, start)
+            total += self._sum_of_losses(X[part], Y[part], w, loss, divisor, draw, adds=start > 0)
         return total / divisor
 
     def _sum_of_losses(
-        self, X: NDArray[Any], Y: NDArray[Any], weight: Array | None, loss: Loss, divisor: float, adds: bool
+        self,
+        X: NDArray[Any],
+        Y: NDArray[Any],
+        weight: Array | None,
+        loss: Loss,
+        divisor: float,
+        noise: Draw | None,
+        adds: bool,
     ) -> float:
         """The weighted losses of some rows; `grad` <- the gradient of their sum / divisor, or that is added to it."""
-        Z, kept = self._forward(X.astype(self._theta.dtype, copy=False))
+        Z, kept = self._forward(X.astype(self._theta.dtype, copy=False), noise)
         Y = self._targets(loss, Y)
         rows, dZ = loss.rows(Z, Y).astype(np.float64), loss.gradient(Z, Y)
         if weight is not None:
@@ -205,15 +239,25 @@ class Network:
         self._backward(kept, dZ / self._theta.dtype.type(divisor), adds=adds)
         return float(rows.sum())
 
-    def _forward(self, A: Array) -> tuple[Array, list[_Pass]]:
-        """Outputs of the rows A (B, n_in), and what the backward pass needs of each layer."""
+    def _forward(self, A: Array, noise: Draw | None) -> tuple[Array, list[_Pass]]:
+        """Outputs of the rows A (B, n_in) in a step with this noise, and what the backward pass needs of each layer."""
         kept = []
-        for layer in self._layers:
+        for l, layer in enumerate(self._layers):
+            A, multipliers = self._disturb(l, A, noise)
             z = layer.products(A)
             a = layer.activation.forward(z)
-            kept.append(_Pass(A, z if layer.activation.through == "z" else a))
+            kept.append(_Pass(A, z if layer.activation.through == "z" else a, multipliers))
             A = a
         return A, kept
+
+    def _disturb(self, l: int, A: Array, draw: Draw | None) -> tuple[Array, Array | None]:
+        """The inputs A (B, n_in) of layer l with noise, and what it has multiplied them by, if it does that."""
+        noise = self._noises[l]
+        if noise is None or draw is None or not draw.amounts[0, l] > 0:
+            return A, None
+        shape = draw.row + len(A), A.shape[1]
+        numbers = noise.numbers(draw.seed, draw.step, l, shape, float(draw.amounts[0, l]))[draw.row :].astype(A.dtype)
+        return (A * numbers, numbers) if noise.multiplies else (A + numbers, None)
 
     def _backward(self, kept: list[_Pass], dA: Array, dX: Array | None = None, adds: bool = False) -> None:
         """`grad` <- dL/dtheta, or that is added to it, dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
@@ -226,10 +270,12 @@ class Network:
                 np.matmul(kept[i].A.T, dz, out=layer.dW)
             if layer.db.size:
                 np.add(layer.db if adds else 0, dz.sum(axis=0), out=layer.db)
-            if i > 0:
+            if i > 0 or dX is not None:
                 dA = dz @ layer.W.T
-            elif dX is not None:
-                np.matmul(dz, layer.W.T, out=dX)
+                multipliers = kept[i].kept
+                dA = dA if multipliers is None else dA * multipliers
+        if dX is not None:
+            dX[:] = dA
 
     def _update(
         self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Regime | None, s: int
@@ -262,6 +308,10 @@ class Network:
 
     def _check_targets(self, loss: Loss, Y: NDArray[Any], n: int) -> None:
         _check("Y", Y, (n, 1 if loss.target == "labels" else self._n_out))
+
+    def _check_noise(self, noise: Draw | None, steps: int) -> None:
+        if noise is not None:
+            check_draw(noise, steps, len(self._layers))
 
     def _check_labels(self, loss: Loss, Y: NDArray[Any]) -> None:
         if loss.target == "labels" and Y.size and not (Y.min() >= 0 and Y.max() < self._n_out):

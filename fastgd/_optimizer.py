@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import regime
-from ._definition import Array, number, within
+from ._definition import Array, number
+from ._schedule import values
 from .averages import Average
 from .regime import WHOLE_STEP, Regime
 from .schedules import Rate, Schedule, as_schedule, is_scheduled
@@ -300,14 +301,7 @@ def _at(name: str, value: Any, interval: str, moments: Floats, total: float) -> 
     """The values of a setting at these moments; a pair of settings becomes a pair of values."""
     if isinstance(value, (tuple, list)):
         return [_at(f"{name}[{i}]", part, interval, moments, total) for i, part in enumerate(value)]
-    if not is_scheduled(value):
-        return float(value)
-    values = as_schedule(value)(moments, total)
-    bad = ~within(values, interval)
-    if bad.any():
-        when = f"at epoch {moments[bad][0]:g}"
-        raise ValueError(f"{name}={value} gave {values[bad][0]:g} {when}; it must be in {interval}")
-    return values
+    return values(name, value, interval, moments, total)
 
 
 def _table(columns: Sequence[Floats | float], rows: int) -> Floats:

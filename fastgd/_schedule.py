@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ._definition import number
+from ._definition import number, within
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -106,6 +106,24 @@ def as_schedule(lr: Rate) -> Schedule:
     if callable(lr):
         return Function(lr)
     return Constant(lr)
+
+
+def values(name: str, setting: Rate, interval: str, moments: Floats, total: float) -> Floats | float:
+    """The values of a setting at these moments, as `rates`, or one number for all.
+
+    Raises
+    ------
+    ValueError
+        A schedule left the interval.
+    """
+    if not is_scheduled(setting):
+        return float(cast(float, setting))
+    found = as_schedule(setting)(moments, total)
+    bad = ~within(found, interval)
+    if bad.any():
+        when = f"at epoch {moments[bad][0]:g}"
+        raise ValueError(f"{name}={setting} gave {found[bad][0]:g} {when}; it must be in {interval}")
+    return found
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from . import _numpy, threads
 from ._numpy import LayerLike
 from ._version import __version__
 from .losses import Loss
+from .noise import Draw, Noise
 from .optimizers import Optimizer
 from .plan import Plan
 from .regime import Regime
@@ -36,8 +37,10 @@ Array = NDArray[Any]
 class Network(Protocol):
     """What every engine's network does.
 
-    Network(layers, theta, grad, isa=None) refers to theta and grad, (size,) float32 or float64, and does not copy them;
-    theta is layer by layer W (n_in, n_out) row-major, then b (n_out,). All results are of theta's dtype.
+    Network(layers, theta, grad, isa=None, noises=()) refers to theta and grad, (size,) float32 or float64, and does not
+    copy them; theta is layer by layer W (n_in, n_out) row-major, then b (n_out,). All results are of theta's dtype.
+    `noises` are what may disturb the inputs of each layer; how much, and by which random numbers, is said to forward
+    and train.
 
     X (rows, n_in) and Y are read as they are: bool, integers of 8 to 64 bits, floats of 16 to 64, the numbers of a row
     neighbours in memory, rows any distance apart. n_threads=0: as many as pay.
@@ -51,8 +54,12 @@ class Network(Protocol):
         ValueError if a number of X is not finite in the dtype of theta.
         """
 
-    def forward(self, X: Array, out: Array, n_threads: int = 0) -> None:
-        """The same, and keep the activations for `backward`."""
+    def forward(self, X: Array, out: Array, n_threads: int = 0, noise: Draw | None = None) -> None:
+        """The same, and keep the activations for `backward`.
+
+        With noise, whose amounts are those of one step (1, layers), this is the forward pass of that step of a run:
+        `train` with the same seed and step number has just the same disturbances.
+        """
 
     def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, adds: bool = False) -> None:
         """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, summed over rows, from dZ (rows, n_out) = dL/d outputs.
@@ -86,12 +93,13 @@ class Network(Protocol):
         losses: NDArray[np.float64],
         n_threads: int = 0,
         regime: Regime | None = None,
+        noise: Draw | None = None,
     ) -> None:
         """A chunk of training: step s on the rows order[starts[s]:starts[s + 1]] of X, Y and weight (or None).
 
         coefficients (steps, groups n) of optimizer.rule, group by group; regime: what a step does beside the rule, with
         its groups, None: one group, nothing else; losses (steps,) <- the mean loss of each step's rows before its
-        update: sum of weight * loss / sum of weight. The gradient is that mean's.
+        update: sum of weight * loss / sum of weight. The gradient is that mean's. noise: that of all steps; None: none.
 
         LossNotFinite (its `step` is the number in this chunk) stops before the step's update; theta keeps the updates
         of the steps before. ValueError for row or class numbers outside the data.
@@ -108,11 +116,13 @@ class Engine:
     backend: str
     isa: str | None
 
-    def network(self, layers: Sequence[LayerLike], theta: Array, grad: Array) -> Network:
+    def network(
+        self, layers: Sequence[LayerLike], theta: Array, grad: Array, noises: Sequence[Noise | None] = ()
+    ) -> Network:
         """A network of this engine."""
         if self.backend == "numpy":
-            return _numpy.Network(layers, theta, grad)
-        return _native().Network(layers, theta, grad, isa=self.isa)  # type: ignore[no-any-return]
+            return _numpy.Network(layers, theta, grad, noises=noises)
+        return _native().Network(layers, theta, grad, isa=self.isa, noises=noises)  # type: ignore[no-any-return]
 
 
 @cache

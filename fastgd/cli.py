@@ -19,7 +19,8 @@ from ._version import __version__
 from .activations import ACTIVATIONS
 from .data import split
 from .history import History
-from .model import MLP, Sequential
+from .mlp import MLP
+from .model import Sequential
 from .trainer import Trainer
 
 Array = NDArray[Any]
@@ -258,7 +259,7 @@ def _of_raw_columns(model: Sequential, scaling: _Scaling) -> Sequential:
     Its first and last layers take the scaling in, so that the file needs no word about it.  In float64, as differences
     of large raw numbers would lose digits in float32.
     """
-    raw = Sequential(*model.layers, seed=model.seed, dtype="float64")
+    raw = Sequential(*model.stack, seed=model.seed, dtype="float64")
     raw.theta, raw.head = model.theta, model.head
     parameters, last = raw.parameters(), len(raw.layers) - 1
     parameters["0.weight"] /= scaling.scale[:, None]

@@ -19,6 +19,7 @@ from ._loss import Loss, LossNotFinite, settle
 
 if TYPE_CHECKING:
     from .model import Sequential
+    from .noise import Draw
     from .optimizers import Optimizer
     from .regime import Regime
 
@@ -111,15 +112,19 @@ def train(
     losses: NDArray[np.float64],
     n_threads: int = 0,
     regime: Regime | None = None,
+    noise: Draw | None = None,
 ) -> None:
     """A chunk of training, as `backend.Network.train` describes it; `Stopped` if the user's function fails."""
     network = model.network
     if not isinstance(loss, Custom):
-        network.train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, n_threads, regime)
+        network.train(
+            X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, n_threads, regime, noise
+        )
         return
     for s in range(len(losses)):
         rows = order[starts[s] : starts[s + 1]]
-        losses[s] = _pass(model, X, Y, weight, rows, loss, s, n_threads, regime)
+        draw = None if noise is None else noise.of(s)
+        losses[s] = _pass(model, X, Y, weight, rows, loss, s, n_threads, regime, draw)
         with np.errstate(over="ignore", invalid="ignore"):
             network.update(optimizer, coefficients[s], state, None if regime is None else regime.of(s))
 
@@ -134,6 +139,7 @@ def _pass(
     step: int,
     n_threads: int,
     regime: Regime | None,
+    noise: Draw | None,
 ) -> float:
     """The mean loss of a step's rows; `model.grad` <- its gradient, summed over as many passes as the regime asks."""
     batch = len(rows) if regime is None else min(regime.batch, len(rows))
@@ -142,7 +148,7 @@ def _pass(
         some = rows[start : start + batch]
         Z = np.empty((len(some), model.n_out), model.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            model.network.forward(X[some], Z, n_threads)
+            model.network.forward(X[some], Z, n_threads, None if noise is None else noise.of(0, start))
         weights = None if weight is None else weight[some]
         value, dZ = _of_step(loss, step, Z, Y[some], weights)
         share = _total(weights, len(some)) / total if total > 0 else 0.0

@@ -156,9 +156,10 @@ def _test(request: Request, job: Job, optimizer: Optimizer, rates: Floats) -> Ra
         moments = np.append(t, t[-1] + 1) / (len(job.rows) / job.batch)
         coefficients = optimizer.coefficients(rates[t], t + 1, moments[:-1], float(len(rates)))
         regime = optimizer.regime(model, t + 1, moments[1:], moments[:-1], float(len(rates)))
+        noise = model.noise(request.seed, done, moments[:-1], float(len(rates)))
         arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients)
         try:
-            train(model, *arguments, state[: optimizer.slots], values, request.n_threads or 0, regime)
+            train(model, *arguments, state[: optimizer.slots], values, request.n_threads or 0, regime, noise)
         except LossNotFinite as failure:
             values = values[: failure.step]
         except Stopped as stopped:

@@ -89,6 +89,11 @@ def minimize(
         raise ImportError('minimize needs SciPy: pip install "fastgd[lbfgs]"') from None
     if not isinstance(model, Sequential):
         raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
+    if any(model.noises):
+        raise ValueError(
+            "L-BFGS needs a loss that does not change from look to look, but the model has "
+            f"{next(filter(None, model.noises))}: train it with a Trainer, or leave noise out"
+        )
     options = {
         "maxiter": whole("epochs", epochs),
         "maxcor": whole("memory", memory),

@@ -1,5 +1,6 @@
 """What one `fit` works with: the user's data, checked and as the engine reads them."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import data, weights
 from .arrays import Array, as_rows, check_finite
+from .augment import Augmentation, Function
 from .custom import Custom
 from .head import Head
 from .losses import Loss
@@ -68,6 +70,8 @@ class Job:
     head : Head
         What the outputs will mean.
     validation : Validation or None
+    augmentation : Augmentation or None
+        What changes the rows of each step.
     """
 
     X: Array
@@ -79,6 +83,20 @@ class Job:
     loss: Loss
     head: Head
     validation: Validation | None
+    augmentation: Augmentation | None = None
+
+    def read(
+        self, order: NDArray[np.int64], starts: NDArray[np.int64], step: int
+    ) -> tuple[Array, Array, Array | None, NDArray[np.int64]]:
+        """X, Y, weight and order for the steps from number `step` on; what is changed stands in the order of use."""
+        if self.augmentation is None:
+            return self.X, self.Y, self.weight, order
+        X = self.augmentation.rows(self.X, order, starts, step)
+        return X, self.Y[order], None if self.weight is None else self.weight[order], np.arange(len(order))
+
+    def most_steps(self) -> float:
+        """How many steps one call of the engine may do."""
+        return math.inf if self.augmentation is None else self.augmentation.most_steps(self.batch, self.X.shape[1])
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,7 +105,15 @@ class Job:
         return ("epoch", "loss", *measured, "lr", "seconds")
 
 
-def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: Any, class_weight: Any = None) -> Job:
+def prepare(
+    settings: Settings,
+    X: Any,
+    y: Any,
+    validation: Any,
+    sample_weight: Any,
+    class_weight: Any = None,
+    augment: Function | None = None,
+) -> Job:
     """Find whatever is wrong with the arguments of `Trainer.fit`; nothing is changed by it."""
     model, loss = settings.model, settings.loss
     X = as_rows(X, model.n_in)
@@ -108,7 +134,8 @@ def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: 
         check.check()
     at_once = _batch(settings.batch_size, len(rows))
     batch = min(at_once * settings.accumulate, len(rows))
-    return Job(X, targets.Y, weight, rows, batch, at_once, targets.loss, head, check)
+    changes = None if augment is None else Augmentation(augment, settings.seed, model.dtype)
+    return Job(X, targets.Y, weight, rows, batch, at_once, targets.loss, head, check, changes)
 
 
 def _split(

@@ -7,9 +7,11 @@ from typing import Any
 
 from . import activations, initializers
 from ._checks import whole
+from ._words import from_words, to_words
 from .activations import Activation
 from .arrays import Array
 from .initializers import Initializer
+from .noise import NOISES, Noise
 
 _WIDEST = 2**31 - 1  # widths are C ints
 
@@ -80,16 +82,57 @@ class Dense:
         )
 
 
-def check_chain(layers: Sequence[Any]) -> None:
+def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, ...]]:
+    """The dense layers of a stack, and for each the noise right before it, which disturbs its inputs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The stack is none: something else than layers in it, widths that do not fit, or noise that disturbs nothing.
+    """
+    layers: list[Dense] = []
+    noises: list[Noise | None] = [None]
+    for index, layer in enumerate(stack):
+        if isinstance(layer, Noise):
+            if noises[-1]:
+                raise ValueError(f"{noises[-1]!r} and {layer!r} follow each other: only one noise may precede a Dense")
+            noises[-1] = layer
+            continue
+        if not isinstance(layer, Dense):
+            raise TypeError(f"layer {index} must be a Dense, a Dropout or a GaussianNoise, not {layer!r}")
+        if layers and layer.n_in != layers[-1].n_out:
+            n, given = len(layers), layers[-1].n_out
+            raise ValueError(f"layer {n} takes {layer.n_in} columns, but layer {n - 1} gives {given}")
+        layers.append(layer)
+        noises.append(None)
+    if noises.pop():
+        raise ValueError(f"{stack[-1]!r} at the end would disturb the outputs: put it before the last Dense")
     if not layers:
         raise ValueError("Sequential needs at least one layer, as in Sequential(Dense(64, 10))")
-    for index, layer in enumerate(layers):
-        if not isinstance(layer, Dense):
-            raise TypeError(f"layer {index} must be a Dense, not {layer!r}")
-        if index and layer.n_in != layers[index - 1].n_out:
-            raise ValueError(
-                f"layer {index} takes {layer.n_in} columns, but layer {index - 1} gives {layers[index - 1].n_out}"
-            )
+    return tuple(layers), tuple(noises)
+
+
+def stacked(layers: Iterable[Dense], noises: Iterable[Noise | None]) -> tuple["Dense | Noise", ...]:
+    """The stack that `split` took apart."""
+    pairs = zip(noises, layers, strict=True)
+    return tuple(layer for pair in pairs for layer in pair if layer is not None)
+
+
+def words_of(layer: "Dense | Noise") -> dict[str, Any]:
+    """A layer as JSON says it; TypeError for noise whose amount is code of the user's own."""
+    if isinstance(layer, Dense):
+        return layer.to_words()
+    try:
+        return to_words(layer, NOISES)
+    except TypeError:
+        raise TypeError(
+            f"{layer!r} cannot be saved, as it has code of your own: use a number or one of fastgd.schedules"
+        ) from None
+
+
+def of_words(words: dict[str, Any]) -> "Dense | Noise":
+    """The layer of `words_of`."""
+    return from_words(words, NOISES) if "name" in words else Dense.from_words(words)
 
 
 def shapes(layers: Iterable[Dense]) -> dict[str, tuple[int, ...]]:

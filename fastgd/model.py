@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import backend, random
 from ._checks import whole
-from .activations import Activation
+from ._schedule import Floats
 from .arrays import Array, as_numbers, as_rows, check_finite
 from .head import Head
-from .initializers import Initializer
-from .layers import Dense, check_chain, shapes, views
+from .layers import Dense, of_words, shapes, split, stacked, views, words_of
+from .noise import Draw, Noise, draw_of
 from .optimizers import Optimizer
 from .plan import Plan
 from .regime import Regime
@@ -31,12 +31,13 @@ _FORMAT = "fastgd model 1"
 
 
 class Sequential:
-    """Dense layers, one after the other.
+    """Dense layers, one after the other; in training, noise on the inputs of some.
 
     Parameters
     ----------
-    *layers : Dense
-        At least one; each takes as many columns as the one before gives.
+    *layers : Dense, Dropout or GaussianNoise
+        At least one Dense; each takes as many columns as the one before gives.  Noise disturbs the inputs of the Dense
+        that follows it.
     seed : int or None, default=None
         Of the first weights, >= 0 and below 2**64; None draws one.  The same seed gives the same weights everywhere.
     dtype : "float32" or "float64", default="float32"
@@ -45,6 +46,12 @@ class Sequential:
     Attributes
     ----------
     layers : tuple of Dense
+        Those with parameters: `layers[0]` has "0.weight" and "0.bias", with noise before it or without.
+    noises : tuple of Noise or None
+        For each of them, what disturbs its inputs in training.
+    passes : int
+        Forward passes with noise done in loops of one's own.  The noise of the next is a function of `seed` and this
+        number: set it to repeat or to resume one.
     n_in, n_out, size : int
         Columns in, columns out, number of parameters.
     dtype : numpy.dtype
@@ -60,6 +67,8 @@ class Sequential:
     """
 
     layers: tuple[Dense, ...]
+    noises: tuple[Noise | None, ...]
+    passes: int
     n_in: int
     n_out: int
     size: int
@@ -67,14 +76,14 @@ class Sequential:
     seed: int
     head: Head
 
-    def __init__(self, *layers: Dense, seed: int | None = None, dtype: DTypeLike = "float32") -> None:
+    def __init__(self, *layers: Dense | Noise, seed: int | None = None, dtype: DTypeLike = "float32") -> None:
         self._allocate(layers, seed, dtype)
         self.reset()
 
-    def _allocate(self, layers: Sequence[Dense], seed: int | None, dtype: DTypeLike) -> None:
+    def _allocate(self, stack: Sequence[Dense | Noise], seed: int | None, dtype: DTypeLike) -> None:
         """Everything but the values of theta."""
-        check_chain(layers)
-        self.layers = tuple(layers)
+        layers, noises = split(stack)
+        self.layers, self.noises, self.passes = layers, noises, 0
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
         self.size = sum(layer.size for layer in layers)
         self.dtype = _check_dtype(dtype)
@@ -89,6 +98,7 @@ class Sequential:
         """Forget all training: the first weights again, or with `seed` other ones; biases 0, no classes."""
         if seed is not None:
             self.seed = random.check_seed(seed)
+        self.passes = 0
         self.head = Head()
         self._theta.fill(0)
         parameters = self.parameters()
@@ -127,7 +137,7 @@ class Sequential:
         """This model on the engine now chosen, made on first use; for loops that need no checks."""
         engine = backend.choose()
         if self._network is None or self._engine is not engine:
-            self._network = engine.network(self.layers, self._theta, self._grad)
+            self._network = engine.network(self.layers, self._theta, self._grad, self.noises)
             self._engine = engine
         return self._network
 
@@ -156,11 +166,30 @@ class Sequential:
         """
         return self.head.predict_proba(self._outputs(X, out))
 
-    def forward(self, X: Any) -> Array:
-        """Outputs Z (rows, n_out) for X (rows, n_in); the activations are kept for `backward`."""
+    @property
+    def stack(self) -> tuple[Dense | Noise, ...]:
+        """All layers as they were given: `Sequential(*model.stack)` is a model of the same kind."""
+        return stacked(self.layers, self.noises)
+
+    def noise(self, seed: int, step: int, moments: Floats, total: float = math.inf) -> Draw | None:
+        """What engines are told about the noise of some steps, None if there is none; see `fastgd.noise.draw_of`."""
+        return draw_of(self.noises, seed, step, moments, total)
+
+    def forward(self, X: Any, training: bool = False) -> Array:
+        """Outputs Z (rows, n_out) for X (rows, n_in); the activations are kept for `backward`.
+
+        Parameters
+        ----------
+        X : array (rows, n_in)
+        training : bool, default=False
+            Whether dropout and other noise take part, other numbers each time (see `passes`).  `backward` goes back
+            through the same.  Such a loop has no epochs, so for a schedule t is `passes`.
+        """
         X = self._input(X)
         Z = np.empty((len(X), self.n_out), self.dtype)
-        self.network.forward(X, Z)
+        noise = self.noise(self.seed, self.passes, np.array([float(self.passes)])) if training else None
+        self.network.forward(X, Z, noise=noise)
+        self.passes += bool(training)
         return Z
 
     def backward(self, dZ: Any, accumulate: bool = False) -> Array:
@@ -218,7 +247,7 @@ class Sequential:
             "format": _FORMAT,
             "dtype": self.dtype.name,
             "seed": self.seed,
-            "layers": [layer.to_words() for layer in self.layers],
+            "layers": [words_of(layer) for layer in self.stack],
             "head": self.head.to_words(),
         }
 
@@ -228,30 +257,32 @@ class Sequential:
         if words["format"] != _FORMAT:
             raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.Trainer.load reads trainers)")
         model = cls.__new__(cls)
-        layers = [Dense.from_words(layer) for layer in words["layers"]]
-        dtype = _check_dtype(words["dtype"])
+        stack = [of_words(layer) for layer in words["layers"]]
+        layers, dtype = split(stack)[0], _check_dtype(words["dtype"])
         arrays = read({name: (shape, dtype) for name, shape in shapes(layers).items()})
         for name in shapes(layers):
             check_finite(arrays[name], name)
-        model._allocate(layers, words["seed"], dtype)
+        model._allocate(stack, words["seed"], dtype)
         model.head = Head.from_words(words["head"], model.n_out)
         for name, view in model.parameters().items():
             view[:] = arrays[name]
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("layers", "seed", "dtype", "head", "theta")}
+        return {name: getattr(self, name) for name in ("stack", "seed", "dtype", "head", "theta", "passes")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Also of `copy.copy`: a copy has parameters of its own.  The gradient starts at 0."""
-        self._allocate(state["layers"], state["seed"], state["dtype"])
-        self.head = state["head"]
+        self._allocate(state["stack"], state["seed"], state["dtype"])
+        self.head, self.passes = state["head"], state["passes"]
         self._theta[:] = state["theta"]
 
     def summary(self) -> str:
-        """A table of the layers and their numbers of parameters."""
+        """A table of the layers and their numbers of parameters; a noise stands before the layer that it disturbs."""
         rows = [("layer", "activation", "weight", "bias", "parameters")]
-        for index, layer in enumerate(self.layers):
+        for index, (noise, layer) in enumerate(zip(self.noises, self.layers, strict=True)):
+            if noise:
+                rows.append(("", repr(noise), "-", "-", "0"))
             shapes = layer.shapes()
             bias = str(shapes.get("bias", "-"))
             rows.append((str(index), layer.activation.name, str(shapes["weight"]), bias, f"{layer.size:,}"))
@@ -294,42 +325,6 @@ class Sequential:
             array = array.astype(self.dtype, copy=False)
         check_finite(array, name)
         return array
-
-
-def MLP(
-    *widths: int,
-    activation: str | Activation = "relu",
-    output: str | Activation = "identity",
-    bias: bool = True,
-    init: str | Initializer | None = None,
-    seed: int | None = None,
-    dtype: DTypeLike = "float32",
-) -> Sequential:
-    """A multilayer perceptron: `MLP(64, 32, 10)` has 64 inputs, 32 hidden units and 10 outputs.
-
-    `MLP(n, 1)` is the linear model y = b + x w.
-
-    Parameters
-    ----------
-    *widths : int >= 1
-        Inputs, units of each hidden layer, outputs: two numbers at least.
-    activation, output : str or Activation, default="relu", "identity"
-        Of the hidden layers, and of the last one.
-    bias, init, seed, dtype
-        As in `Dense` and `Sequential`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two widths, a width below 1, or an unknown name.
-    """
-    if len(widths) < 2:
-        raise ValueError(f"MLP needs the numbers of inputs and outputs at least, as in MLP(64, 10), not {widths}")
-    functions = [activation] * (len(widths) - 2) + [output]
-    layers = [
-        Dense(n_in, n_out, f, bias, init) for n_in, n_out, f in zip(widths[:-1], widths[1:], functions, strict=True)
-    ]
-    return Sequential(*layers, seed=seed, dtype=dtype)
 
 
 def _check_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -36,9 +36,10 @@ class Purpose(IntEnum):
     SPLIT = 2
     DROPOUT = 3
     NOISE = 4
+    AUGMENT = 5
 
 
-INIT, SHUFFLE, SPLIT, DROPOUT, NOISE = Purpose
+INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT = Purpose
 
 
 def new_seed() -> int:
@@ -195,6 +196,41 @@ def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
     far = polynomial(_FAR_TAIL[0], r - 5) / polynomial(_FAR_TAIL[1], r - 5)
     x[tails] = side * np.where(r <= 5, near, far)
     return x
+
+
+def generator(seed: int, purpose: Purpose, index: int) -> np.random.Generator:
+    """NumPy's generator on stream `index`: for users' functions. Its numbers may change with NumPy's version."""
+    return np.random.Generator(np.random.Philox(key=seed | purpose << 64, counter=index << 64))
+
+
+def philox4x32(counters: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
+    """Blocks (n, 4) of 32-bit words, of counters (n, 4) and the key `seed`, both from the lowest 32 bits up.
+
+    Philox4x32-10 of the paper above: small enough for the hot loops of the C core (`csrc/random.h`), where dropout asks
+    for a word or two for each input in each step.
+    """
+    c = [column.astype(np.uint64) for column in counters.T]
+    low, k0, k1 = np.uint64(2**32 - 1), seed % 2**32, seed >> 32
+    for _ in range(10):
+        p, q = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [q >> np.uint64(32) ^ c[1] ^ np.uint64(k0), q & low, p >> np.uint64(32) ^ c[3] ^ np.uint64(k1), p & low]
+        k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
+    return np.stack(c, axis=1).astype(np.uint32)
+
+
+def groups(seed: int, stream: int, n: int) -> NDArray[np.uint32]:
+    """The first n groups of 64 words of a stream of Philox4x32, (n, 64).
+
+    Group g is made of blocks 16 g to 16 g + 15, whose counters are (block, stream), 64 bits each. Words 0 and 1 of each
+    block come first, by turns, then words 2 and 3: so the C core stores them without a shuffle.
+    """
+    block = np.arange(16 * n, dtype=np.uint64)
+    high = np.uint64(32)
+    counters = np.stack(
+        [block, block >> high, np.full_like(block, stream % 2**32), np.full_like(block, stream >> 32)], axis=1
+    )
+    words = philox4x32((counters & np.uint64(2**32 - 1)).astype(np.uint32), seed).reshape(n, 16, 2, 2)
+    return words.transpose(0, 2, 1, 3).reshape(n, 64)
 
 
 def _words(seed: int, purpose: Purpose, index: int, block: int, n: int) -> NDArray[np.uint64]:

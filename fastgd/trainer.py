@@ -18,6 +18,7 @@ from ._checks import whole
 from ._interrupt import deferred_interrupt
 from ._progress import Progress
 from .arrays import Array
+from .augment import Function
 from .callbacks import Movement
 from .custom import Stopped, train
 from .history import History
@@ -50,7 +51,7 @@ class Trainer:
     shuffle : bool, default=True
         Whether each epoch has an order of its own, a function of seed and epoch.
     seed : int or None, default=None
-        Of the order and of the split into training and validation rows; None takes the model's.
+        Of the order, of the split into training and validation rows, and of noise; None takes the model's.
     n_threads : int >= 1 or None, default=None
         Threads at most; None leaves it to the engine.  The results do not depend on it.
     metrics : iterable of str, callable or Metric, default=None
@@ -128,6 +129,7 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         tol: float | None = None,
         verbose: int = 1,
+        augment: Function | None = None,
     ) -> History:
         """Train for some epochs; called again, go on from there: `fit` of 10 epochs twice is `fit` of 20.
 
@@ -155,6 +157,9 @@ class Trainer:
             Stop once no parameter has moved by more than this over an epoch.
         verbose : int, default=1
             0 prints nothing, and gives no `AdviceWarning` about data or networks that train badly.
+        augment : callable (X_batch, rng) -> X_batch, default=None
+            Changes the rows of each step before it is done: gets a copy of them (B, n_in), in the dtype of X, and a
+            `numpy.random.Generator` that is a function of seed and step; gives finite numbers of the same shape.
 
         Returns
         -------
@@ -177,7 +182,7 @@ class Trainer:
         watchers = check_callbacks(callbacks)
         watchers += [Movement(tol)] if tol is not None else []
         watchers += [Progress()] if verbose else []
-        job = prepare(self, X, y, validation, sample_weight, class_weight)
+        job = prepare(self, X, y, validation, sample_weight, class_weight, augment)
         self.run, self.stop_reason = Run(self.epoch, last_epoch, len(job.rows), job.columns), None
         self.run.columns += ("grad_norm",) if self._measures_norm else ()
         if verbose and not self.step:
@@ -317,7 +322,7 @@ class Trainer:
             while not span.is_done and self.stop_reason is None:
                 with deferred_interrupt():
                     limit = min((callback.next_step(self) - self.step for callback in counting), default=math.inf)
-                    chunk = span.next_chunk(int(max(1, min(pace.steps, limit))), looked_at)
+                    chunk = span.next_chunk(int(max(1, min(pace.steps, limit, job.most_steps()))), looked_at)
                     failure = self._train_chunk(job, span, chunk, last_good, pace)
                     logs = self._record(job, span, started)
                     if failure is not None:
@@ -335,13 +340,14 @@ class Trainer:
         order, starts = span.read(chunk)
         wanted = job.at_once, self._measures_norm
         coefficients, regime = numbers_of(span, chunk, optimizer, self.model, self.run.last_epoch, *wanted)
-        data = (job.X, job.Y, job.weight, order, starts, job.loss, optimizer, coefficients)
+        noise = self.model.noise(self.seed, self.step, span.moments[chunk], self.run.last_epoch)
         begun, failure = time.perf_counter(), None
         last_good.keep()
         kept = time.perf_counter()
+        X, Y, weight, places = job.read(order, starts, self.step)
         try:
-            state = last_good.state[: optimizer.slots]
-            train(self.model, *data, state, span.losses[chunk], self.n_threads or 0, regime)
+            data = (X, Y, weight, places, starts, job.loss, optimizer, coefficients, last_good.state[: optimizer.slots])
+            train(self.model, *data, span.losses[chunk], self.n_threads or 0, regime, noise)
             if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
                 raise LossNotFinite(n_steps - 1)
         except LossNotFinite as problem:

@@ -38,7 +38,7 @@ class Net:
     theta starts as numbers that float32 holds exactly, so that networks of both dtypes are the same network.
     """
 
-    def __init__(self, engine, dtype, widths, hidden="tanh"):
+    def __init__(self, engine, dtype, widths, hidden="tanh", noises=()):
         layers = layers_of(widths, hidden)
         rng = np.random.default_rng(0)
         scales = [2.0 ** -(layer.n_in.bit_length() // 2) for layer in layers]  # about 1 / sqrt(n_in)
@@ -48,7 +48,7 @@ class Net:
         self.grad = np.full_like(self.theta, np.nan)
         self.n_out = widths[-1]
         self.biases = [layer.bias for layer in layers]
-        self.network = engine.network(layers, self.theta, self.grad)
+        self.network = engine.network(layers, self.theta, self.grad, noises)
 
     def parameters(self):
         """Their names, as an optimiser's groups need them."""
@@ -57,9 +57,9 @@ class Net:
     def empty(self, *shape):
         return np.full(shape, np.nan, self.dtype)
 
-    def forward(self, X, n_threads=0):
+    def forward(self, X, n_threads=0, noise=None):
         Z = self.empty(len(X), self.n_out)
-        self.network.forward(X, Z, n_threads)
+        self.network.forward(X, Z, n_threads, noise)
         return Z
 
     def predict(self, X, n_threads=0):
@@ -97,13 +97,16 @@ class Run:
             "losses": np.full(steps, np.nan),
         }
 
-    def on(self, net, pieces=1, n_threads=0):
+    def on(self, net, pieces=1, n_threads=0, noise=None):
         """Train `net`, in some calls; returns losses and state."""
         whole = self.arguments(net)
         for part in np.array_split(np.arange(len(self.starts) - 1), pieces):
             steps = slice(part[0], part[-1] + 1)
             piece = {name: whole[name][steps] for name in ("coefficients", "losses")}
-            net.network.train(**whole | piece | {"starts": self.starts[part[0] : part[-1] + 2], "n_threads": n_threads})
+            piece |= {"starts": self.starts[part[0] : part[-1] + 2], "n_threads": n_threads}
+            if noise is not None:
+                piece["noise"] = noise._replace(step=noise.step + part[0], amounts=noise.amounts[steps])
+            net.network.train(**whole | piece)
         return whole["losses"], whole["state"]
 
     def changed(self, **changes):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgd import activations, losses, optimizers
+from fastgd import activations, losses, noise, optimizers
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = sorted((ROOT / "fastgd").rglob("*.py"))
@@ -18,12 +18,12 @@ CORE = [path for path in CSRC if "tests" not in path.parts]
 LEVELS = (  # lowest first
     "_version _checks _definition _interrupt _math _schedule _optimizer _adam _words averages regime rules plan arrays"
     " random threads _loss _regression _classification custom"
-    " activations losses optimizers schedules initializers layers metrics head modelfile",
+    " activations losses optimizers schedules noise initializers layers metrics head modelfile",
     "_numpy _native",
     "backend",
-    "model",
-    "data weights datasets history callbacks checkpoint _callback _logs _progress _inside advice job splits steps"
-    " validation plot _figures _pictures",
+    "model mlp",
+    "data weights datasets history callbacks checkpoint _callback _logs _progress _inside advice augment job splits"
+    " steps validation plot _figures _pictures",
     "trainer finder fullbatch",
     "cli __init__ __main__",
 )
@@ -90,6 +90,7 @@ def test_imports_make_no_circle():
         ("ACTIVATIONS", activations.ACTIVATIONS),
         ("LOSSES", [kernel for loss in losses.LOSSES.values() for kernel in loss.kernels or (loss.name,)]),
         ("RULES", optimizers.RULES),
+        ("NOISES", noise.NOISES),
     ],
 )
 def test_every_name_has_both_homes(c_table, definitions):

@@ -85,3 +85,15 @@ static inline vec v_exponent(vec x) {
     return v_sub(shifted, v_set(0x1p52 + 1023));
 }
 #endif
+
+typedef __m256i words;
+enum { WL = 4 };
+static inline words w_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
+static inline words w_load(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline words w_add(words a, words b) { return _mm256_add_epi64(a, b); }
+static inline words w_xor(words a, words b) { return _mm256_xor_si256(a, b); }
+static inline words w_product(words a, words b) { return _mm256_mul_epu32(a, b); }
+static inline words w_high(words a) { return _mm256_srli_epi64(a, 32); }
+static inline void w_store_pairs(uint32_t *p, words a, words b) {
+    _mm256_storeu_si256((__m256i *)p, _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa));
+}

@@ -76,3 +76,15 @@ static inline vec v_exponent(vec x) {
     return _mm512_cvtepi64_pd(_mm512_sub_epi64(i, _mm512_set1_epi64(1023)));
 }
 #endif
+
+typedef __m512i words;
+enum { WL = 8 };
+static inline words w_set(uint64_t x) { return _mm512_set1_epi64((long long)x); }
+static inline words w_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
+static inline words w_add(words a, words b) { return _mm512_add_epi64(a, b); }
+static inline words w_xor(words a, words b) { return _mm512_xor_si512(a, b); }
+static inline words w_product(words a, words b) { return _mm512_mul_epu32(a, b); }
+static inline words w_high(words a) { return _mm512_srli_epi64(a, 32); }
+static inline void w_store_pairs(uint32_t *p, words a, words b) {
+    _mm512_storeu_si512(p, _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32)));
+}

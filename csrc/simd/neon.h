@@ -92,3 +92,15 @@ static inline vec v_exponent(vec x) {
     return vcvtq_f64_s64(vsubq_s64(i, vdupq_n_s64(1023)));
 }
 #endif
+
+typedef uint64x2_t words;
+enum { WL = 2 };
+static inline words w_set(uint64_t x) { return vdupq_n_u64(x); }
+static inline words w_load(const uint64_t *p) { return vld1q_u64(p); }
+static inline words w_add(words a, words b) { return vaddq_u64(a, b); }
+static inline words w_xor(words a, words b) { return veorq_u64(a, b); }
+static inline words w_product(words a, words b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
+static inline words w_high(words a) { return vshrq_n_u64(a, 32); }
+static inline void w_store_pairs(uint32_t *p, words a, words b) {
+    vst1q_u32(p, vreinterpretq_u32_u64(vsliq_n_u64(a, b, 32)));
+}

@@ -52,3 +52,13 @@ static inline vec v_exponent(vec x) {
     memcpy(&bits, &x, sizeof x);
     return (vec)((int)(bits >> MANTISSA_BITS) - EXPONENT_BIAS);
 }
+
+typedef uint64_t words;
+enum { WL = 1 };
+static inline words w_set(uint64_t x) { return x; }
+static inline words w_load(const uint64_t *p) { return *p; }
+static inline words w_add(words a, words b) { return a + b; }
+static inline words w_xor(words a, words b) { return a ^ b; }
+static inline words w_product(words a, words b) { return (a & 0xffffffff) * (b & 0xffffffff); }
+static inline words w_high(words a) { return a >> 32; }
+static inline void w_store_pairs(uint32_t *p, words a, words b) { p[0] = (uint32_t)a, p[1] = (uint32_t)b; }

@@ -17,13 +17,13 @@ static void activations(const fgd_engine *e) {
     double z[Z_COUNT], want[Z_COUNT], ones[Z_COUNT];
     for (int i = 0; i < Z_COUNT; i++) z[i] = (i - 30) * 0.171875 + 0.015625, ones[i] = 1; /* not at a kink */
     for (int row = 0; fgd_activation_name(row); row++) {
-        fgd_layer layer = {1, 1, 0, row, constants};
+        fgd_layer layer = {1, 1, 0, row, constants, 0};
         fgd_net net = {1, &layer};
         fgd_table X = real_table(e->bits, z, Z_COUNT, 1);
         void *theta = reals(e->bits, ones, 1), *g = reals(e->bits, ones, Z_COUNT), *grad = array(size_of(e->bits));
         void *a = array(Z_COUNT * size_of(e->bits)), *dz = array(Z_COUNT * size_of(e->bits));
         fgd_work *work = e->work_new(&net, Z_COUNT);
-        e->forward(work, theta, &X, a, 1);
+        e->forward(work, theta, &X, NULL, a, 1);
         e->backward(work, theta, g, grad, 0, dz, 1);
         e->work_free(work);
 

@@ -39,7 +39,7 @@ static void network_init(network *w, int L, const int *n, int hidden, int output
     w->net = (fgd_net){L, w->layer};
     w->size = 0;
     for (int l = 0; l < L; l++) {
-        w->layer[l] = (fgd_layer){n[l], n[l + 1], l % 2 == 0, l == L - 1 ? output : hidden, constants};
+        w->layer[l] = (fgd_layer){n[l], n[l + 1], l % 2 == 0, l == L - 1 ? output : hidden, constants, 0};
         w->size += (ptrdiff_t)(n[l] + w->layer[l].bias) * n[l + 1];
     }
 }
@@ -51,12 +51,12 @@ static void reference_activation(const fgd_layer *layer, ptrdiff_t count, const 
                                  double *dz) {
     const double one = 1;
     double grad;
-    fgd_layer single = {1, 1, 0, layer->activation, layer->constant};
+    fgd_layer single = {1, 1, 0, layer->activation, layer->constant, 0};
     fgd_net net = {1, &single};
     fgd_work *work = one_by_one()->work_new(&net, 1);
     for (ptrdiff_t i = 0; i < count; i++) {
         fgd_table number = {z + i, TYPE_float64, 1, 1, sizeof *z};
-        one_by_one()->forward(work, &one, &number, a + i, 1);
+        one_by_one()->forward(work, &one, &number, NULL, a + i, 1);
         if (dz) one_by_one()->backward(work, &one, g + i, &grad, 0, dz + i, 1);
     }
     one_by_one()->work_free(work);
@@ -67,7 +67,8 @@ typedef struct {
     const network *w;
     int rows;
     double *z[MAX_LAYERS + 1], *a[MAX_LAYERS + 1];
-    double *grad, *dX; /* (size,), (rows, n[0]) */
+    double *grad, *dX;               /* (size,), (rows, n[0])                                            */
+    const double *noise[MAX_LAYERS]; /* (rows, n[l]) what disturbs the inputs of a layer that names a noise */
 } reference;
 
 static void reference_init(reference *r, const network *w, int rows, const double *X) {
@@ -82,10 +83,23 @@ static void reference_init(reference *r, const network *w, int rows, const doubl
     r->dX = doubles(rows * w->layer[0].n_in);
 }
 
+/* x (rows, n[l]) <- x as noise disturbs the inputs of layer l; a gradient only where it multiplies. */
+static void reference_disturb(const reference *r, int l, double *x, int is_gradient) {
+    int kind = r->w->layer[l].noise;
+    if (!kind || !r->noise[l]) return;
+    for (int i = 0; i < r->rows * r->w->layer[l].n_in; i++) {
+        if (noise_multiplies[kind])
+            x[i] *= r->noise[l][i];
+        else if (!is_gradient)
+            x[i] += r->noise[l][i];
+    }
+}
+
 static void reference_forward(reference *r, const double *theta) {
     for (int l = 0; l < r->w->net.L; l++) {
         const fgd_layer *layer = &r->w->layer[l];
         int n_in = layer->n_in, n = layer->n_out;
+        reference_disturb(r, l, r->a[l], 0);
         for (int i = 0; i < r->rows; i++) {
             double *z = r->z[l + 1] + i * n;
             for (int j = 0; j < n; j++) z[j] = layer->bias ? theta[n_in * n + j] : 0;
@@ -118,6 +132,7 @@ static void reference_backward(reference *r, const double *theta, double *dZ) {
                 }
                 if (k < n_in) below[i * n_in + k] = sum;
             }
+        reference_disturb(r, l, below, 1);
         g = below;
     }
 }

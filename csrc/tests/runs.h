@@ -28,6 +28,9 @@ typedef struct {
     double *X, *Y, *weight, *theta; /* weight: NULL without */
     int64_t *order, *start;
     const fgd_regime *regime; /* of all steps, or NULL */
+    uint64_t seed;        /* of the noise                       */
+    int64_t first;        /* number of the first step           */
+    const double *amount; /* (steps, L) of noise; NULL: no noise */
 } problem;
 
 /* What came of it. */
@@ -42,7 +45,7 @@ typedef struct {
 static void problem_init(problem *p, int L, const int *n, int hidden, int loss, int rule, int rows, int batch,
                          int weighted) {
     network_init(&p->w, L, n, hidden, ACTIVATION_identity);
-    p->loss = loss, p->rule = rule, p->rows = rows, p->steps = 0, p->regime = NULL;
+    p->loss = loss, p->rule = rule, p->rows = rows, p->steps = 0, p->regime = NULL, p->amount = NULL;
     p->X = random_numbers(rows * n[0], 1), p->Y = random_targets(loss, rows, n[L]);
     p->theta = random_numbers(p->w.size, 0.5);
     p->weight = weighted ? random_parts(rows) : NULL;
@@ -93,6 +96,7 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
         ptrdiff_t done = p->steps * piece / pieces;
         chunk.start = p->start + done, chunk.coefficient = c + done * groups * count, chunk.losses = o.losses + done;
         chunk.steps = p->steps * (piece + 1) / pieces - done;
+        chunk.noise = (fgd_noise){p->seed, p->first + done, 0, p->amount ? p->amount + done * p->w.net.L : NULL};
         if (p->regime) {
             regime.of_step = p->regime->of_step + done, regime.of_group = p->regime->of_group + done * groups;
             regime.norm = o.norms + done;
@@ -156,6 +160,7 @@ static outcome reference_train(const problem *p) {
             total += p->weight ? p->weight[row] : 1;
         }
         reference_init(&r, &p->w, rows, X);
+        if (p->amount) reference_noise(&r, p->seed, p->first + s, p->amount + s * p->w.net.L);
         reference_forward(&r, o.theta);
         reference_loss(p->loss, n, rows, r.a[p->w.net.L], Y, loss, dZ);
         for (int i = 0; i < rows; i++) {

@@ -7,14 +7,17 @@
  */
 #include "../activations.h"
 #include "../fastgd.h"
+#include "../noise.h"
 #include "../rows.h"
 
 #include "memory.h"
 #include "check.h"
 #include "reference.h"
+#include "draws.h"
 #include "runs.h"
 #include "functions.h"
 #include "regimes.h"
+#include "disturbed.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -39,7 +42,7 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
     reference_forward(&r, theta);
     reference_backward(&r, theta, dZ);
     fgd_work *work = e->work_new(&w.net, rows);
-    e->forward(work, t, &table, Z, threads);
+    e->forward(work, t, &table, NULL, Z, threads);
     e->predict(&w.net, t, &table, predicted, threads);
     e->backward(work, t, d, grad, 0, dX, threads);
     e->work_free(work);
@@ -203,6 +206,8 @@ int main(void) {
                   {"same bits", same_bits},
                   {"failures", failures},
                   {"regimes", regimes},
+                  {"random words", random_words},
+                  {"noise", noise},
                   {"known answers", known_answers}};
 #ifdef _OPENMP
     omp_set_num_threads(3); /* on any machine: the engines start no more threads than OpenMP would */

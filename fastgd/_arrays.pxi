@@ -1,0 +1,56 @@
+# Arrays of the caller's, as the core is told of them; a part of _native.pyx.
+
+# Row of TYPES of each one-letter buffer format; -1: the core does not read it.
+cdef int[128] _type_of
+for _letter in range(128):
+    _type_of[_letter] = -1
+for _kind, _letters in {"uint": "?BHILQ", "int": "bhilq", "float": "efd"}.items():
+    for _letter in _letters:
+        _type_of[ord(_letter)] = TYPES.get(f"{_kind}{8 * calcsize(_letter)}", -1)
+
+
+cdef class _Array:
+    """An array of the caller's, held while in use."""
+    cdef Py_buffer view
+
+    def __cinit__(self, array, int flags):
+        PyObject_GetBuffer(array, &self.view, flags | PyBUF_FORMAT)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+    cdef tuple shape(self):
+        return tuple([self.view.shape[i] for i in range(self.view.ndim)])
+
+
+cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t columns=-1, bint writable=False):
+    """A C-contiguous array (rows,), or (rows, columns), of the type that the format letter stands for."""
+    cdef _Array a = _Array(array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
+    cdef Py_buffer *view = &a.view
+    cdef int ndim = 1 if columns < 0 else 2
+    if (view.ndim != ndim or view.shape[0] != rows or (ndim == 2 and view.shape[1] != columns)
+            or view.format[0] < 0 or view.format[1] != 0 or _type_of[view.format[0]] != _type_of[letter]):
+        shape = [rows] if columns < 0 else [rows, columns]
+        raise ValueError(f"{name} must have shape {tuple(shape)} and format {chr(letter)!r}, "
+                         f"not {a.shape()} and {view.format.decode()!r}")
+    return a
+
+
+cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
+    """Rows of `width` neighbours of any type that the core reads."""
+    cdef _Array a = _Array(array, PyBUF_STRIDES)
+    cdef Py_buffer *view = &a.view
+    cdef int row = -1
+    if view.ndim != 2 or view.shape[1] != width:
+        raise ValueError(f"{name} must have shape (rows, {width}), not {a.shape()}")
+    if view.format[0] >= 0 and view.format[1] == 0:
+        row = _type_of[view.format[0]]
+    if row < 0:
+        raise TypeError(f"{name} has numbers of format {view.format.decode()!r}, which the native engine does not read")
+    if width > 1 and view.strides[1] != view.itemsize:
+        raise ValueError(f"the numbers of a row of {name} must be neighbours in memory")
+    if (<size_t> view.buf | <size_t> view.strides[0]) % <size_t> view.itemsize:
+        raise ValueError(f"{name} is not aligned in memory")
+    table.data, table.type, table.width = view.buf, row, <int> width
+    table.count, table.stride = view.shape[0], view.strides[0]
+    return a
