@@ -5,12 +5,12 @@ To write one, subclass `Callback` and override what you need.  What a callback d
 """
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 
+from ._budgets import StepBudget, TimeBudget
 from ._callback import Callback, Run, State, Training
 from ._checks import whole
 from ._definition import number
@@ -272,37 +272,6 @@ class Movement(Callback):
 
     def restore(self, trainer: Training, state: State) -> None:
         self._before = cast(Array, state["before"]).copy()
-
-
-class TimeBudget(Callback):
-    """Stop once this `fit` has taken `seconds` > 0 of time, within 0.1 seconds or so."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = number("seconds", seconds, "(0, inf)")
-
-    def on_fit_begin(self, trainer: Training) -> None:
-        self._end = time.perf_counter() + self.seconds
-
-    def on_chunk_end(self, trainer: Training) -> None:
-        if time.perf_counter() >= self._end:
-            trainer.stop(f"its budget of {self.seconds:g} seconds is spent")
-
-
-class StepBudget(Callback):
-    """Stop after exactly `steps` >= 1 steps of this `fit`, also in the middle of an epoch."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = whole("steps", steps)
-
-    def on_fit_begin(self, trainer: Training) -> None:
-        self._last = trainer.step + self.steps
-
-    def next_step(self, trainer: Training) -> float:
-        return self._last
-
-    def on_chunk_end(self, trainer: Training) -> None:
-        if trainer.step >= self._last:
-            trainer.stop(f"its budget of {self.steps} steps is spent")
 
 
 class EveryEpoch(Callback):

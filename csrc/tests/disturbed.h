@@ -39,7 +39,7 @@ static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, c
     double *X = random_numbers(rows * n[0], 1), *theta = random_numbers(w.size, 0.3),
            *dZ = random_numbers(rows * n[3], 1);
     fgd_table table = real_table(e->bits, X, rows, n[0]);
-    fgd_noise of_step = {0x123456789abcdef, ((int64_t)1 << 48) - 1, amount};
+    fgd_noise of_step = {0x123456789abcdef, ((int64_t)1 << 48) - 1, 0, amount};
     void *t = reals(e->bits, theta, w.size), *d = reals(e->bits, dZ, rows * n[3]);
     void *Z = array((size_t)(rows * n[3]) * size_of(e->bits)), *grad = array((size_t)w.size * size_of(e->bits)),
          *dX = array((size_t)(rows * n[0]) * size_of(e->bits));
@@ -50,7 +50,7 @@ static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, c
     e->forward(work, t, &table, &of_step, Z, 1 + rows % 3);
     check(close_to(e->bits, Z, r.a[3], rows * n[3]), "disturbed forward, %d rows of %d", rows, n[0]);
     reference_backward(&r, theta, dZ);
-    e->backward(work, t, d, grad, dX, 1 + rows % 2);
+    e->backward(work, t, d, grad, 0, dX, 1 + rows % 2);
     check(close_to(e->bits, grad, r.grad, w.size), "disturbed gradient, %d rows of %d", rows, n[0]);
     check(close_to(e->bits, dX, r.dX, rows * n[0]), "disturbed dX, %d rows of %d", rows, n[0]);
 
@@ -59,7 +59,7 @@ static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, c
     reference_forward(&r, theta);
     reference_backward(&r, theta, dZ);
     e->forward(work, t, &table, NULL, Z, 1);
-    e->backward(work, t, d, grad, dX, 1);
+    e->backward(work, t, d, grad, 0, dX, 1);
     check(close_to(e->bits, Z, r.a[3], rows * n[3]), "forward without noise, %d rows of %d", rows, n[0]);
     check(close_to(e->bits, grad, r.grad, w.size), "gradient without noise, %d rows of %d", rows, n[0]);
     e->work_free(work);

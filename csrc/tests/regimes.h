@@ -60,7 +60,7 @@ static void regimes(const fgd_engine *e) {
     }
 
     double grad[] = {3e30, 4e30}, theta[] = {1, 2}, norm;
-    fgd_layer layer = {1, 1, 1, ACTIVATION_identity, constants};
+    fgd_layer layer = {1, 1, 1, ACTIVATION_identity, constants, 0};
     fgd_net net = {1, &layer};
     int64_t group[] = {0, 0};
     fgd_step_numbers step = {1, 0};
