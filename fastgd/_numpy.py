@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from . import regime as regimes
 from . import threads
 from ._definition import Array
-from .activations import Activation
+from ._numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .losses import Loss, LossNotFinite
 from .noise import Draw, Noise, check_draw
 from .optimizers import RULES, Optimizer
@@ -26,42 +26,6 @@ from .regime import WHOLE_STEP, Regime
 X_NOT_FINITE = "X has a number that is not finite in the dtype of theta"
 
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
-
-
-class LayerLike(Protocol):
-    """What an engine must know of a layer."""
-
-    n_in: int
-    n_out: int
-    activation: Activation
-    bias: bool
-
-
-class _Layer(NamedTuple):
-    """Views of one layer: W, dW (n_in, n_out); b, db (n_out,), of length 0 without a bias."""
-
-    activation: Activation
-    W: Array
-    dW: Array
-    b: Array
-    db: Array
-
-    def products(self, A: Array) -> Array:
-        """z = A W + b, (B, n_out)."""
-        z: Array = A @ self.W
-        return z + self.b if self.b.size else z
-
-
-class _Pass(NamedTuple):
-    """What a layer keeps for the way back: its inputs A (B, n_in) and what `activation.backward` reads (B, n_out).
-
-    kept : (B, n_in) or None
-        What noise has multiplied the inputs by.
-    """
-
-    A: Array
-    x: Array
-    kept: Array | None
 
 
 class Network:
@@ -97,11 +61,11 @@ class Network:
             if not (vector.flags.c_contiguous and vector.flags.writeable):
                 raise ValueError(f"{name} must be C-contiguous and writable")
         self._theta, self._grad = theta, grad
-        self._layers = list(_views(layers, theta, grad))
-        self._parts = list(_parts(layers))
+        self._layers = list(views_of(layers, theta, grad))
+        self._parts = list(parts_of(layers))
         self._noises = list(noises) or [None] * len(layers)
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
-        self._kept: list[_Pass] | None = None
+        self._kept: list[LayerPass] | None = None
         self._lock = threading.Lock()
 
     def predict(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
@@ -239,14 +203,14 @@ class Network:
         self._backward(kept, dZ / self._theta.dtype.type(divisor), adds=adds)
         return float(rows.sum())
 
-    def _forward(self, A: Array, noise: Draw | None) -> tuple[Array, list[_Pass]]:
+    def _forward(self, A: Array, noise: Draw | None) -> tuple[Array, list[LayerPass]]:
         """Outputs of the rows A (B, n_in) in a step with this noise, and what the backward pass needs of each layer."""
         kept = []
         for l, layer in enumerate(self._layers):
             A, multipliers = self._disturb(l, A, noise)
             z = layer.products(A)
             a = layer.activation.forward(z)
-            kept.append(_Pass(A, z if layer.activation.through == "z" else a, multipliers))
+            kept.append(LayerPass(A, z if layer.activation.through == "z" else a, multipliers))
             A = a
         return A, kept
 
@@ -259,7 +223,7 @@ class Network:
         numbers = noise.numbers(draw.seed, draw.step, l, shape, float(draw.amounts[0, l]))[draw.row :].astype(A.dtype)
         return (A * numbers, numbers) if noise.multiplies else (A + numbers, None)
 
-    def _backward(self, kept: list[_Pass], dA: Array, dX: Array | None = None, adds: bool = False) -> None:
+    def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, adds: bool = False) -> None:
         """`grad` <- dL/dtheta, or that is added to it, dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
         for i in range(len(kept) - 1, -1, -1):
             layer = self._layers[i]
@@ -361,26 +325,6 @@ class Network:
         if order.size and not (order.min() >= 0 and order.max() < n):
             raise ValueError(f"order must hold row numbers in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
         self._check_labels(loss, Y[order])
-
-
-def _views(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator[_Layer]:
-    start = 0
-    for layer in layers:
-        shape, middle = (layer.n_in, layer.n_out), start + layer.n_in * layer.n_out
-        stop = middle + layer.n_out * layer.bias
-        W, dW = theta[start:middle].reshape(shape), grad[start:middle].reshape(shape)
-        yield _Layer(layer.activation, W, dW, theta[middle:stop], grad[middle:stop])
-        start = stop
-
-
-def _parts(layers: Sequence[LayerLike]) -> Iterator[regimes.Part]:
-    start = 0
-    for layer in layers:
-        middle = start + layer.n_in * layer.n_out
-        stop = middle + layer.n_out * layer.bias
-        yield slice(start, middle), (layer.n_in, layer.n_out)
-        yield slice(middle, stop), None
-        start = stop
 
 
 def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Any = None) -> None:

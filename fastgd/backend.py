@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _numpy, threads
-from ._numpy import LayerLike
+from ._numpy_layers import LayerLike
 from ._version import __version__
 from .losses import Loss
 from .noise import Draw, Noise

@@ -1,11 +1,6 @@
-"""The loop over epochs: order of rows, learning rates, validation, stopping.  There is no other such loop.
+"""What trains a model: its settings, what it has done so far, and its files.  The loop itself is in `loop.py`."""
 
-Everything random or decided once per step is an array made here; an engine then does a chunk of steps in one call.
-"""
-
-import math
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -13,22 +8,21 @@ from typing import Any
 import numpy as np
 
 from . import advice, losses, optimizers, random
-from ._callback import Callback, Run, State, check_callbacks, looks_at_epochs, restore, states_of
+from ._callback import Callback, Run, State, check_callbacks, restore, states_of
 from ._checks import whole
-from ._interrupt import deferred_interrupt
 from ._progress import Progress
 from .arrays import Array
 from .augment import Function
 from .callbacks import Movement
-from .custom import Stopped, train
 from .history import History
-from .job import Job, prepare
-from .losses import Loss, LossNotFinite
+from .job import prepare
+from .loop import train
+from .losses import Loss
 from .metrics import Metric, all_of
 from .model import Sequential
 from .optimizers import Optimizer
 from .splits import Split
-from .steps import Begun, LastGood, Pace, Span, numbers_of, span_of
+from .steps import Begun
 
 
 class Trainer:
@@ -184,7 +178,7 @@ class Trainer:
         watchers += [Progress()] if verbose else []
         job = prepare(self, X, y, validation, sample_weight, class_weight, augment)
         self.run, self.stop_reason = Run(self.epoch, last_epoch, len(job.rows), job.columns), None
-        self.run.columns += ("grad_norm",) if self._measures_norm else ()
+        self.run.columns += ("grad_norm",) if self.measures_norm else ()
         if verbose and not self.step:
             advice.on_data(job, self.loss.link)
         with ExitStack() as endings:
@@ -197,7 +191,7 @@ class Trainer:
             self.last_epoch, self._watchers = last_epoch, watchers
             self._states, self.stopped_theta = [], None
             endings.callback(self._put_down)
-            self._train(job, watchers)
+            train(self, job, watchers)
         if verbose:
             advice.on_network(self.model, job)
         return self.history
@@ -288,7 +282,8 @@ class Trainer:
         return self.optimizer.averaged(self.model)
 
     @property
-    def _measures_norm(self) -> bool:
+    def measures_norm(self) -> bool:
+        """Whether norms of gradients go into the history."""
         return self.grad_norm or self.optimizer.clip_norm is not None
 
     @property
@@ -299,95 +294,3 @@ class Trainer:
     def stop(self, reason: str) -> None:
         """End the `fit` under way after the current call of the engine; for callbacks."""
         self.stop_reason = reason
-
-    def _train(self, job: Job, watchers: Sequence[Callback]) -> None:
-        last_good = LastGood(self.model.theta, self.optimizer.bind(self.model.size, self.model.dtype, self.model))
-        self.model.head = job.head
-        try:
-            self._loop(job, watchers, last_good)
-        except KeyboardInterrupt:
-            self.stop_reason = "interrupted"
-        except BaseException:
-            self.stop_reason = "error"
-            raise
-
-    def _loop(self, job: Job, watchers: Sequence[Callback], last_good: LastGood) -> None:
-        """Chunk by chunk until the last epoch; if nobody looks at the end of an epoch, a chunk may go past it."""
-        looked_at = job.validation is not None or any(map(looks_at_epochs, watchers))
-        counting = [callback for callback in watchers if type(callback).next_step is not Callback.next_step]
-        pace, started = Pace(6 * job.batch * self.model.size), time.perf_counter()
-        while self.epoch < self.run.last_epoch and self.stop_reason is None:
-            span = span_of(job.rows, self.epoch, self.run.last_epoch, job.batch, self.seed, self.shuffle)
-            span.take_up(self.begun)
-            while not span.is_done and self.stop_reason is None:
-                with deferred_interrupt():
-                    limit = min((callback.next_step(self) - self.step for callback in counting), default=math.inf)
-                    chunk = span.next_chunk(int(max(1, min(pace.steps, limit, job.most_steps()))), looked_at)
-                    failure = self._train_chunk(job, span, chunk, last_good, pace)
-                    logs = self._record(job, span, started)
-                    if failure is not None:
-                        raise failure
-                if logs is not None:
-                    started = time.perf_counter()
-                    for callback in watchers:
-                        callback.on_epoch_end(self, logs)
-                for callback in watchers:
-                    callback.on_chunk_end(self)
-
-    def _train_chunk(self, job: Job, span: Span, chunk: slice, last_good: LastGood, pace: Pace) -> BaseException | None:
-        """One call of the engine; what a loss of the user's own raised, after the steps before it."""
-        optimizer, n_steps = self.optimizer, chunk.stop - chunk.start
-        order, starts = span.read(chunk)
-        wanted = job.at_once, self._measures_norm
-        coefficients, regime = numbers_of(span, chunk, optimizer, self.model, self.run.last_epoch, *wanted)
-        noise = self.model.noise(self.seed, self.step, span.moments[chunk], self.run.last_epoch)
-        begun, failure = time.perf_counter(), None
-        last_good.keep()
-        kept = time.perf_counter()
-        X, Y, weight, places = job.read(order, starts, self.step)
-        try:
-            data = (X, Y, weight, places, starts, job.loss, optimizer, coefficients, last_good.state[: optimizer.slots])
-            train(self.model, *data, span.losses[chunk], self.n_threads or 0, regime, noise)
-            if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
-                raise LossNotFinite(n_steps - 1)
-        except LossNotFinite as problem:
-            place = chunk.start + problem.step
-            when = float(span.rates[place]), self.step + problem.step + 1, int(span.moments[place]) + 1, self.step
-            text = advice.diverged(self.model, job.X[order[starts[problem.step] : starts[problem.step + 1]]], *when)
-            last_good.restore()
-            raise FloatingPointError(text) from None
-        except Stopped as stopped:
-            n_steps, failure = stopped.step, stopped.__cause__
-        pace.learn(n_steps, copying=kept - begun, training=time.perf_counter() - kept)
-        self._count(span, n_steps, int(starts[n_steps]))
-        return failure
-
-    def _count(self, span: Span, n_steps: int, n_rows: int) -> None:
-        """Steps that were done, and their rows."""
-        if n_steps:
-            self.run.loss = float(span.losses[span.done : span.done + n_steps].mean())
-        span.done += n_steps
-        self.begun = span.begun
-        self.step += n_steps
-        self.optimizer.steps += n_steps
-        self.run.rows_done += n_rows
-
-    def _record(self, job: Job, span: Span, started: float) -> dict[str, float] | None:
-        """Write the epochs that came to their end into the history; the last one's row, None if there was none."""
-        first, last = self.epoch, span.epochs_done
-        if last == first:
-            return None
-        judged = self.averaged if self.optimizer.average else self.model
-        columns: dict[str, list[float]] = {
-            "epoch": list(range(first + 1, last + 1)),
-            "loss": span.epoch_losses(first, last, job.weight),
-            **({"grad_norm": span.epoch_norms(first, last)} if self._measures_norm else {}),
-        }
-        try:
-            columns |= job.validation.measure(judged) if job.validation else {}
-        finally:  # whatever a metric raises, these epochs are done
-            seconds = (time.perf_counter() - started) / (last - first)
-            columns |= {"lr": span.epoch_rates(first, last), "seconds": [seconds] * (last - first)}
-            self.history.extend(columns)
-            self.epoch = last
-        return {name: column[-1] for name, column in columns.items()}

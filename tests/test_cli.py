@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd import cli
+from fastgd import cli, loop
 
 ROOT = Path(gd.__file__).resolve().parents[1]
 
@@ -228,7 +228,7 @@ def test_interrupted_at_once(tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gd.Trainer, "_train_chunk", interrupt, raising=True)
+    monkeypatch.setattr(loop, "_train_chunk", interrupt, raising=True)
     assert cli.main(["train", "--out", str(tmp_path)]) == 0
     assert "no epoch was finished" in capsys.readouterr().out
     assert (tmp_path / "fastgd-model.npz").exists()

@@ -1,0 +1,126 @@
+"""The loop over epochs: order of rows, learning rates, validation, stopping.  There is no other such loop.
+
+Everything random or decided once per step is an array made here; an engine then does a chunk of steps in one call.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import advice
+from ._callback import Callback, looks_at_epochs
+from ._interrupt import deferred_interrupt
+from .custom import Stopped
+from .custom import train as train_steps
+from .job import Job
+from .losses import LossNotFinite
+from .steps import LastGood, Pace, Span, numbers_of, span_of
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+def train(trainer: Trainer, job: Job, watchers: Sequence[Callback]) -> None:
+    last_good = LastGood(
+        trainer.model.theta, trainer.optimizer.bind(trainer.model.size, trainer.model.dtype, trainer.model)
+    )
+    trainer.model.head = job.head
+    try:
+        _loop(trainer, job, watchers, last_good)
+    except KeyboardInterrupt:
+        trainer.stop_reason = "interrupted"
+    except BaseException:
+        trainer.stop_reason = "error"
+        raise
+
+
+def _loop(trainer: Trainer, job: Job, watchers: Sequence[Callback], last_good: LastGood) -> None:
+    """Chunk by chunk until the last epoch; if nobody looks at the end of an epoch, a chunk may go past it."""
+    looked_at = job.validation is not None or any(map(looks_at_epochs, watchers))
+    counting = [callback for callback in watchers if type(callback).next_step is not Callback.next_step]
+    pace, started = Pace(6 * job.batch * trainer.model.size), time.perf_counter()
+    while trainer.epoch < trainer.run.last_epoch and trainer.stop_reason is None:
+        span = span_of(job.rows, trainer.epoch, trainer.run.last_epoch, job.batch, trainer.seed, trainer.shuffle)
+        span.take_up(trainer.begun)
+        while not span.is_done and trainer.stop_reason is None:
+            with deferred_interrupt():
+                limit = min((callback.next_step(trainer) - trainer.step for callback in counting), default=math.inf)
+                chunk = span.next_chunk(int(max(1, min(pace.steps, limit, job.most_steps()))), looked_at)
+                failure = _train_chunk(trainer, job, span, chunk, last_good, pace)
+                logs = _record(trainer, job, span, started)
+                if failure is not None:
+                    raise failure
+            if logs is not None:
+                started = time.perf_counter()
+                for callback in watchers:
+                    callback.on_epoch_end(trainer, logs)
+            for callback in watchers:
+                callback.on_chunk_end(trainer)
+
+
+def _train_chunk(
+    trainer: Trainer, job: Job, span: Span, chunk: slice, last_good: LastGood, pace: Pace
+) -> BaseException | None:
+    """One call of the engine; what a loss of the user's own raised, after the steps before it."""
+    optimizer, n_steps = trainer.optimizer, chunk.stop - chunk.start
+    order, starts = span.read(chunk)
+    wanted = job.at_once, trainer.measures_norm
+    coefficients, regime = numbers_of(span, chunk, optimizer, trainer.model, trainer.run.last_epoch, *wanted)
+    noise = trainer.model.noise(trainer.seed, trainer.step, span.moments[chunk], trainer.run.last_epoch)
+    begun, failure = time.perf_counter(), None
+    last_good.keep()
+    kept = time.perf_counter()
+    X, Y, weight, places = job.read(order, starts, trainer.step)
+    try:
+        data = (X, Y, weight, places, starts, job.loss, optimizer, coefficients, last_good.state[: optimizer.slots])
+        train_steps(trainer.model, *data, span.losses[chunk], trainer.n_threads or 0, regime, noise)
+        if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
+            raise LossNotFinite(n_steps - 1)
+    except LossNotFinite as problem:
+        place = chunk.start + problem.step
+        when = float(span.rates[place]), trainer.step + problem.step + 1, int(span.moments[place]) + 1, trainer.step
+        text = advice.diverged(trainer.model, job.X[order[starts[problem.step] : starts[problem.step + 1]]], *when)
+        last_good.restore()
+        raise FloatingPointError(text) from None
+    except Stopped as stopped:
+        n_steps, failure = stopped.step, stopped.__cause__
+    pace.learn(n_steps, copying=kept - begun, training=time.perf_counter() - kept)
+    _count(trainer, span, n_steps, int(starts[n_steps]))
+    return failure
+
+
+def _count(trainer: Trainer, span: Span, n_steps: int, n_rows: int) -> None:
+    """Steps that were done, and their rows."""
+    if n_steps:
+        trainer.run.loss = float(span.losses[span.done : span.done + n_steps].mean())
+    span.done += n_steps
+    trainer.begun = span.begun
+    trainer.step += n_steps
+    trainer.optimizer.steps += n_steps
+    trainer.run.rows_done += n_rows
+
+
+def _record(trainer: Trainer, job: Job, span: Span, started: float) -> dict[str, float] | None:
+    """Write the epochs that came to their end into the history; the last one's row, None if there was none."""
+    first, last = trainer.epoch, span.epochs_done
+    if last == first:
+        return None
+    judged = trainer.averaged if trainer.optimizer.average else trainer.model
+    columns: dict[str, list[float]] = {
+        "epoch": list(range(first + 1, last + 1)),
+        "loss": span.epoch_losses(first, last, job.weight),
+        **({"grad_norm": span.epoch_norms(first, last)} if trainer.measures_norm else {}),
+    }
+    try:
+        columns |= job.validation.measure(judged) if job.validation else {}
+    finally:  # whatever a metric raises, these epochs are done
+        seconds = (time.perf_counter() - started) / (last - first)
+        columns |= {"lr": span.epoch_rates(first, last), "seconds": [seconds] * (last - first)}
+        trainer.history.extend(columns)
+        trainer.epoch = last
+    return {name: column[-1] for name, column in columns.items()}
