@@ -142,8 +142,8 @@ def _pass(
     noise: Draw | None,
 ) -> float:
     """The mean loss of a step's rows; `model.grad` <- its gradient, summed over as many passes as the regime asks."""
-    batch = len(rows) if regime is None else min(regime.batch, len(rows))
-    total, mean, grad = _total(None if weight is None else weight[rows], len(rows)), 0.0, np.zeros_like(model.grad)
+    batch = len(rows) if regime is None else regime.batch
+    total, mean = _total(None if weight is None else weight[rows], len(rows)), 0.0
     for start in range(0, len(rows), batch):
         some = rows[start : start + batch]
         Z = np.empty((len(some), model.n_out), model.dtype)
@@ -153,12 +153,8 @@ def _pass(
         value, dZ = _of_step(loss, step, Z, Y[some], weights)
         share = _total(weights, len(some)) / total if total > 0 else 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            model.network.backward(dZ if batch == len(rows) else dZ * dZ.dtype.type(share), None, n_threads)
+            model.network.backward(dZ * dZ.dtype.type(share), None, n_threads, start > 0)
         mean += value * share
-        if batch < len(rows):
-            grad += model.grad
-    if batch < len(rows):
-        model.grad[:] = grad
     return mean
 
 

@@ -60,6 +60,28 @@ def test_training_is_that_of_the_built_in_loss(engine, optimizer):
     assert list(own.history) == ["epoch", "loss", "validation_loss", "lr", "seconds"]
 
 
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, ROWS)], ids=["plain", "weighted"])
+def test_passes_averages_and_clipping_are_those_of_the_built_in_loss(engine, weight):
+    def optimizer():
+        return gd.Adam(lr=0.01, clip_norm=0.5, l1=0.01, average=gd.EMA(0.9), groups={"*.bias": {"lr": 2.0}})
+
+    options = {"batch_size": 6, "accumulate": 3, "grad_norm": True}
+    own, built_in = (custom(loss, optimizer(), **options) for loss in (weighted_mse, "mse"))
+    for trainer in (own, built_in):
+        trainer.fit(X, Y, epochs=4, sample_weight=weight, verbose=0)
+    close(own, built_in, 1e-9)
+    np.testing.assert_allclose(own.averaged.theta, built_in.averaged.theta, rtol=0, atol=1e-9)
+
+
+def test_noise_is_that_of_the_built_in_loss(engine):
+    own, built_in = (custom(loss, batch_size=6, accumulate=2) for loss in (mse, "mse"))
+    for trainer in (own, built_in):
+        layers = gd.Dense(4, 8, "tanh"), gd.Dropout(0.4), gd.Dense(8, 1)
+        trainer.model = gd.Sequential(gd.GaussianNoise(0.2), *layers, seed=0, dtype="float64")
+        trainer.fit(X, Y, epochs=4, verbose=0)
+    close(own, built_in, 1e-9)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_could_be_ones_own(engine, loss):
     X, y, n_out = problem(loss)

@@ -46,6 +46,18 @@ def test_chunks_and_threads_change_nothing(engine, augment):
         np.testing.assert_array_equal(other.model.theta, whole.model.theta)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_passes_of_one_step_have_noise_of_their_own(engine, threads):
+    """Row r of a step is disturbed in the same way, whichever pass it is in: accumulation is still a larger batch."""
+    passes, whole = make("float64", batch_size=5, accumulate=3, n_threads=threads), make("float64", batch_size=15)
+    for trainer in (passes, whole):
+        fit(trainer)
+    assert passes.step == whole.step
+    if engine.backend == "native":
+        np.testing.assert_array_equal(passes.model.theta, whole.model.theta)
+    np.testing.assert_allclose(passes.model.theta, whole.model.theta, rtol=0, atol=1e-12)
+
+
 def test_seeds_choose_the_noise(engine):
     first, same, other = make(shuffle=False), make(shuffle=False), make(shuffle=False, seed=0)
     other.seed = 1
