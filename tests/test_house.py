@@ -16,8 +16,8 @@ CSRC = sorted(path for path in (ROOT / "csrc").rglob("*.[ch]") if "build" not in
 CORE = [path for path in CSRC if "tests" not in path.parts]
 
 LEVELS = (  # lowest first
-    "_version _checks _definition _interrupt _math _schedule _optimizer _adam _words rules arrays random threads"
-    " activations losses optimizers schedules initializers layers metrics head modelfile",
+    "_version _checks _definition _interrupt _math _activation _rectifiers _schedule _optimizer _adam _words rules"
+    " arrays random threads activations losses optimizers schedules initializers layers metrics head modelfile",
     "_numpy _native",
     "backend",
     "model",
