@@ -14,9 +14,10 @@
  *
  * c are the numbers of the activation (fgd_layer.constant), NULL if it has none.
  */
-#define FGD_ACTIVATIONS(A, Z, ROW)                                                                                    \
-    A(identity)                                                                                                       \
-    A(sigmoid) A(hard_sigmoid) A(tanh) A(hard_tanh) A(relu) A(leaky_relu) A(relu6) A(elu) A(selu) A(softplus) Z(silu) \
+#define FGD_ACTIVATIONS(A, Z, ROW)                                                                         \
+    A(identity)                                                                                            \
+    A(sigmoid)                                                                                             \
+    A(hard_sigmoid) A(tanh) A(hard_tanh) A(relu) A(leaky_relu) A(relu6) A(elu) A(selu) A(softplus) Z(silu) \
         Z(hard_swish) Z(gelu) Z(gelu_tanh) Z(mish) ROW(softmax)
 
 #define NAME(name) ACTIVATION_##name,
@@ -45,8 +46,7 @@ ALWAYS_INLINE vec where_between(double low, vec a, double high, vec g) {
 }
 
 ALWAYS_INLINE vec hard_sigmoid_forward(vec z, const double *c) {
-    (void)c;
-    return v_max(v_set(0), v_min(v_set(1), v_fma(z, v_set(1. / 6), v_set(0.5))));
+    return (void)c, v_mul(v_clamp(0, 6, v_add(z, v_set(3))), v_set(1. / 6));
 }
 ALWAYS_INLINE vec hard_sigmoid_backward(vec a, vec g, const double *c) {
     return (void)c, where_between(0, a, 1, v_mul(g, v_set(1. / 6)));
@@ -137,9 +137,7 @@ ALWAYS_INLINE vec silu_backward(vec z, vec g, const double *c) {
 }
 
 ALWAYS_INLINE vec hard_swish_forward(vec z, const double *c) {
-    (void)c;
-    z = v_max(v_set(-3), z);
-    return v_mul(z, v_mul(v_min(v_set(6), v_add(z, v_set(3))), v_set(1. / 6)));
+    return v_mul(v_max(v_set(-3), z), hard_sigmoid_forward(z, c)); /* -inf times 0 would be NaN */
 }
 ALWAYS_INLINE vec hard_swish_backward(vec z, vec g, const double *c) {
     (void)c;

@@ -75,7 +75,7 @@ class HardSigmoid(Activation):
     name = "hard_sigmoid"
 
     def forward(self, z: Array) -> Array:
-        return np.clip(z / 6 + 0.5, 0, 1)
+        return np.clip(z + 3, 0, 6) / 6
 
     def backward(self, x: Array, g: Array) -> Array:
         return np.where((x > 0) & (x < 1), g / 6, 0)

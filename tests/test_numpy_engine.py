@@ -5,12 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import SLOPE_TOLERANCE, slopes, targets
+from problems import ACTIVATIONS_AND_LOSSES, SLOPE_TOLERANCE, slopes, targets
 
 from fastgd import _numpy, activations, losses, optimizers
-from fastgd.activations import ACTIVATIONS, Activation
+from fastgd.activations import Activation
 from fastgd.arrays import ENGINE_DTYPES
-from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS, SGD
 
 
@@ -29,8 +28,7 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("activation", "loss"), ACTIVATIONS_AND_LOSSES, ids=str)
 def test_backward_is_the_slope_by_theta_and_by_x(activation, loss, weighted):
     net, theta, grad = network(activation)
     loss, rng, B = losses.get(loss), np.random.default_rng(5), 7

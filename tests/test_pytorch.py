@@ -4,10 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import targets
+from problems import EACH_ACTIVATION, targets
 
 from fastgd import _numpy, activations, losses, schedules
-from fastgd.activations import ACTIVATIONS
 from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS
 
@@ -21,7 +20,19 @@ TORCH_ACTIVATIONS = {
     "sigmoid": torch.sigmoid,
     "hard_sigmoid": lambda z: F.relu6(z + 3) / 6,  # the backward pass of F.hardsigmoid has 1/6 in float32
     "tanh": torch.tanh,
+    "hard_tanh": F.hardtanh,
     "relu": torch.relu,
+    "leaky_relu": F.leaky_relu,
+    "relu6": F.relu6,
+    "elu": F.elu,
+    "selu": F.selu,
+    "softplus": lambda z: F.softplus(z, threshold=100),
+    "silu": F.silu,
+    "hard_swish": F.hardswish,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda z: F.gelu(z, approximate="tanh"),
+    "mish": F.mish,
+    "softmax": lambda z: F.softmax(z, dim=-1),
 }
 TORCH_LOSSES = {  # the loss of each row
     "mse": lambda Z, Y: F.mse_loss(Z, Y, reduction="none").mean(dim=1),
@@ -87,12 +98,13 @@ def in_float64():
     torch.set_default_dtype(before)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activation(name):
-    f, rng = activations.get(name), np.random.default_rng(0)
-    z, g = np.append(rng.normal(scale=4, size=200), [-3, 0, 3]), rng.normal(size=203)
+@pytest.mark.parametrize("f", EACH_ACTIVATION, ids=str)
+def test_activation(f):
+    rng = np.random.default_rng(0)
+    z, g = np.append(rng.normal(scale=4, size=198), [-3, -1, 0, 1, 3, 6]), rng.normal(size=204)
+    z, g = z.reshape(-1, 6), g.reshape(-1, 6)
     z_torch = torch.tensor(z, requires_grad=True)
-    a_torch = TORCH_ACTIVATIONS[name](z_torch)
+    a_torch = TORCH_ACTIVATIONS[f.name](z_torch, *f.parameters)
     a_torch.backward(torch.tensor(g))
     a = f.forward(z)
     np.testing.assert_allclose(a, a_torch.detach().numpy(), rtol=1e-14)
