@@ -142,7 +142,7 @@ ALWAYS_INLINE vec hard_swish_forward(vec z, const double *c) {
 ALWAYS_INLINE vec hard_swish_backward(vec z, vec g, const double *c) {
     (void)c;
     vec slope = v_blend(v_gt(v_set(3), z), v_fma(z, v_set(1. / 3), v_set(0.5)), v_set(1));
-    return v_blend(v_gt(v_set(-3), z), v_set(0), v_mul(g, slope));
+    return v_blend(v_gt(z, v_set(-3)), v_mul(g, slope), v_set(0));
 }
 
 /* z Phi(z) = max(z, 0) - t Phi(-t) with t = |z|, Phi(-t) = e**(-t**2 / 2) P(t) / Q(t) */

@@ -14,7 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from . import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from ._version import __version__
-from .activations import HardSigmoid, Identity, ReLU, Sigmoid, Tanh
+from .activations import (
+    ELU,
+    GELU,
+    SELU,
+    GELUTanh,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    Identity,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .backend import show_config
 from .callbacks import Callback, EarlyStopping, ReduceLROnPlateau
 from .finder import lr_finder
@@ -35,8 +53,11 @@ load = Sequential.load
 
 __all__ = [
     "BCE",
+    "ELU",
+    "GELU",
     "MLP",
     "MSE",
+    "SELU",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -49,10 +70,15 @@ __all__ = [
     "Dense",
     "EarlyStopping",
     "Exponential",
+    "GELUTanh",
     "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
     "History",
     "Identity",
+    "LeakyReLU",
     "Lion",
+    "Mish",
     "MultiStep",
     "NAdam",
     "OneCycle",
@@ -60,9 +86,13 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "ReLU",
+    "ReLU6",
     "ReduceLROnPlateau",
     "Sequential",
+    "SiLU",
     "Sigmoid",
+    "Softmax",
+    "Softplus",
     "Split",
     "Step",
     "Tanh",

@@ -1,6 +1,7 @@
 """Types of the C engine (_native.pyx); `Network` is described in backend.py."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,12 @@ def set_max_threads(threads: int) -> None: ...
 
 class Network:
     def __init__(
-        self, layers: Sequence[Any], theta: NDArray[Any], grad: NDArray[Any], isa: str | None = None
+        self,
+        layers: Sequence[Any],
+        theta: NDArray[Any],
+        grad: NDArray[Any],
+        isa: str | None = None,
+        lock: Lock | None = None,
     ) -> None: ...
     @property
     def isa(self) -> str: ...

@@ -63,9 +63,18 @@ class Network:
         Parameters and gradient, C-contiguous, writable, of one dtype. They are referenced, not copied.
     isa : None
         There for the signature: instruction sets are NumPy's affair.
+    lock : lock or None, default=None
+        Held while it works; networks on the same vectors share one.
     """
 
-    def __init__(self, layers: Sequence[LayerLike], theta: Array, grad: Array, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[LayerLike],
+        theta: Array,
+        grad: Array,
+        isa: str | None = None,
+        lock: threading.Lock | None = None,
+    ) -> None:
         if isa is not None:
             raise ValueError(f"the NumPy engine has no instruction sets to choose from: isa must be None, not {isa!r}")
         if theta.dtype not in (np.float32, np.float64):
@@ -79,7 +88,7 @@ class Network:
         self._layers = list(_views(layers, theta, grad))
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
         self._kept: list[_Pass] | None = None
-        self._lock = threading.Lock()
+        self._lock = lock or threading.Lock()
 
     def predict(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
         self._check_rows(X, out)

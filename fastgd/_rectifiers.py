@@ -160,7 +160,7 @@ class SiLU(Activation):
 
 
 class HardSwish(Activation):
-    """f(z) = z clip(z/6 + 1/2, 0, 1); f' = 0 below -3, z/3 + 1/2 up to 3, then 1.
+    """f(z) = z clip(z/6 + 1/2, 0, 1); f' = 0 up to -3, z/3 + 1/2 below 3, then 1.
 
     Source: Howard et al., "Searching for MobileNetV3", ICCV 2019.
     """
@@ -173,7 +173,7 @@ class HardSwish(Activation):
         return z * (np.clip(z + 3, 0, 6) / 6)
 
     def backward(self, x: Array, g: Array) -> Array:
-        return g * np.where(x < -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
+        return g * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
 
 
 class GELU(Activation):

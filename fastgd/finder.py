@@ -165,7 +165,7 @@ def _test(settings: _Settings, job: Job, optimizer: Optimizer, rates: Floats) ->
         coefficients = optimizer.coefficients(rates[t], t + 1, t / (len(job.rows) / job.batch), float(len(rates)))
         arguments = (job.X, job.Y, job.weight, order[: starts[-1]], starts, job.loss, optimizer, coefficients, state)
         try:
-            model.network.train(*arguments, values, settings.n_threads or 0)
+            model.network_for(job.loss.link).train(*arguments, values, settings.n_threads or 0)
         except LossNotFinite as failure:
             values = values[: failure.step]
         measured = np.append(measured, values)

@@ -70,6 +70,7 @@ class Job:
 def prepare(settings: Settings, X: Any, y: Any, validation: Any, sample_weight: Any) -> Job:
     """Find whatever is wrong with the arguments of `Trainer.fit`; nothing is changed by it."""
     model, loss = settings.model, settings.loss
+    model.network_for(loss.link)  # raises if the last activation does not fit
     X = as_rows(X, model.n_in)
     check_finite(X, "X")
     known = model.head.classes if model.head.link == loss.link else None

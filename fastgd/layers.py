@@ -22,11 +22,11 @@ class Dense:
     n_in, n_out : int >= 1
         Columns that come in, and go out.
     activation : str or Activation, default="identity"
-        The function f: a name of `fastgd.activations.ACTIVATIONS`, or an object.
+        The function f: a name of `fastgd.activations.ACTIVATIONS`, or an object.  "softmax" is for the last layer.
     bias : bool, default=True
         Whether b is there; without it, b = 0.
     init : str, Initializer or None, default=None
-        First values of W; None chooses by the activation (He for ReLU, else Glorot).  b starts at 0.
+        First values of W; None chooses by the activation (see docs/activations.md).  b starts at 0.
     """
 
     def __init__(
@@ -89,6 +89,11 @@ def check_chain(layers: Sequence[Any]) -> None:
         if index and layer.n_in != layers[index - 1].n_out:
             raise ValueError(
                 f"layer {index} takes {layer.n_in} columns, but layer {index - 1} gives {layers[index - 1].n_out}"
+            )
+        if layer.activation.whole_rows and index < len(layers) - 1:
+            raise ValueError(
+                f"layer {index} has the activation {layer.activation.name}, which is for the last layer only: it makes "
+                'probabilities of the outputs; choose another one for hidden layers, such as "relu"'
             )
 
 

@@ -6,6 +6,7 @@ an optimiser have the same layout.  The arithmetic is an engine's (`backend.py`)
 
 import math
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,17 +77,18 @@ class Sequential:
         self.size = sum(layer.size for layer in layers)
         self.dtype = _check_dtype(dtype)
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
-        self.head = Head()
+        self.head = self._first_head()
         self._theta = np.zeros(self.size, self.dtype)
         self._grad = np.zeros(self.size, self.dtype)
-        self._network: backend.Network | None = None
+        self._networks: dict[str, backend.Network] = {}
         self._engine: backend.Engine | None = None
+        self._lock = threading.Lock()
 
     def reset(self, seed: int | None = None) -> None:
         """Forget all training: the first weights again, or with `seed` other ones; biases 0, no classes."""
         if seed is not None:
             self.seed = random.check_seed(seed)
-        self.head = Head()
+        self.head = self._first_head()
         self._theta.fill(0)
         parameters = self.parameters()
         for index, layer in enumerate(self.layers):
@@ -122,11 +124,38 @@ class Sequential:
     @property
     def network(self) -> backend.Network:
         """This model on the engine now chosen, made on first use; for loops that need no checks."""
+        return self.network_for("identity")
+
+    def network_for(self, link: str) -> backend.Network:
+        """The network as a loss or a head with this link sees it.
+
+        If the last activation is the link itself ("softmax", "sigmoid"), it ends before that activation: such a loss takes
+        logits, where no digits are lost, and applies the link itself.  ValueError if the two are of different kinds.
+        """
         engine = backend.choose()
-        if self._network is None or self._engine is not engine:
-            self._network = engine.network(self.layers, self._theta, self._grad)
-            self._engine = engine
-        return self._network
+        if self._engine is not engine:
+            self._networks, self._engine = {}, engine
+        if link not in self._networks:
+            self._networks[link] = self._new_network(link, engine)
+        return self._networks[link]
+
+    def _new_network(self, link: str, engine: backend.Engine) -> backend.Network:
+        last, layers = self.layers[-1], self.layers
+        own = last.activation.link
+        if own == link != "identity":
+            layers = (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))
+        elif own != "identity" and link != "identity":
+            raise ValueError(
+                f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": end '
+                f'it in "identity" or "{link}", or choose another loss'
+            )
+        elif link != "identity":
+            return self.network
+        return engine.network(layers, self._theta, self._grad, self._lock)
+
+    def _first_head(self) -> Head:
+        """Of a model without training: a softmax says by itself what the outputs mean."""
+        return Head("softmax" if self.layers[-1].activation.whole_rows else "identity")
 
     def predict(self, X: Any) -> Array:
         """Predictions for the rows of X (rows, n_in).
@@ -137,11 +166,12 @@ class Sequential:
             Labels (rows,) of a trained classifier; yes (1) or no (0) in the shape of the targets after training with
             "bce" on numbers; otherwise outputs (rows, n_out), or (rows,) if the targets were one-dimensional.
         """
-        return self.head.predict(self._outputs(X))
+        answers = self.head.classes is not None or self.head.link == "sigmoid"
+        return self.head.predict(self._outputs(X, self.head.link if answers else "identity"))
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities (rows, n_classes) in the order of `head.classes`; ValueError if this is no classifier."""
-        return self.head.predict_proba(self._outputs(X))
+        return self.head.predict_proba(self._outputs(X, self.head.link))
 
     def forward(self, X: Any) -> Array:
         """Outputs Z (rows, n_out) for X (rows, n_in); the activations are kept for `backward`."""
@@ -231,10 +261,10 @@ class Sequential:
 
     __repr__ = summary
 
-    def _outputs(self, X: Any) -> Array:
+    def _outputs(self, X: Any, link: str) -> Array:
         X = self._input(X)
         Z = np.empty((len(X), self.n_out), self.dtype)
-        self.network.predict(X, Z)
+        self.network_for(link).predict(X, Z)
         return Z
 
     def _input(self, X: Any) -> Array:
@@ -276,7 +306,7 @@ def MLP(
     *widths : int >= 1
         Inputs, units of each hidden layer, outputs: two numbers at least.
     activation, output : str or Activation, default="relu", "identity"
-        Of the hidden layers, and of the last one.
+        Of the hidden layers, and of the last one, where "softmax" is allowed, too: see docs/activations.md.
     bias, init, seed, dtype
         As in `Dense` and `Sequential`.
 

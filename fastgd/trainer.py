@@ -267,7 +267,7 @@ class Trainer:
         last_good.keep()
         kept = time.perf_counter()
         try:
-            self.model.network.train(
+            self.model.network_for(job.loss.link).train(
                 job.X,
                 job.Y,
                 job.weight,

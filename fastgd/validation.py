@@ -86,8 +86,9 @@ class Validation:
         rows = place if self._rows is None else self._rows[place]
         weight = None if self._weight is None else self._weight[place]
         Z = np.empty((len(losses), self._model.n_out), self._model.dtype)
-        self._model.network.predict(self._X[rows], Z, self._n_threads)
-        self._model.network.loss(self._loss, Z, self._Y[rows], weight, losses, None)
+        network = self._model.network_for(self._loss.link)
+        network.predict(self._X[rows], Z, self._n_threads)
+        network.loss(self._loss, Z, self._Y[rows], weight, losses, None)
         return Z
 
     def _weights(self, kind: str) -> Array | None:

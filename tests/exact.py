@@ -49,7 +49,7 @@ EXACT = {  # name: (f, f')
     "silu": (lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1 + z * sigmoid(-z))),
     "hard_swish": (
         lambda z: z * min(max(z + 3, 0), 6) / 6,
-        lambda z: 0 if z < -3 else (1 if z >= 3 else z / 3 + mpf(1) / 2),
+        lambda z: 0 if z <= -3 else (1 if z >= 3 else z / 3 + mpf(1) / 2),
     ),
     "gelu": (lambda z: z * below(z), lambda z: below(z) + z * exp(-z * z / 2) / sqrt(2 * pi)),
     "gelu_tanh": (

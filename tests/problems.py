@@ -6,7 +6,7 @@ from fastgd.activations import ACTIVATIONS, ELU, LeakyReLU
 from fastgd.losses import LOSSES
 
 # With the numbers that they have by default, and with others.
-EACH_ACTIVATION = [*(cls() for cls in ACTIVATIONS.values()), LeakyReLU(0.3), ELU(1.7)]
+EACH_ACTIVATION = [*(cls() for cls in ACTIVATIONS.values()), LeakyReLU(0.3), ELU(0.7)]
 # Each activation with one loss, each loss with one activation: what either does does not depend on the other.
 ACTIVATIONS_AND_LOSSES = [(f, "mse") for f in EACH_ACTIVATION] + [("tanh", loss) for loss in LOSSES]
 

@@ -30,7 +30,7 @@ TABLE = {
         re.MULTILINE,
     )
 }
-FLOORS = {"gelu_tanh": 1 / 8}  # where errors are in units of this, if it is more than the value
+FLOORS = {"gelu_tanh": 1 / 8, "softmax": 1}  # where errors are in units of this, if it is more than the value
 WITHOUT_FMA = {"gelu": 8}
 
 
@@ -83,7 +83,7 @@ def test_errors(engine, dtype, f):
     a, slope = (x[:, 0].astype(Long) for x in passed(engine, dtype, f, z[:, None], np.ones((len(z), 1), dtype)))
     of_f, of_slope = bounds(engine, f.name)
     fits = abs(want) <= np.finfo(dtype).max
-    assert units(abs(a - want)[fits], want[fits], FLOORS.get(f.name, 0), dtype) <= of_f
+    assert units(abs(a[fits] - want[fits]), want[fits], FLOORS.get(f.name, 0), dtype) <= of_f
     assert np.isinf(a[~fits]).all()
     apart = abs(abs(z)[:, None] / MARKS.astype(dtype) - 1).min(axis=1) > 4 * np.finfo(dtype).eps
     assert abs(slope - want_slope)[apart].max() <= of_slope * np.finfo(dtype).eps
@@ -99,7 +99,7 @@ def test_errors_of_softmax(engine, dtype):
     want_slope = want * (g - (g * want).sum(axis=1, keepdims=True))
     a, slope = passed(engine, dtype, activations.get("softmax"), Z, g)
     of_f, of_slope = bounds(engine, "softmax")
-    assert units(abs(a - want), want, 0, dtype) <= of_f
+    assert units(abs(a - want), want, FLOORS["softmax"], dtype) <= of_f
     assert abs(slope - want_slope).max() <= of_slope * np.finfo(dtype).eps
 
 
