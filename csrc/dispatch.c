@@ -58,7 +58,7 @@ const char *fgd_type_name(int i) {
 
 const char *fgd_activation_name(int i) {
 #define ROW(name) #name,
-    static const char *const names[] = {FGD_ACTIVATIONS(ROW, ROW)};
+    static const char *const names[] = {FGD_ACTIVATIONS(ROW, ROW, ROW)};
 #undef ROW
     return NAME_OF(names, i);
 }

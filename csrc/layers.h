@@ -4,7 +4,9 @@
  *   forward    a[l + 1] = f(a[l] W + b)          forward_done: f
  *   backward   dz[l] = (dz[l + 1] W^T) f'(a[l])  backward_done: f'
  */
-/* tile <- f(tile) */
+#define NOTHING(name)
+
+/* tile <- f(tile); what is a function of whole rows comes later: activate_rows */
 static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
     const double *c = layer->constant;
     switch (layer->activation) {
@@ -13,7 +15,19 @@ static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR]
         for (int r = 0; r < rows; r++)                                                    \
             for (int v = 0; v < vectors; v++) tile[r][v] = name##_forward(tile[r][v], c); \
         return;
-        FGD_ACTIVATIONS(ROW, ROW)
+        FGD_ACTIVATIONS(ROW, ROW, NOTHING)
+#undef ROW
+    }
+}
+
+/* Rows [row0, row1) of z <- f(z), of a function of whole rows. */
+static void activate_rows(const fgd_layer *layer, real *z, ptrdiff_t ld, int row0, int row1) {
+    switch (layer->activation) {
+#define ROW(name)                                                                                    \
+    case ACTIVATION_##name:                                                                          \
+        for (int r = row0; r < row1; r++) name##_forward(layer->n_out, z + r * ld, layer->constant); \
+        return;
+        FGD_ACTIVATIONS(NOTHING, NOTHING, ROW)
 #undef ROW
     }
 }
@@ -60,6 +74,7 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                  .touched = {to},
                  .touches = 1};
     multiply(&p, row0, row1, layer->n_out);
+    activate_rows(layer, to, to_ld, row0, row1);
 }
 
 /* Whether noise disturbs a[l]. */
@@ -91,10 +106,13 @@ static const real *backward_input(const fgd_work *w, const fgd_noise *noise, int
     return w->z[l] ? w->z[l] : is_disturbed(w, noise, l) ? w->x[l] : w->a[l];
 }
 
-/* dz (n,) <- dz f'(z), through x (n,) */
-static void slope(const fgd_layer *layer, int n, const real *x, real *dz) {
+/* dz (n_out,) <- dz f'(z), through x (n_out,) */
+static void slope(const fgd_layer *layer, const real *x, real *dz) {
     const double *c = layer->constant;
+    int n = layer->n_out;
     switch (layer->activation) {
+#define WHOLE(name) \
+    case ACTIVATION_##name: name##_backward(n, x, dz, c); return;
 #define ROW(name)                                                                                          \
     case ACTIVATION_##name:                                                                                \
         for (int j = 0; j < n; j += VL) {                                                                  \
@@ -102,9 +120,14 @@ static void slope(const fgd_layer *layer, int n, const real *x, real *dz) {
             v_store_part(dz + j, name##_backward(v_load_part(x + j, in), v_load_part(dz + j, in), c), in); \
         }                                                                                                  \
         return;
-        FGD_ACTIVATIONS(ROW, ROW)
+        FGD_ACTIVATIONS(ROW, ROW, WHOLE)
 #undef ROW
+#undef WHOLE
     }
+}
+
+static void slope_rows(const fgd_layer *layer, const real *x, real *dz, ptrdiff_t ld, int row0, int row1) {
+    for (int r = row0; r < row1; r++) slope(layer, x + r * ld, dz + r * ld);
 }
 
 static void backward_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
@@ -119,7 +142,7 @@ static void backward_done(const product *p, int i, int rows, int j, int vectors,
                 tile[r][v] = name##_backward(v_load_part(x + r * p->c_row + v * VL, tile_lanes(v, vectors, last)), \
                                              tile[r][v], c);                                                       \
         break;
-        FGD_ACTIVATIONS(ROW, ROW)
+        FGD_ACTIVATIONS(ROW, ROW, NOTHING)
 #undef ROW
     }
     save_tile(p->c + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
@@ -163,9 +186,7 @@ static void keep_rows(const fgd_work *w, int l, real *g, ptrdiff_t ld, int row0,
 static void backward_rows(const fgd_work *w, const fgd_noise *noise, int row0, int row1) {
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
-    int linear = layer[L - 1].activation == ACTIVATION_identity;
-    for (int r = linear ? row1 : row0; r < row1; r++)
-        slope(&layer[L - 1], layer[L - 1].n_out, backward_input(w, noise, L) + r * w->ld[L], w->dz[L] + r * w->ld[L]);
+    slope_rows(&layer[L - 1], backward_input(w, noise, L), w->dz[L], w->ld[L], row0, row1);
     for (int l = L - 1; l > 0; l--) {
         const real *x = backward_input(w, noise, l);
         product p = {.c = w->dz[l],
@@ -178,5 +199,6 @@ static void backward_rows(const fgd_work *w, const fgd_noise *noise, int row0, i
                      .touches = 2};
         layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
         if (is_kept(w, noise, l)) keep_rows(w, l, w->dz[l], w->ld[l], row0, row1);
+        if (activation_is_row[layer[l - 1].activation]) slope_rows(&layer[l - 1], x, w->dz[l], w->ld[l], row0, row1);
     }
 }

@@ -53,7 +53,8 @@ ALWAYS_INLINE const real *unrelated(const real *p) {
 #define EXP_MAX 88.0
 #define SMALLEST 0x1p-126 /* normal number > 0                          */
 #define LOWEST -0x1p127   /* far below whatever a network may give      */
-enum { EXP_TERMS = 6, LOG_TERMS = 5, LOG1P_TERMS = 7 };
+#define GAUSS_MAX 13.1909 /* the root of -2 EXP_MIN */
+#define GAUSS_GRID 16.0
 #else
 #define LN2_HIGH 0x1.62e42fefa38p-1 /* 40 bits */
 #define LN2_LOW 0x1.ef35793c7673p-45
@@ -61,52 +62,118 @@ enum { EXP_TERMS = 6, LOG_TERMS = 5, LOG1P_TERMS = 7 };
 #define EXP_MAX 709.0
 #define SMALLEST 0x1p-1022
 #define LOWEST -0x1p1023
-enum { EXP_TERMS = 12, LOG_TERMS = 11, LOG1P_TERMS = 16 };
+#define GAUSS_MAX 37.6297
+#define GAUSS_GRID 0x1p18
 #endif
 
 /*
- * e**x = s (q + 1) with s = 2**k, so that e**x - 1 = s q + (s - 1) loses nothing near x = 0.
- *
- * x = k ln 2 + r with |r| <= ln(2) / 2, and q = e**r - 1 by its Taylor series to r**7 / 7! (f32; what is left out is
- * below 2**-27 of the result) or r**13 / 13! (f64; below 2**-57).  x is clamped so that s stays a normal number: the
- * result saturates instead of becoming inf or 0.  NaN stays NaN.
+ * Coefficients of minimax fits, lowest power first, each with its largest relative error, that of its own rounding left
+ * aside.  EXPM1: (e**r - 1 - r) / r**2 for |r| <= ln(2) / 2, errors of e**r - 1.  ARTANH: (artanh(t) / t - 1) / t**2 in
+ * powers of t**2, for |t| <= 1/3, errors of artanh.  TAIL: e**(t**2 / 2) Phi(-t) = P(t) / Q(t) for 0 <= t <= GAUSS_MAX.
  */
-ALWAYS_INLINE vec v_exp_parts(vec x, vec *s) {
-    static const double inverse_factorial[] = {0.5,          1. / 6,        1. / 24,        1. / 120,
-                                               1. / 720,     1. / 5040,     1. / 40320,     1. / 362880,
-                                               1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
-    x = v_max(v_set(EXP_MIN), v_min(v_set(EXP_MAX), x));
-    vec k = v_round(v_mul(x, v_set(1.4426950408889634)));
-    vec r = v_fnma(k, v_set(LN2_LOW), v_fnma(k, v_set(LN2_HIGH), x));
-    vec p = v_set(inverse_factorial[EXP_TERMS - 1]);
-    for (int i = EXP_TERMS - 2; i >= 0; i--) p = v_fma(p, r, v_set(inverse_factorial[i]));
-    *s = v_pow2(k);
-    return v_fma(v_mul(r, r), p, r);
+#if FGD_BITS == 32
+static const double EXPM1[] = {/* 2**-26.1 */
+                               0.500000006191527988, 0.166665429286115996, 0.0416662821141658683,
+                               0.00836659200347195426, 0.00139464455121486357};
+static const double ARTANH[] = {/* 2**-27.7 */ 0.333332065271953287, 0.20010852602199607, 0.139995098838986665,
+                                0.140125689441898452};
+static const double TAIL_P[] = {/* 2**-27.5 */ 0.5000000024424736, 0.4354601327961094, 0.18114024499842601,
+                                0.039928305806412163, 0.004011960955631225};
+static const double TAIL_Q[] = {
+    1.0, 1.6688051792509166, 1.193790294946963, 0.46394090400801347, 0.10009288744314364, 0.010056349342653316};
+#else
+static const double EXPM1[] = {/* 2**-55.6 */
+                               0.500000000000000556,     0.166666666666666861,   0.041666666666573548,
+                               0.00833333333331453221,   0.00138888889324063846, 0.000198412699031505719,
+                               0.0000248015044107107803, 2.75572278525167511e-6, 2.76263412107160973e-7,
+                               2.51145038012015881e-8};
+static const double ARTANH[] = {/* 2**-59.3 */ 0.333333333333331517,
+                                0.20000000000078695,
+                                0.142857142739169073,
+                                0.111111119855305509,
+                                0.0909087193774091429,
+                                0.0769328051261917894,
+                                0.0665047927023032098,
+                                0.0605310470348397872,
+                                0.0416977337221146402,
+                                0.0850981618570412973};
+static const double TAIL_P[] = {/* 2**-60.0 */ 0.5,    0.8270409041428377,    0.6782324539025139,
+                                0.3562845963866609,    0.13152721866829362,   0.03549160620015192,
+                                0.007080003911413579,  0.0010322378287591569, 0.00010566772963673604,
+                                6.906439561556593e-06, 2.2155776821528328e-07};
+static const double TAIL_Q[] = {1.0,
+                                2.451966369088541,
+                                2.812851017308627,
+                                1.9968779270459671,
+                                0.9770356996473286,
+                                0.34691258975020844,
+                                0.09151707669930292,
+                                0.01801069697200156,
+                                0.0026047484046164988,
+                                0.00026542508178627265,
+                                1.7311876682061484e-05,
+                                5.553629662724236e-07};
+#endif
+
+/* c[0] + c[1] x + ..., by Horner's rule */
+#define POLYNOMIAL(c, x) polynomial(c, (int)(sizeof(c) / sizeof *(c)), x)
+ALWAYS_INLINE vec polynomial(const double *c, int terms, vec x) {
+    vec p = v_set((real)c[terms - 1]);
+    UNROLLED
+    for (int i = terms - 2; i >= 0; i--) p = v_fma(p, x, v_set((real)c[i]));
+    return p;
 }
 
-/* e**x; saturates at e**EXP_MIN and e**EXP_MAX. */
+/* e**r - 1 for |r| <= ln(2) / 2 */
+ALWAYS_INLINE vec v_expm1_near_0(vec r) { return v_fma(v_mul(r, r), POLYNOMIAL(EXPM1, r), r); }
+
+/*
+ * 2**shift e**x = s (q + 1) with s = 2**(k + shift), so that e**x - 1 = s q + (s - 1) loses nothing near x = 0.
+ *
+ * x = k ln 2 + r with |r| <= ln(2) / 2, and q = e**r - 1.  s must be a normal number, so x must lie between
+ * EXP_MIN - shift ln 2 and EXP_MAX - shift ln 2: see v_clamp.  NaN stays NaN.
+ */
+ALWAYS_INLINE vec v_exp_parts(vec x, int shift, vec *s) {
+    vec k = v_round(v_mul(x, v_set((real)1.4426950408889634)));
+    vec r = v_fnma(k, v_set((real)LN2_LOW), v_fnma(k, v_set((real)LN2_HIGH), x));
+    *s = v_pow2(shift ? v_add(k, v_set((real)shift)) : k);
+    return v_expm1_near_0(r);
+}
+
+/* The nearest number within low .. high; NaN stays NaN. */
+ALWAYS_INLINE vec v_clamp(double low, double high, vec x) {
+    return v_max(v_set((real)low), v_min(v_set((real)high), x));
+}
+
+/* e**x, within 2 units in the last place; saturates at e**EXP_MIN and e**EXP_MAX instead of becoming 0 or inf. */
 ALWAYS_INLINE vec v_exp(vec x) {
-    vec s, q = v_exp_parts(x, &s);
+    vec s, q = v_exp_parts(v_clamp(EXP_MIN, EXP_MAX, x), 0, &s);
     return v_fma(s, q, s);
 }
 
-/* e**x - 1 */
+/*
+ * e**(-t**2 / 2) for 0 <= t <= GAUSS_MAX, within 2 units as well: half of t**2 is the sum of two numbers, the first of
+ * them exact because it is made from the leading bits of t, so that its rounding is not magnified by the exponential.
+ */
+ALWAYS_INLINE vec v_gauss(vec t) {
+    vec lead = v_mul(v_round(v_mul(t, v_set((real)GAUSS_GRID))), v_set((real)(1 / GAUSS_GRID)));
+    vec high = v_mul(v_mul(lead, lead), v_set(-0.5));
+    vec low = v_mul(v_mul(v_sub(t, lead), v_add(t, lead)), v_set(-0.5));
+    vec k = v_round(v_mul(v_add(high, low), v_set((real)1.4426950408889634))), s = v_pow2(k);
+    vec r = v_add(v_fnma(k, v_set((real)LN2_HIGH), high), v_fnma(k, v_set((real)LN2_LOW), low));
+    return v_fma(s, v_expm1_near_0(r), s);
+}
+
+/* e**x - 1; saturates likewise. */
 ALWAYS_INLINE vec v_expm1(vec x) {
-    vec s, q = v_exp_parts(x, &s);
+    vec s, q = v_exp_parts(v_clamp(EXP_MIN, EXP_MAX, x), 0, &s);
     return v_fma(s, q, v_sub(s, v_set(1)));
 }
 
-/*
- * 2 artanh(t) = ln((1 + t) / (1 - t)) = 2 t (1 + t**2 / 3 + t**4 / 5 + ...), for `terms` terms after the first.  What the
- * callers leave out is below 2**-27 (f32) or 2**-57 (f64) of the result.
- */
-ALWAYS_INLINE vec v_two_artanh(vec t, int terms) {
-    static const double inverse_odd[] = {1. / 3,  1. / 5,  1. / 7,  1. / 9,  1. / 11, 1. / 13, 1. / 15, 1. / 17,
-                                         1. / 19, 1. / 21, 1. / 23, 1. / 25, 1. / 27, 1. / 29, 1. / 31, 1. / 33};
+/* 2 artanh(t) = ln((1 + t) / (1 - t)) for |t| <= 1/3 */
+ALWAYS_INLINE vec v_two_artanh(vec t) {
     vec tt = v_mul(t, t), t2 = v_add(t, t);
-    vec p = v_set(inverse_odd[terms - 1]);
-    for (int i = terms - 2; i >= 0; i--) p = v_fma(p, tt, v_set(inverse_odd[i]));
-    return v_fma(v_mul(t2, tt), p, t2);
+    return v_fma(v_mul(t2, tt), POLYNOMIAL(ARTANH, tt), t2);
 }
 
 /* ln x for 2**-126 <= x < 2**127 (f64: 2**-1022, 2**1023): x = 2**e m, 3/4 < m <= 3/2, so |t| <= 1/5 for t = (m - 1) / (m + 1). */
@@ -116,19 +183,20 @@ ALWAYS_INLINE vec v_log(vec x) {
     lanes high = v_gt(m, v_set(1.5));
     m = v_blend(high, v_mul(m, v_set(0.5)), m);
     e = v_blend(high, v_add(e, v_set(1)), e);
-    vec ln_m = v_two_artanh(v_div(v_sub(m, v_set(1)), v_add(m, v_set(1))), LOG_TERMS);
-    return v_fma(e, v_set(LN2_HIGH), v_fma(e, v_set(LN2_LOW), ln_m));
+    vec ln_m = v_two_artanh(v_div(v_sub(m, v_set(1)), v_add(m, v_set(1))));
+    return v_fma(e, v_set((real)LN2_HIGH), v_fma(e, v_set((real)LN2_LOW), ln_m));
 }
 
 /* ln(1 + x) for 0 <= x <= 1, to the last bits of small x: t = x / (2 + x) <= 1/3. */
-ALWAYS_INLINE vec v_log1p(vec x) { return v_two_artanh(v_div(x, v_add(v_set(2), x)), LOG1P_TERMS); }
+ALWAYS_INLINE vec v_log1p(vec x) { return v_two_artanh(v_div(x, v_add(v_set(2), x))); }
 
 /* 1 / (1 + e**-x) */
 ALWAYS_INLINE vec v_sigmoid(vec x) { return v_div(v_set(1), v_add(v_set(1), v_exp(v_sub(v_set(0), x)))); }
 
-/* tanh x = p / (p + 2) with p = e**2x - 1 */
+/* tanh x = p / (p + 2) with p = e**2x - 1; 1 to the last bit from x = 20 on. */
 ALWAYS_INLINE vec v_tanh(vec x) {
-    vec p = v_expm1(v_max(v_set(-40), v_min(v_set(40), v_add(x, x))));
+    vec s, q = v_exp_parts(v_clamp(-40, 40, v_add(x, x)), 0, &s);
+    vec p = v_fma(s, q, v_sub(s, v_set(1)));
     return v_div(p, v_add(p, v_set(2)));
 }
 

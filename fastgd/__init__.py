@@ -14,7 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from . import activations, callbacks, initializers, losses, metrics, noise, optimizers, schedules
 from ._version import __version__
-from .activations import HardSigmoid, Identity, ReLU, Sigmoid, Tanh
+from .activations import (
+    ELU,
+    GELU,
+    SELU,
+    GELUTanh,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    Identity,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .averages import EMA, SWA
 from .backend import show_config
 from .callbacks import Callback, EarlyStopping, ReduceLROnPlateau
@@ -53,9 +71,12 @@ load = Sequential.load
 
 __all__ = [
     "BCE",
+    "ELU",
     "EMA",
+    "GELU",
     "MLP",
     "MSE",
+    "SELU",
     "SGD",
     "SWA",
     "Adadelta",
@@ -70,11 +91,16 @@ __all__ = [
     "Dropout",
     "EarlyStopping",
     "Exponential",
+    "GELUTanh",
     "GaussianNoise",
     "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
     "History",
     "Identity",
+    "LeakyReLU",
     "Lion",
+    "Mish",
     "MultiStep",
     "NAdam",
     "OneCycle",
@@ -82,9 +108,13 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "ReLU",
+    "ReLU6",
     "ReduceLROnPlateau",
     "Sequential",
+    "SiLU",
     "Sigmoid",
+    "Softmax",
+    "Softplus",
     "Split",
     "Step",
     "Tanh",

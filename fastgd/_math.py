@@ -1,9 +1,9 @@
 """Mathematical functions that the definitions share.
 
-`sigmoid`, `softplus`, `softmax` and `log_softmax` are written so that nothing overflows. Those after them make numbers
-that both engines and all machines must share to the last bit (rates, initial weights), so they use only what IEEE 754
-rounds in one way: +, -, *, /, comparisons and the exponent of a number. NumPy's `log`, `cos` and `pow` come from the
-system or from its own SIMD code and differ in the last bit between machines.
+The functions up to `softmax` are written so that nothing overflows. Those from `polynomial` on make numbers that both
+engines and all machines must share to the last bit (rates, initial weights), so they use only what IEEE 754 rounds in
+one way: +, -, *, /, comparisons and the exponent of a number. NumPy's `log`, `cos` and `pow` come from the system or
+from its own SIMD code and differ in the last bit between machines.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _ATANH = tuple(1 / (2 * k + 1) for k in range(11))
 # sin(u) = u (1 - u^2/3! + u^4/5! - ...): with |u| <= pi/2 the first term left out is below 2^-59.
 _SIN = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
 
+_erfc = np.frompyfunc(math.erfc, 1, 1)  # NumPy has none of its own
+
 
 def sigmoid(z: Array) -> Array:
     """1 / (1 + e^-z), with the full relative accuracy of both tails; shape and dtype of z."""
@@ -42,6 +44,12 @@ def exp_or_inf(z: Array) -> Array:
     """e^z, and inf without a word where that is beyond the dtype; shape and dtype of z."""
     with np.errstate(over="ignore"):
         return np.asarray(np.exp(z))
+
+
+def normal_cdf(z: Array) -> Array:
+    """Share of N(0, 1) below z, erfc(-z / sqrt 2) / 2, to the last bits of both tails; shape and dtype of z."""
+    half: Array = 0.5 * np.asarray(_erfc(z * -math.sqrt(0.5))).astype(z.dtype)
+    return half
 
 
 def log_softmax(Z: Array) -> Array:

@@ -1,6 +1,7 @@
 """Types of the C engine (_native.pyx); `Network` is described in backend.py."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Network:
         grad: NDArray[Any],
         isa: str | None = None,
         noises: Sequence[Noise | None] = (),
+        lock: Lock | None = None,
     ) -> None: ...
     @property
     def isa(self) -> str: ...

@@ -90,7 +90,7 @@ cdef class Network:
     cdef char real              # format letter of theta: f or d
     cdef object lock
 
-    def __cinit__(self, layers, theta, grad, isa=None, noises=()):
+    def __cinit__(self, layers, theta, grad, isa=None, noises=(), lock=None):
         cdef Py_ssize_t size = 0
         layers = tuple(layers)
         if not layers:
@@ -119,7 +119,7 @@ cdef class Network:
         self.engine = fgd_find_engine(name, 32 if format == "f" else 64)
         if self.engine is NULL:
             raise ValueError(f"instruction set {isa!r} is not to be had here; there are {', '.join(ISAS)}")
-        self.lock = Lock()
+        self.lock = lock or Lock()
 
     def __dealloc__(self):
         if self.work is not NULL:

@@ -41,6 +41,8 @@ class Network:
         There for the signature: instruction sets are NumPy's affair.
     noises : sequence of Noise or None, default=()
         What may disturb the inputs of each layer; empty: nothing.
+    lock : lock or None, default=None
+        Held while it works; networks on the same vectors share one.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Network:
         grad: Array,
         isa: str | None = None,
         noises: Sequence[Noise | None] = (),
+        lock: threading.Lock | None = None,
     ) -> None:
         if isa is not None:
             raise ValueError(f"the NumPy engine has no instruction sets to choose from: isa must be None, not {isa!r}")
@@ -66,7 +69,7 @@ class Network:
         self._noises = list(noises) or [None] * len(layers)
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
         self._kept: list[LayerPass] | None = None
-        self._lock = threading.Lock()
+        self._lock = lock or threading.Lock()
 
     def predict(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
         self._check_rows(X, out)

@@ -13,7 +13,7 @@ from ._checks import whole
 from ._definition import number
 from ._figures import BLUE, around, axes_of, colors_of, draw_path, draw_surface, legend_below, new_figure
 from ._inside import outputs_of_layers
-from .arrays import Array, as_rows, check_finite, to_array
+from .arrays import Array, finite_rows, to_array
 from .job import Request, prepare
 from .layers import views
 from .losses import Loss
@@ -163,8 +163,7 @@ def decision_regions(
         raise ValueError(f"decision regions are drawn for 2 columns, but this model has {model.n_in} inputs")
     if model.head.classes is None:
         raise ValueError("decision regions need a classifier: train the model on labels first")
-    X, y, classes = as_rows(X, 2), to_array(y, "y").reshape(-1), model.head.classes
-    check_finite(X, "X")
+    X, y, classes = finite_rows(X, 2), to_array(y, "y").reshape(-1), model.head.classes
     colors = colors_of(len(classes))
     ax = axes_of(ax, title, *names)
     low, high = X.min(axis=0), X.max(axis=0)
@@ -234,8 +233,7 @@ def activations(model: Sequential, X: Any, *, bins: int = 60, title: str = "Outp
     bins : int >= 1, default=60
     title : str
     """
-    X = as_rows(X, model.n_in)
-    check_finite(X, "X")
+    X = finite_rows(X, model.n_in)
     figure = new_figure(3.3 * len(model.layers), 3.2)
     figure.suptitle(title)
     for index, layer, out in outputs_of_layers(model, X):

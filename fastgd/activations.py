@@ -1,41 +1,40 @@
 """Activations: the definitions. NumPy float64 is the reference for the C core.
 
-To add one: a class below and its name in `ACTIVATIONS`; its twin is one row of `csrc/activations.h`. Numbers that it
-takes are fields of a frozen dataclass; they reach the C core as `parameters`.
+To add one: a class here or in `_rectifiers.py` and its name in `ACTIVATIONS`; its twin is one row of
+`csrc/activations.h`. Numbers that it takes are fields of a frozen dataclass; they reach the C core as `parameters`.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import ClassVar, Literal
-
 import numpy as np
 
 from . import _math
-from ._definition import Array, Definition, find
+from ._activation import Activation
+from ._definition import Array, find
+from ._rectifiers import ELU, GELU, SELU, GELUTanh, HardSwish, LeakyReLU, Mish, ReLU, ReLU6, SiLU, Softplus
 
-
-class Activation(Definition):
-    """A function a = f(z), applied to each number of a layer's products.
-
-    Attributes
-    ----------
-    through : {"a", "z"}
-        What `backward` reads: the output a or the input z. Through "a" the engine need not keep z.
-    init : str
-        Name of the initialiser of a layer that has this activation, unless the layer says otherwise.
-    """
-
-    through: ClassVar[Literal["a", "z"]] = "a"
-    init: ClassVar[str] = "glorot_uniform"
-
-    @abstractmethod
-    def forward(self, z: Array) -> Array:
-        """f(z); shape and dtype of z (any shape, float32 or float64)."""
-
-    @abstractmethod
-    def backward(self, x: Array, g: Array) -> Array:
-        """g f'(z), where x is a or z as `through` says and g = dL/da; shape and dtype of x."""
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "SELU",
+    "Activation",
+    "GELUTanh",
+    "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
+    "Identity",
+    "LeakyReLU",
+    "Mish",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "get",
+]
 
 
 class Identity(Activation):
@@ -57,6 +56,7 @@ class Sigmoid(Activation):
     """
 
     name = "sigmoid"
+    link = "sigmoid"
 
     def forward(self, z: Array) -> Array:
         return _math.sigmoid(z)
@@ -75,7 +75,7 @@ class HardSigmoid(Activation):
     name = "hard_sigmoid"
 
     def forward(self, z: Array) -> Array:
-        return np.clip(z / 6 + 0.5, 0, 1)
+        return np.clip(z + 3, 0, 6) / 6
 
     def backward(self, x: Array, g: Array) -> Array:
         return np.where((x > 0) & (x < 1), g / 6, 0)
@@ -96,25 +96,58 @@ class Tanh(Activation):
         return g * (1 - x * x)
 
 
-class ReLU(Activation):
-    """f(z) = max(z, 0); f' = 1 where a > 0, else 0; f'(0) is taken as 0.
+class HardTanh(Activation):
+    """f(z) = clip(z, -1, 1); f' = 1 where -1 < a < 1, else 0.
 
-    Source: Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+    Source: Collobert, "Large scale machine learning", thesis, Paris 6, 2004.
     """
 
-    name = "relu"
-    init = "he_uniform"
+    name = "hard_tanh"
 
     def forward(self, z: Array) -> Array:
-        return np.maximum(z, 0)
+        return np.clip(z, -1, 1)
 
     def backward(self, x: Array, g: Array) -> Array:
-        return np.where(x > 0, g, 0)
+        return np.where(np.abs(x) < 1, g, 0)
 
 
-ACTIVATIONS: dict[str, type[Activation]] = {c.name: c for c in (Identity, Sigmoid, HardSigmoid, Tanh, ReLU)}
-# What users of scikit-learn and of Keras type.
-_ALIASES = {"linear": "identity", "logistic": "sigmoid", "hardsigmoid": "hard_sigmoid"}
+class Softmax(Activation):
+    """f(z)_j = e^(z_j) / sum_k e^(z_k): probabilities; dL/dz = a (g - sum_k g_k a_k), along the last axis.
+
+    Only for the last layer. Losses with the link "softmax" take its z, so a network trained with cross-entropy is the
+    same, to the bit, with or without it.
+    Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
+    """
+
+    name = "softmax"
+    whole_rows = True
+    link = "softmax"
+
+    def forward(self, z: Array) -> Array:
+        return _math.softmax(z)
+
+    def backward(self, x: Array, g: Array) -> Array:
+        return np.asarray(x * (g - (g * x).sum(axis=-1, keepdims=True)))
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    c.name: c
+    for c in (
+        *(Identity, Sigmoid, HardSigmoid, Tanh, HardTanh, ReLU, LeakyReLU, ReLU6, ELU, SELU, Softplus),
+        *(SiLU, HardSwish, GELU, GELUTanh, Mish, Softmax),
+    )
+}
+# What users of scikit-learn, of Keras and of PyTorch type.
+_ALIASES = {
+    "linear": "identity",
+    "logistic": "sigmoid",
+    "hardsigmoid": "hard_sigmoid",
+    "hardtanh": "hard_tanh",
+    "leakyrelu": "leaky_relu",
+    "swish": "silu",
+    "hard_silu": "hard_swish",
+    "hardswish": "hard_swish",
+}
 
 
 def get(activation: str | Activation) -> Activation:

@@ -11,6 +11,7 @@ FASTGD_NUM_THREADS.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,15 +38,16 @@ Array = NDArray[Any]
 class Network(Protocol):
     """What every engine's network does.
 
-    Network(layers, theta, grad, isa=None, noises=()) refers to theta and grad, (size,) float32 or float64, and does not
-    copy them; theta is layer by layer W (n_in, n_out) row-major, then b (n_out,). All results are of theta's dtype.
-    `noises` are what may disturb the inputs of each layer; how much, and by which random numbers, is said to forward
-    and train.
+    Network(layers, theta, grad, isa=None, noises=(), lock=None) refers to theta and grad, (size,) float32 or float64,
+    and does not copy them; theta is layer by layer W (n_in, n_out) row-major, then b (n_out,). All results are of
+    theta's dtype. `noises` are what may disturb the inputs of each layer; how much, and by which random numbers, is
+    said to forward and train. Networks on the same vectors share a lock.
 
     X (rows, n_in) and Y are read as they are: bool, integers of 8 to 64 bits, floats of 16 to 64, the numbers of a row
     neighbours in memory, rows any distance apart. n_threads=0: as many as pay.
 
-    All verbs but predict may be run by one thread at a time: another gets a RuntimeError.
+    All verbs but predict may be run by one thread at a time: another gets a RuntimeError. Networks with one lock count
+    as one.
     """
 
     def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
@@ -117,12 +119,16 @@ class Engine:
     isa: str | None
 
     def network(
-        self, layers: Sequence[LayerLike], theta: Array, grad: Array, noises: Sequence[Noise | None] = ()
+        self,
+        layers: Sequence[LayerLike],
+        theta: Array,
+        grad: Array,
+        noises: Sequence[Noise | None] = (),
+        lock: threading.Lock | None = None,
     ) -> Network:
         """A network of this engine."""
-        if self.backend == "numpy":
-            return _numpy.Network(layers, theta, grad, noises=noises)
-        return _native().Network(layers, theta, grad, isa=self.isa, noises=noises)  # type: ignore[no-any-return]
+        home: Any = _numpy if self.backend == "numpy" else _native()
+        return home.Network(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
 
 
 @cache

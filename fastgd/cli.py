@@ -39,6 +39,8 @@ _LOSSES = {
 
 # A deviation below this share of the mean is rounding: the column is constant.
 _ROUNDING = 1e-12
+# Activations of hidden layers.
+_HIDDEN = tuple(name for name, f in ACTIVATIONS.items() if not f.whole_rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +103,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--lr", type=float, metavar="RATE", help="learning rate (default: the optimiser's own)")
     add("--hidden", type=_widths, default=(64, 64), metavar="N,N,...",
         help="widths of the hidden layers; 0 for none, a linear model (default: 64,64)")  # fmt: skip
-    add("--activation", choices=tuple(ACTIVATIONS), default="relu", help="of the hidden layers (default: %(default)s)")
+    add("--activation", choices=_HIDDEN, default="relu", help="of the hidden layers (default: %(default)s)")
     add("--optimizer", choices=tuple(optimizers.OPTIMIZERS), default="adam", help="(default: %(default)s)")
     add("--validation", type=float, default=0.2, metavar="SHARE",
         help="share of the rows to validate on; 0 for none (default: %(default)s)")  # fmt: skip

@@ -115,7 +115,7 @@ def train(
     noise: Draw | None = None,
 ) -> None:
     """A chunk of training, as `backend.Network.train` describes it; `Stopped` if the user's function fails."""
-    network = model.network
+    network = model.network_for(loss.link)
     if not isinstance(loss, Custom):
         network.train(
             X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, n_threads, regime, noise
@@ -169,7 +169,7 @@ def measure(
 ) -> None:
     """Losses and slopes of rows, as `backend.Network.loss` describes it; a `Custom` gives each row the mean of all."""
     if not isinstance(loss, Custom):
-        model.network.loss(loss, Z, Y, weight, rows, dZ)
+        model.network_for(loss.link).loss(loss, Z, Y, weight, rows, dZ)
         return
     total = _total(weight, len(Z))
     value, slope = loss.batch(Z, Y, weight) if total > 0 else (0.0, np.zeros_like(Z))

@@ -155,9 +155,10 @@ class _Objective:
         X, weight = job.X[place], None if job.weight is None else job.weight[place]
         Z, dZ = np.empty((2, len(X), model.n_out), model.dtype)
         rows = np.empty(len(X))
-        model.network.forward(X, Z, self._n_threads)
+        network = model.network_for(job.loss.link)
+        network.forward(X, Z, self._n_threads)
         measure(model, job.loss, Z, job.Y[place], weight, rows, dZ)
-        model.network.backward(dZ, None, self._n_threads)
+        network.backward(dZ, None, self._n_threads)
         gradient += model.grad
         return float(rows.sum())
 

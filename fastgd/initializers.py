@@ -49,14 +49,24 @@ class _Uniform(_Spread):
         return (x * math.sqrt(3 * self.variance(n_in, n_out))).reshape(n_in, n_out)
 
 
+@dataclass(frozen=True)
 class _He(_Spread):
-    """Variance 2 / n_in.
+    """Variance 2 / ((1 + s^2) n_in), s the slope of the activation below 0.
 
-    Source: He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV 2015, equation 10.
+    Source: He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV 2015, equation 15.
+
+    Parameters
+    ----------
+    negative_slope : float in [0, inf), default=0
     """
 
+    negative_slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("negative_slope", self.negative_slope, "[0, inf)")
+
     def variance(self, n_in: int, n_out: int) -> float:
-        return 2 / n_in
+        return 2 / ((1 + self.negative_slope**2) * n_in)
 
 
 class _Glorot(_Spread):
@@ -81,13 +91,25 @@ class _LeCun(_Spread):
 
 
 class HeNormal(_He, _Normal):
-    """N(0, 2 / n_in); for ReLU and its relatives."""
+    """N(0, 2 / n_in); for ReLU and its relatives.
+
+    Parameters
+    ----------
+    negative_slope : float in [0, inf), default=0
+        The slope s of the activation below 0: the variance is 2 / ((1 + s^2) n_in).
+    """
 
     name = "he_normal"
 
 
 class HeUniform(_He, _Uniform):
-    """Uniform in [-r, r), r = sqrt(6 / n_in); for ReLU and its relatives."""
+    """Uniform in [-r, r), r = sqrt(6 / n_in); for ReLU and its relatives.
+
+    Parameters
+    ----------
+    negative_slope : float in [0, inf), default=0
+        The slope s of the activation below 0: r = sqrt(6 / ((1 + s^2) n_in)).
+    """
 
     name = "he_uniform"
 
@@ -164,4 +186,4 @@ def get(initializer: str | Initializer) -> Initializer:
 
 def default_for(activation: Activation) -> Initializer:
     """The initialiser of a layer with this activation: the one that the activation names."""
-    return get(activation.init)
+    return INITIALIZERS[activation.init](**activation.init_numbers)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import data, weights
-from .arrays import Array, as_rows, check_finite
+from .arrays import Array, finite_rows
 from .augment import Augmentation, Function
 from .custom import Custom
 from .head import Head
@@ -116,8 +116,8 @@ def prepare(
 ) -> Job:
     """Find whatever is wrong with the arguments of `Trainer.fit`; nothing is changed by it."""
     model, loss = settings.model, settings.loss
-    X = as_rows(X, model.n_in)
-    check_finite(X, "X")
+    model.network_for(loss.link)  # raises if the last activation does not fit
+    X = finite_rows(X, model.n_in)
     known = model.head.classes if model.head.link == loss.link else None
     targets = data.targets(y, loss, model.n_out, known)
     data.check_same_rows(X, targets.Y)
@@ -169,8 +169,7 @@ def _other_rows(
 ) -> tuple[Array, data.Targets, Array | None]:
     """The user's own validation rows and their weights, checked as the training rows are."""
     model = settings.model
-    X = as_rows(X, model.n_in, "validation X")
-    check_finite(X, "validation X")
+    X = finite_rows(X, model.n_in, "validation X")
     targets = data.targets(y, settings.loss, model.n_out, classes, "validation y")
     data.check_same_rows(X, targets.Y, "validation X", "validation y")
     _check_takes_weight(settings.loss, sample_weight)

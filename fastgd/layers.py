@@ -24,11 +24,11 @@ class Dense:
     n_in, n_out : int >= 1
         Columns that come in, and go out.
     activation : str or Activation, default="identity"
-        The function f: a name of `fastgd.activations.ACTIVATIONS`, or an object.
+        The function f: a name of `fastgd.activations.ACTIVATIONS`, or an object.  "softmax" is for the last layer.
     bias : bool, default=True
         Whether b is there; without it, b = 0.
     init : str, Initializer or None, default=None
-        First values of W; None chooses by the activation (He for ReLU, else Glorot).  b starts at 0.
+        First values of W; None chooses by the activation (see docs/activations.md).  b starts at 0.
     """
 
     def __init__(
@@ -109,6 +109,12 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, 
         raise ValueError(f"{stack[-1]!r} at the end would disturb the outputs: put it before the last Dense")
     if not layers:
         raise ValueError("Sequential needs at least one layer, as in Sequential(Dense(64, 10))")
+    for index, layer in enumerate(layers[:-1]):
+        if layer.activation.whole_rows:
+            raise ValueError(
+                f"layer {index} has the activation {layer.activation.name}, which is for the last layer only: it makes "
+                'probabilities of the outputs; choose another one for hidden layers, such as "relu"'
+            )
     return tuple(layers), tuple(noises)
 
 
@@ -148,3 +154,16 @@ def views(layers: Iterable[Dense], vector: Array) -> dict[str, Array]:
         found[name] = vector[start:stop].reshape(shape)
         start = stop
     return found
+
+
+def table(layers: Sequence[Dense], noises: Sequence[Noise | None]) -> list[str]:
+    """One line a layer, below a heading: what it is, and its numbers of parameters."""
+    rows = [("layer", "activation", "weight", "bias", "parameters")]
+    for index, (noise, layer) in enumerate(zip(noises, layers, strict=True)):
+        if noise:
+            rows.append(("", repr(noise), "-", "-", "0"))
+        shapes = layer.shapes()
+        bias = str(shapes.get("bias", "-"))
+        rows.append((str(index), layer.activation.name, str(shapes["weight"]), bias, f"{layer.size:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

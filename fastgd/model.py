@@ -6,8 +6,9 @@ an optimiser have the same layout.  The arithmetic is an engine's (`backend.py`)
 
 import math
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -15,9 +16,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import backend, random
 from ._checks import whole
 from ._schedule import Floats
-from .arrays import Array, as_numbers, as_rows, check_finite
+from .arrays import Array, as_numbers, as_rows, check_finite, finite_rows
 from .head import Head
-from .layers import Dense, of_words, shapes, split, stacked, views, words_of
+from .layers import Dense, of_words, shapes, split, stacked, table, views, words_of
 from .noise import Draw, Noise, draw_of
 from .optimizers import Optimizer
 from .plan import Plan
@@ -88,18 +89,19 @@ class Sequential:
         self.size = sum(layer.size for layer in layers)
         self.dtype = _check_dtype(dtype)
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
-        self.head = Head()
+        self.head = self._first_head()
         self._theta = np.zeros(self.size, self.dtype)
         self._grad = np.zeros(self.size, self.dtype)
-        self._network: backend.Network | None = None
+        self._networks: dict[str, backend.Network] = {}
         self._engine: backend.Engine | None = None
+        self._lock = threading.Lock()
 
     def reset(self, seed: int | None = None) -> None:
         """Forget all training: the first weights again, or with `seed` other ones; biases 0, no classes."""
         if seed is not None:
             self.seed = random.check_seed(seed)
         self.passes = 0
-        self.head = Head()
+        self.head = self._first_head()
         self._theta.fill(0)
         parameters = self.parameters()
         for index, layer in enumerate(self.layers):
@@ -135,11 +137,43 @@ class Sequential:
     @property
     def network(self) -> backend.Network:
         """This model on the engine now chosen, made on first use; for loops that need no checks."""
+        return self.network_for("identity")
+
+    def network_for(self, link: str) -> backend.Network:
+        """The network as a loss or a head with this link sees it.
+
+        If the last activation is the link itself ("softmax", "sigmoid"), it ends before that activation: such a loss
+        takes logits, where no digits are lost, and applies the link itself.
+
+        Raises
+        ------
+        ValueError
+            The two are of different kinds.
+        """
         engine = backend.choose()
-        if self._network is None or self._engine is not engine:
-            self._network = engine.network(self.layers, self._theta, self._grad, self.noises)
-            self._engine = engine
-        return self._network
+        if self._engine is not engine:
+            self._networks, self._engine = {}, engine
+        if link not in self._networks:
+            self._networks[link] = self._new_network(link, engine)
+        return self._networks[link]
+
+    def _new_network(self, link: str, engine: backend.Engine) -> backend.Network:
+        last, layers = self.layers[-1], self.layers
+        own = last.activation.link
+        if own == link != "identity":
+            layers = (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))
+        elif own != "identity" and link != "identity":
+            raise ValueError(
+                f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
+                f'end it in "identity" or "{link}", or choose another loss'
+            )
+        elif link != "identity":
+            return self.network
+        return engine.network(layers, self._theta, self._grad, self.noises, self._lock)
+
+    def _first_head(self) -> Head:
+        """Of a model without training: a softmax says by itself what the outputs mean."""
+        return Head("softmax" if self.layers[-1].activation.whole_rows else "identity")
 
     def predict(self, X: Any, out: Array | None = None) -> Array:
         """Predictions for the rows of X (rows, n_in).
@@ -157,14 +191,15 @@ class Sequential:
             Labels (rows,) of a trained classifier; yes (1) or no (0) in the shape of the targets after training with
             "bce" on numbers; otherwise outputs (rows, n_out), or (rows,) if the targets were one-dimensional.
         """
-        return self.head.predict(self._outputs(X, out))
+        answers = self.head.classes is not None or self.head.link == "sigmoid"
+        return self.head.predict(self._outputs(X, self.head.link if answers else "identity", out))
 
     def predict_proba(self, X: Any, out: Array | None = None) -> Array:
         """Probabilities (rows, n_classes) in the order of `head.classes`; ValueError if this is no classifier.
 
         X and out as in `predict`.
         """
-        return self.head.predict_proba(self._outputs(X, out))
+        return self.head.predict_proba(self._outputs(X, self.head.link, out))
 
     @property
     def stack(self) -> tuple[Dense | Noise, ...]:
@@ -185,7 +220,7 @@ class Sequential:
             Whether dropout and other noise take part, other numbers each time (see `passes`).  `backward` goes back
             through the same.  Such a loop has no epochs, so for a schedule t is `passes`.
         """
-        X = self._input(X)
+        X = finite_rows(X, self.n_in)
         Z = np.empty((len(X), self.n_out), self.dtype)
         noise = self.noise(self.seed, self.passes, np.array([float(self.passes)])) if training else None
         self.network.forward(X, Z, noise=noise)
@@ -279,45 +314,24 @@ class Sequential:
 
     def summary(self) -> str:
         """A table of the layers and their numbers of parameters; a noise stands before the layer that it disturbs."""
-        rows = [("layer", "activation", "weight", "bias", "parameters")]
-        for index, (noise, layer) in enumerate(zip(self.noises, self.layers, strict=True)):
-            if noise:
-                rows.append(("", repr(noise), "-", "-", "0"))
-            shapes = layer.shapes()
-            bias = str(shapes.get("bias", "-"))
-            rows.append((str(index), layer.activation.name, str(shapes["weight"]), bias, f"{layer.size:,}"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([f"Sequential, {self.size:,} parameters, {self.dtype.name}", *lines])
+        first = f"Sequential, {self.size:,} parameters, {self.dtype.name}"
+        return "\n".join([first, *table(self.layers, self.noises)])
 
     __repr__ = summary
 
-    def _outputs(self, X: Any, out: Array | None = None) -> Array:
+    def _outputs(self, X: Any, link: str, out: Array | None = None) -> Array:
+        network = self.network_for(link)
         if type(X) is np.ndarray and X.ndim == 2 and len(X):
             Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
             try:
-                self.network.predict(X, Z)
+                network.predict(X, Z)
                 return Z
             except (TypeError, ValueError):
                 pass  # an engine does not read it as it is: the long way does, or says why not
-        X = as_rows(X, self.n_in)
-        check_finite(X, "X")
+        X = finite_rows(X, self.n_in)
         Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
-        self.network.predict(X, Z)
+        network.predict(X, Z)
         return Z
-
-    def _input(self, X: Any) -> Array:
-        """X as rows that an engine reads, all finite.
-
-        Plain arrays of reals come first: a sum of squares finds NaN and infinity in a fraction of a microsecond, and
-        what overflows it only takes the long way.
-        """
-        plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in _REALS and X.flags.carray
-        if plain and X.shape[1] == self.n_in and len(X) and math.isfinite(np.vdot(X, X)):
-            return cast(Array, X)
-        rows = as_rows(X, self.n_in)
-        check_finite(rows, "X")
-        return rows
 
     def _cast(self, array: Array, name: str) -> Array:
         """`array` in the model's dtype, all finite."""

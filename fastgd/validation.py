@@ -114,7 +114,7 @@ class Validation:
         rows = place if self._rows is None else self._rows[place]
         weight = None if self._weight is None else self._weight[place]
         Z = np.empty((len(losses), model.n_out), model.dtype)
-        model.network.predict(self._X[rows], Z, self._n_threads)
+        model.network_for(self._loss.link).predict(self._X[rows], Z, self._n_threads)
         measure(model, self._loss, Z, self._Y[rows], weight, losses, None)
         return Z
 

@@ -3,7 +3,11 @@
 import numpy as np
 
 from fastgd import losses
+from fastgd.activations import ACTIVATIONS, ELU, LeakyReLU
 from fastgd.losses import LOSSES
+
+# With the numbers that they have by default, and with others.
+EACH_ACTIVATION = [*(cls() for cls in ACTIVATIONS.values()), LeakyReLU(0.3), ELU(0.7)]
 
 H = 1e-6  # step of the central differences: their error is about H^2 + eps / H, so 1e-8 leaves a factor of 50
 SLOPE_TOLERANCE = 1e-8

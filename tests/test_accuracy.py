@@ -1,8 +1,7 @@
-"""exp, log, tanh and sigmoid are our own code: their errors, in units in the last place, over the whole range.
+"""exp and log are our own code: the errors of losses, in units in the last place, over the whole range.
 
-They are seen through networks of one weight, 1, and through losses of single rows, and compared with long double. The
-largest errors seen over ten million arguments of each: tanh 2.50, sigmoid 2.48, softmax 2.65, softplus 2.71 units, and
-log softmax 1.27 units of 1.
+They are seen through losses of single rows, and compared with long double. The largest errors seen over ten million
+arguments of each: softmax SMAX, softplus SPLUS units, and log softmax LSMAX units of 1.
 """
 
 import itertools
@@ -34,30 +33,6 @@ def units(got, want, dtype, least=0):
     """The largest error, in units in the last place of what is wanted, or of `least` if that is more."""
     unit = np.spacing(np.maximum(abs(want), least).astype(dtype))
     return float(np.max(abs(got.astype(Long) - want) / unit))
-
-
-def apply(engine, dtype, activation, z):
-    net = Net(engine, dtype, (1, 1, 1), activation)
-    net.theta[:] = 1, 0, 1
-    return net.forward(z[:, np.newaxis])[:, 0]
-
-
-@needs_more_bits
-@pytest.mark.parametrize("engine, dtype", CASES)
-def test_tanh(engine, dtype):
-    x = arguments(dtype)
-    assert units(apply(engine, dtype, "tanh", x), np.tanh(x.astype(Long)), dtype) < 3
-
-
-@needs_more_bits
-@pytest.mark.parametrize("engine, dtype", CASES)
-def test_sigmoid(engine, dtype):
-    x = arguments(dtype)
-    with np.errstate(over="ignore"):
-        got, want = apply(engine, dtype, "sigmoid", x), 1 / (1 + np.exp(-x.astype(Long)))
-    normal = x >= -SATURATED[dtype]
-    assert units(got[normal], want[normal], dtype) < 3
-    assert abs(got - want)[~normal].max() < np.finfo(dtype).tiny
 
 
 def softplus(x):
@@ -165,16 +140,6 @@ def test_focal(engine, dtype, gamma):
             unit = np.spacing(abs(want[normal]).astype(dtype)).astype(Long)
         error = abs(result[normal].astype(Long) - want[normal]) / unit
         assert (error / (10 + gamma * np.maximum(z[normal], 0))).max() < 1
-
-
-@pytest.mark.parametrize("engine", NATIVE, ids=name_of)
-@pytest.mark.parametrize("dtype", REALS)
-def test_activations_of_infinity_and_nan(engine, dtype):
-    z = np.array([-np.inf, np.inf, np.nan], dtype)
-    limits = {"tanh": (-1, 1), "sigmoid": (0, 1), "hard_sigmoid": (0, 1), "relu": (0, np.inf)}
-    for activation, (low, high) in limits.items():
-        a = apply(engine, dtype, activation, z)
-        assert abs(a[0] - low) < 2 * np.finfo(dtype).tiny and a[1] == high and np.isnan(a[2]), activation
 
 
 @pytest.mark.parametrize("loss", LOSS_CASES)

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from problems import LOSS_CASES, SLOPE_TOLERANCE, H, slopes, targets
+from problems import EACH_ACTIVATION, LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
 
 from fastgd import activations, initializers, losses, metrics, optimizers
-from fastgd.activations import ACTIVATIONS
+from fastgd.activations import ACTIVATIONS, ELU, LeakyReLU
 from fastgd.initializers import INITIALIZERS
 from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS
@@ -18,14 +18,13 @@ REALS = [np.float32, np.float64]
 # Activations
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activation_backward_is_the_slope(name):
-    f = activations.get(name)
+@pytest.mark.parametrize("f", EACH_ACTIVATION, ids=str)
+def test_activation_backward_is_the_slope(f):
     rng = np.random.default_rng(0)
-    z, g = rng.normal(scale=3, size=500), rng.normal(size=500)
+    z, g = rng.normal(scale=3, size=(50, 10)), rng.normal(size=(50, 10))
     x = f.forward(z) if f.through == "a" else z
-    slope = (f.forward(z + H) - f.forward(z - H)) / (2 * H)
-    np.testing.assert_allclose(f.backward(x, g), g * slope, rtol=0, atol=SLOPE_TOLERANCE)
+    slope = slopes(lambda z: (g * f.forward(z)).sum(), z)
+    np.testing.assert_allclose(f.backward(x, g), slope, rtol=0, atol=SLOPE_TOLERANCE)
 
 
 @pytest.mark.parametrize("dtype", REALS)
@@ -42,10 +41,31 @@ def test_activation_keeps_dtype_and_shape_and_does_not_overflow(name, dtype):
 def test_activation_values():
     z = np.array([-4, -3, -1.5, 0, 1.5, 3, 4])
     np.testing.assert_array_equal(activations.get("hard_sigmoid").forward(z), [0, 0, 0.25, 0.5, 0.75, 1, 1])
+    np.testing.assert_array_equal(activations.get("hard_swish").forward(z), [0, 0, -0.375, 0, 1.125, 3, 4])
+    np.testing.assert_array_equal(activations.get("hard_tanh").forward(z), [-1, -1, -1, 0, 1, 1, 1])
+    np.testing.assert_array_equal(activations.get("relu6").forward(2 * z), [0, 0, 0, 0, 3, 6, 6])
+    np.testing.assert_array_equal(LeakyReLU(0.5).forward(z), [-2, -1.5, -0.75, 0, 1.5, 3, 4])
+    np.testing.assert_allclose(ELU(2.0).forward(z[:2]), 2 * np.exp(z[:2]) - 2, rtol=1e-15)
     np.testing.assert_array_equal(activations.get("relu").forward(z), [0, 0, 0, 0, 1.5, 3, 4])
     assert activations.get("relu").backward(np.zeros(1), np.ones(1)) == 0
     np.testing.assert_allclose(activations.get("sigmoid").forward(z), 1 / (1 + np.exp(-z)), rtol=1e-15)
     assert activations.get("sigmoid").forward(np.array([-700.0])) == pytest.approx(math.exp(-700), rel=1e-15)
+
+
+@pytest.mark.parametrize("make", [LeakyReLU, ELU])
+def test_activation_refuses_numbers_that_hide_the_sign_of_z(make):
+    for bad in (-0.1, math.inf, math.nan):
+        with pytest.raises(ValueError, match=r"must be in \[0, inf\)"):
+            make(bad)
+    with pytest.raises(TypeError, match="must be a number"):
+        make("0.1")
+
+
+def test_softmax_is_a_function_of_rows():
+    z = np.random.default_rng(5).normal(size=(4, 3))
+    a = activations.get("softmax").forward(z)
+    np.testing.assert_allclose(a, np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), rtol=1e-15)
+    np.testing.assert_array_equal(activations.get("softmax").forward(z + 1000) > 0, True)
 
 
 # Losses

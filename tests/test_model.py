@@ -61,7 +61,7 @@ def test_theta_assignment_copies_and_checks():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", [name for name, f in ACTIVATIONS.items() if not f.whole_rows])
 def test_forward_is_the_formula(engine, activation, dtype):
     model = model_of(3, 5, 2, activation=activation, dtype=dtype)
     X = np.random.default_rng(0).standard_normal((7, 3))

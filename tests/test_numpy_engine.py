@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
+from problems import EACH_ACTIVATION, LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
 
 from fastgd import _numpy, activations, losses, optimizers
-from fastgd.activations import ACTIVATIONS, Activation
+from fastgd.activations import Activation
 from fastgd.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, SGD
 
@@ -29,7 +29,7 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", LOSS_CASES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", EACH_ACTIVATION, ids=str)
 def test_backward_is_the_slope_by_theta_and_by_x(activation, loss, weighted):
     net, theta, grad = network(activation)
     loss, rng, B = LOSS_CASES[loss], np.random.default_rng(5), 7

@@ -69,7 +69,7 @@ static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, c
 /* A training in which amounts come and go, as the reference does it and, bit by bit, with other threads and chunks. */
 static void disturbed_training(const fgd_engine *e, int hidden, int kind) {
     problem p;
-    problem_init(&p, 3, (const int[]){7, 33, 65, 3}, hidden, hidden % count_of(fgd_loss_name), 0, 29, 11, hidden % 2);
+    problem_init(&p, 3, (const int[]){7, 33, 65, 3}, hidden, 0, 0, 29, 11, hidden % 2);
     for (int l = 0; l < 3; l++) p.w.layer[l].noise = 1 + (kind + l) % count_of(fgd_noise_name);
     double *amount = doubles(p.steps * 3);
     for (ptrdiff_t i = 0; i < p.steps * 3; i++) amount[i] = i % 4 ? 0.1 * (double)(i % 7) : 0;

@@ -3,13 +3,13 @@
  */
 
 /* slope (count,) of an activation at z, by central differences. */
-static void activation_slope(const fgd_layer *layer, ptrdiff_t count, const double *z, double *slope) {
+static void activation_slope(const fgd_layer *layer, int count, const double *z, double *slope) {
     double h = 1e-6, *near = doubles(count), *above = doubles(count), *below = doubles(count);
-    for (ptrdiff_t i = 0; i < count; i++) near[i] = z[i] + h;
-    reference_activation(layer, count, near, above, NULL, NULL);
-    for (ptrdiff_t i = 0; i < count; i++) near[i] = z[i] - h;
-    reference_activation(layer, count, near, below, NULL, NULL);
-    for (ptrdiff_t i = 0; i < count; i++) slope[i] = (above[i] - below[i]) / (2 * h);
+    for (int i = 0; i < count; i++) near[i] = z[i] + h;
+    reference_activation(layer, count, 1, near, above, NULL, NULL);
+    for (int i = 0; i < count; i++) near[i] = z[i] - h;
+    reference_activation(layer, count, 1, near, below, NULL, NULL);
+    for (int i = 0; i < count; i++) slope[i] = (above[i] - below[i]) / (2 * h);
 }
 
 static void activations(const fgd_engine *e) {

@@ -2,8 +2,8 @@
  * reference.h: a network in double precision as one would write it down: three loops a product, one row and one number
  * at a time.
  *
- * Activations, losses and rules are those of the scalar float64 engine, asked for one number, one row, one weight, so
- * that a new row is tested here without a line.  The rows named at the end are compared with libm as well.
+ * Activations, losses and rules are those of the scalar float64 engine, asked by themselves, so that a new row is tested
+ * here without a line.  The rows named at the end are compared with libm as well.
  */
 #include <math.h>
 
@@ -46,19 +46,18 @@ static void network_init(network *w, int L, const int *n, int hidden, int output
 
 static const fgd_engine *one_by_one(void) { return fgd_find_engine("scalar", 64); }
 
-/* a (count,) <- f(z);  dz (count,) <- g f'(z), or NULL: the outputs and slopes of a network of one weight, 1. */
-static void reference_activation(const fgd_layer *layer, ptrdiff_t count, const double *z, double *a, const double *g,
+/* a (rows, n) <- f(z);  dz (rows, n) <- dL/dz of g = dL/da, or NULL: the outputs and slopes of a network of one layer whose
+   weights are the identity matrix. */
+static void reference_activation(const fgd_layer *layer, int rows, int n, const double *z, double *a, const double *g,
                                  double *dz) {
-    const double one = 1;
-    double grad;
-    fgd_layer single = {1, 1, 0, layer->activation, layer->constant, 0};
+    double *identity = doubles(n * n), *grad = doubles(n * n);
+    for (int i = 0; i < n * n; i++) identity[i] = i % (n + 1) == 0;
+    fgd_layer single = {n, n, 0, layer->activation, layer->constant, 0};
     fgd_net net = {1, &single};
-    fgd_work *work = one_by_one()->work_new(&net, 1);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        fgd_table number = {z + i, TYPE_float64, 1, 1, sizeof *z};
-        one_by_one()->forward(work, &one, &number, NULL, a + i, 1);
-        if (dz) one_by_one()->backward(work, &one, g + i, &grad, 0, dz + i, 1);
-    }
+    fgd_work *work = one_by_one()->work_new(&net, rows);
+    fgd_table Z = {z, TYPE_float64, n, rows, n * (ptrdiff_t)sizeof *z};
+    one_by_one()->forward(work, identity, &Z, NULL, a, 1);
+    if (dz) one_by_one()->backward(work, identity, g, grad, 0, dz, 1);
     one_by_one()->work_free(work);
 }
 
@@ -106,7 +105,7 @@ static void reference_forward(reference *r, const double *theta) {
             for (int k = 0; k < n_in; k++)
                 for (int j = 0; j < n; j++) z[j] += r->a[l][i * n_in + k] * theta[k * n + j];
         }
-        reference_activation(layer, r->rows * n, r->z[l + 1], r->a[l + 1], NULL, NULL);
+        reference_activation(layer, r->rows, n, r->z[l + 1], r->a[l + 1], NULL, NULL);
         theta += (n_in + layer->bias) * n;
     }
 }
@@ -119,7 +118,7 @@ static void reference_backward(reference *r, const double *theta, double *dZ) {
         const fgd_layer *layer = &r->w->layer[l];
         int n_in = layer->n_in, n = layer->n_out;
         double *below = l > 0 ? doubles(r->rows * n_in) : r->dX;
-        reference_activation(layer, r->rows * n, r->z[l + 1], r->a[l + 1], g, g);
+        reference_activation(layer, r->rows, n, r->z[l + 1], r->a[l + 1], g, g);
         theta -= (n_in + layer->bias) * n;
         grad -= (n_in + layer->bias) * n;
         memset(grad, 0, (size_t)((n_in + layer->bias) * n) * sizeof *grad);
