@@ -148,7 +148,7 @@ def _split(
         return np.arange(len(X)), None
     options: dict[str, Any] = {"n_threads": settings.n_threads or 0, "judges": settings.metrics, "head": head}
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
-        other, answers, weight = _other_rows(settings, *validation, classes=targets.classes)
+        other, answers, weight = _other_rows(settings, *validation, classes=targets.classes, of="validation ")
         return np.arange(len(X)), Validation(settings.model, answers.loss, other, answers.Y, weight, **options)
     if isinstance(validation, Real) and not isinstance(validation, bool):
         training, rest = data.split(len(X), float(validation), settings.seed)
@@ -165,17 +165,31 @@ def _split(
 
 
 def _other_rows(
-    settings: Settings, X: Any, y: Any, sample_weight: Any = None, *, classes: Array | None
+    settings: Settings, X: Any, y: Any, sample_weight: Any = None, *, classes: Array | None, of: str
 ) -> tuple[Array, data.Targets, Array | None]:
-    """The user's own validation rows and their weights, checked as the training rows are."""
+    """Rows that are not trained on and their weights, checked as the training rows are; `of` begins their names."""
     model = settings.model
-    X = finite_rows(X, model.n_in, "validation X")
-    targets = data.targets(y, settings.loss, model.n_out, classes, "validation y")
-    data.check_same_rows(X, targets.Y, "validation X", "validation y")
+    X = finite_rows(X, model.n_in, of + "X")
+    targets = data.targets(y, settings.loss, model.n_out, classes, of + "y")
+    data.check_same_rows(X, targets.Y, of + "X", of + "y")
     _check_takes_weight(settings.loss, sample_weight)
     if sample_weight is None:
         return X, targets, None
-    return X, targets, weights.of_rows(sample_weight, len(X), model.dtype, "validation sample_weight")
+    return X, targets, weights.of_rows(sample_weight, len(X), model.dtype, of + "sample_weight")
+
+
+def evaluation(settings: Settings, X: Any, y: Any, sample_weight: Any) -> Validation:
+    """What `Trainer.evaluate` measures."""
+    model, loss = settings.model, settings.loss
+    model.network_for(loss.link)  # raises if the last activation does not fit
+    is_trained = model.head.link == loss.link
+    classes = model.head.classes if is_trained else None
+    X, targets, weight = _other_rows(settings, X, y, sample_weight, classes=classes, of="")
+    if weight is not None and not weight.any():
+        raise ValueError("sample_weight is zero for every row: nothing is left to measure")
+    head = model.head if is_trained else Head(loss.link, targets.classes, targets.flat)
+    threads = settings.n_threads or 0
+    return Validation(model, targets.loss, X, targets.Y, weight, None, threads, settings.metrics, head)
 
 
 def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:

@@ -15,7 +15,7 @@ from .arrays import Array
 from .augment import Function
 from .callbacks import Movement
 from .history import History
-from .job import prepare
+from .job import evaluation, prepare
 from .loop import train
 from .losses import Loss
 from .metrics import Metric, all_of
@@ -195,6 +195,31 @@ class Trainer:
         if verbose:
             advice.on_network(self.model, job)
         return self.history
+
+    def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """Loss and metrics over rows that `fit` did not see: of the average of theta, if the optimiser keeps one.
+
+        Parameters
+        ----------
+        X : array, nested list or frame, shape (rows, n_in)
+        y : array, shape (rows,) or (rows, n_out)
+            As in `fit`.
+        sample_weight : array (rows,) or None, default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        dict
+            "loss" and the metrics by name: those of the trainer, or the one of the loss ("accuracy", "r2").
+
+        Raises
+        ------
+        TypeError, ValueError
+            Something does not fit, or a metric failed.
+        """
+        judged = self.averaged if self.optimizer.average else self.model
+        measured = evaluation(self, X, y, sample_weight).measure(judged)
+        return {name.removeprefix("validation_"): value for name, (value,) in measured.items()}
 
     def _last_epoch(self, epochs: int | None) -> int:
         if epochs is not None:

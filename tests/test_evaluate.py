@@ -1,0 +1,58 @@
+"""`Trainer.evaluate`: what validation in `fit` measures, on its own."""
+
+import numpy as np
+import pytest
+from training import ROWS, make, problem
+
+import fastgd as gd
+from fastgd.losses import LOSSES
+
+WEIGHT = 1.0 + np.arange(ROWS) % 3
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_last_row_of_the_history(engine, loss, weight):
+    X, y, _ = problem(loss)
+    other = (X, y) if weight is None else (X, y, weight)
+    trainer = make(loss)
+    history = trainer.fit(X, y, epochs=2, validation=other, verbose=0)
+    columns = [name for name in history if name.startswith("validation_")]
+    assert trainer.evaluate(*other) == {name.removeprefix("validation_"): history[name][-1] for name in columns}
+
+
+def test_metrics_and_average_are_those_of_the_trainer():
+    X, y, _ = problem()
+    trainer = make(optimizer=gd.SGD(lr=0.1, average=gd.EMA(0.5)), metrics=["accuracy", lambda a, b: float(len(a))])
+    history = trainer.fit(X, y, epochs=2, validation=(X, y), verbose=0)
+    measured = trainer.evaluate(X, y)
+    assert list(measured) == ["loss", "accuracy", "<lambda>"]
+    assert measured["loss"] == history["validation_loss"][-1] and measured["<lambda>"] == ROWS
+
+
+def test_before_any_training():
+    X, y, _ = problem()
+    names = np.array(["ant", "bee", "cat"])[y]
+    trainer = make()
+    assert 0 <= trainer.evaluate(X, names)["accuracy"] <= 1
+    assert trainer.model.head.classes is None and trainer.history["epoch"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((np.ones((3, 5)), [0, 1, 2]), "5 columns where 4 are expected"),
+        ((np.ones((3, 4)), [0, 1]), "the same number of rows, not 3 and 2"),
+        ((np.full((3, 4), np.nan), [0, 1, 2]), "X must be finite"),
+        ((np.ones((3, 4)), [0, 1, 7]), "7"),
+        ((np.ones((3, 4)), [0, 1, 2], np.zeros(3)), "sample_weight is zero for every row"),
+    ],
+)
+def test_bad_input_changes_nothing(arguments, words):
+    X, y, _ = problem()
+    trainer = make()
+    trainer.fit(X, y, epochs=1, verbose=0)
+    before = trainer.model.theta.copy()
+    with pytest.raises(ValueError, match=words):
+        trainer.evaluate(*arguments)
+    np.testing.assert_array_equal(trainer.model.theta, before)
