@@ -23,6 +23,7 @@
 #include "team.h"
 #include "work.h"
 
+#include "grid.h"
 #include "layers.h"
 #include "gradient.h"
 #include "regime.h"

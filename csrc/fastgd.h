@@ -106,7 +106,8 @@ typedef struct {
 typedef struct {
     int tile_rows, tile_columns; /* of the product's kernel                                        */
     int most;                    /* threads that a call may use                                    */
-    int threads;                 /* threads that a chunk starts with, when it asks for 0           */
+    int threads;                 /* threads that a chunk starts with                               */
+    int bands, columns;          /* of threads: those that share the rows, and those of each band  */
     double worth;                /* operations of a forward pass for each thread that make it pay  */
     double flops;                /* operations of a step's products                                */
     size_t workspace;            /* bytes of a work                                                */
@@ -149,7 +150,7 @@ typedef struct {
     fgd_status (*train)(fgd_work *work, fgd_chunk *chunk);
 
     /* What train would do for steps of `batch` rows; does nothing. */
-    fgd_plan (*plan)(const fgd_net *net, ptrdiff_t batch);
+    fgd_plan (*plan)(const fgd_net *net, ptrdiff_t batch, int threads);
 
     /* word (64,) <- a group of the random words that noise is made of; see random.h. */
     void (*random)(uint64_t seed, uint64_t stream, uint64_t group, uint32_t *word);

@@ -193,17 +193,17 @@ static void multiply_panel(const product *p, int i0, int i1, int j, int columns,
     if (k1 == p->k && p->panel_done) p->panel_done(p, i0, i1, j, columns);
 }
 
-/* Rows [i0, i1) and all n columns of the product. */
-static void multiply(const product *p, int i0, int i1, int n) {
+/* Rows [i0, i1) and columns [j0, j1) of the product; j0 is a multiple of NR. */
+static void multiply(const product *p, int i0, int i1, int j0, int j1) {
     int row_blocks = (i1 - i0 + MC - 1) / MC, k_blocks = p->whole_k ? 1 : (p->k + KC - 1) / KC;
-    int far = (size_t)p->k * (size_t)n * sizeof(real) > NEAR_BYTES;
+    int far = (size_t)p->k * (size_t)(j1 - j0) * sizeof(real) > NEAR_BYTES;
     for (int kb = 0; kb < k_blocks; kb++) {
         int k0 = (int)share(p->k, kb, k_blocks), k1 = (int)share(p->k, kb + 1, k_blocks);
         for (int rb = 0; rb < row_blocks; rb++) {
             int r0 = i0 + (int)share(i1 - i0, rb, row_blocks), r1 = i0 + (int)share(i1 - i0, rb + 1, row_blocks);
-            for (int j = 0; j < n; j += NR) {
-                int columns = n - j < NR ? n - j : NR;
-                multiply_panel(p, r0, r1, j, columns, k0, k1, far && n - j > NR ? p->b_panel : 0);
+            for (int j = j0; j < j1; j += NR) {
+                int columns = j1 - j < NR ? j1 - j : NR;
+                multiply_panel(p, r0, r1, j, columns, k0, k1, far && j1 - j > NR ? p->b_panel : 0);
             }
         }
     }

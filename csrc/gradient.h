@@ -89,7 +89,7 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
                      .b_panel = NR,
                      .tile_done = narrow_done,
                      .context = &narrow};
-        multiply(&p, 0, n, i1 - i0);
+        multiply(&p, 0, n, 0, i1 - i0);
         if (transposes)
             transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
         return;
@@ -118,7 +118,7 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
         for (int s = 0; s < rule_slots[sink.update->rule]; s++)
             p.touched[p.touches++] = sink.update->state + s * sink.update->size + at;
     }
-    multiply(&p, i0, i1, n);
+    multiply(&p, i0, i1, 0, n);
 }
 
 /* A seat's rows of every dW over `rows` rows, to the sink. */

@@ -6,7 +6,7 @@
  */
 #define NOTHING(name)
 
-/* tile <- f(tile); what is a function of whole rows comes later: activate_rows */
+/* tile <- f(tile) */
 static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
     const double *c = layer->constant;
     switch (layer->activation) {
@@ -54,10 +54,10 @@ static int slope_finish(int activation) {
     return activation == ACTIVATION_relu ? FINISH_relu_slope : FINISH_tile;
 }
 
-/* to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's block of theta; z: see
-   forward_context. */
+/* Columns [j0, j1) of to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's
+   block of theta; z: see forward_context.  What is a function of whole rows comes later: activate_rows. */
 static void layer_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
-                          ptrdiff_t to_ld, real *z, int row0, int row1) {
+                          ptrdiff_t to_ld, real *z, int row0, int row1, int j0, int j1) {
     forward_context context = {layer, z};
     product p = {.k = layer->n_in + layer->bias,
                  .a = from,
@@ -73,8 +73,7 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                  .context = &context,
                  .touched = {to},
                  .touches = 1};
-    multiply(&p, row0, row1, layer->n_out);
-    activate_rows(layer, to, to_ld, row0, row1);
+    multiply(&p, row0, row1, j0, j1);
 }
 
 /* Whether noise disturbs a[l]. */
@@ -89,16 +88,22 @@ static void disturb_inputs(const fgd_work *w, const fgd_noise *noise, int l, con
     disturb(&d, noise, l, row0, row1);
 }
 
-static void forward_rows(const fgd_work *w, const real *theta, const fgd_noise *noise, int row0, int row1) {
-    if (is_disturbed(w, noise, 0)) disturb_inputs(w, noise, 0, w->a[0], row0, row1);
-    for (int l = 0; l < w->net->L; l++) {
+/* a[0] of a band's own rows is there; on return those of all a[l] are. */
+static void forward_rows(const fgd_work *w, const real *theta, const fgd_noise *noise, const band *b) {
+    if (is_disturbed(w, noise, 0)) disturb_inputs(w, noise, 0, w->a[0], b->own0, b->own1);
+    for (int l = 0, j0, j1; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         int disturbed = is_disturbed(w, noise, l + 1);
         real *to = disturbed ? w->x[l + 1] : w->a[l + 1];
-        layer_forward(layer, theta, w->a[l], w->ld[l], to, w->ld[l + 1], w->z[l + 1], row0, row1);
-        if (disturbed) disturb_inputs(w, noise, l + 1, to, row0, row1);
+        columns_of(b, layer->n_out, &j0, &j1);
+        band_wait(b);
+        layer_forward(layer, theta, w->a[l], w->ld[l], to, w->ld[l + 1], w->z[l + 1], b->row0, b->row1, j0, j1);
+        if (activation_is_row[layer->activation] || disturbed) band_wait(b);
+        activate_rows(layer, to, w->ld[l + 1], b->own0, b->own1);
+        if (disturbed) disturb_inputs(w, noise, l + 1, to, b->own0, b->own1);
         theta += block_size(layer);
     }
+    band_wait(b);
 }
 
 /* What the backward function of a[l] reads: z[l] where it was kept, or a[l] as it was before any noise. */
@@ -157,13 +162,15 @@ static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, i
     }
 }
 
-/* to (rows, n_in) <- dz W^T, finished as the caller says */
+/* A thread's columns of to (rows, n_in) <- dz W^T, finished as the caller says */
 static void layer_backward(const fgd_layer *layer, const real *wt, const real *dz, ptrdiff_t dz_ld, product *p,
-                           int row0, int row1) {
+                           const band *b) {
+    int j0, j1;
+    columns_of(b, layer->n_in, &j0, &j1);
     p->k = layer->n_out;
     p->a = dz, p->a_row = dz_ld, p->a_col = 1;
     p->b = wt, p->b_row = NR, p->b_panel = (ptrdiff_t)NR * layer->n_out;
-    multiply(p, row0, row1, layer->n_in);
+    multiply(p, b->row0, b->row1, j0, j1);
 }
 
 /* Whether noise has multiplied a[l]. */
@@ -182,11 +189,11 @@ static void keep_rows(const fgd_work *w, int l, real *g, ptrdiff_t ld, int row0,
     }
 }
 
-/* dz[L] (rows, n) holds dL/da[L]; on return all dz[l], l >= 1, hold dL/dz. */
-static void backward_rows(const fgd_work *w, const fgd_noise *noise, int row0, int row1) {
+/* dz[L] (rows, n) holds dL/da[L] of a band's own rows; on return all dz[l], l >= 1, hold dL/dz. */
+static void backward_rows(const fgd_work *w, const fgd_noise *noise, const band *b) {
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
-    slope_rows(&layer[L - 1], backward_input(w, noise, L), w->dz[L], w->ld[L], row0, row1);
+    slope_rows(&layer[L - 1], backward_input(w, noise, L), w->dz[L], w->ld[L], b->own0, b->own1);
     for (int l = L - 1; l > 0; l--) {
         const real *x = backward_input(w, noise, l);
         product p = {.c = w->dz[l],
@@ -197,8 +204,11 @@ static void backward_rows(const fgd_work *w, const fgd_noise *noise, int row0, i
                      .context = &layer[l - 1],
                      .touched = {w->dz[l], x},
                      .touches = 2};
-        layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, row0, row1);
-        if (is_kept(w, noise, l)) keep_rows(w, l, w->dz[l], w->ld[l], row0, row1);
-        if (activation_is_row[layer[l - 1].activation]) slope_rows(&layer[l - 1], x, w->dz[l], w->ld[l], row0, row1);
+        int kept = is_kept(w, noise, l), by_row = activation_is_row[layer[l - 1].activation];
+        band_wait(b);
+        layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, b);
+        if (kept || by_row) band_wait(b);
+        if (kept) keep_rows(w, l, w->dz[l], w->ld[l], b->own0, b->own1);
+        if (by_row) slope_rows(&layer[l - 1], x, w->dz[l], w->ld[l], b->own0, b->own1);
     }
 }

@@ -15,10 +15,11 @@ static void forward_seat(void *argument, seat seat) {
     const forward_call *call = argument;
     const fgd_work *w = call->work;
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
-    int row0 = first_of(seat, call->X->count), row1 = end_of(seat, call->X->count);
-    read_rows(call->X, NULL, row0, row1, w->a[0] + row0 * w->ld[0], w->ld[0]);
-    forward_rows(w, call->theta, &w->noise, row0, row1);
-    for (ptrdiff_t r = row0; r < row1; r++) memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
+    band b = lone_band(seat, call->X->count);
+    read_rows(call->X, NULL, b.row0, b.row1, w->a[0] + b.row0 * w->ld[0], w->ld[0]);
+    forward_rows(w, call->theta, &w->noise, &b);
+    for (ptrdiff_t r = b.row0; r < b.row1; r++)
+        memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
 }
 
 static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
@@ -55,13 +56,15 @@ static void backward_seat(void *argument, seat seat) {
     backward_call *call = argument;
     fgd_work *w = call->work;
     const fgd_layer *layer = w->net->layer;
-    int L = w->net->L, n = layer[L - 1].n_out, row0 = first_of(seat, w->rows), row1 = end_of(seat, w->rows);
-    for (ptrdiff_t r = row0; r < row1; r++) memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
-    backward_rows(w, &w->noise, row0, row1);
+    int L = w->net->L, n = layer[L - 1].n_out;
+    band b = lone_band(seat, w->rows);
+    for (ptrdiff_t r = b.row0; r < b.row1; r++)
+        memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
+    backward_rows(w, &w->noise, &b);
     if (call->dX) {
         product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = FINISH_store};
-        layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, row0, row1);
-        if (is_kept(w, &w->noise, 0)) keep_rows(w, 0, call->dX, layer[0].n_in, row0, row1);
+        layer_backward(&layer[0], w->wt[0], w->dz[1], w->ld[1], &p, &b);
+        if (is_kept(w, &w->noise, 0)) keep_rows(w, 0, call->dX, layer[0].n_in, b.row0, b.row1);
     }
     barrier_wait(&call->barrier, seat.parts);
     gradient_sink sink = {.grad = call->grad, .adds = call->adds};
@@ -125,8 +128,10 @@ static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;
         for (int r = 0; r < rows; r++) from[r * ld + layer->n_in] = 1;
-        layer_forward(layer, theta, from, ld, last ? Z + row0 * layer->n_out : to, last ? layer->n_out : ld, NULL, 0,
-                      rows);
+        real *result = last ? Z + row0 * layer->n_out : to;
+        ptrdiff_t result_ld = last ? layer->n_out : ld;
+        layer_forward(layer, theta, from, ld, result, result_ld, NULL, 0, rows, 0, layer->n_out);
+        activate_rows(layer, result, result_ld, 0, rows);
         real *used = from;
         from = to, to = used;
         theta += block_size(layer);

@@ -18,7 +18,8 @@ static inline int end_of(seat s, ptrdiff_t count) { return (int)share(count, s.p
  * another process takes a core: it goes on spinning, where this one yields.
  */
 typedef struct {
-    atomic_int arrived, generation;
+    _Alignas(LINE) atomic_int arrived;
+    atomic_int generation;
 } barrier;
 
 static inline void relax(void) {

@@ -10,6 +10,7 @@ typedef struct {
     fgd_chunk *chunk;
     ptrdiff_t size; /* of theta                */
     real *scratch;  /* (threads, loss_scratch) */
+    barrier *bands; /* (threads,) see grid.h   */
     regime_update update;
     barrier barrier;
     atomic_int status;
@@ -37,12 +38,13 @@ static fgd_noise noise_of_step(const fgd_chunk *chunk, int L, ptrdiff_t s, ptrdi
     return noise;
 }
 
-/* A seat's rows of `rows` rows of step s, from number `from` on: data in, losses and dz out. */
-static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat) {
+/* A seat's part of `rows` rows of step s, from number `from` on: data in, losses and dz out. */
+static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat, grid grid) {
     fgd_work *w = t->work;
     const fgd_chunk *chunk = t->chunk;
     const int64_t *order = chunk->order + chunk->start[s] + from;
-    int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = first_of(seat, rows), row1 = end_of(seat, rows);
+    band b = band_of(seat, grid, rows, t->bands);
+    int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = b.own0, row1 = b.own1;
     const real *weight = chunk->weight;
 
     read_rows(&chunk->X, order, row0, row1, w->a[0] + row0 * w->ld[0], w->ld[0]);
@@ -50,7 +52,7 @@ static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, 
     if (weight)
         for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
     fgd_noise noise = noise_of_step(chunk, L, s, from);
-    forward_rows(w, chunk->theta, &noise, row0, row1);
+    forward_rows(w, chunk->theta, &noise, &b);
 
     double total = step_weight(chunk, order - from, rows_of_step(chunk, s));
     ptrdiff_t ld = w->ld[L], at = row0 * ld;
@@ -58,10 +60,9 @@ static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, 
         row1 - row0,   n,  w->a[L] + at,  w->y + at, ld, weight ? w->weight + row0 : NULL, total > 0 ? 1 / total : 0,
         w->dz[L] + at, ld, w->loss + row0};
     fgd_status status = losses_of(&chunk->loss, &of, t->scratch + seat.part * loss_scratch(n));
-    if (status == FGD_OK)
-        backward_rows(w, &noise, row0, row1);
-    else
-        atomic_store_explicit(&t->status, (int)status, memory_order_relaxed); /* the barrier publishes it */
+    if (status != FGD_OK) /* the barrier publishes it; others of the band go on until then */
+        atomic_store_explicit(&t->status, (int)status, memory_order_relaxed);
+    backward_rows(w, &noise, &b);
 }
 
 /* A seat's rows of every dW of step s, straight into theta, and of the transposed weights of the next step. */
@@ -94,9 +95,10 @@ static void watch(training *t, ptrdiff_t rows) {
 static void train_seat(void *argument, seat seat) {
     training *t = argument;
     fgd_chunk *chunk = t->chunk;
+    grid grid = grid_of(t->work->net, t->work->batch, seat.parts);
     for (ptrdiff_t s = 0; s < chunk->steps; s++) {
         ptrdiff_t rows = rows_of_step(chunk, s);
-        step_rows(t, s, 0, rows, seat);
+        step_rows(t, s, 0, rows, seat, grid);
         barrier_wait(&t->barrier, seat.parts);
         if (atomic_load_explicit(&t->status, memory_order_relaxed) != FGD_OK) {
             if (seat.part == 0) chunk->failed = s;
@@ -109,8 +111,10 @@ static void train_seat(void *argument, seat seat) {
         }
         barrier_wait(&t->barrier, seat.parts);
         if (!t->watched) continue;
-        if (t->threads < seat.parts) seat.parts = t->threads;
-        if (seat.part >= seat.parts) return;
+        if (t->threads >= seat.parts) continue;
+        if (seat.part >= t->threads) return;
+        seat.parts = t->threads;
+        grid = grid_of(t->work->net, t->work->batch, seat.parts);
     }
 }
 
@@ -119,10 +123,10 @@ static int step_threads(const fgd_net *net, ptrdiff_t batch, int wanted) {
 }
 
 /* `rows` rows of step s, from number `from` on, as a pass of several; with the last one theta moves. */
-static fgd_status pass_in_regime(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat) {
+static fgd_status pass_in_regime(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat, grid grid) {
     fgd_chunk *chunk = t->chunk;
     int is_last = from + rows == rows_of_step(chunk, s);
-    step_rows(t, s, from, rows, seat);
+    step_rows(t, s, from, rows, seat, grid);
     barrier_wait(&t->barrier, seat.parts);
     fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
     if (status != FGD_OK) return status;
@@ -141,16 +145,19 @@ static fgd_status pass_in_regime(training *t, ptrdiff_t s, ptrdiff_t from, ptrdi
 static void train_seat_in_regime(void *argument, seat seat) {
     training *t = argument;
     ptrdiff_t batch = t->chunk->regime->batch;
+    grid grid = grid_of(t->work->net, t->work->batch, seat.parts);
     for (ptrdiff_t s = 0; s < t->chunk->steps; s++) {
         for (ptrdiff_t from = 0, left; (left = rows_of_step(t->chunk, s) - from) > 0; from += batch) {
-            if (pass_in_regime(t, s, from, left < batch ? left : batch, seat) != FGD_OK) {
+            if (pass_in_regime(t, s, from, left < batch ? left : batch, seat, grid) != FGD_OK) {
                 if (seat.part == 0) t->chunk->failed = s;
                 return;
             }
         }
         if (!t->watched) continue;
-        if (t->threads < seat.parts) seat.parts = t->threads;
-        if (seat.part >= seat.parts) return;
+        if (t->threads >= seat.parts) continue;
+        if (seat.part >= t->threads) return;
+        seat.parts = t->threads;
+        grid = grid_of(t->work->net, t->work->batch, seat.parts);
     }
 }
 
@@ -165,9 +172,10 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
         crew_begin(&w->crew, t.threads, t.since);
         t.threads = team_threads(&w->crew);
     }
-    ptrdiff_t scratch = t.threads * loss_scratch(w->net->layer[w->net->L - 1].n_out);
-    t.scratch = allocate((size_t)scratch * sizeof(real));
-    if (!t.scratch) return FGD_NO_MEMORY;
+    size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
+    t.bands = allocate((size_t)t.threads * (sizeof *t.bands + scratch));
+    if (!t.bands) return FGD_NO_MEMORY;
+    t.scratch = (real *)(t.bands + t.threads);
     t.update = (regime_update){.regime = chunk->regime,
                                .rule = chunk->rule,
                                .coefficient = chunk->coefficient,
@@ -182,17 +190,21 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     w->rows = 0;
     transpose_all(w, chunk->theta, 1);
     run_team(t.threads, chunk->regime ? train_seat_in_regime : train_seat, &t);
-    release(t.scratch);
+    release(t.bands);
     return (fgd_status)atomic_load(&t.status);
 }
 
-static fgd_plan plan(const fgd_net *net, ptrdiff_t batch) {
+static fgd_plan plan(const fgd_net *net, ptrdiff_t batch, int wanted) {
     double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
     for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
+    int threads = step_threads(net, batch, wanted);
+    grid grid = grid_of(net, batch, threads);
     return (fgd_plan){.tile_rows = MR,
                       .tile_columns = NR,
                       .most = fgd_max_threads(),
-                      .threads = step_threads(net, batch, 0),
+                      .threads = threads,
+                      .bands = grid.rows,
+                      .columns = grid.columns,
                       .worth = FLOPS_OF_PHASE,
                       .flops = 2. * (double)batch * (3 * weights - first), /* no dX for the first layer */
                       .workspace = lay_out(net, batch, NULL)};

@@ -81,6 +81,8 @@ cdef extern from "fastgd.h" nogil:
         int tile_columns
         int most
         int threads
+        int bands
+        int columns
         double worth
         double flops
         size_t workspace
@@ -102,7 +104,7 @@ cdef extern from "fastgd.h" nogil:
         fgd_status (*update)(int, const double *, const fgd_regime *, ptrdiff_t, const void *, void *,
                              void *) noexcept nogil
         fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
-        fgd_plan (*plan)(const fgd_net *, ptrdiff_t) noexcept nogil
+        fgd_plan (*plan)(const fgd_net *, ptrdiff_t, int) noexcept nogil
 
     const fgd_engine *fgd_find_engine(const char *, int)
     const char *fgd_isa_name(int)

@@ -287,14 +287,16 @@ cdef class Network:
         if status != FGD_OK:
             _fail(status, chunk.failed)
 
-    def plan(self, Py_ssize_t batch):
+    def plan(self, Py_ssize_t batch, int n_threads=0):
         """What `train` would do for steps of `batch` rows, as a Plan."""
-        cdef fgd_plan p = self.engine.plan(&self.net, batch)
-        if p.threads == p.most == 1:
+        cdef fgd_plan p = self.engine.plan(&self.net, batch, n_threads)
+        if n_threads > 0:
+            why = "as asked for"
+        elif p.threads == p.most == 1:
             why = "there is no other"
         elif p.threads == p.most:
             why = "all; fewer while that is measured to be faster"
         else:
             why = f"each must be worth {p.worth:,.0f} operations of a forward pass"
         return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns), p.threads,
-                    p.most, why, p.workspace, p.flops)
+                    p.most, (p.bands, p.columns), why, p.workspace, p.flops)

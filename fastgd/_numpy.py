@@ -159,13 +159,13 @@ class Network:
                     raise LossNotFinite(s)
                 self._update(optimizer, coefficients[s], state, regime, s)
 
-    def plan(self, batch: int) -> Plan:
+    def plan(self, batch: int, n_threads: int = 0) -> Plan:
         weights = [layer.W.size for layer in self._layers]
         widths = [layer.W.shape[0] for layer in self._layers] + [2 * self._n_out]
         workspace = 2 * batch * sum(widths) * self._theta.itemsize
         flops = 2.0 * batch * (3 * sum(weights) - weights[0])
         most, why = threads.available(), "NumPy's BLAS decides"
-        return Plan("numpy", str(self._theta.dtype), batch, (), most, most, why, workspace, flops)
+        return Plan("numpy", str(self._theta.dtype), batch, (), most, most, (), why, workspace, flops)
 
     def _mean_loss(
         self,

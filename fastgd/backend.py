@@ -107,8 +107,8 @@ class Network(Protocol):
         of the steps before. ValueError for row or class numbers outside the data.
         """
 
-    def plan(self, batch: int) -> Plan:
-        """What `train` would do for steps of `batch` rows."""
+    def plan(self, batch: int, n_threads: int = 0) -> Plan:
+        """What `train` would do for steps of `batch` rows, on n_threads (0: as many as pay)."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ an optimiser have the same layout.  The arithmetic is an engine's (`backend.py`)
 
 import math
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from ._schedule import Floats
 from .arrays import Array, as_numbers, as_rows, check_finite, finite_rows
 from .head import Head
 from .layers import Dense, of_words, shapes, split, stacked, table, views, words_of
+from .networks import Networks
 from .noise import Draw, Noise, draw_of
 from .optimizers import Optimizer
 from .plan import Plan
@@ -92,9 +92,7 @@ class Sequential:
         self.head = self._first_head()
         self._theta = np.zeros(self.size, self.dtype)
         self._grad = np.zeros(self.size, self.dtype)
-        self._networks: dict[str, backend.Network] = {}
-        self._engine: backend.Engine | None = None
-        self._lock = threading.Lock()
+        self._networks = Networks(layers, noises, self._theta, self._grad)
 
     def reset(self, seed: int | None = None) -> None:
         """Forget all training: the first weights again, or with `seed` other ones; biases 0, no classes."""
@@ -140,36 +138,8 @@ class Sequential:
         return self.network_for("identity")
 
     def network_for(self, link: str) -> backend.Network:
-        """The network as a loss or a head with this link sees it.
-
-        If the last activation is the link itself ("softmax", "sigmoid"), it ends before that activation: such a loss
-        takes logits, where no digits are lost, and applies the link itself.
-
-        Raises
-        ------
-        ValueError
-            The two are of different kinds.
-        """
-        engine = backend.choose()
-        if self._engine is not engine:
-            self._networks, self._engine = {}, engine
-        if link not in self._networks:
-            self._networks[link] = self._new_network(link, engine)
-        return self._networks[link]
-
-    def _new_network(self, link: str, engine: backend.Engine) -> backend.Network:
-        last, layers = self.layers[-1], self.layers
-        own = last.activation.link
-        if own == link != "identity":
-            layers = (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))
-        elif own != "identity" and link != "identity":
-            raise ValueError(
-                f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
-                f'end it in "identity" or "{link}", or choose another loss'
-            )
-        elif link != "identity":
-            return self.network
-        return engine.network(layers, self._theta, self._grad, self.noises, self._lock)
+        """The network as a loss or a head with this link sees it: see `fastgd.networks`."""
+        return self._networks.of(link)
 
     def _first_head(self) -> Head:
         """Of a model without training: a softmax says by itself what the outputs mean."""
@@ -245,8 +215,10 @@ class Sequential:
         """One step of the optimiser's rule with `grad`; what `optimizer.step(model)` calls after its checks."""
         self.network.update(optimizer, coefficients, state, regime)
 
-    def plan(self, batch_size: int) -> Plan:
+    def plan(self, batch_size: int, n_threads: int | None = None) -> Plan:
         """What a training with steps of `batch_size` >= 1 rows would run: engine, tile, threads and why, memory, work.
+
+        On `n_threads`, also more than there are here; None: as `fit` does.
 
         Examples
         --------
@@ -257,7 +229,8 @@ class Sequential:
         workspace  0.57 MiB for steps of 64 rows
         work       26.2 million operations a step
         """
-        return self.network.plan(whole("batch_size", batch_size))
+        threads = 0 if n_threads is None else whole("n_threads", n_threads)
+        return self.network.plan(whole("batch_size", batch_size), threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write layers, parameters, dtype, seed and head to `path`, which ends in .npz or .safetensors.

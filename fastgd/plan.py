@@ -18,8 +18,11 @@ class Plan:
         Rows and columns of the product's kernel; () if they are a library's affair.
     threads, most : int
         Threads that a training starts with, and that it may use.
+    grid : tuple of int
+        How they share forward and backward: bands of rows, and threads to a band, each of which makes other columns of
+        every product; () if that is a library's affair.
     why : str
-        Why so many.
+        Why so many threads.
     workspace : int
         Bytes beyond data, theta and the optimiser's state.
     flops : float
@@ -32,6 +35,7 @@ class Plan:
     tile: tuple[int, ...]
     threads: int
     most: int
+    grid: tuple[int, ...]
     why: str
     workspace: int
     flops: float
@@ -40,8 +44,10 @@ class Plan:
         lines = [f"engine     {self.engine}, {self.dtype}"]
         if self.tile:
             lines.append(f"tile       {self.tile[0]} rows x {self.tile[1]} columns")
+        lines.append(f"threads    {self.threads} of {self.most}: {self.why}")
+        if self.grid and self.grid[1] > 1:
+            lines.append(f"grid       {self.grid[0]} x {self.grid[1]}: {self.grid[1]} threads share the same rows")
         lines += [
-            f"threads    {self.threads} of {self.most}: {self.why}",
             f"workspace  {self.workspace / 2**20:,.2f} MiB for steps of {self.batch:,} rows",
             f"work       {self.flops / 1e6:,.3g} million operations a step",
         ]

@@ -21,7 +21,7 @@ LEVELS = (  # lowest first
     " activations losses optimizers schedules noise initializers layers metrics head modelfile",
     "_numpy _numpy_layers _native",
     "backend",
-    "model mlp",
+    "networks model mlp",
     "data weights datasets history callbacks checkpoint _budgets _callback _logs _progress _inside advice augment job"
     " splits steps validation plot _figures _pictures",
     "loop trainer finder fullbatch",

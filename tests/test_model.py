@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd import backend
+from fastgd import backend, threads
 from fastgd.activations import ACTIVATIONS
 from fastgd.head import Head
 from fastgd.initializers import INITIALIZERS
@@ -266,6 +266,17 @@ def test_plan_says_what_will_run(engine):
     assert gd.MLP(4, 3).plan(1).threads == (plan.most if engine.backend == "numpy" else 1)
     with pytest.raises(ValueError, match="batch_size"):
         gd.MLP(4, 3).plan(0)
+
+
+@pytest.mark.skipif(threads.available() == 1, reason="one thread has nobody to share with")
+def test_plan_for_more_threads_than_rows(engine):
+    """Few rows for many weights: threads share rows and split columns; many rows: each thread has its own."""
+    if engine.backend == "numpy":
+        return
+    few, many = (gd.MLP(784, 512, 10).plan(rows, n_threads=64) for rows in (32, 100_000))
+    assert few.threads == many.threads == 64 and many.grid == (64, 1)
+    assert few.grid[1] > 1 and few.grid[0] * few.grid[1] <= 64
+    assert "threads share the same rows" in str(few) and "share" not in str(many)
 
 
 def test_fewer_labels_than_outputs():

@@ -1,6 +1,7 @@
 """One seed, one result, to the last bit: over threads, instruction sets, chunks of steps, shuffled or not."""
 
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -72,6 +73,21 @@ def trained(engine, shuffle, n_threads, epochs):
 def test_trainer(shuffle):
     ways = [(engine, n, epochs) for engine in FUSED for n, epochs in ((1, (4,)), (2, (1, 3)), (3, (2, 2)))]
     results = [trained(engine, shuffle, n_threads, epochs) for engine, n_threads, epochs in ways]
+    assert all((result == results[0]).all() for result in results[1:])
+
+
+def test_threads_that_share_rows():
+    """Few rows for many weights: threads split columns, also in passes of a regime, with noise, and with softmax."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 170)), rng.integers(10, size=60)
+    results = []
+    for engine, n_threads in itertools.product(FUSED, (1, 2, 3)):
+        with backend.override(engine.backend, engine.isa):
+            model = MLP(170, 130, 99, 10, activation="gelu", output="softmax", dropout=0.2, seed=1)
+            assert n_threads == 1 or model.plan(12, n_threads).grid == (1, n_threads)
+            options = {"batch_size": 12, "accumulate": 2, "n_threads": n_threads, "optimizer": SGD(0.1, clip_norm=1.0)}
+            Trainer(model, loss="mse", **options).fit(X, np.eye(10)[y], epochs=2, verbose=0)
+            results.append(model.theta)
     assert all((result == results[0]).all() for result in results[1:])
 
 

@@ -93,8 +93,11 @@ static void training(const fgd_engine *e) {
 static void same_bits(const fgd_engine *e) {
     static const struct {
         int n[4], rows, batch; /* batch > KC: dW is summed in blocks; n[0] > KC: z is */
-    } shapes[] = {
-        {{37, 65, 33, 10}, 80, 32}, {{600, 40, 17, 3}, 60, 30}, {{3, 5, 16, 2}, 1100, 550}, {{1, 1, 1, 2}, 3, 1}};
+    } shapes[] = {{{37, 65, 33, 10}, 80, 32},
+                  {{600, 40, 17, 3}, 60, 30},
+                  {{3, 5, 16, 2}, 1100, 550},
+                  {{1, 1, 1, 2}, 3, 1},
+                  {{170, 130, 99, 33}, 30, 12}}; /* few rows for many weights: threads share columns (grid.h) */
     for (int i = 0; i < COUNT(shapes); i++)
         for (int loss = 0; fgd_loss_name(loss); loss++) {
             int rule = (i + loss) % count_of(fgd_rule_name), hidden = (i + loss) % count_of(fgd_activation_name);
@@ -142,6 +145,10 @@ static void failures(const fgd_engine *e) {
         one_failure(e, &p, FGD_BAD_LABEL, 1, "a bad label");
         release_arrays();
     }
+    problem_init(&p, 2, (const int[]){170, 190, 3}, ACTIVATION_relu, labels, adam, 24, 8, 0); /* in a shared band */
+    p.Y[p.order[13]] = 3;
+    one_failure(e, &p, FGD_BAD_LABEL, 1, "a bad label of one thread");
+    release_arrays();
     problem_init(&p, 2, (const int[]){4, 6, 3}, ACTIVATION_identity, mse, adam, 24, 8, 0);
     p.X[p.order[18] * 4] = e->bits == 32 ? 1e30 : 1e300;
     one_failure(e, &p, FGD_NOT_FINITE, 2, "a loss that overflows");
