@@ -41,7 +41,8 @@ class Trainer:
         Rows that pass through the network at once, and with accumulate=1 rows of a step; the last step of an epoch may
         have fewer.  None: all rows.
     accumulate : int >= 1, default=1
-        Batches whose gradients make up one step: as a batch so many times larger, in the memory of one.
+        Batches whose gradients make up one step: as a batch so many times larger, in the memory of one; so it needs a
+        `batch_size`.
     shuffle : bool, default=True
         Whether each epoch has an order of its own, a function of seed and epoch.
     seed : int or None, default=None
@@ -97,6 +98,8 @@ class Trainer:
         self.optimizer = optimizers.get(optimizer)
         self.batch_size = None if batch_size is None else whole("batch_size", batch_size)
         self.accumulate = whole("accumulate", accumulate)
+        if self.batch_size is None and self.accumulate > 1:
+            raise ValueError(f"accumulate={accumulate} needs a batch_size: with None all rows pass at once, as a step")
         self.shuffle = bool(shuffle)
         self.seed = model.seed if seed is None else random.check_seed(seed)
         self.n_threads = None if n_threads is None else whole("n_threads", n_threads)
