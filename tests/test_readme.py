@@ -47,6 +47,11 @@ def test_pages_link_to_what_is_there(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_tour_names_every_example():
+    page = (ROOT / "docs" / "training.md").read_text()
+    assert [path.name for path in (ROOT / "examples").glob("*.py") if f"(../examples/{path.name})" not in page] == []
+
+
 def test_ci_runs_the_commands_as_printed():
     commands = [line for block in blocks("sh") for line in block.splitlines() if "&&" in line]
     script = (ROOT / ".ci" / "run").read_text()
