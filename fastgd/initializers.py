@@ -147,7 +147,7 @@ class Zeros(Initializer):
         return np.zeros((n_in, n_out))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Constant(Initializer):
     """All weights `value`.
 
