@@ -13,67 +13,66 @@ import fastgd as gd
 from fastgd import plot
 
 PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "overfitting.png")
+NOISE = 0.2
 
 
 def wave(rows, seed):
-    """y = sin(3 x) + noise of deviation 0.2, for x from -2 to 2: no model can get below a squared error of 0.04."""
+    """y = sin(3 x) + noise, for x from -2 to 2: no model can get below a squared error of NOISE^2 = 0.04."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-2, 2, (rows, 1))
-    return x, np.sin(3 * x[:, 0]) + 0.2 * rng.standard_normal(rows)
+    return x, np.sin(3 * x[:, 0]) + NOISE * rng.standard_normal(rows)
 
 
-def train(loss, data, new, widths, epochs, optimizer=None, callbacks=(), **options):
+def train(loss, data, new, model, epochs, optimizer, callbacks=()):
     """The history; validation on new rows, which are never trained on."""
-    trainer = gd.Trainer(gd.MLP(*widths, seed=0, **options), loss=loss, optimizer=optimizer or gd.Adam(lr=0.003))
+    trainer = gd.Trainer(model, loss=loss, optimizer=optimizer)
     return trainer.fit(*data, epochs=epochs, validation=new, callbacks=callbacks, verbose=0)
 
 
-def draw(runs, title, name, unit, **scale):
-    """Training loss of all runs on the left, validation loss on the right, on one scale."""
+def draw(runs, title, name, unit, ticks, **scale):
+    """Training loss of all runs on the left, validation loss on the right; a dot where a run ended."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
     figure.suptitle(title)
     for ax, column, rows in zip(axes, ("loss", "validation_loss"), ("training", "validation"), strict=True):
-        for color, (label, history) in zip(plot.PALETTE, runs.items(), strict=False):
-            ax.plot(history["epoch"], history[column], color=color, linewidth=1.8, label=label)
-        ax.set(title=f"{rows} rows", xlabel="epoch", **(scale or {"yscale": "log"}))
+        for color, (label, h) in zip(plot.PALETTE, runs.items(), strict=False):
+            ax.plot(h["epoch"], h[column], "o-", color=color, linewidth=1.8, label=label, markevery=[-1], markersize=5)
+        ax.set(title=f"{rows} rows", xlabel="epoch", xlim=(0, None), **scale)
+        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
         ax.spines[["top", "right"]].set_visible(False)
+        if unit == "mean squared error":
+            ax.axhline(NOISE**2, color=plot.GREY, linewidth=1, linestyle=":", label="noise")
     axes[0].set_ylabel(f"loss ({unit})")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs), frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(name, dpi=120)
-    for label, history in runs.items():
-        print(
-            f"{label}: training {history['loss'][-1]:.3f}, validation {history['validation_loss'][-1]:.3f} at the end"
-        )
+    for label, h in runs.items():
+        end, best = h["validation_loss"][-1], min(h["validation_loss"])
+        print(f"{label}: training {h['loss'][-1]:.3f}, validation {end:.3f} at the end, {best:.3f} at best")
 
 
 rows, new, deep = wave(300, seed=0), wave(300, seed=1), (1, *[32] * 6, 1)
-line, small, trained = (train("mse", rows, new, widths, 150) for widths in ((1, 1), (1, 32, 32, 1), deep))
-failed = train("mse", rows, new, deep, 150, gd.SGD(lr=0.01), activation="sigmoid")
-runs = {"a line": line, "32-32": small}
-title = "Model bias: the bigger model has a much smaller training loss"
-draw(runs, title, PICTURE.with_stem(PICTURE.stem + "-bias"), "mean squared error")
+models = gd.MLP(1, 1, seed=0), gd.MLP(1, 32, 32, 1, seed=0), gd.MLP(*deep, seed=0)
+line, small, trained = (train("mse", rows, new, model, 150, gd.Adam(lr=gd.Cosine(0.01))) for model in models)
+failed = train("mse", rows, new, gd.MLP(*deep, activation="sigmoid", seed=0), 150, gd.SGD(lr=gd.Cosine(0.01)))
+scale = {"unit": "mean squared error", "ticks": (0.03, 0.1, 0.3, 1, 3), "yscale": "log"}
+title, name = "Model bias: the bigger model has a much smaller training loss", PICTURE.stem + "-bias"
+draw({"a line": line, "32-32": small}, title, PICTURE.with_stem(name), **scale)
 runs = {"32-32": small, "six layers, sigmoid, SGD": failed, "six layers, ReLU, Adam": trained}
 title = "Failed optimisation: the bigger model has the larger training loss, until it is trained better"
-draw(runs, title, PICTURE.with_stem(PICTURE.stem + "-optimisation"), "mean squared error")
+draw(runs, title, PICTURE.with_stem(PICTURE.stem + "-optimisation"), **scale)
 
 X, y = gd.datasets.digits()
 X, new, big = X / 16, (X[1000:] / 16, y[1000:]), (64, 128, 128, 10)  # new: other writers
+dropout = gd.Sequential(gd.Dropout(0.2), *gd.MLP(*big, dropout=0.5).stack, seed=0)  # of pixels, of hidden units
 
 
-def digits(n, *options):
-    return train("cross_entropy", (X[:n], y[:n]), new, big, 200, *options)
+def digits(n, model=None, decay=0.0, callbacks=()):
+    data, model, optimizer = (X[:n], y[:n]), model or gd.MLP(*big, seed=0), gd.AdamW(lr=0.002, weight_decay=decay)
+    return train("cross_entropy", data, new, model, 200, optimizer, callbacks)
 
 
-remedies = {
-    "100 rows": digits(100),
-    "weight decay": digits(100, gd.AdamW(lr=0.003, weight_decay=0.3)),
-    "early stopping": digits(100, None, [gd.EarlyStopping(patience=10)]),
-    "1,000 rows": digits(1000),
-}
-draw(
-    remedies,
-    "Overfitting: training loss falls on, validation loss does not",
-    PICTURE,
-    "cross-entropy, nat",
-    ylim=(0, 1),
-)
+early = digits(100, callbacks=[gd.EarlyStopping(patience=10)])
+runs = {"100 rows": digits(100), "weight decay": digits(100, decay=0.3), "early stopping": early}
+runs |= {"dropout": digits(100, dropout), "1,000 rows": digits(1000)}
+title, scale = "Overfitting: training loss falls on, validation loss does not", {"ylim": (0, 1)}
+draw(runs, title, PICTURE, "cross-entropy, nat", np.linspace(0, 1, 6), **scale)

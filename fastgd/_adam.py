@@ -12,7 +12,7 @@ from ._optimizer import FROM_0, POSITIVE, SHARE, Floats, Optimizer, Steps
 from .schedules import Rate, is_scheduled
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class _Betas(Optimizer):
     """What they share: the pair `betas`. The order of the others is PyTorch's."""
 
@@ -30,7 +30,7 @@ class _Betas(Optimizer):
             super()._check(f"betas[{i}]", beta, interval)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Adam(_Betas):
     """Steps scaled by running means of the gradient and of its square: rules `adam` and `amsgrad`.
 
@@ -71,7 +71,7 @@ class Adam(_Betas):
         return step_size, *_of_adam(at, t, self.decoupled)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class AdamW(Adam):
     """Adam whose weight decay does not pass through the means: each step first scales theta by 1 - lr weight_decay.
 
@@ -88,7 +88,7 @@ class AdamW(Adam):
     weight_decay: Rate = 0.01
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class NAdam(_Betas):
     """Adam with Nesterov's look ahead: rule `nadam`.
 
@@ -139,7 +139,7 @@ class NAdam(_Betas):
         return m_size, *_of_adam(at, t, self.decoupled_weight_decay), g_size
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class RAdam(_Betas):
     """Adam that is plain momentum until its mean square can be trusted: rule `adam`.
 
@@ -189,7 +189,7 @@ class RAdam(_Betas):
         return at.lr / (1 - power(beta1, t)) * scale, l2, *means, *divisor, shrink
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Lion(_Betas):
     """Steps of one length, by the sign of a mean gradient; the weight decay is decoupled: rule `lion`.
 

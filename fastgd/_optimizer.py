@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import regime
-from ._definition import Array, number
+from ._definition import Array, number, text_of
 from ._schedule import values
 from .averages import Average
 from .regime import WHOLE_STEP, Regime
@@ -45,7 +45,7 @@ class Trainable(Protocol):
 Model = TypeVar("Model", bound=Trainable)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Optimizer(ABC):
     """Settings and state of one training; an optimiser belongs to one model.
 
@@ -104,6 +104,9 @@ class Optimizer(ABC):
             raise TypeError(f"average must be an object such as EMA(0.999) or SWA(start=5), not {self.average!r}")
         if self.groups is not None:
             regime.check_groups(self.groups)
+
+    def __repr__(self) -> str:
+        return text_of(self, *(field.name for field in fields(self) if field.repr))
 
     def _check(self, name: str, value: Any, interval: str) -> None:
         if not is_scheduled(value):

@@ -173,6 +173,7 @@ def decision_regions(
     levels = np.arange(len(classes) + 1) - 0.5
     ax.contourf(x1, x2, numbers, levels=levels, colors=colors, alpha=0.25)
     ax.contour(x1, x2, numbers, levels=levels[1:-1], colors="white", linewidths=1.2)
+    ax.locator_params(nbins=6)
     for label, color in zip(classes.tolist(), colors, strict=True):
         ax.scatter(
             X[y == label, 0], X[y == label, 1], s=22, color=color, edgecolor="white", linewidth=0.5, label=str(label)

@@ -10,12 +10,12 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ._definition import number, within
+from ._definition import Record, number, within
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
-class Schedule(ABC):
+class Schedule(Record, ABC):
     """A number as a function of time; it is called `lr` here, as it mostly is the learning rate."""
 
     def __call__(self, t: Floats, total: float) -> Floats:
@@ -49,7 +49,7 @@ class Schedule(ABC):
         """The rates at the moments t, unchecked; like t or one number for all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Constant(Schedule):
     """lr(t) = lr.
 
@@ -67,7 +67,7 @@ class Constant(Schedule):
         return self.lr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Function(Schedule):
     """lr(t) = function(t), called for one moment at a time.
 
@@ -126,7 +126,7 @@ def values(name: str, setting: Rate, interval: str, moments: Floats, total: floa
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scaled(Schedule):
     """lr(t) = max(factor schedule(t), least).
 

@@ -4,6 +4,7 @@ They look at samples, so they cost little, and only if `fit` may print (verbose 
 """
 
 import warnings
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,16 @@ from .model import Sequential
 # Rows that are looked at, spread evenly over the training rows, and validation rows that are looked for among them.
 _SAMPLE = 100
 # Training rows that are compared with these, and about how many columns tell them apart at first.
-_COMPARED, _TOLD_APART_BY = 50_000, 8
-# Columns should be near 1 in size: from here on the steps of one column drown the others.
-_LARGE = 100.0
+_COMPARED, _TOLD_APART_BY = 50_000, 6
+# Columns should be near 1 in size. From here on the steps of one column drown the others; and where a typical row has
+# numbers of this size, steps are 25 times longer than weights and rates are made for.
+_LARGE, _LARGE_ROW = 100.0, 5.0
 # More distinct whole numbers than this are counts, not classes.
 _CLASSES = 20
 # Shares that are too much: of validation rows seen in training, of dead units, of saturated outputs.
 _SEEN, _DEAD, _SATURATED = 0.1, 0.5, 0.9
+# Drawers that rows are sorted into, before they are searched.
+_DRAWERS = 1 << 12
 # Rows of whole numbers that come more often than this are no copies: there are only so many kinds of rows.
 _KINDS = 5
 # An output is saturated where the slope is below this share of the steepest.
@@ -53,8 +57,9 @@ def on_data(job: Job, link: str) -> None:
 
 def on_network(model: Sequential, job: Job) -> None:
     """Look at the hidden layers after the last step, for some training rows."""
-    for index, layer, out in outputs_of_layers(model, _sample(job.X, job.rows), 1):
-        text = _dead(index, layer, out) or _saturated(index, layer, out) if index < len(model.layers) - 1 else ""
+    hidden = len(model.layers) - 1
+    for index, layer, out in islice(outputs_of_layers(model, _sample(job.X, job.rows), 1), hidden):
+        text = _dead(index, layer, out) or _saturated(index, layer, out)
         if text:
             _warn(text)
 
@@ -130,17 +135,18 @@ def _saturated(index: int, layer: Dense, out: Array) -> str:
 
 
 def _unscaled(job: Job) -> str:
-    """Columns whose root mean square is far above 1."""
-    X = _sample(job.X, job.rows).astype(np.float64)
-    size = np.sqrt(np.square(X).mean(axis=0))
+    """One column whose root mean square is far above 1, or rows that are too large as a whole."""
+    squares = np.square(_sample(job.X, job.rows), dtype=np.float64)
+    size = np.sqrt(squares.mean(axis=0))
     column = int(size.argmax())
-    if size[column] < _LARGE:
+    typical = np.sort(squares.mean(axis=1))[len(squares) // 2]  # the median: a few rare, large numbers do no harm
+    if size[column] < _LARGE and typical < _LARGE_ROW**2:
         return ""
     others = f", the median column {np.median(size):.2g}" if len(size) > 1 else ""
     return (
         f"X is not scaled: column {column} has values around {size[column]:.2g}{others}. Training will be slow or "
-        "diverge; scale the columns to mean 0 and deviation 1: (X - X.mean(0)) / X.std(0), with the numbers of the "
-        "training rows for all rows"
+        "diverge; scale the columns to mean 0 and deviation 1, (X - X.mean(0)) / X.std(0), with the numbers of the "
+        "training rows for all rows and without columns of deviation 0, or all pixels by one number to 0 ... 1"
     )
 
 
@@ -166,7 +172,10 @@ def _seen_rows(job: Job) -> str:
     rows = job.rows[:_COMPARED]
     every = X.shape[1] // _TOLD_APART_BY | 1  # odd: images have margins at multiples of an even width
     marks, training = np.sort(_mark(X[:, ::every])), _mark(job.X[:, ::every][rows])
-    alike = rows[marks[np.searchsorted(marks[:-1], training)] == training]
+    taken = np.zeros(_DRAWERS, np.bool_)
+    taken[_drawer(marks)] = True
+    near = taken[_drawer(training)].nonzero()[0]  # few: the search for each of these is what costs
+    alike = rows[near[marks[np.searchsorted(marks[:-1], training[near])] == training[near]]]
     known = set(_bytes(job.X[alike], job.Y[alike]))
     seen = sum(row in known for row in _bytes(X, Y)) if known else 0
     few_kinds = len(alike) > _KINDS * len(known) and bool((X == np.round(X)).all())
@@ -184,6 +193,11 @@ def _mark(X: Array) -> NDArray[np.float64]:
     for column in X.T:
         mark = 0.618 * mark + column
     return mark
+
+
+def _drawer(mark: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """The drawer of each mark: equal marks lie in one, others seldom. Knuth, TAOCP 3, 6.4, multiplicative hashing."""
+    return mark.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15) // np.uint64(2**64 // _DRAWERS)
 
 
 def _bytes(X: Array, Y: Array) -> list[bytes]:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._checks import whole
-from ._definition import number, within
+from ._definition import Record, number, within
 from ._schedule import Floats, Rate, as_schedule, is_scheduled
 
 
-class Average(ABC):
+class Average(Record, ABC):
     """How much each new theta counts."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Average(ABC):
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class EMA(Average):
     """Exponential moving average: w_t = max(1 - decay, 1 / t) at step t.
 
@@ -69,7 +69,7 @@ class EMA(Average):
         return np.asarray(np.maximum(1 - decay, 1 / t))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SWA(Average):
     """Stochastic weight averaging: the mean of theta at the end of epoch `start` and of every `every`-th after it.
 

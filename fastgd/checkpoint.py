@@ -46,7 +46,7 @@ class Saved(Protocol):
     step: int
     last_epoch: int
     begun: Begun | None
-    stopped_theta: Array | None
+    stopped: Array | None
 
     @property
     def metrics(self) -> Sequence[Metric] | None: ...
@@ -69,8 +69,8 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
         arrays["optimizer.state"] = optimizer.state
     if begun is not None:
         arrays |= {"begun.losses": begun.losses, "begun.norms": begun.norms}
-    if trainer.stopped_theta is not None:
-        arrays["stopped_theta"] = trainer.stopped_theta
+    if trainer.stopped is not None:
+        arrays["stopped"] = trainer.stopped
     states = []
     for i, (name, state) in enumerate(trainer.states):
         vectors = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
@@ -88,7 +88,7 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
         "metrics": None if trainer.metrics is None else [_name_of(metric) for metric in trainer.metrics],
         "history": list(trainer.history),
         "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
-        "stopped_theta": trainer.stopped_theta is not None,
+        "stopped": 0 if trainer.stopped is None else len(trainer.stopped),
         "callbacks": states,
     }
     return words, arrays
@@ -127,8 +127,8 @@ def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.
     if words["begun"] is not None:
         steps = (_count(words["begun"]["steps"], "steps"),)
         expected |= {"begun.losses": (steps, double), "begun.norms": (steps, double)}
-    if words["stopped_theta"]:
-        expected["stopped_theta"] = ((size,), dtype)
+    if words["stopped"]:
+        expected["stopped"] = ((_count(words["stopped"], "stopped"), size), dtype)
     for i, state in enumerate(words["callbacks"]):
         for key, length in state["vectors"].items():
             expected[f"callback.{i}.{key}"] = ((_count(length, key),), dtype)
@@ -144,7 +144,7 @@ def _settings(words: dict[str, Any]) -> dict[str, Any]:
 
 
 def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
-    for name in ("optimizer.state", "begun.losses", "stopped_theta"):
+    for name in ("optimizer.state", "begun.losses", "stopped"):
         if name in arrays:
             check_finite(arrays[name].reshape(1, -1), name)
     history = History()
@@ -155,7 +155,7 @@ def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
         "history": history,
         **{name: _count(words[name], name) for name in _COUNTERS},
         "begun": None if words["begun"] is None else _begun(words["begun"], arrays),
-        "stopped_theta": arrays.get("stopped_theta"),
+        "stopped": arrays.get("stopped"),
         "states": [
             (str(state["name"]), _state(state["numbers"], {k: arrays[f"callback.{i}.{k}"] for k in state["vectors"]}))
             for i, state in enumerate(words["callbacks"])

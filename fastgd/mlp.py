@@ -2,6 +2,7 @@
 
 from numpy.typing import DTypeLike
 
+from . import activations
 from ._schedule import Rate, is_scheduled
 from .activations import Activation
 from .initializers import Initializer
@@ -42,7 +43,8 @@ def MLP(
     """
     if len(widths) < 2:
         raise ValueError(f"MLP needs the numbers of inputs and outputs at least, as in MLP(64, 10), not {widths}")
-    functions = [activation] * (len(widths) - 2) + [output]
+    hidden = activations.get(activation)  # a wrong name is one, even without hidden layers
+    functions = [hidden] * (len(widths) - 2) + [output]
     layers = [
         Dense(n_in, n_out, f, bias, init) for n_in, n_out, f in zip(widths[:-1], widths[1:], functions, strict=True)
     ]

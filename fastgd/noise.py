@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import random
-from ._definition import number
+from ._definition import Record, number
 from ._math import log, polynomial
 from ._schedule import Floats, Rate, is_scheduled, values
 
@@ -24,7 +24,7 @@ _LEVELS = 65536  # of the 16 random bits that decide about an input
 _GROUP = 64  # words of 32 bits that are made together
 
 
-class Noise(ABC):
+class Noise(Record, ABC):
     """What disturbs the inputs of the layer after it, in training; `predict` and validation never see it.
 
     Attributes
@@ -83,7 +83,7 @@ class Noise(ABC):
         """Numbers (groups, 64 per_word) of random words (groups, 64)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dropout(Noise):
     """Each input of the next layer is set to 0 with probability p; the others are divided by 1 - p.
 
@@ -122,7 +122,7 @@ class Dropout(Noise):
         return np.where(bits < below, 0.0, _LEVELS / (_LEVELS - below))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussianNoise(Noise):
     """Each input of the next layer gets an independent number of the distribution N(0, std^2) added.
 

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum on request: rules `sgd` and `momentum`.
 
@@ -89,7 +89,7 @@ class SGD(Optimizer):
         return at.lr, at.weight_decay, at.momentum, gain, g_part, v_part
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class RMSprop(Optimizer):
     """Steps scaled by a running mean of the squared gradient: rules `rmsprop`, `rmsprop_momentum`, `rmsprop_centered`.
 
@@ -134,7 +134,7 @@ class RMSprop(Optimizer):
         return columns if self.rule == "rmsprop" else (*columns, at.momentum)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Adagrad(Optimizer):
     """Steps scaled by the sum of all squared gradients so far: rule `rmsprop` with alpha = gain = 1.
 
@@ -182,7 +182,7 @@ class Adagrad(Optimizer):
         return at.lr / (1 + (t - 1) * at.lr_decay), at.weight_decay, 1.0, 1.0, at.eps
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Adadelta(Optimizer):
     """Steps in the unit of theta, by running means of squared gradients and squared steps: rule `adadelta`.
 

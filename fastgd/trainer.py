@@ -41,7 +41,8 @@ class Trainer:
         Rows that pass through the network at once, and with accumulate=1 rows of a step; the last step of an epoch may
         have fewer.  None: all rows.
     accumulate : int >= 1, default=1
-        Batches whose gradients make up one step: as a batch so many times larger, in the memory of one.
+        Batches whose gradients make up one step: as a batch so many times larger, in the memory of one; so it needs a
+        `batch_size`.
     shuffle : bool, default=True
         Whether each epoch has an order of its own, a function of seed and epoch.
     seed : int or None, default=None
@@ -68,8 +69,9 @@ class Trainer:
         The epoch that was begun and not finished.
     stop_reason : str or None
         Why the last `fit` ended early: "interrupted", "error" or a callback's words; None if it did not.
-    stopped_theta : ndarray (size,) or None
-        Theta where a `fit` ended early, if a callback then went back to another one; `fit(epochs=None)` starts there.
+    stopped : ndarray (1 or 2, size) or None
+        Theta, and its average if one is kept, where a `fit` ended early, if a callback then went back to others;
+        `fit(epochs=None)` starts there.
     run : Run
         The `fit` under way, or the last one.
     """
@@ -97,6 +99,8 @@ class Trainer:
         self.optimizer = optimizers.get(optimizer)
         self.batch_size = None if batch_size is None else whole("batch_size", batch_size)
         self.accumulate = whole("accumulate", accumulate)
+        if self.batch_size is None and self.accumulate > 1:
+            raise ValueError(f"accumulate={accumulate} needs a batch_size: with None all rows pass at once, as a step")
         self.shuffle = bool(shuffle)
         self.seed = model.seed if seed is None else random.check_seed(seed)
         self.n_threads = None if n_threads is None else whole("n_threads", n_threads)
@@ -110,7 +114,7 @@ class Trainer:
         self._watchers: list[Callback] = []
         self._states: list[tuple[str, State]] = []
         self.stop_reason: str | None = None
-        self.stopped_theta: Array | None = None
+        self.stopped: Array | None = None
 
     def fit(
         self,
@@ -182,14 +186,14 @@ class Trainer:
         if verbose and not self.step:
             advice.on_data(job, self.loss.link)
         with ExitStack() as endings:
-            endings.callback(self._forget_same_theta)
+            endings.callback(self._forget_same)
             for callback in watchers:
                 callback.on_fit_begin(self)
                 endings.callback(callback.on_fit_end, self)
             if epochs is None:
                 self._take_up(watchers)
             self.last_epoch, self._watchers = last_epoch, watchers
-            self._states, self.stopped_theta = [], None
+            self._states, self.stopped = [], None
             endings.callback(self._put_down)
             train(self, job, watchers)
         if verbose:
@@ -230,20 +234,26 @@ class Trainer:
 
     def _take_up(self, watchers: list[Callback]) -> None:
         """Go on as a run that was stopped would have gone on."""
-        if self.stopped_theta is not None:
-            self.model.theta = self.stopped_theta
+        if self.stopped is not None:
+            for vector, kept in zip(self._moved(), self.stopped, strict=False):
+                np.copyto(vector, kept)
         restore(self, watchers, self._states)
 
     def _put_down(self) -> None:
         """Keep what a run needs to go on, before callbacks clear up at its end."""
         if self.epoch < self.run.last_epoch:
-            self._states, self.stopped_theta = states_of(self._watchers), self.model.theta.copy()
+            self._states, self.stopped = states_of(self._watchers), np.array(self._moved())
         self._watchers = []
 
-    def _forget_same_theta(self) -> None:
+    def _forget_same(self) -> None:
         """Where no callback changed theta at the end, it is theta itself that a run goes on from."""
-        if self.stopped_theta is not None and np.array_equal(self.stopped_theta, self.model.theta):
-            self.stopped_theta = None
+        if self.stopped is not None and np.array_equal(self.stopped, self._moved()):
+            self.stopped = None
+
+    def _moved(self) -> list[Array]:
+        """What steps move and callbacks may go back to: theta, and its average if one is kept; by reference."""
+        average = self.optimizer.average_of_theta
+        return [self.model.theta] if average is None else [self.model.theta, average]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that the next step depends on, but the data, to `path`, which ends in .npz or .safetensors.
@@ -293,7 +303,7 @@ class Trainer:
         trainer = cls(saved["model"], **{name: saved[name] for name in settings})
         trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
         trainer.optimizer.bind(trainer.model.size, trainer.model.dtype, trainer.model)
-        for name in ("history", "epoch", "step", "last_epoch", "begun", "stopped_theta"):
+        for name in ("history", "epoch", "step", "last_epoch", "begun", "stopped"):
             setattr(trainer, name, saved[name])
         trainer._states = saved["states"]
         return trainer

@@ -41,9 +41,10 @@ def healthy():
     bits = rng.integers(0, 2, (500, 20))
     for activation in ("relu", "tanh", "sigmoid"):
         yield activation, gd.MLP(64, 32, 32, 10, activation=activation, seed=0), "cross_entropy", X / 16, y
-    yield "raw", gd.MLP(64, 32, 10, seed=0), "cross_entropy", X, y
     yield "standard", gd.MLP(64, 32, 10, seed=0), "cross_entropy", (X - X.mean(0)) / (X.std(0) + 1e-9), y
     yield "bits", gd.MLP(20, 8, 2, seed=0), "cross_entropy", bits, bits[:, 0]
+    tails = rng.lognormal(0, 2, (500, 20))
+    yield "tails", gd.MLP(20, 8, 2, seed=0), "cross_entropy", (tails - tails.mean(0)) / tails.std(0), bits[:, 0]
     yield "kinds", gd.MLP(10, 8, 2, seed=0), "cross_entropy", np.eye(10)[rng.integers(0, 10, 500)], bits[:, 0]
     yield "counts", gd.MLP(3, 8, 1, seed=0), "mse", rng.standard_normal((500, 3)), 5 + rng.poisson(3, 500)
 
@@ -72,6 +73,14 @@ def test_unscaled_inputs():
     assert advice_of(trainer, X, y) == []  # said once, before the first step
 
 
+def test_pixels_that_are_not_scaled():
+    """Grey values 0 ... 16: no column is far larger than the others, but steps are longer than rates are made for."""
+    X, y = gd.datasets.digits()
+    trainer = gd.Trainer(gd.MLP(64, 32, 10, seed=0), loss="cross_entropy", optimizer=gd.SGD(lr=0.1, momentum=0.9))
+    texts = advice_of(trainer, X, y)
+    assert "X is not scaled: column" in texts[0] and "pixels" in texts[0]
+
+
 def test_classes_as_numbers():
     X, y = blobs(300)
     trainer = gd.Trainer(gd.MLP(4, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.001))
@@ -95,6 +104,22 @@ def test_dead_units(engine):
     (text,) = advice_of(trainer, X, y)
     assert "12 of the 16 relu units of layer 0" in text or "13 of the 16" in text
     assert "leaky_relu" in text and "Lower lr" in text
+
+
+def test_noise_is_off_and_names_no_other_layer(engine):
+    """Layers are numbered as in `model.parameters`; the noise would wake the dead units."""
+    X, y = blobs(300)
+    hidden = gd.Dense(4, 16, "tanh"), gd.GaussianNoise(1e3), gd.Dense(16, 16, "relu"), gd.Dropout(0.5)
+    model = gd.Sequential(gd.Dropout(0.5), *hidden, gd.Dense(16, 3), seed=0)
+    trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.SGD(lr=1e-30))
+    model.parameters()["1.weight"][:, :9] = 0.01
+    model.parameters()["1.bias"][:9] = -1
+    assert (model.forward(X, training=True) != model.forward(X)).any()
+    (text,) = advice_of(trainer, X, y)
+    assert "of the 16 relu units of layer 1" in text
+    model.parameters()["0.weight"][:] *= 100
+    saturated, dead = advice_of(trainer, X, y)
+    assert "of layer 0 (tanh)" in saturated and "of the 16 relu units of layer 1" in dead
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "hard_sigmoid"])

@@ -188,3 +188,8 @@ def test_steps_count_updates(rows, steps):
 def test_accumulate_must_be_a_number_of_batches(value, error):
     with pytest.raises(error, match="accumulate must be"):
         make(accumulate=value)
+
+
+def test_all_rows_at_once_cannot_accumulate():
+    with pytest.raises(ValueError, match="accumulate=4 needs a batch_size"):
+        make(batch_size=None, accumulate=4)

@@ -1,16 +1,19 @@
 """Activations, losses and metrics are right, by finite differences and formulas in float64; every name is found."""
 
 import math
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 from problems import EACH_ACTIVATION, LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
 
+import fastgd as gd
 from fastgd import activations, initializers, losses, metrics, optimizers
 from fastgd.activations import ACTIVATIONS, ELU, LeakyReLU
 from fastgd.initializers import INITIALIZERS
 from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS
+from fastgd.schedules import Schedule
 
 REALS = [np.float32, np.float64]
 
@@ -281,3 +284,25 @@ def test_every_row_of_the_c_table_has_a_case():
     """And every row that a loss says it has is one that it takes."""
     taken = {loss.kernel for loss in LOSS_CASES.values()}
     assert taken == {kernel for loss in LOSSES.values() for kernel in loss.kernels or (loss.name,)}
+
+
+def test_records_are_equal_by_what_they_hold():
+    first, same, other = gd.Cosine(0.1), gd.Cosine(0.1), gd.Cosine(0.2)
+    assert first == same and hash(first) == hash(same) and first != other and first != gd.Step(0.1, 5)
+    assert repr(gd.SGD(lr=first, momentum=0.5)).startswith(
+        "SGD(lr=Cosine(lr=0.1, final=0.0, epochs=None), clip_norm=None"
+    )
+    assert gd.ReLU() == gd.ReLU() != gd.Tanh() and repr(gd.Huber(2.0)) == "Huber(delta=2.0)"
+    with pytest.raises(FrozenInstanceError):
+        first.lr = 0.2
+
+
+def test_a_schedule_of_ones_own_needs_no_dataclass():
+    class Half(Schedule):
+        def __init__(self, lr):
+            self.lr = lr
+
+        def rates(self, t, total):
+            return self.lr / 2
+
+    assert Half(0.1) == Half(0.1) != Half(0.2) and "Half(lr=0.1)" in repr(Half(0.1))

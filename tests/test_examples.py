@@ -11,6 +11,7 @@ import fastgd as gd
 
 pytest.importorskip("matplotlib")
 
+EXTRAS = {"lbfgs": "scipy"}  # what an example needs beside matplotlib
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -24,6 +25,7 @@ def run(example, *arguments, cwd):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_example(example, tmp_path):
+    pytest.importorskip(EXTRAS.get(example.stem, "matplotlib"))
     run(example, cwd=tmp_path)
     assert (tmp_path / f"{example.stem}.png").read_bytes().startswith(b"\x89PNG")
 

@@ -332,3 +332,8 @@ def test_table():
     assert lines[2].split() == ["0", "relu", "(3,", "4)", "-", "12"]
     assert lines[3].split() == ["1", "identity", "(4,", "1)", "(1,)", "5"]
     assert repr(gd.Dense(3, 4, "relu", bias=False)) == 'Dense(3, 4, "relu", bias=False)'
+
+
+def test_a_wrong_activation_is_one_even_if_no_layer_has_it():
+    with pytest.raises(ValueError, match="unknown activation 'rleu': did you mean 'relu'"):
+        gd.MLP(3, 2, activation="rleu")

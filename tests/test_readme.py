@@ -1,4 +1,4 @@
-"""README.md and docs/training.md: their code runs as printed, and .ci/run runs the commands as printed."""
+"""README.md and the pages of docs: their code runs as printed, and .ci/run runs the commands as printed."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,8 @@ import matplotlib
 import pytest
 from matplotlib import pyplot
 
+import fastgd as gd
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -14,10 +16,10 @@ def blocks(language, path="README.md"):
     return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / path).read_text(), re.MULTILINE | re.DOTALL)
 
 
-def session_of(path):
+def session_of(path, **names):
     """The names after all blocks: they are one session, a later one goes on with the names of those before it."""
     matplotlib.use("Agg")
-    session = {}
+    session = dict(names)
     for block in blocks("python", path):
         exec(compile(block, path, "exec"), session)
     pyplot.close("all")
@@ -41,10 +43,25 @@ def test_the_tour_of_training_runs_as_printed(tmp_path, monkeypatch):
     assert (tmp_path / "run.csv").exists()
 
 
+@pytest.mark.parametrize("page", ["losses", "noise", "optimizers"])
+def test_other_pages_run_as_printed(page):
+    """They take the names of the tour for known."""
+    X, y = gd.datasets.digits()
+    model = gd.MLP(64, 32, 10, seed=0)
+    trainer = gd.Trainer(model, loss="cross_entropy")
+    session = session_of(f"docs/{page}.md", gd=gd, X=X / 16, y=y, model=model, trainer=trainer)
+    assert session["model"] is not model or session["trainer"] is not trainer
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
 def test_pages_link_to_what_is_there(page):
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_tour_names_every_example():
+    page = (ROOT / "docs" / "training.md").read_text()
+    assert [path.name for path in (ROOT / "examples").glob("*.py") if f"(../examples/{path.name})" not in page] == []
 
 
 def test_ci_runs_the_commands_as_printed():

@@ -161,12 +161,28 @@ def test_a_run_that_stopped_itself_does_not_go_on(engine, tmp_path):
         np.testing.assert_array_equal(resumed.model.theta, whole.model.theta)
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_the_average_goes_on_from_where_it_was(engine, saved, tmp_path):
+    """Early stopping puts the best epoch's theta and average back; a run that goes on takes up neither."""
+    whole, stopped = (make(optimizer=gd.SGD(lr=0.05, average=gd.EMA(0.9))) for _ in range(2))
+    fit(whole, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping()])
+    fit(stopped, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping(), StepBudget(8)])
+    assert stopped.begun is not None and (stopped.stopped[1] != stopped.averaged.theta).any()
+    if saved:
+        stopped.save(tmp_path / "run.npz")
+        stopped = gd.Trainer.load(tmp_path / "run.npz")
+    fit(stopped, None, validation=0.3, callbacks=[gd.EarlyStopping()])
+    assert stopped.history["validation_loss"] == whole.history["validation_loss"]
+    np.testing.assert_array_equal(stopped.model.theta, whole.model.theta)
+    np.testing.assert_array_equal(stopped.averaged.theta, whole.averaged.theta)
+
+
 def test_a_theta_of_ones_own_is_what_a_stopped_run_goes_on_from(engine):
     trainer, other = make(), make()
     for each in (trainer, other):
         fit(each, 4, callbacks=[StepBudget(6)])
     trainer.model.theta = trainer.model.theta * 0.5
-    assert trainer.stopped_theta is None
+    assert trainer.stopped is None
     fit(trainer, None)
     fit(other, None)
     assert (trainer.model.theta != other.model.theta).any()
@@ -190,7 +206,7 @@ def test_checkpoints_are_what_a_killed_run_goes_on_from(engine, tmp_path):
 
 def test_settings_come_back(tmp_path):
     trainer = make(
-        batch_size=None,
+        batch_size=7,
         shuffle=False,
         seed=5,
         n_threads=1,

@@ -88,7 +88,7 @@ def test_what_is_no_trainer_is_refused(tmp_path):
         {"step": 10**30},
         {"metrics": ["os.system"]},
         {"metrics": 3},
-        {"stopped_theta": False},
+        {"stopped": 0},
         {"optimizer": {"name": "adam"}},
     ],
     ids=str,

@@ -1,0 +1,53 @@
+"""One row in thirty counts: what class weights and the focal loss do to a classifier that would rather say no.
+
+Nothing is free here: each of them finds more of the rare rows and raises more false alarms.
+Run: python imbalance.py [picture.png]
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import fastgd as gd
+from fastgd import plot
+
+
+def simulate(rows, seed):
+    """Two columns; the rare class lies at the edge of the other one."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(rows) < 1 / 30).astype(int)
+    return rng.normal(size=(rows, 2)) * np.where(y, 0.6, 1.0)[:, None] + 1.6 * y[:, None], y
+
+
+X, y = simulate(3000, seed=0)
+X_new, y_new = simulate(30_000, seed=1)
+runs = {
+    "bce": {"loss": "bce"},
+    'bce, class_weight="balanced"': {"loss": "bce", "class_weight": "balanced"},
+    "BinaryFocal(gamma=2, alpha=0.9)": {"loss": gd.BinaryFocal(gamma=2, alpha=0.9)},
+}
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1, 1.2), layout="constrained")
+for label, color in enumerate((plot.GREY, "black")):
+    left.scatter(*X[y == label].T, s=7, color=color, alpha=0.25 + 0.6 * label, linewidth=0, label=f"class {label}")
+grid = np.linspace(-3.5, 3.5, 200)
+plane = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+for place, (color, (name, settings)) in enumerate(zip(plot.PALETTE, runs.items(), strict=False)):
+    model = gd.MLP(2, 32, 1, activation="tanh", seed=0)
+    trainer = gd.Trainer(model, loss=settings["loss"], optimizer=gd.Adam(lr=gd.Cosine(0.01)), batch_size=100, seed=0)
+    trainer.fit(X, y, epochs=60, class_weight=settings.get("class_weight"), verbose=0)
+    says = model.predict(X_new)
+    found, true_alarms = says[y_new == 1].mean(), y_new[says == 1].mean()  # recall, precision
+    print(f"{name}: accuracy {(says == y_new).mean():.1%}, finds {found:.0%}, {true_alarms:.0%} of alarms are true")
+    yes = model.predict_proba(plane)[:, 1].reshape(200, 200)
+    left.contour(grid, grid, yes, [0.5], colors=color, linewidths=2)
+    percent = 100 * found, 100 * true_alarms
+    right.barh([place - 0.2, place + 0.2], percent, 0.36, color=[color, "white"], edgecolor=color)
+left.set(title="Each says yes to the upper right of its line", xlabel="x1", ylabel="x2", aspect="equal")
+left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
+left.legend(loc="lower left")
+right.set(title="On new rows", xlabel="% of class 1 found (filled), % of alarms that are true (hollow)")
+right.set_yticks(range(len(runs)), [name.replace(", c", ",\nc").replace("(", "\n(") for name in runs])
+right.invert_yaxis()
+right.spines[["top", "right"]].set_visible(False)
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "imbalance.png", dpi=150)
