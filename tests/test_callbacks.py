@@ -174,7 +174,7 @@ def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
             network.train(*arguments)
 
-    monkeypatch.setattr(gd.Sequential, "network", property(lambda model: Interrupted()))
+    monkeypatch.setattr(gd.Sequential, "network_for", lambda model, link: Interrupted())
     fit(trainer, 5, callbacks=[EachEpoch(lambda trainer: None)])
     monkeypatch.undo()
     assert signal.getsignal(signal.SIGINT) is before
