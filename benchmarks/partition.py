@@ -1,25 +1,27 @@
-"""python -m benchmarks.partition: what each of many cores would get to do, by the engine's own rule; a simulation.
+"""python -m benchmarks.partition: what each of many cores would get to do, by the engine's own choice; a simulation.
 
-The rule is `SPLITS[ENGINE]`: if csrc/train.h shares a step in another way, that function changes and nothing else here.
+How a step is shared is asked of the engine, `model.plan(batch, n_threads).grid`; what csrc/train.h does with that, a
+barrier after each phase included, is in `phases`, and if it changes there, that function changes and nothing else here.
 A core is one of those that were measured: its multiply-adds, its L2, its share of memory.  A phase lasts as long as the
 thread with most to do: its operations, or its bytes if they take longer.  Not modelled: whatever cores share (L3,
 clocks, memory of several sockets); how well a kernel does on few rows.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import fastgd as gd
+
 from . import machine
 from .summary import microseconds, table
 from .workloads import WORKLOADS, Workload
 
-ENGINE = "rows"
 CORES = (1, 2, 16, 64, 128)
-REAL, VECTOR = 4, 16  # bytes; numbers of a vector
+REAL = 4  # bytes
 L2_BYTES = 1 << 20  # of a core; what a phase reads and writes beyond it comes from memory
 
 # Assumed, for few cores cannot show it: the counter of a barrier moves from core to core, one after the other.
@@ -33,37 +35,44 @@ def _share(count: int, part: int, parts: int) -> int:
     return count * (part + 1) // parts - count * part // parts
 
 
-def by_rows(m: int, n: int, threads: int) -> list[Part]:
-    """The parts of a product (m, n): each thread takes rows."""
-    return [(_share(m, part, threads), n) for part in range(threads)]
-
-
-def by_rows_and_columns(m: int, n: int, threads: int) -> list[Part]:
-    """The same in a grid: the one whose largest part is smallest, and nearest to a square, which reads least.
-
-    Columns are shared out in whole vectors.
-    """
-    vectors = -(-n // VECTOR)
-
-    def largest(grid: Part) -> Part:
-        rows, columns = -(-m // grid[0]), -(-vectors // grid[1])
-        return rows * columns, rows + VECTOR * columns
-
-    down, across = min(((r, threads // r) for r in range(1, threads + 1) if threads % r == 0), key=largest)
-    ends = [min(n, VECTOR * (vectors * part // across)) for part in range(across + 1)]
-    widths = [end - start for start, end in zip(ends, ends[1:], strict=False)]
-    return [(_share(m, part, down), width) for part in range(down) for width in widths]
-
-
 @dataclass(frozen=True)
 class Split:
-    """A rule; `is_row_wise`: a thread's rows need nobody else's up to the loss and back, so that is one phase."""
+    """How threads share a step: as csrc/grid.h does.
 
-    parts: Callable[[int, int, int], list[Part]]
-    is_row_wise: bool
+    bands, columns : int
+        Bands of rows, and the threads of each, which make other columns of a product; a thread beyond them has none.
+    panel : int
+        Columns that are not shared out further.
+    """
+
+    threads: int
+    bands: int
+    columns: int
+    panel: int
+
+    def of_pass(self, m: int, n: int) -> list[Part]:
+        """The parts of a product (m, n) of forward or back."""
+        panels = -(-n // self.panel)
+        ends = [min(n, self.panel * (panels * part // self.columns)) for part in range(self.columns + 1)]
+        widths = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+        parts = [(_share(m, band, self.bands), width) for band in range(self.bands) for width in widths]
+        return parts + [(0, 0)] * (self.threads - len(parts))
+
+    def of_update(self, m: int, n: int) -> list[Part]:
+        """The parts of a gradient (m, n)."""
+        return [(_share(m, part, self.threads), n) for part in range(self.threads)]
 
 
-SPLITS = {"rows": Split(by_rows, True), "rows and columns": Split(by_rows_and_columns, False)}
+def engines_split(workload: Workload, threads: int) -> Split:
+    """The engine's own choice."""
+    plan = gd.MLP(*workload.widths, dtype=workload.dtype).plan(workload.batch, threads)
+    bands, columns = plan.grid or (threads, 1)
+    return Split(threads, bands, columns, plan.tile[1] if plan.tile else 1)
+
+
+def by_rows(workload: Workload, threads: int) -> Split:
+    """What it would be if threads shared rows only."""
+    return Split(threads, threads, 1, 1)
 
 
 @dataclass
@@ -94,24 +103,31 @@ class Core:
     far: float
 
 
-def phases(workload: Workload, threads: int, split: Split) -> Iterator[list[Load]]:
-    """The load of each thread in each phase of a step; a barrier ends a phase."""
+@dataclass
+class Phase:
+    """The load of each thread, and how many wait for each other at its end."""
+
+    loads: list[Load]
+    waiting: int
+
+
+def phases(workload: Workload, split: Split) -> Iterator[Phase]:
+    """A step: rows that are a thread's own need no others up to the loss and back; a band waits after each product."""
     layers = list(zip(workload.widths, workload.widths[1:], strict=False))
     forward = [(workload.batch, n_out, n_in) for n_in, n_out in layers]
     back = [(workload.batch, n_in, n_out) for n_in, n_out in layers[:0:-1]]
-    groups = [forward + back] if split.is_row_wise else [[product] for product in forward + back]
-    for group in groups:
-        yield _loads(group, threads, split, update=False)
-    yield _loads([(n_in + 1, n_out, workload.batch) for n_in, n_out in layers], threads, split, update=True)
-
-
-def _loads(products: list[tuple[int, int, int]], threads: int, split: Split, update: bool) -> list[Load]:
-    """Of products (m, n, k); an update reads theta where it is written."""
-    loads = [Load() for _ in range(threads)]
-    for m, n, k in products:
-        for load, (rows, columns) in zip(loads, split.parts(m, n, threads), strict=True):
-            load.add(rows, columns, k, rows * columns if update else 0)
-    return loads
+    groups = [forward + back] if split.columns == 1 else [[product] for product in forward + back]
+    for number, group in enumerate(groups, 1):
+        loads = [Load() for _ in range(split.threads)]
+        for m, n, k in group:
+            for load, (rows, columns) in zip(loads, split.of_pass(m, n), strict=True):
+                load.add(rows, columns, k)
+        yield Phase(loads, split.threads if number == len(groups) else split.columns)
+    loads = [Load() for _ in range(split.threads)]
+    for n_in, n_out in layers:
+        for load, (rows, columns) in zip(loads, split.of_update(n_in + 1, n_out), strict=True):
+            load.add(rows, columns, workload.batch, rows * columns)  # theta is read where it is written
+    yield Phase(loads, split.threads)
 
 
 def least_flops() -> float:
@@ -130,7 +146,7 @@ def started(workload: Workload, cores: int) -> int:
 class Prediction:
     """Of one step on some threads."""
 
-    threads: int
+    split: Split
     barriers: int
     flops: float  # of the thread that has most to do
     balance: float  # mean operations of a thread / flops
@@ -138,31 +154,35 @@ class Prediction:
     seconds: float
 
 
-def predict(workload: Workload, threads: int, split: Split, core: Core) -> Prediction:
+def predict(workload: Workload, split: Split, core: Core) -> Prediction:
     """What a step of this workload would be."""
-    steps = list(phases(workload, threads, split))
-    barriers = len(steps) if threads > 1 else 0
-    most = sum(max(load.flops for load in loads) for loads in steps)
-    total = sum(load.flops for loads in steps for load in loads)
-    moved = max(sum(loads[part].bytes for loads in steps) for part in range(threads))
-    seconds = sum(max(load.seconds(core) for load in loads) for loads in steps)
-    seconds += barriers * threads * SECONDS_OF_ARRIVAL
-    return Prediction(threads, barriers, most, total / threads / most, moved, seconds)
+    steps = list(phases(workload, split))
+    most = sum(max(load.flops for load in phase.loads) for phase in steps)
+    total = sum(load.flops for phase in steps for load in phase.loads)
+    moved = max(sum(phase.loads[part].bytes for phase in steps) for part in range(split.threads))
+    seconds = sum(max(load.seconds(core) for load in phase.loads) for phase in steps)
+    if split.threads > 1:
+        seconds += sum(phase.waiting for phase in steps) * SECONDS_OF_ARRIVAL
+    barriers = len(steps) if split.threads > 1 else 0
+    return Prediction(split, barriers, most, total / split.threads / most, moved, seconds)
 
 
 HEAD = """# Many cores
 
 What each thread would get to do on 16, 64 and 128 cores: **a simulation**, for the measurements of
-[README.md](README.md) are of {cpus} cores. [partition.py](../../benchmarks/partition.py) shares out one step by the
-engine's own rule (each thread takes rows of the batch up to the loss and back; a barrier; rows of every dW; a barrier)
-and adds up operations and bytes. A core is taken to do {flops:.0f} GFLOP/s, {near:.0f} GB/s from and to its L2 and
-{far:.0f} GB/s from and to memory, as one alone does here; a phase lasts as long as its busiest thread. A barrier is
-*assumed* to cost {arrival:.0f} ns for each thread that arrives. Not modelled is what cores share: memory, L3, clocks.
+[README.md](README.md) are of {cpus} cores. [partition.py](../../benchmarks/partition.py) shares out one step as the
+engine says that it would, and adds up operations and bytes: bands of rows go through the network up to the loss and
+back, each by one thread, or where rows are few by several that make other columns of every product and wait for each
+other after each; a barrier; rows of every dW; a barrier. A core is taken to do {flops:.0f} GFLOP/s, {near:.0f} GB/s
+from and to its L2 and {far:.0f} GB/s from and to memory, as one alone does here; a phase lasts as long as its busiest
+thread. A barrier is *assumed* to cost {arrival:.0f} ns for each thread that arrives. Not modelled is what cores share:
+memory, L3, clocks.
 
 - *threads*: how many the engine starts; each must have some {least:,.0f} operations to do in a phase.
+- *grid*: bands of rows x threads of each; *barriers*: of a step, those of a band included.
 - *busiest*: operations and bytes of the thread with most to do; *balance*: the mean over the busiest.
-- *speed-up* over one thread; *efficiency*: that, over the threads started. With *grid* each product would be shared by
-  rows and columns: threads read less, but wait for each other after each product.
+- *speed-up* over one thread; *efficiency*: that, over the threads started; *by rows*: the speed-up if threads shared
+  rows only.
 """
 
 
@@ -187,21 +207,23 @@ def report(limits: dict[str, Any], measured: dict[str, Any] | None = None) -> st
 
 
 def _header() -> tuple[str, ...]:
-    work = ("cores", "threads", "barriers", "busiest, MFLOP", "busiest, MB", "balance")
-    return (*work, "µs", "measured µs", "speed-up", "efficiency", "speed-up, grid")
+    work = ("cores", "threads", "grid", "barriers", "busiest, MFLOP", "busiest, MB", "balance")
+    return (*work, "µs", "measured µs", "speed-up", "efficiency", "speed-up by rows")
 
 
 def _rows(workload: Workload, core: Core, measured: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    alone = predict(workload, 1, SPLITS[ENGINE], core)
+    alone = predict(workload, engines_split(workload, 1), core)
     runs = measured.get(workload.name, {}).get("runs", {})
     for cores in CORES:
-        one = predict(workload, started(workload, cores), SPLITS[ENGINE], core)
-        grid = predict(workload, one.threads, SPLITS["rows and columns"], core)
+        threads = started(workload, cores)
+        one = predict(workload, engines_split(workload, threads), core)
+        rows_only = predict(workload, by_rows(workload, threads), core)
         run = runs.get(f"fastgd/{cores}", {}).get("seconds")
         speed_up = alone.seconds / one.seconds
         yield (
             str(cores),
-            str(one.threads),
+            str(threads),
+            f"{one.split.bands} x {one.split.columns}",
             str(one.barriers),
             f"{one.flops / 1e6:.3g}",
             f"{one.bytes / 1e6:.3g}",
@@ -209,8 +231,8 @@ def _rows(workload: Workload, core: Core, measured: dict[str, Any]) -> Iterator[
             microseconds(one.seconds),
             microseconds(median(run)) if run else "",
             f"{speed_up:.1f}",
-            f"{speed_up / one.threads:.0%}",
-            f"{alone.seconds / grid.seconds:.1f}",
+            f"{speed_up / threads:.0%}",
+            f"{alone.seconds / rows_only.seconds:.1f}",
         )
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from fastgd import backend
+
 from .instructions import check
-from .partition import CORES, SPLITS, Core, predict
+from .partition import CORES, Core, Split, by_rows, engines_split, predict
 from .targets import SPEEDS, targets
 from .workloads import WORKLOADS
 
@@ -11,25 +13,34 @@ CORE = Core(flops=1e11, near=1e11, far=1e10)
 
 
 @pytest.mark.parametrize("threads", [*CORES, 7])
-@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
-def test_parts_make_the_whole(split, threads):
+@pytest.mark.parametrize("columns", [1, 3])
+def test_parts_make_the_whole(columns, threads):
+    split = Split(threads, max(1, threads // columns), min(columns, threads), panel=32)
     for m, n in ((1, 1), (16, 3), (128, 512), (785, 10)):
-        parts = split.parts(m, n, threads)
-        assert len(parts) == threads
-        assert sum(rows * columns for rows, columns in parts) == m * n
+        for parts in (split.of_pass(m, n), split.of_update(m, n)):
+            assert len(parts) == threads
+            assert sum(rows * columns for rows, columns in parts) == m * n
 
 
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
 def test_one_thread_does_all(workload):
-    one = predict(workload, 1, SPLITS["rows"], CORE)
+    one = predict(workload, engines_split(workload, 1), CORE)
     biases = 2 * workload.batch * sum(workload.widths[1:])  # their gradients are a row of each dW
     assert (one.flops, one.balance, one.barriers) == (workload.flops + biases, 1, 0)
 
 
 def test_more_threads_do_less_each_and_read_more_in_all():
-    few, many = (predict(WORKLOADS["mnist-big"], count, SPLITS["rows"], CORE) for count in (2, 64))
+    workload = WORKLOADS["mnist-big"]
+    few, many = (predict(workload, by_rows(workload, count), CORE) for count in (2, 64))
     assert many.flops < few.flops / 25
     assert 64 * many.bytes > 4 * 2 * few.bytes
+
+
+@pytest.mark.skipif(backend.choose().backend == "numpy", reason="NumPy's BLAS shares its products as it likes")
+def test_many_threads_share_rows_where_these_are_few():
+    workload = WORKLOADS["mnist-big"]
+    rows_only, grid = (predict(workload, split(workload, 64), CORE) for split in (by_rows, engines_split))
+    assert grid.split.columns > 1 and grid.bytes < rows_only.bytes / 2
 
 
 @pytest.mark.parametrize("found, is_wrong", [(1000, False), (1015, False), (1030, True), (900, False)])
