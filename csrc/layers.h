@@ -40,10 +40,49 @@ static int slope_finish(int activation) {
     return activation == ACTIVATION_relu ? FINISH_relu_slope : FINISH_tile;
 }
 
+enum { DOT_ROWS = 8 };
+
+/* sum (DOT_ROWS,) <- rows of `a` times w (k,), number by number; rows from number `rows` on are the first again. */
+static void dot_rows(int k, const real *a, ptrdiff_t ld, int rows, const real *w, real *sum) {
+    const real *row[DOT_ROWS];
+    real s[DOT_ROWS];
+    UNROLLED
+    for (int r = 0; r < DOT_ROWS; r++) row[r] = unrelated(a + (r < rows ? r : 0) * ld), s[r] = 0;
+    for (int p = 0; p < k; p++) {
+        UNROLLED
+        for (int r = 0; r < DOT_ROWS; r++) s[r] = alone(r_fma(row[r][p], w[p], s[r]));
+    }
+    UNROLLED
+    for (int r = 0; r < DOT_ROWS; r++) sum[r] = s[r];
+}
+
+/* layer_forward of one output: a vector along columns would be empty but for one lane. */
+static void single_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
+                           ptrdiff_t to_ld, real *z, int row0, int row1) {
+    enum { ROWS = 16 }; /* whole vectors, and whole groups of DOT_ROWS, on every machine */
+    for (int row = row0, rows; row < row1; row += rows) {
+        rows = row1 - row < ROWS ? row1 - row : ROWS;
+        real sum[ROWS] = {0};
+        for (int r = 0; r < rows; r += DOT_ROWS)
+            dot_rows(layer->n_in + layer->bias, from + (row + r) * from_ld, from_ld, rows - r, block, sum + r);
+        for (int r = 0; z && r < rows; r++) z[(row + r) * to_ld] = sum[r];
+        for (int r = 0; r < rows; r += VL) {
+            vec tile[MR][NV] = {{v_load(sum + r)}};
+            activate(layer, 1, 1, tile);
+            v_store(sum + r, tile[0][0]);
+        }
+        for (int r = 0; r < rows; r++) to[(row + r) * to_ld] = sum[r];
+    }
+}
+
 /* to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's block of theta; z: see
    forward_context. */
 static void layer_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
                           ptrdiff_t to_ld, real *z, int row0, int row1) {
+    if (layer->n_out == 1 && row1 - row0 > DOT_ROWS / 2) {
+        single_forward(layer, block, from, from_ld, to, to_ld, z, row0, row1);
+        return;
+    }
     forward_context context = {layer, z};
     product p = {.k = layer->n_in + layer->bias,
                  .a = from,
