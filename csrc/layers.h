@@ -40,37 +40,34 @@ static int slope_finish(int activation) {
     return activation == ACTIVATION_relu ? FINISH_relu_slope : FINISH_tile;
 }
 
-enum { DOT_ROWS = 8 };
-
-/* sum (DOT_ROWS,) <- rows of `a` times w (k,), number by number; rows from number `rows` on are the first again. */
-static void dot_rows(int k, const real *a, ptrdiff_t ld, int rows, const real *w, real *sum) {
-    const real *row[DOT_ROWS];
-    real s[DOT_ROWS];
-    UNROLLED
-    for (int r = 0; r < DOT_ROWS; r++) row[r] = unrelated(a + (r < rows ? r : 0) * ld), s[r] = 0;
-    for (int p = 0; p < k; p++) {
-        UNROLLED
-        for (int r = 0; r < DOT_ROWS; r++) s[r] = alone(r_fma(row[r][p], w[p], s[r]));
+/* x (n,) <- f(x) */
+static void activate_row(const fgd_layer *layer, int n, real *x) {
+    for (int j = 0; j < n; j += VL) {
+        lanes m = v_lanes(n - j);
+        vec tile[MR][NV] = {{v_load_part(x + j, m)}};
+        activate(layer, 1, 1, tile);
+        v_store_part(x + j, tile[0][0], m);
     }
-    UNROLLED
-    for (int r = 0; r < DOT_ROWS; r++) sum[r] = s[r];
 }
 
-/* layer_forward of one output: a vector along columns would be empty but for one lane. */
+/* layer_forward of one row, by a W that must be fetched from afar. */
+static void row_forward(const fgd_layer *layer, const real *block, const real *from, real *to, real *z) {
+    row_product(layer->n_in + layer->bias, from, block, layer->n_out, to);
+    if (z) memcpy(z, to, (size_t)layer->n_out * sizeof *z);
+    activate_row(layer, layer->n_out, to);
+}
+
+/* layer_forward of one output. */
 static void single_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
                            ptrdiff_t to_ld, real *z, int row0, int row1) {
-    enum { ROWS = 16 }; /* whole vectors, and whole groups of DOT_ROWS, on every machine */
+    enum { ROWS = 2 * DOT_ROWS };
     for (int row = row0, rows; row < row1; row += rows) {
         rows = row1 - row < ROWS ? row1 - row : ROWS;
-        real sum[ROWS] = {0};
+        real sum[ROWS];
         for (int r = 0; r < rows; r += DOT_ROWS)
             dot_rows(layer->n_in + layer->bias, from + (row + r) * from_ld, from_ld, rows - r, block, sum + r);
         for (int r = 0; z && r < rows; r++) z[(row + r) * to_ld] = sum[r];
-        for (int r = 0; r < rows; r += VL) {
-            vec tile[MR][NV] = {{v_load(sum + r)}};
-            activate(layer, 1, 1, tile);
-            v_store(sum + r, tile[0][0]);
-        }
+        activate_row(layer, rows, sum);
         for (int r = 0; r < rows; r++) to[(row + r) * to_ld] = sum[r];
     }
 }
@@ -81,6 +78,10 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                           ptrdiff_t to_ld, real *z, int row0, int row1) {
     if (layer->n_out == 1 && row1 - row0 > DOT_ROWS / 2) {
         single_forward(layer, block, from, from_ld, to, to_ld, z, row0, row1);
+        return;
+    }
+    if (row1 - row0 == 1 && is_far(layer->n_in, layer->n_out)) {
+        row_forward(layer, block, from + row0 * from_ld, to + row0 * to_ld, z ? z + row0 * to_ld : NULL);
         return;
     }
     forward_context context = {layer, z};
