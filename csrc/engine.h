@@ -17,6 +17,7 @@
 
 #include "update.h"
 #include "gemm.h"
+#include "thin.h"
 #include "rows.h"
 #include "rowloss.h"
 

@@ -73,6 +73,7 @@ enum { KC = 512, MC = 336 };
 
 /* A B of at most this size stays in L2 from step to step: no need to fetch it ahead. */
 enum { NEAR_BYTES = 1 << 19 };
+static inline int is_far(int k, int n) { return (size_t)k * (size_t)n * sizeof(real) > NEAR_BYTES; }
 
 /* One tile of a product over one block of k. */
 typedef struct {
@@ -196,7 +197,7 @@ static void multiply_panel(const product *p, int i0, int i1, int j, int columns,
 /* Rows [i0, i1) and columns [j0, j1) of the product; j0 is a multiple of NR. */
 static void multiply(const product *p, int i0, int i1, int j0, int j1) {
     int row_blocks = (i1 - i0 + MC - 1) / MC, k_blocks = p->whole_k ? 1 : (p->k + KC - 1) / KC;
-    int far = (size_t)p->k * (size_t)(j1 - j0) * sizeof(real) > NEAR_BYTES;
+    int far = is_far(p->k, j1 - j0);
     for (int kb = 0; kb < k_blocks; kb++) {
         int k0 = (int)share(p->k, kb, k_blocks), k1 = (int)share(p->k, kb + 1, k_blocks);
         for (int rb = 0; rb < row_blocks; rb++) {

@@ -54,10 +54,52 @@ static int slope_finish(int activation) {
     return activation == ACTIVATION_relu ? FINISH_relu_slope : FINISH_tile;
 }
 
+/* x (n,) <- f(x) */
+static void activate_row(const fgd_layer *layer, int n, real *x) {
+    for (int j = 0; j < n; j += VL) {
+        lanes m = v_lanes(n - j);
+        vec tile[MR][NV] = {{v_load_part(x + j, m)}};
+        activate(layer, 1, 1, tile);
+        v_store_part(x + j, tile[0][0], m);
+    }
+}
+
+/* n columns of layer_forward of one row, by a W that must be fetched from afar. */
+static void row_forward(const fgd_layer *layer, const real *block, const real *from, int n, real *to, real *z) {
+    row_product(layer->n_in + layer->bias, from, block, layer->n_out, n, to);
+    if (z) memcpy(z, to, (size_t)n * sizeof *z);
+    activate_row(layer, n, to);
+}
+
+/* layer_forward of one output. */
+static void single_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
+                           ptrdiff_t to_ld, real *z, int row0, int row1) {
+    enum { ROWS = 2 * DOT_ROWS };
+    for (int row = row0, rows; row < row1; row += rows) {
+        rows = row1 - row < ROWS ? row1 - row : ROWS;
+        real sum[ROWS];
+        for (int r = 0; r < rows; r += DOT_ROWS)
+            dot_rows(layer->n_in + layer->bias, from + (row + r) * from_ld, from_ld, rows - r, block, sum + r);
+        for (int r = 0; z && r < rows; r++) z[(row + r) * to_ld] = sum[r];
+        activate_row(layer, rows, sum);
+        for (int r = 0; r < rows; r++) to[(row + r) * to_ld] = sum[r];
+    }
+}
+
 /* Columns [j0, j1) of to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's
    block of theta; z: see forward_context.  What is a function of whole rows comes later: activate_rows. */
 static void layer_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
                           ptrdiff_t to_ld, real *z, int row0, int row1, int j0, int j1) {
+    if (j0 == j1) return;
+    if (layer->n_out == 1 && row1 - row0 > DOT_ROWS / 2) {
+        single_forward(layer, block, from, from_ld, to, to_ld, z, row0, row1);
+        return;
+    }
+    if (row1 - row0 == 1 && is_far(layer->n_in, j1 - j0)) {
+        ptrdiff_t at = row0 * to_ld + j0;
+        row_forward(layer, block + j0, from + row0 * from_ld, j1 - j0, to + at, z ? z + at : NULL);
+        return;
+    }
     forward_context context = {layer, z};
     product p = {.k = layer->n_in + layer->bias,
                  .a = from,

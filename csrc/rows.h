@@ -40,32 +40,38 @@ ALWAYS_INLINE const char *row_at(const fgd_table *table, const int64_t *order, p
     return (const char *)table->data + (order ? (ptrdiff_t)order[r] : r) * table->stride;
 }
 
+/* Bytes that are fetched ahead of the row that is read: lines enough to hide the way to memory, few enough for the CPU. */
+enum { FETCH_AHEAD = 1024 };
+
 /*
  * to (end - begin, table->width), to_ld apart, <- the rows begin ... end - 1 (see row_at), line by line of the cache.  In
- * shuffled data every row begins with a miss that no prefetcher foresees; fetching the row after next spares a third.
+ * shuffled data every row begins with a miss that no prefetcher foresees: later rows are fetched, two ahead or, if they
+ * are short, more.
  */
 static void read_rows(const fgd_table *table, const int64_t *order, ptrdiff_t begin, ptrdiff_t end, real *restrict to,
                       ptrdiff_t to_ld) {
     int n = table->width;
     switch (table->type) {
-#define ROW(name, type, convert)                                                             \
-    case TYPE_##name:                                                                        \
-        for (ptrdiff_t r = begin; r < end; r++, to += to_ld) {                               \
-            enum { LINEFUL = LINE / sizeof(type) };                                          \
-            const type *from = (const type *)row_at(table, order, r);                        \
-            const type *later = (const type *)row_at(table, order, r + 2 < end ? r + 2 : r); \
-            int j = 0;                                                                       \
-            for (; j + LINEFUL <= n; j += LINEFUL) {                                         \
-                fetch_near(later + j);                                                       \
-                for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);              \
-            }                                                                                \
-            fetch_near(later + j);                                                           \
-            for (; j < n; j++) {                                                             \
-                NOT_A_CALL                                                                   \
-                to[j] = convert(from[j]);                                                    \
-            }                                                                                \
-        }                                                                                    \
-        return;
+#define ROW(name, type, convert)                                                                     \
+    case TYPE_##name: {                                                                              \
+        ptrdiff_t ahead = 2 + FETCH_AHEAD / (n * (ptrdiff_t)sizeof(type) + LINE);                    \
+        for (ptrdiff_t r = begin; r < end; r++, to += to_ld) {                                       \
+            enum { LINEFUL = LINE / sizeof(type) };                                                  \
+            const type *from = (const type *)row_at(table, order, r);                                \
+            const type *later = (const type *)row_at(table, order, r + ahead < end ? r + ahead : r); \
+            int j = 0;                                                                               \
+            for (; j + LINEFUL <= n; j += LINEFUL) {                                                 \
+                fetch_near(later + j);                                                               \
+                for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);                      \
+            }                                                                                        \
+            fetch_near(later + j);                                                                   \
+            for (; j < n; j++) {                                                                     \
+                NOT_A_CALL                                                                           \
+                to[j] = convert(from[j]);                                                            \
+            }                                                                                        \
+        }                                                                                            \
+        return;                                                                                      \
+    }
         FGD_TYPES(ROW)
 #undef ROW
     }

@@ -46,6 +46,22 @@ ALWAYS_INLINE const real *unrelated(const real *p) {
     return p;
 }
 
+/* x, which the compiler is not to make a lane of a vector: to gather its lanes one by one takes longer. */
+ALWAYS_INLINE real alone(real x) {
+#if defined(__x86_64__) || defined(_M_X64)
+    __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
+/* v_fma of single numbers: an instruction, where there are vectors */
+ALWAYS_INLINE real r_fma(real a, real b, real c) {
+    if (VL == 1) return a * b + c;
+    return FGD_BITS == 32 ? (real)fmaf((float)a, (float)b, (float)c) : (real)fma((double)a, (double)b, (double)c);
+}
+
 #if FGD_BITS == 32
 #define LN2_HIGH 0x1.62e4p-1 /* 15 bits, so k LN2_HIGH is exact */
 #define LN2_LOW 0x1.7f7d1cf79abcap-20

@@ -104,3 +104,18 @@ def known_answer(dtype):
 def test_the_bits_of_earlier_versions(engine, dtype):
     with backend.override(engine.backend, engine.isa):
         assert known_answer(dtype) == HASHES[dtype]
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("widths", [(300, 513, 1), (513, 300, 3), (41, 1), (700, 501)], ids=str)
+def test_rows_that_are_predicted_together(widths, dtype):
+    """One by one, a few at a time, all at once: the rows of a large layer and single outputs have ways of their own."""
+    X = np.random.default_rng(0).normal(size=(37, widths[0])).astype(dtype)
+    results = []
+    for engine in FUSED:
+        with backend.override(engine.backend, engine.isa):
+            model = MLP(*widths, activation="tanh", seed=1, dtype=dtype)
+            for rows in (37, 16, 5, 2, 1):
+                results.append(np.concatenate([model.predict(X[i : i + rows]) for i in range(0, 37, rows)]))
+            results.append(model.forward(X[:1]))
+    assert all((result == results[0][: len(result)]).all() for result in results[1:])
