@@ -36,8 +36,6 @@ from .activations import (
 from .averages import EMA, SWA
 from .backend import show_config
 from .callbacks import Callback, EarlyStopping, ReduceLROnPlateau
-from .finder import lr_finder
-from .fullbatch import minimize
 from .history import History
 from .layers import Dense
 from .losses import (
@@ -66,6 +64,8 @@ from .trainer import Trainer
 
 if TYPE_CHECKING:
     from . import datasets, plot
+    from .finder import lr_finder
+    from .fullbatch import minimize
 
 load = Sequential.load
 
@@ -148,13 +148,14 @@ __all__ = [
     "SquaredHinge",
 ]
 
-# Modules that most programs do not need are imported when they are first named.
-_LAZY = ("datasets", "plot")
+# What most programs do not need is imported when it is first named: modules, and functions with their modules.
+_LAZY = {"datasets": "datasets", "plot": "plot", "lr_finder": "finder", "minimize": "fullbatch"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return import_module(f".{name}", __name__)
+        module = import_module(f".{_LAZY[name]}", __name__)
+        return module if name == _LAZY[name] else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

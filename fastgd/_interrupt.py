@@ -1,6 +1,5 @@
 """Ctrl-C at a moment when nothing is half done."""
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ def deferred_interrupt() -> Iterator[None]:
     So what the block changes together is never seen half changed.  Python runs handlers in the main thread only; in
     other threads there is nothing to hold back.
     """
+    import signal  # it makes enums of all signals: not a thing for `import fastgd`
+
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Any, cast
 
 from ._callback import Callback, Training
@@ -78,13 +77,13 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = os.fspath(path)
 
     def on_fit_begin(self, trainer: Training) -> None:
         import csv  # few need it, and `import fastgd` is to be quick
 
         columns, found = list(trainer.run.columns), []
-        if self.path.exists():
+        if os.path.exists(self.path):
             with open(self.path, newline="", encoding="utf-8") as file:
                 found = next(csv.reader(file), [])
         if not found:
