@@ -77,15 +77,17 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
         arrays |= {f"callback.{i}.{key}": value for key, value in vectors.items()}
         numbers = {key: value for key, value in state.items() if key not in vectors}
         states.append({"name": name, "numbers": numbers, "vectors": {k: len(v) for k, v in vectors.items()}})
+    own = ["loss"] * isinstance(trainer.loss, Custom) + ["metrics"] * (not all(map(_is_named, trainer.metrics or ())))
     words = {
         "format": _FORMAT,
         "model": trainer.model.to_words(),
-        "loss": None if isinstance(trainer.loss, Custom) else to_words(trainer.loss, LOSSES),
+        "own": own,
+        "loss": None if "loss" in own else to_words(trainer.loss, LOSSES),
         "optimizer": to_words(optimizer, OPTIMIZERS),
         "optimizer_steps": optimizer.steps,
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
         **{name: getattr(trainer, name) for name in (*SETTINGS, *_COUNTERS)},
-        "metrics": None if trainer.metrics is None else [_name_of(metric) for metric in trainer.metrics],
+        "metrics": None if trainer.metrics is None else [metric.name for metric in trainer.metrics],
         "history": list(trainer.history),
         "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
         "stopped": 0 if trainer.stopped is None else len(trainer.stopped),
@@ -95,7 +97,7 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def read(file: modelfile.Reader) -> dict[str, Any]:
-    """The attributes of the trainer that `write` wrote, the loss None if it was code of the user's own.
+    """The attributes of the trainer that `write` wrote, without loss and metrics if they were code of the user's own.
 
     An exception of some kind for a file that is none of its.
     """
@@ -136,11 +138,10 @@ def _others(words: dict[str, Any], parameters: modelfile.Expected) -> modelfile.
 
 
 def _settings(words: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "loss": None if words["loss"] is None else from_words(words["loss"], LOSSES),
-        "optimizer": from_words(words["optimizer"], OPTIMIZERS),
-        **{name: words[name] for name in (*SETTINGS, "metrics")},
-    }
+    settings = {name: words[name] for name in (*SETTINGS, "metrics") if name not in words["own"]}
+    if "loss" not in words["own"]:
+        settings["loss"] = from_words(words["loss"], LOSSES)
+    return {**settings, "optimizer": from_words(words["optimizer"], OPTIMIZERS)}
 
 
 def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
@@ -173,15 +174,6 @@ def _state(numbers: dict[str, Any], vectors: dict[str, Array]) -> State:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"a callback's {name} is {value!r}")
     return numbers | vectors
-
-
-def _name_of(metric: Metric) -> str:
-    if not _is_named(metric):
-        raise TypeError(
-            f"the metric {metric.name!r} cannot be saved, as it is code of your own: use a name of fastgd.metrics "
-            "or of sklearn.metrics, or save the model alone (model.save)"
-        )
-    return metric.name
 
 
 def _is_named(metric: Metric) -> bool:

@@ -272,28 +272,36 @@ class Trainer:
         checkpoint.write(path, self)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, loss: str | Loss | Callable[..., Any] | None = None) -> "Trainer":
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        loss: str | Loss | Callable[..., Any] | None = None,
+        metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
+    ) -> "Trainer":
         """The trainer that `save` wrote; `fit(X, y, epochs=None)` with the same data finishes its run.
 
         Parameters
         ----------
         path : path
-        loss : str, Loss, callable or None, default=None
-            None takes that of the file; a loss of your own is code, which no file holds: give it again.
+        loss, metrics : as of a Trainer, default=None
+            None takes those of the file; a loss or a metric of your own is code, which no file holds: give it again.
 
         Raises
         ------
         ValueError
-            The file is damaged or of another kind, or its loss was code of your own and is not given.
+            The file is damaged or of another kind, or what was code of your own is not given.
         """
         from . import checkpoint, modelfile
 
         with modelfile.reading(path) as file:
             saved = checkpoint.read(file)
-            saved["loss"] = saved["loss"] if loss is None else loss
-            trainer = None if saved["loss"] is None else cls._of(saved, checkpoint.SETTINGS)
+            saved |= {name: value for name, value in (("loss", loss), ("metrics", metrics)) if value is not None}
+            missing = [name for name in ("loss", "metrics") if name not in saved]
+            trainer = None if missing else cls._of(saved, checkpoint.SETTINGS)
         if trainer is None:
-            raise ValueError(f"the loss of {path} was code of your own: give it again, Trainer.load(path, loss=...)")
+            again = ", ".join(f"{name}=..." for name in missing)
+            raise ValueError(f"{path} cannot hold code of your own: give it again, Trainer.load(path, {again})")
         return trainer
 
     @classmethod

@@ -213,9 +213,7 @@ def test_resume(engine, steps, tmp_path):
     whole.fit(X, Y, epochs=4, validation=0.2, verbose=0)
     stopped.fit(X, Y, epochs=4, validation=0.2, callbacks=[StepBudget(steps)], verbose=0)
     stopped.save(tmp_path / "run.npz")
-    with pytest.raises(
-        ValueError, match=r"run.npz was code of your own: give it again, Trainer.load\(path, loss=...\)"
-    ):
+    with pytest.raises(ValueError, match=r"hold code of your own: give it again, Trainer.load\(path, loss=...\)"):
         gd.Trainer.load(tmp_path / "run.npz")
     loaded = gd.Trainer.load(tmp_path / "run.npz", loss=mse)
     loaded.fit(X, Y, epochs=None, validation=0.2, verbose=0)

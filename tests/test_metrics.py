@@ -121,8 +121,19 @@ def test_metrics_are_saved_by_name(tmp_path):
     make(metrics=["accuracy", "balanced_accuracy_score"]).save(tmp_path / "a.npz")
     loaded = gd.Trainer.load(tmp_path / "a.npz")
     assert [metric.name for metric in loaded.metrics] == ["accuracy", "balanced_accuracy_score"]
-    with pytest.raises(TypeError, match="'mine' cannot be saved"):
-        make(metrics=[Metric("mine", max)]).save(tmp_path / "a.npz")
+
+
+def test_metrics_of_ones_own_are_given_again(tmp_path):
+    def mine(y_true, y_pred):
+        return 0.5
+
+    make(metrics=["accuracy", mine]).save(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=r"code of your own: give it again, Trainer.load\(path, metrics=...\)"):
+        gd.Trainer.load(tmp_path / "a.npz")
+    loaded = gd.Trainer.load(tmp_path / "a.npz", metrics=["accuracy", mine])
+    assert [metric.name for metric in loaded.metrics] == ["accuracy", "mine"]
+    make(metrics=[]).save(tmp_path / "b.npz")
+    assert gd.Trainer.load(tmp_path / "b.npz").metrics == []
 
 
 @pytest.mark.parametrize(
