@@ -57,8 +57,9 @@ static void update_blocks(const product *p, const fgd_layer *layer, int i0, int 
     const gradient_sink *sink = p->context;
     const update_context *u = sink->update;
     int n = layer->n_out, most = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
-    for (int i = i0, rows; i < i1; i += rows) {
-        rows = i1 - i < most ? i1 - i : most;
+    int blocks = (i1 - i0 + most - 1) / most;
+    for (int b = 0; b < blocks; b++) {
+        int i = i0 + (int)share(i1 - i0, b, blocks), rows = i0 + (int)share(i1 - i0, b + 1, blocks) - i;
         ptrdiff_t at = p->c_in_theta + (ptrdiff_t)i * n;
         product block = *p;
         block.a = p->a + i;
