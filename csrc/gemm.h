@@ -28,7 +28,7 @@
 enum { FINISH_tile, FGD_FINISHES(ROW) };
 #undef ROW
 
-enum { MAX_TOUCHED = 1 + MAX_SLOTS };
+enum { MAX_TOUCHED = 2 };
 typedef struct product product;
 struct product {
     int k;

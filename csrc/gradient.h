@@ -11,29 +11,7 @@ typedef struct {
     real *wt;
 } gradient_sink;
 
-/* What is compiled into the kernels for it. */
-static int gradient_finish(const update_context *update) {
-    if (!update) return FINISH_store;
-    return update->rule == RULE_sgd ? FINISH_sgd : FINISH_tile;
-}
-
-static void gradient_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
-    const gradient_sink *sink = p->context;
-    const update_context *u = sink->update;
-    ptrdiff_t at = p->c_in_theta + i * p->c_row + j;
-    switch (u->rule) {
-#define ROW(name, slots, coefficients)                                                                  \
-    case RULE_##name:                                                                                   \
-        for (int r = 0; r < rows; r++)                                                                  \
-            for (int v = 0; v < vectors; v++)                                                           \
-                update_##name(u, at + r * p->c_row + v * VL, tile[r][v], tile_lanes(v, vectors, last)); \
-        return;
-        FGD_RULES(ROW)
-#undef ROW
-    }
-}
-
-/* A gradient that was made transposed: tile (n_out, inputs) of a layer with few outputs. */
+/* A gradient that was made transposed, as few outputs would leave most lanes of a vector empty: tile (n_out, inputs) of a layer with few outputs. */
 enum { NARROW = 4 };
 typedef struct {
     const gradient_sink *sink;
@@ -68,57 +46,87 @@ static void transpose_panel(const product *p, int i0, int i1, int j, int columns
     }
 }
 
+/* Numbers of a gradient that are made before they are used: they stay in L1 or L2. */
+enum { UPDATE_BLOCK = 1 << 13 };
+
 /*
- * dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
- * theta.  Few outputs would leave most lanes of a vector empty: then it is made transposed, vectors along the inputs.
+ * Rows [i0, i1) of a gradient, a block of whole rows at a time, all blocks in the place of the first in grad.  A block is
+ * one piece of theta and of each slot: a rule that moves much memory does it in order, as prefetchers like it.
  */
+static void update_blocks(const product *p, const fgd_layer *layer, int i0, int i1, int transposes) {
+    const gradient_sink *sink = p->context;
+    const update_context *u = sink->update;
+    int n = layer->n_out, most = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
+    int blocks = (i1 - i0 + most - 1) / most;
+    for (int b = 0; b < blocks; b++) {
+        int i = i0 + (int)share(i1 - i0, b, blocks), rows = i0 + (int)share(i1 - i0, b + 1, blocks) - i;
+        ptrdiff_t at = p->c_in_theta + (ptrdiff_t)i * n;
+        product block = *p;
+        block.a = p->a + i;
+        block.c = p->c + (ptrdiff_t)i0 * n;
+        multiply(&block, 0, rows, 0, n);
+        update_flat(u, at, block.c, (ptrdiff_t)rows * n);
+        int end = i + rows < layer->n_in ? i + rows : layer->n_in;
+        if (transposes) transpose_weights(layer, u->theta + p->c_in_theta, sink->wt, i, end);
+    }
+}
+
+/* layer_gradient of at most NARROW outputs: made transposed, vectors along the inputs. */
+static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
+    const fgd_layer *layer = &w->net->layer[l];
+    int n = layer->n_out;
+    narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
+    product p = {.k = rows,
+                 .whole_k = 1,
+                 .a = w->dz[l + 1],
+                 .a_row = 1,
+                 .a_col = w->ld[l + 1],
+                 .b = w->a[l] + i0,
+                 .b_row = w->ld[l],
+                 .b_panel = NR,
+                 .tile_done = narrow_done,
+                 .context = &narrow};
+    multiply(&p, 0, n, 0, i1 - i0);
+    if (to->update && l > 0)
+        transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+}
+
+/* dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
+   theta. */
 static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
     const fgd_layer *layer = &w->net->layer[l];
     int n = layer->n_out, transposes = to->update && l > 0;
-    const real *a = w->a[l], *dz = w->dz[l + 1];
-    ptrdiff_t a_ld = w->ld[l], dz_ld = w->ld[l + 1];
     if (n <= NARROW && !to->adds) {
-        narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
-        product p = {.k = rows,
-                     .whole_k = 1,
-                     .a = dz,
-                     .a_row = 1,
-                     .a_col = dz_ld,
-                     .b = a + i0,
-                     .b_row = a_ld,
-                     .b_panel = NR,
-                     .tile_done = narrow_done,
-                     .context = &narrow};
-        multiply(&p, 0, n, 0, i1 - i0);
-        if (transposes)
-            transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+        narrow_gradient(w, l, rows, to, at, i0, i1);
         return;
     }
     gradient_sink sink = *to;
     sink.n_in = layer->n_in;
     sink.wt = w->wt[l];
     product p = {.k = rows,
-                 .a = a,
+                 .a = w->a[l],
                  .a_row = 1,
-                 .a_col = a_ld,
-                 .b = dz,
-                 .b_row = dz_ld,
+                 .a_col = w->ld[l],
+                 .b = w->dz[l + 1],
+                 .b_row = w->ld[l + 1],
                  .b_panel = NR,
                  .adds = sink.adds,
                  .c = sink.grad + at,
                  .c_row = n,
-                 .finish = gradient_finish(sink.update),
+                 .finish = FINISH_store,
                  .update = sink.update,
                  .c_in_theta = at,
-                 .tile_done = gradient_done,
-                 .panel_done = transposes ? transpose_panel : NULL,
                  .context = &sink};
-    if (sink.update) {
+    if (!sink.update) {
+        multiply(&p, i0, i1, 0, n);
+    } else if (sink.update->rule == RULE_sgd) {
+        p.finish = FINISH_sgd;
+        p.panel_done = transposes ? transpose_panel : NULL;
         p.touched[p.touches++] = sink.update->theta + at;
-        for (int s = 0; s < rule_slots[sink.update->rule]; s++)
-            p.touched[p.touches++] = sink.update->state + s * sink.update->size + at;
+        multiply(&p, i0, i1, 0, n);
+    } else {
+        update_blocks(&p, layer, i0, i1, transposes);
     }
-    multiply(&p, i0, i1, 0, n);
 }
 
 /* A seat's rows of every dW over `rows` rows, to the sink. */
