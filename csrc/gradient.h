@@ -11,7 +11,7 @@ typedef struct {
     real *wt;
 } gradient_sink;
 
-/* A gradient that was made transposed, as few outputs would leave most lanes of a vector empty: tile (n_out, inputs) of a layer with few outputs. */
+/* A gradient that was made transposed, as few outputs would leave most lanes of a vector empty: tile (n_out, inputs). */
 enum { NARROW = 4 };
 typedef struct {
     const gradient_sink *sink;
