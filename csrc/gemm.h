@@ -23,7 +23,7 @@
  *
  *   void finish_NAME(const product *p, ptrdiff_t at, vec x, lanes m)      x: the lanes m of C at p->c + at
  */
-#define FGD_FINISHES(ROW) ROW(store) ROW(relu) ROW(relu_slope) ROW(sgd)
+#define FGD_FINISHES(ROW) ROW(store) ROW(relu) ROW(relu_slope) ROW(sigmoid_slope) ROW(tanh_slope) ROW(sgd)
 #define ROW(name) FINISH_##name,
 enum { FINISH_tile, FGD_FINISHES(ROW) };
 #undef ROW
@@ -63,6 +63,12 @@ ALWAYS_INLINE void finish_relu(const product *p, ptrdiff_t at, vec x, lanes m) {
 }
 ALWAYS_INLINE void finish_relu_slope(const product *p, ptrdiff_t at, vec x, lanes m) {
     v_store_part(p->c + at, relu_backward(v_load_part(p->x + at, m), x, NULL), m);
+}
+ALWAYS_INLINE void finish_sigmoid_slope(const product *p, ptrdiff_t at, vec x, lanes m) {
+    v_store_part(p->c + at, sigmoid_backward(v_load_part(p->x + at, m), x, NULL), m);
+}
+ALWAYS_INLINE void finish_tanh_slope(const product *p, ptrdiff_t at, vec x, lanes m) {
+    v_store_part(p->c + at, tanh_backward(v_load_part(p->x + at, m), x, NULL), m);
 }
 ALWAYS_INLINE void finish_sgd(const product *p, ptrdiff_t at, vec x, lanes m) {
     update_sgd(p->update, p->c_in_theta + at, x, m);

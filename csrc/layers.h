@@ -50,8 +50,13 @@ static int forward_finish(int activation) {
     return activation == ACTIVATION_relu ? FINISH_relu : FINISH_tile;
 }
 static int slope_finish(int activation) {
-    if (activation == ACTIVATION_identity) return FINISH_store;
-    return activation == ACTIVATION_relu ? FINISH_relu_slope : FINISH_tile;
+    switch (activation) {
+    case ACTIVATION_identity: return FINISH_store;
+    case ACTIVATION_relu: return FINISH_relu_slope;
+    case ACTIVATION_sigmoid: return FINISH_sigmoid_slope;
+    case ACTIVATION_tanh: return FINISH_tanh_slope;
+    default: return FINISH_tile;
+    }
 }
 
 /* x (n,) <- f(x) */

@@ -166,9 +166,11 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     for (int l = 0; l < net->L; l++) widest = net->layer[l].n_in > widest ? net->layer[l].n_in : widest;
     ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(widest + 1);
     int blocks = (int)((X->count + PREDICT_ROWS - 1) / PREDICT_ROWS);
-    predict_call call = {net, theta, X, Z, NULL, blocks, ld, 2 * rows * ld, 0, FGD_OK};
     int threads = useful_threads(wanted, forward_flops(net, X->count), FLOPS_OF_PREDICTION);
+    blocks = (blocks + threads - 1) / threads * threads; /* the same number for each */
+    if (blocks > X->count) blocks = (int)X->count;
     if (threads > blocks) threads = blocks > 0 ? blocks : 1;
+    predict_call call = {net, theta, X, Z, NULL, blocks, ld, 2 * rows * ld, 0, FGD_OK};
 
     real small[SMALL_SCRATCH];
     call.scratch = call.each * threads > SMALL_SCRATCH ? allocate((size_t)(call.each * threads) * sizeof(real)) : small;
