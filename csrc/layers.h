@@ -178,7 +178,9 @@ static void slope(const fgd_layer *layer, const real *x, real *dz) {
     }
 }
 
+/* The same for rows [row0, row1) of matrices whose rows are ld apart. */
 static void slope_rows(const fgd_layer *layer, const real *x, real *dz, ptrdiff_t ld, int row0, int row1) {
+    if (layer->activation == ACTIVATION_identity) return;
     for (int r = row0; r < row1; r++) slope(layer, x + r * ld, dz + r * ld);
 }
 
