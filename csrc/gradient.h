@@ -7,7 +7,7 @@ typedef struct {
     const update_context *update;
     real *grad; /* (size,) */
     int adds;   /* 1: without an update, to what grad holds */
-    int n_in;   /* of the layer, and its W transposed, when theta moves */
+    const fgd_layer *layer; /* and its W transposed: set for each layer */
     real *wt;
 } gradient_sink;
 
@@ -38,12 +38,7 @@ static void narrow_done(const product *p, int i, int rows, int j, int vectors, l
 /* Rows [i0, i1) of a panel of columns of W, just updated, to W transposed. */
 static void transpose_panel(const product *p, int i0, int i1, int j, int columns) {
     const gradient_sink *sink = p->context;
-    const real *W = sink->update->theta + p->c_in_theta;
-    int end = i1 < sink->n_in ? i1 : sink->n_in;
-    for (int i = i0, rows; i < end; i += rows) {
-        rows = NR - i % NR < end - i ? NR - i % NR : end - i;
-        transpose(rows, columns, W + i * p->c_row + j, p->c_row, sink->wt + (i / NR * p->c_row + j) * NR + i % NR, NR);
-    }
+    transpose_weights(sink->layer, sink->update->theta + p->c_in_theta, sink->wt, (patch){i0, i1, j, j + columns});
 }
 
 /* Numbers of a gradient that are made before they are used: they stay in L1 or L2. */
@@ -53,55 +48,52 @@ enum { UPDATE_BLOCK = 1 << 13 };
  * Rows [i0, i1) of a gradient, a block of whole rows at a time, all blocks in the place of the first in grad.  A block is
  * one piece of theta and of each slot: a rule that moves much memory does it in order, as prefetchers like it.
  */
-static void update_blocks(const product *p, const fgd_layer *layer, int i0, int i1, int transposes) {
+static void update_blocks(const product *p, int i0, int i1, int transposes) {
     const gradient_sink *sink = p->context;
     const update_context *u = sink->update;
-    int n = layer->n_out, most = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
+    int n = sink->layer->n_out, most = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
     int blocks = (i1 - i0 + most - 1) / most;
     for (int b = 0; b < blocks; b++) {
-        int i = i0 + (int)share(i1 - i0, b, blocks), rows = i0 + (int)share(i1 - i0, b + 1, blocks) - i;
-        ptrdiff_t at = p->c_in_theta + (ptrdiff_t)i * n;
+        patch part = {i0 + (int)share(i1 - i0, b, blocks), i0 + (int)share(i1 - i0, b + 1, blocks), 0, n};
+        int rows = part.i1 - part.i0;
         product block = *p;
-        block.a = p->a + i;
+        block.a = p->a + part.i0;
         block.c = p->c + (ptrdiff_t)i0 * n;
         multiply(&block, 0, rows, 0, n);
-        update_flat(u, at, block.c, (ptrdiff_t)rows * n);
-        int end = i + rows < layer->n_in ? i + rows : layer->n_in;
-        if (transposes) transpose_weights(layer, u->theta + p->c_in_theta, sink->wt, i, end);
+        update_flat(u, p->c_in_theta + (ptrdiff_t)part.i0 * n, block.c, (ptrdiff_t)rows * n);
+        if (transposes) transpose_weights(sink->layer, u->theta + p->c_in_theta, sink->wt, part);
     }
 }
 
 /* layer_gradient of at most NARROW outputs: made transposed, vectors along the inputs. */
-static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
+static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, patch part) {
     const fgd_layer *layer = &w->net->layer[l];
-    int n = layer->n_out;
-    narrow_sink narrow = {to, at + (ptrdiff_t)i0 * n, i1 - i0, n};
+    int n = layer->n_out, inputs = part.i1 - part.i0;
+    narrow_sink narrow = {to, at + (ptrdiff_t)part.i0 * n, inputs, n};
     product p = {.k = rows,
                  .whole_k = 1,
                  .a = w->dz[l + 1],
                  .a_row = 1,
                  .a_col = w->ld[l + 1],
-                 .b = w->a[l] + i0,
+                 .b = w->a[l] + part.i0,
                  .b_row = w->ld[l],
                  .b_panel = NR,
                  .tile_done = narrow_done,
                  .context = &narrow};
-    multiply(&p, 0, n, 0, i1 - i0);
-    if (to->update && l > 0)
-        transpose_weights(layer, to->update->theta + at, w->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+    multiply(&p, 0, n, 0, inputs);
+    if (to->update && l > 0) transpose_weights(layer, to->update->theta + at, w->wt[l], part);
 }
 
-/* dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows: rows [i0, i1) of it, to the sink; at: the layer's place in
-   theta. */
-static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, int i0, int i1) {
+/* A patch of dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows, to the sink; at: the layer's place in theta. */
+static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, patch part) {
     const fgd_layer *layer = &w->net->layer[l];
     int n = layer->n_out, transposes = to->update && l > 0;
     if (n <= NARROW && !to->adds) {
-        narrow_gradient(w, l, rows, to, at, i0, i1);
+        narrow_gradient(w, l, rows, to, at, part);
         return;
     }
     gradient_sink sink = *to;
-    sink.n_in = layer->n_in;
+    sink.layer = layer;
     sink.wt = w->wt[l];
     product p = {.k = rows,
                  .a = w->a[l],
@@ -118,23 +110,24 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
                  .c_in_theta = at,
                  .context = &sink};
     if (!sink.update) {
-        multiply(&p, i0, i1, 0, n);
+        multiply(&p, part.i0, part.i1, part.j0, part.j1);
     } else if (sink.update->rule == RULE_sgd) {
         p.finish = FINISH_sgd;
         p.panel_done = transposes ? transpose_panel : NULL;
         p.touched[p.touches++] = sink.update->theta + at;
-        multiply(&p, i0, i1, 0, n);
+        multiply(&p, part.i0, part.i1, part.j0, part.j1);
     } else {
-        update_blocks(&p, layer, i0, i1, transposes);
+        update_blocks(&p, part.i0, part.i1, transposes);
     }
 }
 
-/* A seat's rows of every dW over `rows` rows, to the sink. */
-static void gradient_rows(const fgd_work *w, int rows, const gradient_sink *sink, seat seat) {
+/* A seat's part of every dW over `rows` rows, to the sink. */
+static void gradients(const fgd_work *w, int rows, const gradient_sink *sink, seat seat, grid grid) {
     ptrdiff_t at = 0;
     for (int l = 0; l < w->net->L; l++) {
-        int m = block_rows(&w->net->layer[l]);
-        layer_gradient(w, l, rows, sink, at, first_of(seat, m), end_of(seat, m));
-        at += block_size(&w->net->layer[l]);
+        const fgd_layer *layer = &w->net->layer[l];
+        patch part = patch_of(seat, layer->n_out > NARROW ? grid : lone_grid(seat), block_rows(layer), layer->n_out);
+        layer_gradient(w, l, rows, sink, at, part);
+        at += block_size(layer);
     }
 }

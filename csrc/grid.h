@@ -28,18 +28,38 @@ static band band_of(seat s, grid g, ptrdiff_t rows, barrier *bands) {
     return b;
 }
 
-/* A band of its own for every thread. */
-static band lone_band(seat s, ptrdiff_t rows) { return band_of(s, (grid){s.parts, 1}, rows, NULL); }
+/* Every thread with rows of its own. */
+static grid lone_grid(seat s) { return (grid){s.parts, 1}; }
+static band lone_band(seat s, ptrdiff_t rows) { return band_of(s, lone_grid(s), rows, NULL); }
 
 /* Returns when all of the band have come. */
 static void band_wait(const band *b) { barrier_wait(b->others, b->columns.parts); }
 
 static int panels(int columns) { return (columns + NR - 1) / NR; }
 
-/* This thread's columns [*j0, *j1) of n, in whole panels. */
-static void columns_of(const band *b, int n, int *j0, int *j1) {
-    *j0 = first_of(b->columns, panels(n)) * NR;
-    *j1 = end_of(b->columns, panels(n)) * NR < n ? end_of(b->columns, panels(n)) * NR : n;
+/* A thread's columns [*j0, *j1) of n, in whole panels. */
+static void columns_of(seat columns, int n, int *j0, int *j1) {
+    int end = end_of(columns, panels(n)) * NR;
+    *j0 = first_of(columns, panels(n)) * NR;
+    *j1 = end < n ? end : n;
+}
+
+/* Rows [i0, i1) and columns [j0, j1) of a layer's block of theta. */
+typedef struct {
+    int i0, i1, j0, j1;
+} patch;
+
+/*
+ * What a thread updates of a block (rows, n): where bands of several share columns evenly, the columns that are its own in
+ * every pass, too, so that weights stay in the caches of one core; else rows.
+ */
+static patch patch_of(seat s, grid g, int rows, int n) {
+    if (g.columns == 1 || panels(n) % g.columns) return (patch){first_of(s, rows), end_of(s, rows), 0, n};
+    seat among = {s.part / g.columns, g.rows};
+    if (among.part >= g.rows) return (patch){0};
+    patch p = {.i0 = first_of(among, rows), .i1 = end_of(among, rows)};
+    columns_of((seat){s.part % g.columns, g.columns}, n, &p.j0, &p.j1);
+    return p;
 }
 
 /*

@@ -142,7 +142,7 @@ static void forward_rows(const fgd_work *w, const real *theta, const fgd_noise *
         const fgd_layer *layer = &w->net->layer[l];
         int disturbed = is_disturbed(w, noise, l + 1);
         real *to = disturbed ? w->x[l + 1] : w->a[l + 1];
-        columns_of(b, layer->n_out, &j0, &j1);
+        columns_of(b->columns, layer->n_out, &j0, &j1);
         band_wait(b);
         layer_forward(layer, theta, w->a[l], w->ld[l], to, w->ld[l + 1], w->z[l + 1], b->row0, b->row1, j0, j1);
         if (activation_is_row[layer->activation] || disturbed) band_wait(b);
@@ -202,12 +202,13 @@ static void backward_done(const product *p, int i, int rows, int j, int vectors,
     save_tile(p->c + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
 }
 
-/* Rows [i0, i1) of W (n_in, n_out) to their places in the panels of W transposed. */
-static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, int i0, int i1) {
+/* Of W (n_in, n_out) a patch, to its places in the panels of W transposed; rows of biases are none of W. */
+static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, patch p) {
     ptrdiff_t n = layer->n_out;
-    for (int i = i0, rows; i < i1; i += rows) {
-        rows = NR - i % NR < i1 - i ? NR - i % NR : i1 - i;
-        transpose(rows, layer->n_out, W + i * n, n, wt + i / NR * NR * n + i % NR, NR);
+    int end = p.i1 < layer->n_in ? p.i1 : layer->n_in;
+    for (int i = p.i0, rows; i < end; i += rows) {
+        rows = NR - i % NR < end - i ? NR - i % NR : end - i;
+        transpose(rows, p.j1 - p.j0, W + i * n + p.j0, n, wt + (i / NR * n + p.j0) * NR + i % NR, NR);
     }
 }
 
@@ -215,7 +216,7 @@ static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, i
 static void layer_backward(const fgd_layer *layer, const real *wt, const real *dz, ptrdiff_t dz_ld, product *p,
                            const band *b) {
     int j0, j1;
-    columns_of(b, layer->n_in, &j0, &j1);
+    columns_of(b->columns, layer->n_in, &j0, &j1);
     p->k = layer->n_out;
     p->a = dz, p->a_row = dz_ld, p->a_col = 1;
     p->b = wt, p->b_row = NR, p->b_panel = (ptrdiff_t)NR * layer->n_out;

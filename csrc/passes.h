@@ -39,7 +39,7 @@ static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, co
 static void transpose_all(const fgd_work *w, const real *theta, int from) {
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        if (l >= from) transpose_weights(layer, theta, w->wt[l], 0, layer->n_in);
+        if (l >= from) transpose_weights(layer, theta, w->wt[l], (patch){0, layer->n_in, 0, layer->n_out});
         theta += block_size(layer);
     }
 }
@@ -68,7 +68,7 @@ static void backward_seat(void *argument, seat seat) {
     }
     barrier_wait(&call->barrier, seat.parts);
     gradient_sink sink = {.grad = call->grad, .adds = call->adds};
-    gradient_rows(w, (int)w->rows, &sink, seat);
+    gradients(w, (int)w->rows, &sink, seat, lone_grid(seat));
 }
 
 static void backward(fgd_work *w, const void *theta, const void *dZ, void *grad, int adds, void *dX, int wanted) {

@@ -188,7 +188,7 @@ static void update_in_regime(const regime_update *u, ptrdiff_t s, seat seat) {
         at -= block_size(layer);
         update_rows(u, s, l, at, factor, limits ? NULL : average, seat);
         if (u->wt && l > 0 && !limits)
-            transpose_weights(layer, u->theta + at, u->wt[l], i0, i1 < layer->n_in ? i1 : layer->n_in);
+            transpose_weights(layer, u->theta + at, u->wt[l], (patch){i0, i1, 0, layer->n_out});
     }
     if (!limits) return;
     barrier_wait(u->barrier, seat.parts);

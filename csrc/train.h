@@ -65,22 +65,15 @@ static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, 
     backward_rows(w, &noise, &b);
 }
 
-/* A seat's rows of every dW of step s, straight into theta, and of the transposed weights of the next step. */
-static void step_update(training *t, ptrdiff_t s, seat seat) {
-    const fgd_work *w = t->work;
+/* A seat's part of every dW of step s, straight into theta, and of the transposed weights of the next step. */
+static void step_update(training *t, ptrdiff_t s, seat seat, grid grid) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
     update_init(&u, chunk->rule, chunk->coefficient + s * rule_coefficients[chunk->rule], t->size, chunk->theta,
                 chunk->state);
     gradient_sink sink = {.update = &u, .grad = chunk->grad};
-    ptrdiff_t at = 0;
-    for (int l = 0; l < w->net->L; l++) {
-        const fgd_layer *layer = &w->net->layer[l];
-        int m = layer->n_in + layer->bias;
-        layer_gradient(w, l, (int)(chunk->start[s + 1] - chunk->start[s]), &sink, at, first_of(seat, m),
-                       end_of(seat, m));
-        at += block_size(layer);
-    }
+    if (rule_slots[chunk->rule] > 0) grid = lone_grid(seat); /* whole rows: see update_blocks */
+    gradients(t->work, (int)rows_of_step(chunk, s), &sink, seat, grid);
 }
 
 /* Thread 0, after a step of `rows` rows: let the crew say who goes on. */
@@ -104,7 +97,7 @@ static void train_seat(void *argument, seat seat) {
             if (seat.part == 0) chunk->failed = s;
             return;
         }
-        step_update(t, s, seat);
+        step_update(t, s, seat, grid);
         if (seat.part == 0) {
             chunk->losses[s] = sum_from(0, t->work->loss, rows);
             if (t->watched) watch(t, rows);
@@ -131,7 +124,7 @@ static fgd_status pass_in_regime(training *t, ptrdiff_t s, ptrdiff_t from, ptrdi
     fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
     if (status != FGD_OK) return status;
     gradient_sink sink = {.grad = chunk->grad, .adds = from > 0};
-    gradient_rows(t->work, (int)rows, &sink, seat);
+    gradients(t->work, (int)rows, &sink, seat, lone_grid(seat)); /* as update_in_regime shares them */
     if (is_last) update_in_regime(&t->update, s, seat);
     if (seat.part == 0) {
         chunk->losses[s] = sum_from(from > 0 ? chunk->losses[s] : 0, t->work->loss, rows);

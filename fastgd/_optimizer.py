@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from . import regime
 from ._definition import Array, number, text_of
+from ._memory import zeros
 from ._schedule import values
 from .averages import Average
 from .regime import WHOLE_STEP, Regime
@@ -260,7 +261,8 @@ class Optimizer(ABC):
         if self.state is None:
             if model is not None and self.groups is not None:
                 regime.groups_of(self.groups, model.parameters())
-            self.state = np.full(shape, self._first_state(), dtype)
+            self.state = zeros(shape, dtype)
+            self.state += self._first_state()
             if self.average is not None:
                 self.state[-1] = 0.0 if model is None else model.theta
         if self.state.shape != shape or self.state.dtype != dtype:

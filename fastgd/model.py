@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import backend, random
 from ._checks import whole
+from ._memory import zeros
 from ._schedule import Floats
 from .arrays import Array, as_numbers, as_rows, check_finite, finite_rows
 from .head import Head
@@ -90,8 +91,7 @@ class Sequential:
         self.dtype = _check_dtype(dtype)
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
         self.head = self._first_head()
-        self._theta = np.zeros(self.size, self.dtype)
-        self._grad = np.zeros(self.size, self.dtype)
+        self._theta, self._grad = zeros(self.size, self.dtype), zeros(self.size, self.dtype)
         self._networks = Networks(layers, noises, self._theta, self._grad)
 
     def reset(self, seed: int | None = None) -> None:

@@ -16,8 +16,8 @@ CSRC = sorted(path for path in (ROOT / "csrc").rglob("*.[ch]") if "build" not in
 CORE = [path for path in CSRC if "tests" not in path.parts]
 
 LEVELS = (  # lowest first
-    "_version _checks _definition _interrupt _math _activation _rectifiers _schedule _optimizer _adam _words averages"
-    " regime rules plan arrays random threads _loss _regression _classification custom"
+    "_version _checks _definition _interrupt _memory _math _activation _rectifiers _schedule _optimizer _adam _words"
+    " averages regime rules plan arrays random threads _loss _regression _classification custom"
     " activations losses optimizers schedules noise initializers layers metrics head modelfile",
     "_numpy _numpy_layers _native",
     "backend",
