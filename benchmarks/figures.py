@@ -74,7 +74,7 @@ def _bars(ax: Axes, race: Result, most: int) -> None:
     places = most - np.arange(len(field))
     ax.barh(places, speeds, color=[GREY if is_peer(one.name) else OURS for one in field], height=0.72)
     ax.set_title(race["title"].replace(", ", "\n", 1), fontsize=9)
-    ax.set(xlim=(0, 1.5 * max(1, speeds.max())), ylim=(0.4, most + 0.6), xticks=[0, 0.25, 0.5, 0.75, 1])
+    ax.set(xlim=(0, 1.5 * max(1, speeds.max())), ylim=(0.4, most + 0.6), xticks=[0, 0.5, 1])
     ax.set_yticks(places, [one.label for one in field])
     ax.tick_params(axis="y", length=0)
     for place, one, speed in zip(places, field, speeds, strict=True):

@@ -150,7 +150,10 @@ TRAININGS = WORKLOADS | {FULL_BATCH.name: FULL_BATCH}
 WIDTHS = [
     Workload(f"width {n}", (n, n, 10), 128, 2048, check_steps=2) for n in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 ]
-BATCHES = [Workload(f"batch {b}", (256, 256, 10), b, 4096, check_steps=4) for b in (1, 4, 16, 64, 256, 1024, 4096)]
+BATCHES = [
+    Workload(f"batch {b}", (256, 256, 10), b, 4096, lr=0.1 if b >= 16 else 0.001, check_steps=4)  # single rows diverge
+    for b in (1, 4, 16, 64, 256, 1024, 4096)
+]
 
 
 def variants(base: str) -> list[Workload]:
