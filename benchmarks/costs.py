@@ -21,22 +21,24 @@ from .workloads import WORKLOADS
 WORKLOAD, STEPS = WORKLOADS["mnist-big"], 16
 ROWS = STEPS * WORKLOAD.batch
 LR = 1e-3
-ALL = {"clip_norm": 1.0, "clip_value": 0.1, "l1": 1e-6, "max_norm": 4.0, "average": gd.EMA(0.99)}
-GROUPS = {"*.bias": {"lr": 2.0}}
+ALL: dict[str, Any] = {
+    "clip_norm": 1.0,
+    "clip_value": 0.1,
+    "l1": 1e-6,
+    "max_norm": 4.0,
+    "average": gd.EMA(0.99),
+    "groups": {"*.bias": {"lr": 2.0}},
+}
 
 BESIDE: dict[str, dict[str, Any]] = {
     "`sample_weight`": {"sample_weight": np.linspace(0.5, 1.5, ROWS)},
     **{f"`{name}`": {"optimizer": gd.SGD(LR, **{name: ALL[name]})} for name in ("clip_value", "clip_norm")},
     "`grad_norm=True`": {"grad_norm": True},
-    "`l1`": {"optimizer": gd.SGD(LR, l1=1e-6)},
-    "`groups`": {"optimizer": gd.SGD(LR, groups=GROUPS)},
-    "`max_norm`": {"optimizer": gd.SGD(LR, max_norm=4.0)},
-    "`EMA`": {"optimizer": gd.SGD(LR, average=gd.EMA(0.99))},
+    **{f"`{name}`": {"optimizer": gd.SGD(LR, **{name: ALL[name]})} for name in ("l1", "groups", "max_norm")},
+    "`EMA`": {"optimizer": gd.SGD(LR, average=ALL["average"])},
     "`SWA`": {"optimizer": gd.SGD(LR, average=gd.SWA(start=1))},
     "`accumulate=4`, per batch": {"accumulate": 4},
-    "`clip_norm`, `clip_value`, `l1`, `max_norm`, `EMA` and `groups` together": {
-        "optimizer": gd.SGD(LR, groups=GROUPS, **ALL)
-    },
+    "`clip_norm`, `clip_value`, `l1`, `max_norm`, `EMA` and `groups` together": {"optimizer": gd.SGD(LR, **ALL)},
 }
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "`SGD`": {},

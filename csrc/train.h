@@ -84,6 +84,15 @@ static void watch(training *t, ptrdiff_t rows) {
     t->since = now;
 }
 
+/* After a step: 0 if this thread leaves the team, else its seat and grid in what is left of it. */
+static int goes_on(const training *t, seat *seat, grid *grid) {
+    if (!t->watched || t->threads >= seat->parts) return 1;
+    if (seat->part >= t->threads) return 0;
+    seat->parts = t->threads;
+    *grid = grid_of(t->work->net, t->work->batch, seat->parts);
+    return 1;
+}
+
 /* All steps of a chunk, by one thread of a team. */
 static void train_seat(void *argument, seat seat) {
     training *t = argument;
@@ -103,11 +112,7 @@ static void train_seat(void *argument, seat seat) {
             if (t->watched) watch(t, rows);
         }
         barrier_wait(&t->barrier, seat.parts);
-        if (!t->watched) continue;
-        if (t->threads >= seat.parts) continue;
-        if (seat.part >= t->threads) return;
-        seat.parts = t->threads;
-        grid = grid_of(t->work->net, t->work->batch, seat.parts);
+        if (!goes_on(t, &seat, &grid)) return;
     }
 }
 
@@ -146,11 +151,7 @@ static void train_seat_in_regime(void *argument, seat seat) {
                 return;
             }
         }
-        if (!t->watched) continue;
-        if (t->threads >= seat.parts) continue;
-        if (seat.part >= t->threads) return;
-        seat.parts = t->threads;
-        grid = grid_of(t->work->net, t->work->batch, seat.parts);
+        if (!goes_on(t, &seat, &grid)) return;
     }
 }
 

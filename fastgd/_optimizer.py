@@ -262,7 +262,7 @@ class Optimizer(ABC):
             if model is not None and self.groups is not None:
                 regime.groups_of(self.groups, model.parameters())
             self.state = zeros(shape, dtype)
-            self.state += self._first_state()
+            self.state.fill(self._first_state())
             if self.average is not None:
                 self.state[-1] = 0.0 if model is None else model.theta
         if self.state.shape != shape or self.state.dtype != dtype:

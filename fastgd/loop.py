@@ -110,14 +110,13 @@ def _record(trainer: Trainer, job: Job, span: Span, started: float) -> dict[str,
     first, last = trainer.epoch, span.epochs_done
     if last == first:
         return None
-    judged = trainer.averaged if trainer.optimizer.average else trainer.model
     columns: dict[str, list[float]] = {
         "epoch": list(range(first + 1, last + 1)),
         "loss": span.epoch_losses(first, last, job.weight),
         **({"grad_norm": span.epoch_norms(first, last)} if trainer.measures_norm else {}),
     }
     try:
-        columns |= job.validation.measure(judged) if job.validation else {}
+        columns |= job.validation.measure(trainer.judged) if job.validation else {}
     finally:  # whatever a metric raises, these epochs are done
         seconds = (time.perf_counter() - started) / (last - first)
         columns |= {"lr": span.epoch_rates(first, last), "seconds": [seconds] * (last - first)}

@@ -221,8 +221,7 @@ class Trainer:
         TypeError, ValueError
             Something does not fit, or a metric failed.
         """
-        judged = self.averaged if self.optimizer.average else self.model
-        measured = evaluation(self, X, y, sample_weight).measure(judged)
+        measured = evaluation(self, X, y, sample_weight).measure(self.judged)
         return {name.removeprefix("validation_"): value for name, (value,) in measured.items()}
 
     def _last_epoch(self, epochs: int | None) -> int:
@@ -323,6 +322,11 @@ class Trainer:
         ValueError if it keeps none.  `fit` goes on from `model`, whose theta is the one that the steps move.
         """
         return self.optimizer.averaged(self.model)
+
+    @property
+    def judged(self) -> Sequential:
+        """What validation and `evaluate` measure: `averaged` if the optimiser keeps an average, else `model`."""
+        return self.averaged if self.optimizer.average else self.model
 
     @property
     def measures_norm(self) -> bool:
