@@ -17,18 +17,15 @@
  */
 
 /*
- * What happens to an element x of a finished tile.  The finishes of this table are compiled into the kernels, where the
- * tile is still in registers: that spares a step of digits 8 % and one of mnist-big 3 % against a tile in memory, which is
- * what all others get, by `tile_done`.
- *
- *   void finish_NAME(const product *p, ptrdiff_t at, vec x, lanes m)      x: the lanes m of C at p->c + at
+ * What happens to a finished tile.  The finishes of this table are compiled into the kernels, where the tile is still in
+ * registers: that spares a step of digits 8 % and one of mnist-big 3 % against a tile in memory, which is what all others
+ * get, by `tile_done`.
  */
 #define FGD_FINISHES(ROW) ROW(store) ROW(relu) ROW(relu_slope) ROW(sigmoid_slope) ROW(tanh_slope) ROW(sgd)
 #define ROW(name) FINISH_##name,
 enum { FINISH_tile, FGD_FINISHES(ROW) };
 #undef ROW
 
-enum { MAX_TOUCHED = 2 };
 typedef struct product product;
 struct product {
     int k;
@@ -42,7 +39,7 @@ struct product {
     ptrdiff_t c_row;
 
     int finish;                   /* row of FGD_FINISHES, or FINISH_tile                        */
-    const real *x;                /* of slopes: laid out like c, what they are written through  */
+    const real *x;                /* of slopes: laid out like c, what they are taken at         */
     const update_context *update; /* of sgd                                                     */
     ptrdiff_t c_in_theta;         /* of gradients: the place in theta of what c is of           */
 
@@ -52,30 +49,11 @@ struct product {
     void (*panel_done)(const product *p, int i0, int i1, int j, int columns);
     const void *context;
 
-    /* What the finish will read or write, laid out like c: fetched while the tile is made. */
-    const real *touched[MAX_TOUCHED];
-    int touches;
+    int fetches; /* 1: of sgd, whose theta is far: it is fetched while the tile is made */
 };
 
-ALWAYS_INLINE void finish_store(const product *p, ptrdiff_t at, vec x, lanes m) { v_store_part(p->c + at, x, m); }
-ALWAYS_INLINE void finish_relu(const product *p, ptrdiff_t at, vec x, lanes m) {
-    v_store_part(p->c + at, relu_forward(x, NULL), m);
-}
-ALWAYS_INLINE void finish_relu_slope(const product *p, ptrdiff_t at, vec x, lanes m) {
-    v_store_part(p->c + at, relu_backward(v_load_part(p->x + at, m), x, NULL), m);
-}
-ALWAYS_INLINE void finish_sigmoid_slope(const product *p, ptrdiff_t at, vec x, lanes m) {
-    v_store_part(p->c + at, sigmoid_backward(v_load_part(p->x + at, m), x, NULL), m);
-}
-ALWAYS_INLINE void finish_tanh_slope(const product *p, ptrdiff_t at, vec x, lanes m) {
-    v_store_part(p->c + at, tanh_backward(v_load_part(p->x + at, m), x, NULL), m);
-}
-ALWAYS_INLINE void finish_sgd(const product *p, ptrdiff_t at, vec x, lanes m) {
-    update_sgd(p->update, p->c_in_theta + at, x, m);
-}
-
 /* Blocks of k, so that a panel of B stays in L1 or L2, and of rows, so that a block of A stays in L2. */
-enum { KC = 512, MC = 336 };
+enum { KC = 1024, MC = 336 };
 
 /* A B of at most this size stays in L2 from step to step: no need to fetch it ahead. */
 enum { NEAR_BYTES = 1 << 19 };
@@ -85,9 +63,8 @@ static inline int is_far(int k, int n) { return (size_t)k * (size_t)n * sizeof(r
 typedef struct {
     int i, j, k0, k1;
     lanes last;
-    ptrdiff_t
-        ahead; /* from b to the panel that comes next: with the rows of a wide B far apart no prefetcher of the CPU
-                        finds it */
+    int run; /* of a far B: for so many steps along k, one of its rows from `next` on is fetched to L2 */
+    const real *next;
 } place;
 
 /* The lanes of vector v of a tile. */
@@ -96,36 +73,59 @@ ALWAYS_INLINE lanes tile_lanes(int v, int vectors, lanes last) { return v == vec
 /* Rows of A that share a pointer: from it the CPU's addresses reach stride 0, 1, 2. */
 enum { GROUP = 3 };
 
-/* The tile at `at`, over one block of k.  `rows` and `vectors` are constants of each caller below. */
-ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const product *p, const place *at) {
-    vec c[MR][NV];
-    ptrdiff_t a_row = p->a_row, a_col = p->a_col, b_row = p->b_row, ahead = at->ahead, c_row = p->c_row;
-    ptrdiff_t to = at->i * c_row + at->j;
-    lanes last = at->last;
-    UNROLLED
-    for (int i = 0; i < rows; i++) {
-        UNROLLED
-        for (int v = 0; v < vectors; v++) c[i][v] = v_set(0);
+/* Whether a finish reads what is where it writes or, of slopes, at x. */
+ALWAYS_INLINE int finish_reads(const int finish) { return finish != FINISH_store && finish != FINISH_relu; }
+
+/* What becomes of x, a vector of the tile: `old` is what finish_reads, c the coefficients of an update. */
+ALWAYS_INLINE vec finished(const int finish, vec x, vec old, const vec *c) {
+    switch (finish) {
+    case FINISH_relu: return relu_forward(x, NULL);
+    case FINISH_relu_slope: return relu_backward(old, x, NULL);
+    case FINISH_sigmoid_slope: return sigmoid_backward(old, x, NULL);
+    case FINISH_tanh_slope: return tanh_backward(old, x, NULL);
+    case FINISH_sgd: return sgd_step(old, x, NULL, c);
+    default: return x;
     }
-    if (at->k0 > 0 || p->adds) {
+}
+
+/*
+ * A tile to its place `at`, finished.  Of theta several rows may share a line, and a masked load must wait for a store
+ * just before it: there all is read before anything is written.
+ */
+ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const int finish, const product *p, ptrdiff_t at,
+                               lanes last, vec tile[MR][NV]) {
+    enum { SGD_COEFFICIENTS = 2 };
+    const int updates = finish == FINISH_sgd, reads = finish_reads(finish), together = reads && vectors == 1 ? rows : 1;
+    real *to = updates ? p->update->theta + p->c_in_theta + at : p->c + at;
+    const real *from = reads && !updates ? p->x + at : to;
+    ptrdiff_t c_row = p->c_row;
+    vec c[SGD_COEFFICIENTS], old[MR][NV];
+    for (int i = 0; i < SGD_COEFFICIENTS; i++) c[i] = updates ? p->update->c[i] : v_set(0);
+    UNROLLED
+    for (int i = 0; i < rows; i += together) {
         UNROLLED
-        for (int i = 0; i < rows; i++) {
+        for (int r = i; r < i + together; r++, from += c_row) {
             UNROLLED
             for (int v = 0; v < vectors; v++)
-                c[i][v] = v_load_part(p->c + to + i * c_row + v * VL, tile_lanes(v, vectors, last));
+                old[r][v] = reads ? v_load_part(from + v * VL, tile_lanes(v, vectors, last)) : v_set(0);
+        }
+        UNROLLED
+        for (int r = i; r < i + together; r++, to += c_row) {
+            UNROLLED
+            for (int v = 0; v < vectors; v++)
+                v_store_part(to + v * VL, finished(finish, tile[r][v], old[r][v], c), tile_lanes(v, vectors, last));
         }
     }
+}
 
-    const real *b = p->b + at->j / NR * p->b_panel + at->k0 * b_row;
-    const real *a[(MR + GROUP - 1) / GROUP];
-    UNROLLED
-    for (int g = 0; g * GROUP < rows; g++) a[g] = p->a + (at->i + g * GROUP) * a_row + at->k0 * a_col;
-    for (int k = at->k1 - at->k0; k > 0; k--, b += b_row) {
+/* c (rows, vectors) <- c + a b, of `steps` columns and rows; a and b move on. */
+ALWAYS_INLINE void add_products(const int rows, const int vectors, int steps, const real **a, const product *p,
+                                const real **b, lanes last, vec c[MR][NV]) {
+    ptrdiff_t a_row = p->a_row, a_col = p->a_col, b_row = p->b_row;
+    for (int k = steps; k > 0; k--, *b += b_row) {
         vec bv[NV];
         UNROLLED
-        for (int v = 0; v < vectors; v++) fetch_far(b + ahead + v * VL);
-        UNROLLED
-        for (int v = 0; v < vectors; v++) bv[v] = v_load_part(b + v * VL, tile_lanes(v, vectors, last));
+        for (int v = 0; v < vectors; v++) bv[v] = v_load_part(*b + v * VL, tile_lanes(v, vectors, last));
         UNROLLED
         for (int i = 0; i < rows; i++) {
             vec av = v_set(a[i / GROUP][i % GROUP * a_row]);
@@ -135,18 +135,43 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const product
         UNROLLED
         for (int g = 0; g * GROUP < rows; g++) a[g] = unrelated(a[g] + a_col);
     }
+}
+
+/* The tile at `at`, over one block of k.  `rows`, `vectors` and `far` are constants of each caller below. */
+ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far, const product *p, const place *at) {
+    vec c[MR][NV];
+    ptrdiff_t a_row = p->a_row, b_row = p->b_row, c_row = p->c_row, to = at->i * c_row + at->j;
+    lanes last = at->last;
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        UNROLLED
+        for (int v = 0; v < vectors; v++) c[i][v] = v_set(0);
+    }
+    if (at->k0 > 0 || p->adds) {
+        const real *sums = p->c + to;
+        UNROLLED
+        for (int i = 0; i < rows; i++, sums += c_row) {
+            UNROLLED
+            for (int v = 0; v < vectors; v++) c[i][v] = v_load_part(sums + v * VL, tile_lanes(v, vectors, last));
+        }
+    }
+
+    const real *b = p->b + at->j / NR * p->b_panel + at->k0 * b_row, *row = p->a + at->i * a_row + at->k0 * p->a_col;
+    const real *a[(MR + GROUP - 1) / GROUP];
+    UNROLLED
+    for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) a[g] = row;
+    const real *next = at->next;
+    for (int left = at->k1 - at->k0, run = far ? at->run : left; left > 0; left -= run, next += b_row) {
+        if (run > left) run = left;
+        UNROLLED
+        for (int v = 0; far && v < vectors; v++) fetch_far(next + v * VL);
+        add_products(rows, vectors, run, a, p, &b, last, c);
+    }
 
     int finish = at->k1 < p->k ? FINISH_store : p->finish;
     switch (finish) {
-#define ROW(name)                                                                                 \
-    case FINISH_##name:                                                                           \
-        UNROLLED                                                                                  \
-        for (int i = 0; i < rows; i++) {                                                          \
-            UNROLLED                                                                              \
-            for (int v = 0; v < vectors; v++)                                                     \
-                finish_##name(p, to + i * c_row + v * VL, c[i][v], tile_lanes(v, vectors, last)); \
-        }                                                                                         \
-        return;
+#define ROW(name) \
+    case FINISH_##name: finish_tile(rows, vectors, FINISH_##name, p, to, last, c); return;
         FGD_FINISHES(ROW)
 #undef ROW
     }
@@ -161,13 +186,15 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const product
 
 /* One function for each size of a tile: a compiled loop keeps all accumulators in registers. */
 typedef void kernel(const product *p, const place *at);
-#define ROW(R)                                                                                   \
-    static void kernel_##R##_1(const product *p, const place *at) { micro_kernel(R, 1, p, at); } \
-    static void kernel_##R##_NV(const product *p, const place *at) { micro_kernel(R, NV, p, at); }
+#define ROW(R)                                                                                        \
+    static void kernel_##R##_1(const product *p, const place *at) { micro_kernel(R, 1, 0, p, at); }   \
+    static void kernel_##R##_NV(const product *p, const place *at) { micro_kernel(R, NV, 0, p, at); } \
+    static void kernel_##R##_far(const product *p, const place *at) { micro_kernel(R, NV, 1, p, at); }
 FGD_TILE_ROWS(ROW)
 #undef ROW
-#define ROW(R) {kernel_##R##_1, kernel_##R##_NV},
-static kernel *const kernel_of_rows[][2] = {{NULL}, FGD_TILE_ROWS(ROW)};
+enum { ONE_VECTOR, ALL_VECTORS, FAR };
+#define ROW(R) {kernel_##R##_1, kernel_##R##_NV, kernel_##R##_far},
+static kernel *const kernel_of_rows[][3] = {{NULL}, FGD_TILE_ROWS(ROW)};
 #undef ROW
 
 /* How many of `count` things the parts before number `part` of `parts` nearly equal ones hold. */
@@ -187,15 +214,16 @@ ALWAYS_INLINE void fetch_tile(const real *p, ptrdiff_t row, int rows) {
         for (int at = 0; at < NR; at += LINE / (int)sizeof(real)) fetch_far(p + r * row + at);
 }
 
-/* Rows [i0, i1) of one panel of columns and one block of k. */
-static void multiply_panel(const product *p, int i0, int i1, int j, int columns, int k0, int k1, ptrdiff_t ahead) {
-    int vectors = (columns + VL - 1) / VL;
+/* Rows [i0, i1) of one panel of columns and one block of k; next: the panel that comes next if it is far, or NULL. */
+static void multiply_panel(const product *p, int i0, int i1, int j, int columns, int k0, int k1, const real *next) {
+    int vectors = (columns + VL - 1) / VL, kind = next ? FAR : vectors == NV ? ALL_VECTORS : ONE_VECTOR;
     int m = i1 - i0, blocks = (m + MR - 1) / MR, fewest = blocks > 1 ? m / blocks : m, longer = m - fewest * blocks;
-    place at = {i0, j, k0, k1, v_lanes(columns - (vectors - 1) * VL), ahead};
-    for (int block = 0, rows; block < blocks; block++, at.i += rows, at.ahead = 0) {
+    place at = {i0, j, k0, k1, v_lanes(columns - (vectors - 1) * VL), blocks, next};
+    for (int block = 0, rows; block < blocks; block++, at.i += rows) {
         rows = fewest + (block < longer);
-        for (int t = 0; t < p->touches; t++) fetch_tile(p->touched[t] + at.i * p->c_row + j, p->c_row, rows);
-        kernel_of_rows[rows][vectors == NV](p, &at);
+        if (next) at.next = next + share(k1 - k0, block, blocks) * p->b_row; /* each tile fetches its share of it */
+        if (p->fetches) fetch_tile(p->update->theta + p->c_in_theta + at.i * p->c_row + j, p->c_row, rows);
+        kernel_of_rows[rows][kind](p, &at);
     }
     if (k1 == p->k && p->panel_done) p->panel_done(p, i0, i1, j, columns);
 }
@@ -210,7 +238,8 @@ static void multiply(const product *p, int i0, int i1, int j0, int j1) {
             int r0 = i0 + (int)share(i1 - i0, rb, row_blocks), r1 = i0 + (int)share(i1 - i0, rb + 1, row_blocks);
             for (int j = j0; j < j1; j += NR) {
                 int columns = j1 - j < NR ? j1 - j : NR;
-                multiply_panel(p, r0, r1, j, columns, k0, k1, far && j1 - j > NR ? p->b_panel : 0);
+                const real *next = far && j1 - j > NR ? p->b + (j / NR + 1) * p->b_panel + k0 * p->b_row : NULL;
+                multiply_panel(p, r0, r1, j, columns, k0, k1, next);
             }
         }
     }

@@ -114,7 +114,7 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
     } else if (sink.update->rule == RULE_sgd) {
         p.finish = FINISH_sgd;
         p.panel_done = transposes ? transpose_panel : NULL;
-        p.touched[p.touches++] = sink.update->theta + at;
+        p.fetches = is_far(block_rows(layer), n);
         multiply(&p, part.i0, part.i1, part.j0, part.j1);
     } else {
         update_blocks(&p, part.i0, part.i1, transposes);

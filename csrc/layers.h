@@ -117,9 +117,7 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
                  .c_row = to_ld,
                  .finish = forward_finish(layer->activation),
                  .tile_done = forward_done,
-                 .context = &context,
-                 .touched = {to},
-                 .touches = 1};
+                 .context = &context};
     multiply(&p, row0, row1, j0, j1);
 }
 
@@ -202,13 +200,18 @@ static void backward_done(const product *p, int i, int rows, int j, int vectors,
     save_tile(p->c + i * p->c_row + j, p->c_row, rows, vectors, last, tile);
 }
 
+/* A W of more than this has left the caches before its transposed is read. */
+enum { CACHED_BYTES = 1 << 23 };
+
 /* Of W (n_in, n_out) a patch, to its places in the panels of W transposed; rows of biases are none of W. */
 static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, patch p) {
     ptrdiff_t n = layer->n_out;
     int end = p.i1 < layer->n_in ? p.i1 : layer->n_in;
+    int leaves = (size_t)layer->n_in * (size_t)n * sizeof(real) > CACHED_BYTES;
     for (int i = p.i0, rows; i < end; i += rows) {
         rows = NR - i % NR < end - i ? NR - i % NR : end - i;
-        transpose(rows, p.j1 - p.j0, W + i * n + p.j0, n, wt + (i / NR * n + p.j0) * NR + i % NR, NR);
+        real *to = wt + (i / NR * n + p.j0) * NR + i % NR;
+        transpose(rows, p.j1 - p.j0, W + i * n + p.j0, n, to, NR, leaves && i % VL == 0);
     }
 }
 
@@ -251,9 +254,7 @@ static void backward_rows(const fgd_work *w, const fgd_noise *noise, const band 
                      .finish = slope_finish(layer[l - 1].activation),
                      .x = x,
                      .tile_done = backward_done,
-                     .context = &layer[l - 1],
-                     .touched = {w->dz[l], x},
-                     .touches = 2};
+                     .context = &layer[l - 1]};
         int kept = is_kept(w, noise, l), by_row = activation_is_row[layer[l - 1].activation];
         band_wait(b);
         layer_backward(&layer[l], w->wt[l], w->dz[l + 1], w->ld[l + 1], &p, b);

@@ -56,14 +56,14 @@ static fgd_status losses_of(const fgd_loss *loss, const loss_rows *of, real *scr
         int rows = of->rows - row < VL ? of->rows - row : VL;
         real scale[VL] = {0}, value[VL];
         if (rows < VL) memset(scratch, 0, (size_t)(2 * n * VL) * sizeof *scratch);
-        transpose(rows, n, of->z + row * of->ld, of->ld, z, VL);
-        transpose(rows, labels ? 1 : n, of->y + row * of->ld, of->ld, y, VL);
+        transpose(rows, n, of->z + row * of->ld, of->ld, z, VL, 0);
+        transpose(rows, labels ? 1 : n, of->y + row * of->ld, of->ld, y, VL, 0);
         for (int r = 0; r < rows; r++) {
             if (labels && !(y[r] >= 0 && y[r] < (real)n)) return FGD_BAD_LABEL;
             scale[r] = (real)((of->weight ? (double)of->weight[row + r] : 1) * of->scale);
         }
         v_store(value, loss_columns(loss, n, z, y, v_load(scale), dz));
-        if (of->dz) transpose(n, rows, dz, VL, of->dz + row * of->dz_ld, of->dz_ld);
+        if (of->dz) transpose(n, rows, dz, VL, of->dz + row * of->dz_ld, of->dz_ld, 0);
         for (int r = 0; r < rows; r++) {
             of->loss[row + r] = (double)scale[r] * (double)value[r];
             if (!isfinite(of->loss[row + r])) status = FGD_NOT_FINITE;

@@ -6,6 +6,9 @@
  *   v_set v_load v_store                      all VL lanes
  *   v_lanes(n)                                the first n of VL lanes; all of them when n >= VL
  *   v_load_part v_store_part                  lanes outside are 0 / untouched, and their memory is not read
+ *   v_stream(p, v)                            v_store of what is not read soon: past the caches, where a vector is a
+ *                                             line; p is then a whole number of vectors from a line.  stream_end():
+ *                                             other threads may be told of what was stored so
  *   v_blend(m, a, b)                          a in the lanes of m, b elsewhere
  *   v_add v_sub v_mul v_div v_sqrt            IEEE, so equal everywhere
  *   v_fma(a, b, c) = a b + c, v_fnma = c - a b, rounded once (twice in scalar.h)
@@ -236,8 +239,21 @@ ALWAYS_INLINE void transpose_square(vec row[VL]) {
     }
 }
 
-/* to (columns, rows), to_ld apart, <- from (rows, columns), from_ld apart, transposed. */
-static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld) {
+/* to (VL, width), to_ld apart, <- the lanes and, past the caches, whole vectors of a square. */
+ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to, ptrdiff_t to_ld, const int streams) {
+    UNROLLED
+    for (int r = 0; r < VL; r++) {
+        if (r >= width) continue;
+        if (streams)
+            v_stream(to + r * to_ld, square[r]);
+        else
+            v_store_part(to + r * to_ld, square[r], v_lanes(height));
+    }
+}
+
+/* to (columns, rows), to_ld apart, <- from (rows, columns), from_ld apart, transposed; streams: whether by v_stream. */
+static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld,
+                      int streams) {
     enum { FEW = 4 }; /* columns that are sooner copied one by one */
     for (int i = 0; i < rows; i += VL) {
         int height = rows - i < VL ? rows - i : VL, j = 0;
@@ -248,11 +264,13 @@ static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld
             for (int r = 0; r < VL; r++)
                 square[r] = r < height ? v_load_part(from + (i + r) * from_ld + j, v_lanes(width)) : v_set(0);
             transpose_square(square);
-            UNROLLED
-            for (int r = 0; r < VL; r++)
-                if (r < width) v_store_part(to + (j + r) * to_ld + i, square[r], v_lanes(height));
+            if (streams && height == VL)
+                store_square(square, height, width, to + j * to_ld + i, to_ld, 1);
+            else
+                store_square(square, height, width, to + j * to_ld + i, to_ld, 0);
         }
         for (; j < columns; j++)
             for (int r = 0; r < height; r++) to[j * to_ld + i + r] = from[(i + r) * from_ld + j];
     }
+    if (streams) stream_end();
 }

@@ -25,6 +25,8 @@ typedef __m256i lanes; /* all bits of a lane that takes part */
 static inline vec v_set(real x) { return V(set1)(x); }
 static inline vec v_load(const real *p) { return V(loadu)(p); }
 static inline void v_store(real *p, vec v) { V(storeu)(p, v); }
+static inline void v_stream(real *p, vec v) { v_store(p, v); }
+static inline void stream_end(void) {}
 static inline vec v_load_part(const real *p, lanes m) { return V(maskload)(p, m); }
 /* A masked store takes ten times as long as a plain one. */
 static inline void v_store_part(real *p, vec v, lanes m) {

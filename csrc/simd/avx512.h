@@ -27,6 +27,8 @@ typedef __mmask8 lanes;
 static inline vec v_set(real x) { return V(set1)(x); }
 static inline vec v_load(const real *p) { return V(loadu)(p); }
 static inline void v_store(real *p, vec v) { V(storeu)(p, v); }
+static inline void v_stream(real *p, vec v) { V(stream)(p, v); }
+static inline void stream_end(void) { _mm_sfence(); }
 
 static inline lanes v_lanes(ptrdiff_t n) { return n >= VL ? (lanes)-1 : (lanes)((1u << n) - 1); }
 static inline vec v_load_part(const real *p, lanes m) { return V(maskz_loadu)(m, p); }

@@ -36,6 +36,8 @@ static inline vec v_set(real x) { return vdupq_n_f64(x); }
 #endif
 static inline vec v_load(const real *p) { return V(ld1)(p); }
 static inline void v_store(real *p, vec v) { V(st1)(p, v); }
+static inline void v_stream(real *p, vec v) { v_store(p, v); }
+static inline void stream_end(void) {}
 static inline vec v_load_part(const real *p, lanes m) {
     if (m.count >= VL) return v_load(p);
     real part[VL] = {0};

@@ -22,6 +22,8 @@ typedef int lanes; /* 1: the lane takes part */
 static inline vec v_set(real x) { return x; }
 static inline vec v_load(const real *p) { return *p; }
 static inline void v_store(real *p, vec v) { *p = v; }
+static inline void v_stream(real *p, vec v) { v_store(p, v); }
+static inline void stream_end(void) {}
 static inline lanes v_lanes(ptrdiff_t n) { return n > 0; }
 static inline vec v_load_part(const real *p, lanes m) { return m ? *p : 0; }
 static inline void v_store_part(real *p, vec v, lanes m) {

@@ -2,7 +2,7 @@
  * selftest.c: every engine of this CPU against naive code in double precision, without Python.
  *
  * A group is one function below and its line in main; sizes straddle the engines' constants: VL (1 ... 16), NR = 2 VL,
- * MR (4 ... 14), KC = 512, MC = 252, the 126 rows that predict takes at once.  All arrays are guarded (memory.h), so a
+ * MR (4 ... 14), KC = 1024, MC = 336, the 126 rows that predict takes at once.  All arrays are guarded (memory.h), so a
  * crash inside a group is a read or write outside an array.
  */
 #include "../activations.h"
@@ -54,8 +54,8 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
 }
 
 static void products(const fgd_engine *e) {
-    static const int rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 28, 29, 125, 126, 127, 251, 252, 253};
-    static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65}, deep[] = {511, 512, 513, 1025};
+    static const int rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 28, 29, 125, 126, 127, 335, 336, 337};
+    static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65}, deep[] = {1023, 1024, 1025, 2049};
     for (int i = 0; i < COUNT(rows); i++)
         for (int j = 0; j < COUNT(widths); j++) one_product(e, rows[i], 7, widths[j], 1 + (i + j) % 3);
     for (int i = 0; i < COUNT(deep); i++) {
@@ -63,6 +63,8 @@ static void products(const fgd_engine *e) {
         one_product(e, 15, deep[i], 33, 3);
         one_product(e, deep[i], 3, 17, 2);
     }
+    for (int i = 1; i < 16; i++) one_product(e, i, 400, 331, 1 + i % 3); /* far: more than NEAR_BYTES */
+    one_product(e, 3, 1500, 1450, 2);                                     /* more than CACHED_BYTES */
 }
 
 /* ---- training ---- */
@@ -91,13 +93,12 @@ static void training(const fgd_engine *e) {
 
 /* Any number of threads, any cut into chunks and, with fused multiply-adds, any engine: the same bits. */
 static void same_bits(const fgd_engine *e) {
+    /* batch > KC: dW is summed in blocks; n[0] > KC: z is; few rows for many weights: threads share columns (grid.h);
+       the last W is far: more than NEAR_BYTES */
     static const struct {
-        int n[4], rows, batch; /* batch > KC: dW is summed in blocks; n[0] > KC: z is */
-    } shapes[] = {{{37, 65, 33, 10}, 80, 32},
-                  {{600, 40, 17, 3}, 60, 30},
-                  {{3, 5, 16, 2}, 1100, 550},
-                  {{1, 1, 1, 2}, 3, 1},
-                  {{170, 130, 99, 33}, 30, 12}}; /* few rows for many weights: threads share columns (grid.h) */
+        int n[4], rows, batch;
+    } shapes[] = {{{37, 65, 33, 10}, 80, 32}, {{1100, 40, 17, 3}, 60, 30},  {{3, 5, 16, 2}, 2200, 1100},
+                  {{1, 1, 1, 2}, 3, 1},       {{170, 130, 99, 33}, 30, 12}, {{400, 350, 12, 3}, 60, 30}};
     for (int i = 0; i < COUNT(shapes); i++)
         for (int loss = 0; fgd_loss_name(loss); loss++) {
             int rule = (i + loss) % count_of(fgd_rule_name), hidden = (i + loss) % count_of(fgd_activation_name);
