@@ -52,8 +52,8 @@ struct product {
     int fetches; /* 1: of sgd, whose theta is far: it is fetched while the tile is made */
 };
 
-/* Blocks of k, so that a panel of B stays in L1 or L2, and of rows, so that a block of A stays in L2. */
-enum { KC = 1024, MC = 336 };
+/* Rows of a block, so that a block of A stays in L2. */
+enum { MC = 336 };
 
 /* A B of at most this size stays in L2 from step to step: no need to fetch it ahead. */
 enum { NEAR_BYTES = 1 << 19 };

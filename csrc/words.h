@@ -1,7 +1,8 @@
 /*
  * words.h: what the engines say in SIMD words, the same for every instruction set.
  *
- * simd/<isa>.h gives the type `vec` of VL `real`s, `lanes` (which of them take part), the tile (MR rows, NV vectors) and
+ * simd/<isa>.h gives the type `vec` of VL `real`s, `lanes` (which of them take part), the tile (MR rows, NV vectors), KC
+ * (the most products that are summed at once: a panel of B, KC rows of a tile's width, stays in L1 or L2) and
  *
  *   v_set v_load v_store                      all VL lanes
  *   v_lanes(n)                                the first n of VL lanes; all of them when n >= VL

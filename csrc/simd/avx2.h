@@ -6,7 +6,7 @@
 #include "target.h"
 
 /* 12 accumulators, 2 of b and 1 of a fill 15 of 16 registers. */
-enum { MR = 6, NV = 2 };
+enum { MR = 6, NV = 2, KC = 512 };
 #define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6)
 
 #if FGD_BITS == 32

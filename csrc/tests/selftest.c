@@ -2,7 +2,7 @@
  * selftest.c: every engine of this CPU against naive code in double precision, without Python.
  *
  * A group is one function below and its line in main; sizes straddle the engines' constants: VL (1 ... 16), NR = 2 VL,
- * MR (4 ... 14), KC = 1024, MC = 336, the 126 rows that predict takes at once.  All arrays are guarded (memory.h), so a
+ * MR (4 ... 14), KC = 512 or 1024, MC = 336, the 126 rows that predict takes at once.  All arrays are guarded (memory.h), so a
  * crash inside a group is a read or write outside an array.
  */
 #include "../activations.h"
@@ -55,7 +55,8 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
 
 static void products(const fgd_engine *e) {
     static const int rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 28, 29, 125, 126, 127, 335, 336, 337};
-    static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65}, deep[] = {1023, 1024, 1025, 2049};
+    static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65},
+                     deep[] = {512, 513, 1024, 1025, 2049};
     for (int i = 0; i < COUNT(rows); i++)
         for (int j = 0; j < COUNT(widths); j++) one_product(e, rows[i], 7, widths[j], 1 + (i + j) % 3);
     for (int i = 0; i < COUNT(deep); i++) {
