@@ -255,10 +255,10 @@ ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to,
 /* to (columns, rows), to_ld apart, <- from (rows, columns), from_ld apart, transposed; streams: whether by v_stream. */
 static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld,
                       int streams) {
-    enum { FEW = 4 }; /* columns that are sooner copied one by one */
+    enum { FEW = 4 }; /* rows or columns that are sooner copied one by one */
     for (int i = 0; i < rows; i += VL) {
         int height = rows - i < VL ? rows - i : VL, j = 0;
-        for (; columns - j >= FEW; j += VL) {
+        for (; height >= FEW && columns - j >= FEW; j += VL) {
             int width = columns - j < VL ? columns - j : VL;
             vec square[VL];
             UNROLLED
