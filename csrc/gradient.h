@@ -6,7 +6,7 @@
 typedef struct {
     const update_context *update;
     real *grad; /* (size,) */
-    int adds;   /* 1: without an update, to what grad holds */
+    int adds;   /* 1: goes on from the sums that grad holds */
     const fgd_layer *layer; /* and its W transposed: set for each layer */
     real *wt;
 } gradient_sink;
@@ -45,8 +45,9 @@ static void transpose_panel(const product *p, int i0, int i1, int j, int columns
 enum { UPDATE_BLOCK = 1 << 13 };
 
 /*
- * Rows [i0, i1) of a gradient, a block of whole rows at a time, all blocks in the place of the first in grad.  A block is
- * one piece of theta and of each slot: a rule that moves much memory does it in order, as prefetchers like it.
+ * Rows [i0, i1) of a gradient, a block of whole rows at a time: all blocks in the place of the first in grad, unless they
+ * go on from sums there.  A block is one piece of theta and of each slot: a rule that moves much memory does it in order,
+ * as prefetchers like it.
  */
 static void update_blocks(const product *p, int i0, int i1, int transposes) {
     const gradient_sink *sink = p->context;
@@ -58,7 +59,7 @@ static void update_blocks(const product *p, int i0, int i1, int transposes) {
         int rows = part.i1 - part.i0;
         product block = *p;
         block.a = p->a + part.i0;
-        block.c = p->c + (ptrdiff_t)i0 * n;
+        block.c = p->c + (ptrdiff_t)(p->adds ? part.i0 : i0) * n;
         multiply(&block, 0, rows, 0, n);
         update_flat(u, p->c_in_theta + (ptrdiff_t)part.i0 * n, block.c, (ptrdiff_t)rows * n);
         if (transposes) transpose_weights(sink->layer, u->theta + p->c_in_theta, sink->wt, part);

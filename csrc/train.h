@@ -4,6 +4,10 @@
  * Threads share a step in two phases.  First each takes its rows through everything up to dz; then each takes its rows
  * of every dW and updates them.  A barrier ends each phase.  No sum is shared, so bits do not depend on threads, and the
  * team may change from step to step.
+ *
+ * A step of many rows takes them in several passes, each of both phases, and theta moves with the last: what a pass
+ * leaves for its way back, and for dW, is then still in the caches.  Sums go on where the pass before has left them, so
+ * passes change no bit either.
  */
 typedef struct {
     fgd_work *work;
@@ -21,29 +25,51 @@ typedef struct {
     double since; /* the moment up to which the crew knows of time */
 } training;
 
+static ptrdiff_t rows_of_step(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->start[s + 1] - chunk->start[s]; }
+
 /* Sum of the weights of a step's rows; without weights their number. */
-static double step_weight(const fgd_chunk *chunk, const int64_t *order, ptrdiff_t rows) {
+static double step_weight(const fgd_chunk *chunk, ptrdiff_t s) {
+    ptrdiff_t rows = rows_of_step(chunk, s);
     if (!chunk->weight) return (double)rows;
     double sum = 0;
-    for (ptrdiff_t r = 0; r < rows; r++) sum += (double)((const real *)chunk->weight)[order[r]];
+    for (const int64_t *row = chunk->order + chunk->start[s]; rows > 0; row++, rows--)
+        sum += (double)((const real *)chunk->weight)[*row];
     return sum;
 }
 
-static ptrdiff_t rows_of_step(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->start[s + 1] - chunk->start[s]; }
+/* `rows` rows of step `step`, from its row number `from` on; weight: that of the step. */
+typedef struct {
+    ptrdiff_t step, from, rows;
+    double weight;
+} pass;
 
-/* Of the rows of step s from number `from` on. */
-static fgd_noise noise_of_step(const fgd_chunk *chunk, int L, ptrdiff_t s, ptrdiff_t from) {
+static int is_last(const fgd_chunk *chunk, const pass *p) { return p->from + p->rows == rows_of_step(chunk, p->step); }
+
+/* What a thread's rows of a pass leave behind may take so many bytes, or is that of so many rows, if that is more. */
+enum { PASS_BYTES = 1 << 19, PASS_ROWS = 512 };
+
+/* The most rows of a pass. */
+static ptrdiff_t longest_pass(const training *t, int threads) {
+    ptrdiff_t numbers = 0;
+    for (int l = 0; l <= t->work->net->L; l++) numbers += 2 * t->work->ld[l];
+    ptrdiff_t rows = PASS_BYTES / (numbers * (ptrdiff_t)sizeof(real));
+    rows = threads * (rows > PASS_ROWS ? rows : PASS_ROWS);
+    const fgd_regime *regime = t->chunk->regime;
+    return regime && regime->batch < rows ? regime->batch : rows;
+}
+
+static fgd_noise noise_of_pass(const fgd_chunk *chunk, int L, const pass *p) {
     fgd_noise noise = chunk->noise;
-    if (noise.amount) noise.first += s, noise.amount += s * L, noise.row = from;
+    if (noise.amount) noise.first += p->step, noise.amount += p->step * L, noise.row = p->from;
     return noise;
 }
 
-/* A seat's part of `rows` rows of step s, from number `from` on: data in, losses and dz out. */
-static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat, grid grid) {
+/* A seat's part of the rows of a pass: data in, losses and dz out. */
+static void pass_rows(training *t, const pass *p, seat seat, grid grid) {
     fgd_work *w = t->work;
     const fgd_chunk *chunk = t->chunk;
-    const int64_t *order = chunk->order + chunk->start[s] + from;
-    band b = band_of(seat, grid, rows, t->bands);
+    const int64_t *order = chunk->order + chunk->start[p->step] + p->from;
+    band b = band_of(seat, grid, p->rows, t->bands);
     int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = b.own0, row1 = b.own1;
     const real *weight = chunk->weight;
 
@@ -51,29 +77,34 @@ static void step_rows(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, 
     read_rows(&chunk->Y, order, row0, row1, w->y + row0 * w->ld[L], w->ld[L]);
     if (weight)
         for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
-    fgd_noise noise = noise_of_step(chunk, L, s, from);
+    fgd_noise noise = noise_of_pass(chunk, L, p);
     forward_rows(w, chunk->theta, &noise, &b);
 
-    double total = step_weight(chunk, order - from, rows_of_step(chunk, s));
     ptrdiff_t ld = w->ld[L], at = row0 * ld;
-    loss_rows of = {
-        row1 - row0,   n,  w->a[L] + at,  w->y + at, ld, weight ? w->weight + row0 : NULL, total > 0 ? 1 / total : 0,
-        w->dz[L] + at, ld, w->loss + row0};
+    double scale = p->weight > 0 ? 1 / p->weight : 0;
+    loss_rows of = {row1 - row0,   n,  w->a[L] + at,  w->y + at, ld, weight ? w->weight + row0 : NULL, scale,
+                    w->dz[L] + at, ld, w->loss + row0};
     fgd_status status = losses_of(&chunk->loss, &of, t->scratch + seat.part * loss_scratch(n));
     if (status != FGD_OK) /* the barrier publishes it; others of the band go on until then */
         atomic_store_explicit(&t->status, (int)status, memory_order_relaxed);
     backward_rows(w, &noise, &b);
 }
 
-/* A seat's part of every dW of step s, straight into theta, and of the transposed weights of the next step. */
-static void step_update(training *t, ptrdiff_t s, seat seat, grid grid) {
+/*
+ * A seat's part of every dW of a pass, added to those of the passes before: with the last one straight into theta and the
+ * transposed weights of the next step, if nothing beside the rule wants to see it whole; else to grad.
+ */
+static void pass_gradients(training *t, const pass *p, seat seat, grid grid) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
-    update_init(&u, chunk->rule, chunk->coefficient + s * rule_coefficients[chunk->rule], t->size, chunk->theta,
-                chunk->state);
-    gradient_sink sink = {.update = &u, .grad = chunk->grad};
-    if (rule_slots[chunk->rule] > 0) grid = lone_grid(seat); /* whole rows: see update_blocks */
-    gradients(t->work, (int)rows_of_step(chunk, s), &sink, seat, grid);
+    gradient_sink sink = {.grad = chunk->grad, .adds = p->from > 0};
+    if (!chunk->regime && is_last(chunk, p)) {
+        update_init(&u, chunk->rule, chunk->coefficient + p->step * rule_coefficients[chunk->rule], t->size,
+                    chunk->theta, chunk->state);
+        sink.update = &u;
+    }
+    if (chunk->regime || rule_slots[chunk->rule] > 0) grid = lone_grid(seat); /* see update_in_regime, update_blocks */
+    gradients(t->work, (int)p->rows, &sink, seat, grid);
 }
 
 /* Thread 0, after a step of `rows` rows: let the crew say who goes on. */
@@ -93,66 +124,46 @@ static int goes_on(const training *t, seat *seat, grid *grid) {
     return 1;
 }
 
+/* Both phases of a pass, and after the last one of a step what a regime does. */
+static fgd_status one_pass(training *t, const pass *p, seat seat, grid grid) {
+    fgd_chunk *chunk = t->chunk;
+    int last = is_last(chunk, p);
+    pass_rows(t, p, seat, grid);
+    barrier_wait(&t->barrier, seat.parts);
+    fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
+    if (status != FGD_OK) return status;
+    pass_gradients(t, p, seat, grid);
+    if (last && chunk->regime) update_in_regime(&t->update, p->step, seat);
+    if (seat.part == 0) {
+        double *loss = &chunk->losses[p->step];
+        *loss = sum_from(p->from > 0 ? *loss : 0, t->work->loss, p->rows);
+        if (last && t->watched) watch(t, rows_of_step(chunk, p->step));
+    }
+    barrier_wait(&t->barrier, seat.parts);
+    return FGD_OK;
+}
+
 /* All steps of a chunk, by one thread of a team. */
 static void train_seat(void *argument, seat seat) {
     training *t = argument;
     fgd_chunk *chunk = t->chunk;
     grid grid = grid_of(t->work->net, t->work->batch, seat.parts);
+    ptrdiff_t most = longest_pass(t, seat.parts);
     for (ptrdiff_t s = 0; s < chunk->steps; s++) {
-        ptrdiff_t rows = rows_of_step(chunk, s);
-        step_rows(t, s, 0, rows, seat, grid);
-        barrier_wait(&t->barrier, seat.parts);
-        if (atomic_load_explicit(&t->status, memory_order_relaxed) != FGD_OK) {
+        pass p = {.step = s, .weight = step_weight(chunk, s)};
+        ptrdiff_t rows = rows_of_step(chunk, s), passes = 1 + (rows - 1) / most;
+        for (ptrdiff_t i = 0; i < passes; i++, p.from += p.rows) {
+            p.rows = share(rows, i + 1, passes) - p.from;
+            if (one_pass(t, &p, seat, grid) == FGD_OK) continue;
             if (seat.part == 0) chunk->failed = s;
             return;
         }
-        step_update(t, s, seat, grid);
-        if (seat.part == 0) {
-            chunk->losses[s] = sum_from(0, t->work->loss, rows);
-            if (t->watched) watch(t, rows);
-        }
-        barrier_wait(&t->barrier, seat.parts);
         if (!goes_on(t, &seat, &grid)) return;
     }
 }
 
 static int step_threads(const fgd_net *net, ptrdiff_t batch, int wanted) {
     return useful_threads(wanted, forward_flops(net, batch), FLOPS_OF_PHASE);
-}
-
-/* `rows` rows of step s, from number `from` on, as a pass of several; with the last one theta moves. */
-static fgd_status pass_in_regime(training *t, ptrdiff_t s, ptrdiff_t from, ptrdiff_t rows, seat seat, grid grid) {
-    fgd_chunk *chunk = t->chunk;
-    int is_last = from + rows == rows_of_step(chunk, s);
-    step_rows(t, s, from, rows, seat, grid);
-    barrier_wait(&t->barrier, seat.parts);
-    fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
-    if (status != FGD_OK) return status;
-    gradient_sink sink = {.grad = chunk->grad, .adds = from > 0};
-    gradients(t->work, (int)rows, &sink, seat, lone_grid(seat)); /* as update_in_regime shares them */
-    if (is_last) update_in_regime(&t->update, s, seat);
-    if (seat.part == 0) {
-        chunk->losses[s] = sum_from(from > 0 ? chunk->losses[s] : 0, t->work->loss, rows);
-        if (is_last && t->watched) watch(t, rows_of_step(chunk, s));
-    }
-    barrier_wait(&t->barrier, seat.parts);
-    return FGD_OK;
-}
-
-/* train_seat for a chunk with a regime: every gradient is whole in memory before theta moves. */
-static void train_seat_in_regime(void *argument, seat seat) {
-    training *t = argument;
-    ptrdiff_t batch = t->chunk->regime->batch;
-    grid grid = grid_of(t->work->net, t->work->batch, seat.parts);
-    for (ptrdiff_t s = 0; s < t->chunk->steps; s++) {
-        for (ptrdiff_t from = 0, left; (left = rows_of_step(t->chunk, s) - from) > 0; from += batch) {
-            if (pass_in_regime(t, s, from, left < batch ? left : batch, seat, grid) != FGD_OK) {
-                if (seat.part == 0) t->chunk->failed = s;
-                return;
-            }
-        }
-        if (!goes_on(t, &seat, &grid)) return;
-    }
 }
 
 static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
@@ -183,7 +194,7 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
 
     w->rows = 0;
     transpose_all(w, chunk->theta, 1);
-    run_team(t.threads, chunk->regime ? train_seat_in_regime : train_seat, &t);
+    run_team(t.threads, train_seat, &t);
     release(t.bands);
     return (fgd_status)atomic_load(&t.status);
 }
