@@ -137,7 +137,8 @@ typedef struct {
 
     /* grad <- dL/dtheta summed over the rows of the last forward, from dZ (rows, n[L]) = dL/dZ, and with `adds` over
        those that grad is the sum of; dX (rows, n[0]) or NULL <- dL/dX. */
-    void (*backward)(fgd_work *work, const void *theta, const void *dZ, void *grad, int adds, void *dX, int threads);
+    fgd_status (*backward)(fgd_work *work, const void *theta, const void *dZ, void *grad, int adds, void *dX,
+                           int threads);
 
     /* loss_of_row (Y.count,) <- weight * loss of each row of Z (Y.count, n); dZ (same shape) or NULL <- its slope. */
     fgd_status (*loss)(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,

@@ -71,10 +71,15 @@ static void backward_seat(void *argument, seat seat) {
     gradients(w, (int)w->rows, &sink, seat, lone_grid(seat));
 }
 
-static void backward(fgd_work *w, const void *theta, const void *dZ, void *grad, int adds, void *dX, int wanted) {
+static fgd_status backward(fgd_work *w, const void *theta, const void *dZ, void *grad, int adds, void *dX, int wanted) {
     backward_call call = {.work = w, .dZ = dZ, .grad = grad, .dX = dX, .adds = adds};
+    if (dX && !w->wt[0]) {
+        w->wt[0] = allocate((size_t)panels_size(&w->net->layer[0]) * sizeof(real));
+        if (!w->wt[0]) return FGD_NO_MEMORY;
+    }
     transpose_all(w, theta, dX ? 0 : 1);
     run_team(useful_threads(wanted, forward_flops(w->net, w->rows), FLOPS_OF_CALL), backward_seat, &call);
+    return FGD_OK;
 }
 
 /* ---- loss, update ---- */

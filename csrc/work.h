@@ -17,9 +17,9 @@ struct fgd_work {
     ptrdiff_t *ld;   /* (L + 1,)                                       */
     real **a;        /* (L + 1,) a[0] = X, a[l] outputs of layer l - 1 */
     real **z;        /* (L + 1,) like a: inputs of the activations that need them, else NULL */
-    real **dz;       /* (L + 1,) like a: dL/dz of layer l - 1          */
+    real **dz;       /* (L + 1,) like a: dL/dz of layer l - 1; dz[0] is NULL */
     real **x, **keep; /* (L + 1,) like a, or NULL                       */
-    real **wt;       /* (L,)                                           */
+    real **wt;       /* (L,) wt[0] is NULL until somebody asks for dX  */
     real *y;         /* (batch, ld[L])                                 */
     real *weight;    /* (batch,)                                       */
     double *loss;    /* (batch,)                                       */
@@ -104,13 +104,13 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     for (int l = 0; l <= L; l++) {
         ptrdiff_t stride = odd_lines(l < L ? net->layer[l].n_in + 1 : net->layer[L - 1].n_out);
         size_t bytes = (size_t)(batch * stride) * sizeof(real);
-        real *al = take(base, &used, bytes), *dzl = take(base, &used, bytes);
+        real *al = take(base, &used, bytes), *dzl = l > 0 ? take(base, &used, bytes) : NULL;
         int needs_z = l > 0 && activation_needs_z[net->layer[l - 1].activation];
         real *zl = needs_z ? take(base, &used, bytes) : NULL;
         int noise = l < L ? net->layer[l].noise : NO_NOISE;
         real *xl = noise && l > 0 ? take(base, &used, bytes) : NULL;
         real *keepl = noise_multiplies[noise] ? take(base, &used, bytes) : NULL;
-        real *wtl = l < L ? take(base, &used, (size_t)panels_size(&net->layer[l]) * sizeof(real)) : NULL;
+        real *wtl = l > 0 && l < L ? take(base, &used, (size_t)panels_size(&net->layer[l]) * sizeof(real)) : NULL;
         if (!base) continue;
         ld[l] = stride;
         a[l] = al;
@@ -153,4 +153,7 @@ static fgd_work *work_new(const fgd_net *net, ptrdiff_t batch) {
     return w;
 }
 
-static void work_free(fgd_work *w) { release(w); }
+static void work_free(fgd_work *w) {
+    release(w->wt[0]);
+    release(w);
+}

@@ -98,7 +98,7 @@ cdef extern from "fastgd.h" nogil:
         fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
         fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, const fgd_noise *, void *,
                               int) noexcept nogil
-        void (*backward)(fgd_work *, const void *, const void *, void *, int, void *, int) noexcept nogil
+        fgd_status (*backward)(fgd_work *, const void *, const void *, void *, int, void *, int) noexcept nogil
         fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
                            void *) noexcept nogil
         fgd_status (*update)(int, const double *, const fgd_regime *, ptrdiff_t, const void *, void *,

@@ -183,6 +183,7 @@ cdef class Network:
         """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, from dZ (rows, n_out) = dL/d outputs of the last forward."""
         cdef _Array z, x = None
         cdef void *to_x = NULL
+        cdef fgd_status status
         self._enter()
         try:
             if not self.rows:
@@ -192,8 +193,10 @@ cdef class Network:
                 x = _dense("dX", dX, self.real, self.rows, self.n_in, True)
                 to_x = x.view.buf
             with nogil:
-                self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, adds, to_x,
-                                     n_threads)
+                status = self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, adds,
+                                              to_x, n_threads)
+            if status != FGD_OK:
+                _fail(status)
         finally:
             self.lock.release()
 
