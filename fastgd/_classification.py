@@ -16,7 +16,7 @@ from ._loss import Loss, check_count, for_each, numbers_of, settle
 _LOWEST = -(2.0**100)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class CrossEntropy(Loss):
     """-log softmax(z)[y] = logsumexp(z) - z[y]; gradient softmax(z) - one_hot(y).
 
@@ -65,7 +65,7 @@ class CrossEntropy(Loss):
         return SoftCrossEntropy(self.label_smoothing)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class SoftCrossEntropy(Loss):
     """sum_j y_j (logsumexp(z) - z_j); gradient softmax(z) sum_j y_j - y.
 
@@ -124,7 +124,7 @@ class KLDiv(Loss):
         return dZ
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Focal(Loss):
     """-alpha[y] (1 - p)^gamma log p, p = softmax(z)[y]; gradient alpha[y] f'(s) (one_hot(y) - r).
 
@@ -179,7 +179,7 @@ class Focal(Loss):
         return 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class BCE(Loss):
     """Mean over the outputs of -w y log s(z) - (1 - y) log(1 - s(z)), s the sigmoid.
 
@@ -234,7 +234,7 @@ class BCE(Loss):
         return 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class BinaryFocal(Loss):
     """Mean over the outputs of y a f(z) + (1 - y) b f(-z), f(z) = -(1 - s(z))^gamma log s(z), s the sigmoid.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numbers
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import FrozenInstanceError, dataclass, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -21,11 +21,20 @@ T = TypeVar("T")
 
 
 class Record:
-    """Equality, hash and text by what an instance holds: its fields, if it is a frozen dataclass.
+    """A dataclass whose fields are set once; equality, hash and text are by what they hold.
 
-    `@dataclass` would write these methods out and compile them for each class anew, which was a fifth of the time of
-    `import fastgd`; so what has this base is a `@dataclass(frozen=True, eq=False, repr=False)`.
+    `@dataclass(frozen=True)` would write these methods out and compile them for each class anew, which was a third of
+    the time of `import fastgd`; so what has this base is a `@dataclass(eq=False, repr=False)`.
     """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        is_field = name in getattr(self, "__dataclass_fields__", ())
+        if name in vars(self) if is_field else "__dataclass_fields__" in vars(type(self)):  # its class has named all
+            raise FrozenInstanceError(f"{type(self).__name__} cannot be changed; make another with {name}={value!r}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"{type(self).__name__} cannot be changed: {name} stays")
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
@@ -45,7 +54,7 @@ def text_of(given: object, *names: str) -> str:
 _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Definition(Record, ABC):
     """A function with a name and fixed numbers; its numbers are the fields of the dataclass, in their order.
 

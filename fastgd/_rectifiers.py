@@ -30,7 +30,7 @@ class ReLU(Activation):
         return np.where(x > 0, g, 0)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class LeakyReLU(Activation):
     """f(z) = z where z > 0, else s z; f' = 1 where a > 0, else s.
 
@@ -77,7 +77,7 @@ class ReLU6(Activation):
         return np.where((x > 0) & (x < 6), g, 0)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class ELU(Activation):
     """f(z) = z where z > 0, else alpha (e^z - 1); f' = 1 where a > 0, else a + alpha.
 

@@ -45,7 +45,7 @@ class MAE(Loss):
         return dZ
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Huber(Loss):
     """Mean over the outputs of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), d = z - y.
 
@@ -99,7 +99,7 @@ class LogCosh(Loss):
         return dZ
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Quantile(Loss):
     """Mean over the outputs of max(q d, (q - 1) d), d = y - z, the pinball loss of the output's quantile q.
 

@@ -49,7 +49,7 @@ class Schedule(Record, ABC):
         """The rates at the moments t, unchecked; like t or one number for all."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Constant(Schedule):
     """lr(t) = lr.
 
@@ -67,7 +67,7 @@ class Constant(Schedule):
         return self.lr
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Function(Schedule):
     """lr(t) = function(t), called for one moment at a time.
 
@@ -126,7 +126,7 @@ def values(name: str, setting: Rate, interval: str, moments: Floats, total: floa
     return found
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Scaled(Schedule):
     """lr(t) = max(factor schedule(t), least).
 

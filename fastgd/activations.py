@@ -1,7 +1,7 @@
 """Activations: the definitions. NumPy float64 is the reference for the C core.
 
 To add one: a class here or in `_rectifiers.py` and its name in `ACTIVATIONS`; its twin is one row of
-`csrc/activations.h`. Numbers that it takes are fields of a frozen dataclass; they reach the C core as `parameters`.
+`csrc/activations.h`. Numbers that it takes are fields of a dataclass; they reach the C core as `parameters`.
 """
 
 from __future__ import annotations

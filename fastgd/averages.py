@@ -2,7 +2,7 @@
 
 One mechanism: after each step `average <- (1 - w) average + w theta`, with a weight w of that step made here, once per
 chunk of steps, from numbers of the step alone; so an average goes on after a stop as if there had been none. The
-average is one more vector of the optimiser's state. To add one: a frozen dataclass with `weights`, and its name in
+average is one more vector of the optimiser's state. To add one: a dataclass with `weights`, and its name in
 `AVERAGES`.
 """
 
@@ -37,7 +37,7 @@ class Average(Record, ABC):
         """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class EMA(Average):
     """Exponential moving average: w_t = max(1 - decay, 1 / t) at step t.
 
@@ -69,7 +69,7 @@ class EMA(Average):
         return np.asarray(np.maximum(1 - decay, 1 / t))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class SWA(Average):
     """Stochastic weight averaging: the mean of theta at the end of epoch `start` and of every `every`-th after it.
 

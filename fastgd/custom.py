@@ -40,7 +40,7 @@ class Stopped(Exception):
         self.step = step
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Custom(Loss):
     """A function (Z, Y) -> (loss, dZ) of the user's own: `Trainer(model, loss=f)` wraps f in it.
 

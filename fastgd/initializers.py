@@ -49,7 +49,7 @@ class _Uniform(_Spread):
         return (x * math.sqrt(3 * self.variance(n_in, n_out))).reshape(n_in, n_out)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class _He(_Spread):
     """Variance 2 / ((1 + s^2) n_in), s the slope of the activation below 0.
 
@@ -147,7 +147,7 @@ class Zeros(Initializer):
         return np.zeros((n_in, n_out))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Constant(Initializer):
     """All weights `value`.
 

@@ -83,7 +83,7 @@ class Noise(Record, ABC):
         """Numbers (groups, 64 per_word) of random words (groups, 64)."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Dropout(Noise):
     """Each input of the next layer is set to 0 with probability p; the others are divided by 1 - p.
 
@@ -122,7 +122,7 @@ class Dropout(Noise):
         return np.where(bits < below, 0.0, _LEVELS / (_LEVELS - below))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class GaussianNoise(Noise):
     """Each input of the next layer gets an independent number of the distribution N(0, std^2) added.
 

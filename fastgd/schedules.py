@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Step(Schedule):
     """lr(t) = lr factor^floor(t / every): a step down after each `every` epochs.
 
@@ -65,7 +65,7 @@ class Step(Schedule):
         return self.lr * power(self.factor, (t // self.every).astype(np.int64))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class MultiStep(Schedule):
     """lr(t) = lr factor^k, where k of the milestones lie at or before t.
 
@@ -96,7 +96,7 @@ class MultiStep(Schedule):
         return self.lr * power(self.factor, np.searchsorted(self.milestones, t, side="right"))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Exponential(Schedule):
     """lr(t) = lr factor^t, smoothly; `Step` is the same in steps.
 
@@ -119,7 +119,7 @@ class Exponential(Schedule):
         return self.lr * exp(t * log(np.array(self.factor)))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Cosine(Schedule):
     """lr(t) = final + (lr - final) (1 + cos(pi t / epochs)) / 2, then `final`.
 
@@ -151,7 +151,7 @@ class Cosine(Schedule):
         return self.final + (self.lr - self.final) * _cosine(_progress(self, t, total))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class CosineRestarts(Schedule):
     """Cosines one after the other: the first takes `epochs` epochs, each later one `factor` times the one before.
 
@@ -196,7 +196,7 @@ class CosineRestarts(Schedule):
         return self.final + (self.lr - self.final) * _cosine(place - np.floor(place))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class OneCycle(Schedule):
     """From `start` to `lr` within a share `peak` of the run, and on to `final`, both on half a cosine.
 
@@ -247,7 +247,7 @@ class OneCycle(Schedule):
         return np.where(place < self.peak, up, down)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Polynomial(Schedule):
     """lr(t) = final + (lr - final) (1 - t / epochs)^power, then `final`.
 
@@ -282,7 +282,7 @@ class Polynomial(Schedule):
         return self.final + (self.lr - self.final) * left
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Warmup(Schedule):
     """A straight line from `start` to the first rate of another schedule, which then runs over what is left.
 

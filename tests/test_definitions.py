@@ -293,8 +293,12 @@ def test_records_are_equal_by_what_they_hold():
         "SGD(lr=Cosine(lr=0.1, final=0.0, epochs=None), clip_norm=None"
     )
     assert gd.ReLU() == gd.ReLU() != gd.Tanh() and repr(gd.Huber(2.0)) == "Huber(delta=2.0)"
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(FrozenInstanceError, match=r"Cosine cannot be changed; make another with lr=0\.2"):
         first.lr = 0.2
+    with pytest.raises(FrozenInstanceError):
+        first.rate = 0.2
+    with pytest.raises(FrozenInstanceError):
+        del first.lr
 
 
 def test_a_schedule_of_ones_own_needs_no_dataclass():

@@ -69,8 +69,8 @@ def test_every_rule_is_trained():
     assert {optimizer.rule for optimizer in RULE_USERS.values()} == set(RULES)
 
 
-# Around the engines' constants: vectors of 1 to 16 numbers, tiles of 4 to 14 rows and 2 vectors, blocks of 512 or 1024 products
-# and of 336 rows, 126 rows that predict takes at once.
+# Around the engines' constants: vectors of 1 to 16 numbers, tiles of 4 to 14 rows and 2 vectors, blocks of 512 or 1024
+# products and of 336 rows, 126 rows that predict takes at once.
 ROWS = [*range(1, 16), 28, 29, 125, 126, 127, 335, 336, 337]
 SIZES = [*range(1, 18), 31, 32, 33, 65]
 DEEP = [(15, 513, 33), (5, 1024, 4), (15, 1025, 33), (5, 2049, 3), (513, 3, 17), (1025, 3, 17), (2049, 2, 5)]
