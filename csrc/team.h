@@ -116,12 +116,12 @@ static double seconds_now(void) {
 
 /*
  * The crew of a training: what its teams of most, most / 2, most / 4 ... 1 threads were seen to need for a row, in windows
- * of a millisecond.  A team that is slower than a smaller one (another process has taken a core, or the cost model was
- * wrong) shrinks on the spot; the largest is tried again after a rest that doubles each time it disappoints.  Results do
- * not depend on it.
+ * of some milliseconds, long enough for a thread to be woken in one and for another process to get its turn.  The fastest
+ * is at work: a team that is slower than a smaller one (another process has taken a core, or the cost model was wrong)
+ * shrinks.  The largest is tried again after a rest that doubles each time it disappoints.  Results do not depend on it.
  */
 enum { TEAMS = 12 };
-#define WINDOW 1e-3
+#define WINDOW 5e-3
 #define SHORTEST_REST 0.05
 #define LONGEST_REST 2.0
 typedef struct {
@@ -151,7 +151,7 @@ static void crew_begin(crew *c, int most, double now) {
     if (c->team > 0 && c->seconds[c->team] > 0 && now >= c->retry) change_team(c, 0);
 }
 
-/* The team has needed `passed` seconds for `rows` rows: the same one goes on, or a smaller one. */
+/* The team has needed `passed` seconds for `rows` rows: who goes on? */
 static void crew_note(crew *c, double now, double passed, double rows) {
     c->passed += passed;
     c->rows += rows;
@@ -166,8 +166,10 @@ static void crew_note(crew *c, double now, double passed, double rows) {
     if (best > c->team) {
         c->rest = c->rest == 0 ? SHORTEST_REST : 2 * c->rest < LONGEST_REST ? 2 * c->rest : LONGEST_REST;
         c->retry = now + c->rest;
-    } else if (c->team == 0) {
+    } else if (best == 0) {
         c->rest = 0;
+    } else if (now >= c->retry) {
+        best = 0;
     }
-    change_team(c, best > c->team ? best : c->team);
+    change_team(c, best);
 }

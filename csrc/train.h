@@ -20,8 +20,9 @@ typedef struct {
     atomic_int status;
 
     /* thread 0's, read by the others between barriers */
+    ptrdiff_t next; /* step of the next team                       */
     int threads;  /* that go on                                   */
-    int watched;  /* 1: by the crew, which may let fewer go on     */
+    int watched;  /* 1: by the crew, which may change their number */
     double since; /* the moment up to which the crew knows of time */
 } training;
 
@@ -115,11 +116,13 @@ static void watch(training *t, ptrdiff_t rows) {
     t->since = now;
 }
 
-/* After a step: 0 if this thread leaves the team, else its seat and grid in what is left of it. */
-static int goes_on(const training *t, seat *seat, grid *grid) {
-    if (!t->watched || t->threads >= seat->parts) return 1;
-    if (seat->part >= t->threads) return 0;
-    seat->parts = t->threads;
+/* After a step of a team of `team`: 0 if this thread leaves it, as all do for a larger one, else what is left of it. */
+static int goes_on(const training *t, int *team, seat *seat, grid *grid) {
+    if (t->threads == *team) return 1;
+    if (t->threads > *team || seat->part >= t->threads) return 0;
+    *team = t->threads;
+    if (seat->parts <= *team) return 1; /* the system had given fewer threads than were asked for */
+    seat->parts = *team;
     *grid = grid_of(t->work->net, t->work->batch, seat->parts);
     return 1;
 }
@@ -138,18 +141,20 @@ static fgd_status one_pass(training *t, const pass *p, seat seat, grid grid) {
         double *loss = &chunk->losses[p->step];
         *loss = sum_from(p->from > 0 ? *loss : 0, t->work->loss, p->rows);
         if (last && t->watched) watch(t, rows_of_step(chunk, p->step));
+        if (last) t->next = p->step + 1;
     }
     barrier_wait(&t->barrier, seat.parts);
     return FGD_OK;
 }
 
-/* All steps of a chunk, by one thread of a team. */
+/* The next steps of a chunk, by one thread of a team. */
 static void train_seat(void *argument, seat seat) {
     training *t = argument;
     fgd_chunk *chunk = t->chunk;
     grid grid = grid_of(t->work->net, t->work->batch, seat.parts);
     ptrdiff_t most = longest_pass(t, seat.parts);
-    for (ptrdiff_t s = 0; s < chunk->steps; s++) {
+    int team = t->threads;
+    for (ptrdiff_t s = t->next; s < chunk->steps; s++) {
         pass p = {.step = s, .weight = step_weight(chunk, s)};
         ptrdiff_t rows = rows_of_step(chunk, s), passes = 1 + (rows - 1) / most;
         for (ptrdiff_t i = 0; i < passes; i++, p.from += p.rows) {
@@ -158,7 +163,7 @@ static void train_seat(void *argument, seat seat) {
             if (seat.part == 0) chunk->failed = s;
             return;
         }
-        if (!goes_on(t, &seat, &grid)) return;
+        if (!goes_on(t, &team, &seat, &grid)) return;
     }
 }
 
@@ -170,17 +175,17 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     for (int64_t i = chunk->start[0]; i < chunk->start[chunk->steps]; i++)
         if (chunk->order[i] < 0 || chunk->order[i] >= chunk->X.count) return FGD_BAD_ROW_NUMBER;
 
-    training t = {.work = w, .chunk = chunk, .size = theta_size(w->net), .since = seconds_now()};
-    t.threads = step_threads(w->net, w->batch, chunk->threads);
-    t.watched = chunk->threads == 0 && t.threads > 1;
+    int most = step_threads(w->net, w->batch, chunk->threads);
+    training t = {.work = w, .chunk = chunk, .size = theta_size(w->net), .threads = most, .since = seconds_now()};
+    t.watched = chunk->threads == 0 && most > 1;
     if (t.watched) {
-        crew_begin(&w->crew, t.threads, t.since);
+        crew_begin(&w->crew, most, t.since);
         t.threads = team_threads(&w->crew);
     }
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
-    t.bands = allocate((size_t)t.threads * (sizeof *t.bands + scratch));
+    t.bands = allocate((size_t)most * (sizeof *t.bands + scratch));
     if (!t.bands) return FGD_NO_MEMORY;
-    t.scratch = (real *)(t.bands + t.threads);
+    t.scratch = (real *)(t.bands + most);
     t.update = (regime_update){.regime = chunk->regime,
                                .rule = chunk->rule,
                                .coefficient = chunk->coefficient,
@@ -194,7 +199,8 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
 
     w->rows = 0;
     transpose_all(w, chunk->theta, 1);
-    run_team(t.threads, train_seat, &t);
+    do run_team(t.threads, train_seat, &t);
+    while (t.next < chunk->steps && atomic_load(&t.status) == FGD_OK);
     release(t.bands);
     return (fgd_status)atomic_load(&t.status);
 }
