@@ -145,12 +145,6 @@ static void change_team(crew *c, int team) {
     c->passed = c->rows = 0;
 }
 
-/* Choose the team that begins a chunk. */
-static void crew_begin(crew *c, int most, double now) {
-    if (c->most != most) *c = (crew){.most = most};
-    if (c->team > 0 && c->seconds[c->team] > 0 && now >= c->retry) change_team(c, 0);
-}
-
 /* The team has needed `passed` seconds for `rows` rows: who goes on? */
 static void crew_note(crew *c, double now, double passed, double rows) {
     c->passed += passed;
@@ -158,7 +152,8 @@ static void crew_note(crew *c, double now, double passed, double rows) {
     if (c->passed < WINDOW) return;
     c->seconds[c->team] = c->passed / c->rows;
     int smaller = c->team + 1, is_smallest = smaller == TEAMS || c->most >> smaller == 0;
-    if (!is_smallest && c->seconds[smaller] == 0) {
+    int was_worth_it = c->team == 0 || c->seconds[c->team] < c->seconds[c->team - 1];
+    if (!is_smallest && was_worth_it && c->seconds[smaller] == 0) {
         change_team(c, smaller);
         return;
     }

@@ -179,7 +179,7 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     training t = {.work = w, .chunk = chunk, .size = theta_size(w->net), .threads = most, .since = seconds_now()};
     t.watched = chunk->threads == 0 && most > 1;
     if (t.watched) {
-        crew_begin(&w->crew, most, t.since);
+        if (w->crew.most != most) w->crew = (crew){.most = most};
         t.threads = team_threads(&w->crew);
     }
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
