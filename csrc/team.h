@@ -98,7 +98,7 @@ static void take_seat(claims *c) { (void)c; }
  */
 #define FLOPS_OF_PHASE 150e3
 #define FLOPS_OF_CALL 1e6
-#define FLOPS_OF_PREDICTION 10e6
+#define FLOPS_OF_PREDICTION 4.5e6
 
 /* How many threads to start: `wanted`, or with 0 as many as `flops` operations pay for, at `each` or more. */
 static int useful_threads(int wanted, double flops, double each) {
@@ -124,11 +124,13 @@ enum { TEAMS = 12 };
 #define WINDOW 5e-3
 #define SHORTEST_REST 0.05
 #define LONGEST_REST 2.0
+#define WORSE 1.25
 typedef struct {
-    int most, team;        /* threads of team 0 (0: nothing known yet); the team at work */
-    double seconds[TEAMS]; /* for a row; 0: not measured                                 */
-    double passed, rows;   /* of the window under way                                    */
-    double rest, retry;    /* the last rest in seconds, and the moment of its end        */
+    int most, team;        /* threads of team 0 (0: nothing known yet); the team at work               */
+    double seconds[TEAMS]; /* for a row; 0: not measured                                               */
+    double least[TEAMS];   /* for a row, since the smaller team was last measured                      */
+    double passed, rows;   /* of the window under way                                                  */
+    double rest, retry;    /* the last rest in seconds (0: team 0 is at work), and the moment of its end */
 } crew;
 
 static inline int team_threads(const crew *c) { return c->most >> c->team; }
@@ -145,12 +147,23 @@ static void change_team(crew *c, int team) {
     c->passed = c->rows = 0;
 }
 
+/* The team at work has needed so much for a row: if that is worse than it was, no smaller team is known any more. */
+static void crew_learn(crew *c, double seconds) {
+    int team = c->team;
+    c->seconds[team] = seconds;
+    if (seconds > WORSE * c->least[team]) {
+        c->least[team] = seconds;
+        for (int smaller = team + 1; smaller < TEAMS; smaller++) c->seconds[smaller] = 0;
+    }
+    if (seconds < c->least[team]) c->least[team] = seconds;
+}
+
 /* The team has needed `passed` seconds for `rows` rows: who goes on? */
 static void crew_note(crew *c, double now, double passed, double rows) {
     c->passed += passed;
     c->rows += rows;
     if (c->passed < WINDOW) return;
-    c->seconds[c->team] = c->passed / c->rows;
+    crew_learn(c, c->passed / c->rows);
     int smaller = c->team + 1, is_smallest = smaller == TEAMS || c->most >> smaller == 0;
     int was_worth_it = c->team == 0 || c->seconds[c->team] < c->seconds[c->team - 1];
     if (!is_smallest && was_worth_it && c->seconds[smaller] == 0) {
@@ -158,11 +171,11 @@ static void crew_note(crew *c, double now, double passed, double rows) {
         return;
     }
     int best = fastest_team(c);
-    if (best > c->team) {
+    if (best == 0) {
+        c->rest = 0;
+    } else if (best > c->team || c->rest == 0) {
         c->rest = c->rest == 0 ? SHORTEST_REST : 2 * c->rest < LONGEST_REST ? 2 * c->rest : LONGEST_REST;
         c->retry = now + c->rest;
-    } else if (best == 0) {
-        c->rest = 0;
     } else if (now >= c->retry) {
         best = 0;
     }

@@ -240,7 +240,7 @@ ALWAYS_INLINE void transpose_square(vec row[VL]) {
     }
 }
 
-/* to (VL, width), to_ld apart, <- the lanes and, past the caches, whole vectors of a square. */
+/* to (width, height), to_ld apart, <- the first lanes of a square's first vectors; streams: all lanes, by v_stream. */
 ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to, ptrdiff_t to_ld, const int streams) {
     UNROLLED
     for (int r = 0; r < VL; r++) {
