@@ -161,10 +161,11 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far
     UNROLLED
     for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) a[g] = row;
     const real *next = at->next;
-    for (int left = at->k1 - at->k0, run = far ? at->run : left; left > 0; left -= run, next += b_row) {
+    for (int left = at->k1 - at->k0, run = far ? at->run : left; left > 0; left -= run) {
         if (run > left) run = left;
         UNROLLED
         for (int v = 0; far && v < vectors; v++) fetch_far(next + v * VL);
+        if (far) next += b_row;
         add_products(rows, vectors, run, a, p, &b, last, c);
     }
 

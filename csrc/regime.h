@@ -161,10 +161,7 @@ static void finish_columns(const regime_update *u, ptrdiff_t s, int l, ptrdiff_t
     limit_columns(layer, W, group_numbers(u->regime, s, l, 0)->max_norm, j0, j1);
     part_init(&p, u, s, l, 0, 1, average);
     for (int i = 0; average && i < block_rows(layer); i++) update_average(&p, at + i * n + j0, j1 - j0);
-    for (int i = 0; u->wt && l > 0 && i < layer->n_in; i += NR) {
-        int rows = layer->n_in - i < NR ? layer->n_in - i : NR;
-        transpose(rows, j1 - j0, W + i * n + j0, n, u->wt[l] + (i * n + (ptrdiff_t)j0 * NR), NR, 0);
-    }
+    if (u->wt && l > 0) transpose_weights(layer, W, u->wt[l], (patch){0, layer->n_in, j0, j1});
 }
 
 /* ---- all of it ---- */
