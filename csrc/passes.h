@@ -16,7 +16,7 @@ static void forward_seat(void *argument, seat seat) {
     const fgd_work *w = call->work;
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     band b = lone_band(seat, call->X->count);
-    read_rows(call->X, NULL, b.row0, b.row1, w->a[0] + b.row0 * w->ld[0], w->ld[0]);
+    read_table(call->X, b.row0, b.row1, w->a[0] + b.row0 * w->ld[0], w->ld[0]);
     forward_rows(w, call->theta, &w->noise, &b);
     for (ptrdiff_t r = b.row0; r < b.row1; r++)
         memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
@@ -101,7 +101,7 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
                         dZ ? (real *)dZ + row * n : NULL,
                         n,
                         loss_of_row + row};
-        read_rows(Y, NULL, row, row + of.rows, y, n);
+        read_table(Y, row, row + of.rows, y, n);
         status = losses_of(loss, &of, y + (ptrdiff_t)VL * n);
     }
     release(y);
@@ -127,7 +127,7 @@ static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *
                         ptrdiff_t ld, real *scratch) {
     real *from = scratch, *to = scratch + PREDICT_ROWS * ld;
     if (rows < PREDICT_ROWS) to = scratch + rows * ld;
-    read_rows(X, NULL, row0, row0 + rows, from, ld);
+    read_table(X, row0, row0 + rows, from, ld);
     if (!rows_finite(from, ld, rows, X->width)) return 0;
     for (int l = 0; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];

@@ -40,41 +40,58 @@ ALWAYS_INLINE const char *row_at(const fgd_table *table, const int64_t *order, p
     return (const char *)table->data + (order ? (ptrdiff_t)order[r] : r) * table->stride;
 }
 
+/* Rows begin ... end - 1 (see row_at) are read now; those from `next` on come after them, if they are before `known`. */
+typedef struct {
+    const int64_t *order;
+    ptrdiff_t begin, end, next, known;
+} reading;
+
 /* Bytes that are fetched ahead of the row that is read: lines enough to hide the way to memory, few enough for the CPU. */
 enum { FETCH_AHEAD = 1024 };
 
+/* How many rows are fetched ahead of that which is read: two or, if they are short, more; 0 where they are not known. */
+ALWAYS_INLINE ptrdiff_t rows_ahead(const reading *of, size_t bytes) {
+    ptrdiff_t ahead = 2 + FETCH_AHEAD / (ptrdiff_t)(bytes + LINE);
+    return of->next + ahead <= of->known ? ahead : 0;
+}
+
 /*
- * to (end - begin, table->width), to_ld apart, <- the rows begin ... end - 1 (see row_at), line by line of the cache.  In
- * shuffled data every row begins with a miss that no prefetcher foresees: later rows are fetched, two ahead or, if they
- * are short, more.
+ * to (end - begin, table->width), to_ld apart, <- the rows of a reading, line by line of the cache.  In shuffled data
+ * every row begins with a miss that no prefetcher foresees: later rows are fetched, at the end those of the next reading.
  */
-static void read_rows(const fgd_table *table, const int64_t *order, ptrdiff_t begin, ptrdiff_t end, real *restrict to,
-                      ptrdiff_t to_ld) {
+static void read_rows(const fgd_table *table, const reading *of, real *restrict to, ptrdiff_t to_ld) {
     int n = table->width;
     switch (table->type) {
-#define ROW(name, type, convert)                                                                     \
-    case TYPE_##name: {                                                                              \
-        ptrdiff_t ahead = 2 + FETCH_AHEAD / (n * (ptrdiff_t)sizeof(type) + LINE);                    \
-        for (ptrdiff_t r = begin; r < end; r++, to += to_ld) {                                       \
-            enum { LINEFUL = LINE / sizeof(type) };                                                  \
-            const type *from = (const type *)row_at(table, order, r);                                \
-            const type *later = (const type *)row_at(table, order, r + ahead < end ? r + ahead : r); \
-            int j = 0;                                                                               \
-            for (; j + LINEFUL <= n; j += LINEFUL) {                                                 \
-                fetch_near(later + j);                                                               \
-                for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);                      \
-            }                                                                                        \
-            fetch_near(later + j);                                                                   \
-            for (; j < n; j++) {                                                                     \
-                NOT_A_CALL                                                                           \
-                to[j] = convert(from[j]);                                                            \
-            }                                                                                        \
-        }                                                                                            \
-        return;                                                                                      \
+#define ROW(name, type, convert)                                                               \
+    case TYPE_##name: {                                                                        \
+        ptrdiff_t ahead = rows_ahead(of, (size_t)n * sizeof(type));                            \
+        for (ptrdiff_t r = of->begin; r < of->end; r++, to += to_ld) {                         \
+            enum { LINEFUL = LINE / sizeof(type) };                                            \
+            ptrdiff_t next = r + ahead < of->end ? r + ahead : r + ahead - of->end + of->next; \
+            const type *from = (const type *)row_at(table, of->order, r);                      \
+            const type *later = (const type *)row_at(table, of->order, next);                  \
+            int j = 0;                                                                         \
+            for (; j + LINEFUL <= n; j += LINEFUL) {                                           \
+                fetch_near(later + j);                                                         \
+                for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);                \
+            }                                                                                  \
+            fetch_near(later + j);                                                             \
+            for (; j < n; j++) {                                                               \
+                NOT_A_CALL                                                                     \
+                to[j] = convert(from[j]);                                                      \
+            }                                                                                  \
+        }                                                                                      \
+        return;                                                                                \
     }
         FGD_TYPES(ROW)
 #undef ROW
     }
+}
+
+/* The same of rows as they stand. */
+static void read_table(const fgd_table *table, ptrdiff_t begin, ptrdiff_t end, real *restrict to, ptrdiff_t to_ld) {
+    reading of = {NULL, begin, end, end, table->count};
+    read_rows(table, &of, to, to_ld);
 }
 
 /* Whether all of x (rows, n) is finite: x 0 is 0, but NaN for what is not. */

@@ -69,13 +69,15 @@ static fgd_noise noise_of_pass(const fgd_chunk *chunk, int L, const pass *p) {
 static void pass_rows(training *t, const pass *p, seat seat, grid grid) {
     fgd_work *w = t->work;
     const fgd_chunk *chunk = t->chunk;
-    const int64_t *order = chunk->order + chunk->start[p->step] + p->from;
+    ptrdiff_t first = chunk->start[p->step] + p->from;
+    const int64_t *order = chunk->order + first;
     band b = band_of(seat, grid, p->rows, t->bands);
     int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = b.own0, row1 = b.own1;
     const real *weight = chunk->weight;
 
-    read_rows(&chunk->X, order, row0, row1, w->a[0] + row0 * w->ld[0], w->ld[0]);
-    read_rows(&chunk->Y, order, row0, row1, w->y + row0 * w->ld[L], w->ld[L]);
+    reading of_pass = {order, row0, row1, p->rows + row0, chunk->start[chunk->steps] - first};
+    read_rows(&chunk->X, &of_pass, w->a[0] + row0 * w->ld[0], w->ld[0]);
+    read_rows(&chunk->Y, &of_pass, w->y + row0 * w->ld[L], w->ld[L]);
     if (weight)
         for (int r = row0; r < row1; r++) w->weight[r] = weight[order[r]];
     fgd_noise noise = noise_of_pass(chunk, L, p);

@@ -163,7 +163,7 @@ def span_of(rows: Rows, first: int, last: int, batch: int, seed: int, shuffle: b
     Parameters
     ----------
     rows : (n,) int64
-        Row numbers to train on.
+        Row numbers to train on, rising.
     first, last : int
         Epochs done; epochs to be done.
     batch : int in [1, n]
@@ -175,7 +175,9 @@ def span_of(rows: Rows, first: int, last: int, batch: int, seed: int, shuffle: b
     epochs = min(last - first, max(1, _ROWS // len(rows)))
     if not shuffle:
         return Span(first, epochs, np.tile(rows, epochs), batch)
-    return Span(first, epochs, rows[random.permutations(seed, first, epochs, len(rows))].ravel(), batch)
+    order = random.permutations(seed, first, epochs, len(rows)).ravel()
+    all_of_them = rows[-1] == len(rows) - 1  # then a row's number in `rows` is its own: no second pass over an order
+    return Span(first, epochs, order if all_of_them else rows[order], batch)
 
 
 def numbers_of(
