@@ -3,7 +3,7 @@
  *
  * Letters: B rows in a batch, L weight layers, n[l] widths, theta all parameters in one vector: layer by layer
  * W (n_in, n_out) row-major, then b (n_out,).  So a layer's block of theta is one matrix with n_in + 1 rows, whose
- * last row is b; the core meets it with a column of ones beside the activations.
+ * last row is b.
  *
  * `real` below is float or double, as the engine says.  Strides are in bytes where the caller owns the memory.
  */

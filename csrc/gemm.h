@@ -31,6 +31,7 @@ struct product {
     int k;
     int whole_k;   /* 1: never blocks k, so that c is not needed */
     int adds;      /* 1: goes on from the sums in c              */
+    int biased;    /* 1: B has one row more, a bias, which is added to the finished sums */
     const real *a; /* a(i, p) = a[i * a_row + p * a_col] */
     ptrdiff_t a_row, a_col;
     const real *b; /* b(p, j) = b[j / NR * b_panel + p * b_row + j % NR] */
@@ -137,6 +138,16 @@ ALWAYS_INLINE void add_products(const int rows, const int vectors, int steps, co
     }
 }
 
+/* Rows of c += b (vectors,); to multiply it with a column of ones comes to the same bits. */
+ALWAYS_INLINE void add_bias(const int rows, const int vectors, const real *b, lanes last, vec c[MR][NV]) {
+    UNROLLED
+    for (int v = 0; v < vectors; v++) {
+        vec bias = v_load_part(b + v * VL, tile_lanes(v, vectors, last));
+        UNROLLED
+        for (int i = 0; i < rows; i++) c[i][v] = v_add(c[i][v], bias);
+    }
+}
+
 /* The tile at `at`, over one block of k.  `rows`, `vectors` and `far` are constants of each caller below. */
 ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far, const product *p, const place *at) {
     vec c[MR][NV];
@@ -168,6 +179,7 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far
         if (far) next += b_row;
         add_products(rows, vectors, run, a, p, &b, last, c);
     }
+    if (p->biased && at->k1 == p->k) add_bias(rows, vectors, b, last, c);
 
     int finish = at->k1 < p->k ? FINISH_store : p->finish;
     switch (finish) {

@@ -71,7 +71,8 @@ static void activate_row(const fgd_layer *layer, int n, real *x) {
 
 /* n columns of layer_forward of one row, by a W that must be fetched from afar. */
 static void row_forward(const fgd_layer *layer, const real *block, const real *from, int n, real *to, real *z) {
-    row_product(layer->n_in + layer->bias, from, block, layer->n_out, n, to);
+    const real *bias = layer->bias ? block + (ptrdiff_t)layer->n_in * layer->n_out : NULL;
+    row_product(layer->n_in, from, block, layer->n_out, bias, n, to);
     if (z) memcpy(z, to, (size_t)n * sizeof *z);
     activate_row(layer, n, to);
 }
@@ -84,14 +85,15 @@ static void single_forward(const fgd_layer *layer, const real *block, const real
         rows = row1 - row < ROWS ? row1 - row : ROWS;
         real sum[ROWS];
         for (int r = 0; r < rows; r += DOT_ROWS)
-            dot_rows(layer->n_in + layer->bias, from + (row + r) * from_ld, from_ld, rows - r, block, sum + r);
+            dot_rows(layer->n_in, from + (row + r) * from_ld, from_ld, rows - r, block, sum + r);
+        for (int r = 0; layer->bias && r < rows; r++) sum[r] += block[layer->n_in];
         for (int r = 0; z && r < rows; r++) z[(row + r) * to_ld] = sum[r];
         activate_row(layer, rows, sum);
         for (int r = 0; r < rows; r++) to[(row + r) * to_ld] = sum[r];
     }
 }
 
-/* Columns [j0, j1) of to (rows, n_out) <- f(from W + b), from (rows, n_in) with its column of ones; W, b: the layer's
+/* Columns [j0, j1) of to (rows, n_out) <- f(from W + b), from (rows, n_in); W, b: the layer's
    block of theta; z: see forward_context.  What is a function of whole rows comes later: activate_rows. */
 static void layer_forward(const fgd_layer *layer, const real *block, const real *from, ptrdiff_t from_ld, real *to,
                           ptrdiff_t to_ld, real *z, int row0, int row1, int j0, int j1) {
@@ -106,7 +108,8 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
         return;
     }
     forward_context context = {layer, z};
-    product p = {.k = layer->n_in + layer->bias,
+    product p = {.k = layer->n_in,
+                 .biased = layer->bias,
                  .a = from,
                  .a_row = from_ld,
                  .a_col = 1,

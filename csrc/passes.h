@@ -122,23 +122,34 @@ static fgd_status update(int rule, const double *coefficient, const fgd_regime *
 /* Rows that pass through all layers at once, so that their activations stay in L2. */
 enum { PREDICT_ROWS = 126, SMALL_SCRATCH = 4096 };
 
-/* Rows [row0, row1) of X to Z, by way of two matrices of activations.  0: X is not finite there. */
+/*
+ * Whether a product can read X where it is.  Rows a multiple of PAGE bytes apart would all fall into one set of the first
+ * cache: they are copied.
+ */
+enum { PAGE = 4096 };
+static int reads_in_place(const fgd_table *X) {
+    return X->type == TYPE_real && X->stride % (ptrdiff_t)sizeof(real) == 0 && X->stride % PAGE != 0;
+}
+
+/* Rows [row0, row0 + rows) of X to Z, by way of two matrices of activations.  0: X is not finite there. */
 static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, ptrdiff_t row0, int rows,
                         ptrdiff_t ld, real *scratch) {
-    real *from = scratch, *to = scratch + PREDICT_ROWS * ld;
-    if (rows < PREDICT_ROWS) to = scratch + rows * ld;
-    read_table(X, row0, row0 + rows, from, ld);
-    if (!rows_finite(from, ld, rows, X->width)) return 0;
+    real *hidden[2] = {scratch, scratch + rows * ld};
+    const real *from = hidden[1];
+    ptrdiff_t from_ld = ld;
+    if (reads_in_place(X))
+        from = (const real *)row_at(X, NULL, row0), from_ld = X->stride / (ptrdiff_t)sizeof(real);
+    else
+        read_table(X, row0, row0 + rows, hidden[1], ld);
+    if (!rows_finite(from, from_ld, rows, X->width)) return 0;
     for (int l = 0; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;
-        for (int r = 0; r < rows; r++) from[r * ld + layer->n_in] = 1;
-        real *result = last ? Z + row0 * layer->n_out : to;
-        ptrdiff_t result_ld = last ? layer->n_out : ld;
-        layer_forward(layer, theta, from, ld, result, result_ld, NULL, 0, rows, 0, layer->n_out);
-        activate_rows(layer, result, result_ld, 0, rows);
-        real *used = from;
-        from = to, to = used;
+        real *to = last ? Z + row0 * layer->n_out : hidden[l % 2];
+        ptrdiff_t to_ld = last ? layer->n_out : ld;
+        layer_forward(layer, theta, from, from_ld, to, to_ld, NULL, 0, rows, 0, layer->n_out);
+        activate_rows(layer, to, to_ld, 0, rows);
+        from = to, from_ld = ld;
         theta += block_size(layer);
     }
     return 1;
@@ -169,7 +180,7 @@ static void predict_seat(void *argument, seat seat) {
 static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int wanted) {
     int widest = 0;
     for (int l = 0; l < net->L; l++) widest = net->layer[l].n_in > widest ? net->layer[l].n_in : widest;
-    ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(widest + 1);
+    ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(widest);
     int blocks = (int)((X->count + PREDICT_ROWS - 1) / PREDICT_ROWS);
     int threads = useful_threads(wanted, forward_flops(net, X->count), FLOPS_OF_PREDICTION);
     blocks = (blocks + threads - 1) / threads * threads; /* the same number for each */

@@ -19,6 +19,8 @@ enum { FGD_TYPES(ROW) };
 
 #define AS_REAL(x) ((real)(x))
 
+enum { TYPE_real = FGD_BITS == 32 ? TYPE_float32 : TYPE_float64 };
+
 /*
  * IEEE binary16 from its bits, exactly.  A multiplication rebases the exponent, which mends subnormal numbers too; inf
  * and NaN are set apart.
@@ -94,13 +96,22 @@ static void read_table(const fgd_table *table, ptrdiff_t begin, ptrdiff_t end, r
     read_rows(table, &of, to, to_ld);
 }
 
-/* Whether all of x (rows, n) is finite: x 0 is 0, but NaN for what is not. */
-static int rows_finite(const real *x, ptrdiff_t ld, int rows, int n) {
-    vec sum = v_set(0);
-    for (int r = 0; r < rows; r++, x += ld)
-        for (int j = 0; j < n; j += VL) sum = v_fma(v_load_part(x + j, v_lanes(n - j)), v_set(0), sum);
+/* Whether all of x (rows, n) is finite: x 0 is 0, but NaN for what is not.  Several sums, as each waits for itself. */
+static int rows_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
+    enum { SUMS = 4 };
+    vec sum[SUMS];
+    UNROLLED
+    for (int s = 0; s < SUMS; s++) sum[s] = v_set(0);
+    for (ptrdiff_t r = 0; r < rows; r++, x += ld) {
+        int j = 0;
+        for (; j + SUMS * VL <= n; j += SUMS * VL) {
+            UNROLLED
+            for (int s = 0; s < SUMS; s++) sum[s] = v_fma(v_load(x + j + s * VL), v_set(0), sum[s]);
+        }
+        for (; j < n; j += VL) sum[0] = v_fma(v_load_part(x + j, v_lanes(n - j)), v_set(0), sum[0]);
+    }
     real lane[VL], total = 0;
-    v_store(lane, sum);
+    v_store(lane, v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])));
     for (int i = 0; i < VL; i++) total += lane[i];
     return total == 0;
 }

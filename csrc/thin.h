@@ -28,11 +28,16 @@ ALWAYS_INLINE void add_rows(const int rows, const real *a, const real *b, ptrdif
     }
 }
 
-/* c (n,) <- a (k,) B, whose rows are b_row apart: it is read once and used once, so along its rows, as it lies in memory. */
-static void row_product(int k, const real *a, const real *b, ptrdiff_t b_row, int n, real *c) {
+/*
+ * c (n,) <- a (k,) B + bias, or NULL; rows of B are b_row apart: it is read once and used once, so along its rows, as it
+ * lies in memory.
+ */
+static void row_product(int k, const real *a, const real *b, ptrdiff_t b_row, const real *bias, int n, real *c) {
     enum { TOGETHER = 8 };
     memset(c, 0, (size_t)n * sizeof *c);
     int p = 0;
     for (; p + TOGETHER <= k; p += TOGETHER) add_rows(TOGETHER, a + p, b + p * b_row, b_row, n, c);
     for (; p < k; p++) add_rows(1, a + p, b + p * b_row, b_row, n, c);
+    const real one = 1;
+    if (bias) add_rows(1, &one, bias, 0, n, c);
 }

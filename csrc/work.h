@@ -3,7 +3,7 @@
  *
  * Activations are matrices (batch, ld) whose row-major rows are an odd number of cache lines apart: with a power of two
  * the MR rows that a tile reads at once would fall into one set of the cache.  Column n[l] of a[l] is all ones, so that
- * the last row of a layer's block of theta, b, is met like any other.
+ * the gradient of b, the last row of a layer's block of theta, is made like that of any other.
  *
  * Where noise may disturb a[l], x[l] holds what it was before, and keep[l] what a noise that multiplies has multiplied it
  * with.

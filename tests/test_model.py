@@ -248,10 +248,12 @@ def test_a_buffer_must_fit(engine):
 
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (299, 1)])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
-def test_predict_finds_what_is_not_finite(engine, place, value):
-    X = np.zeros((300, 3))
-    X[place] = value
-    where = f"row {place[0]}, column {place[1]}" if not np.isfinite(value) else "not finite in the dtype"
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predict_finds_what_is_not_finite(engine, place, value, dtype):
+    X = np.zeros((300, 3), dtype)
+    with np.errstate(over="ignore"):
+        X[place] = value
+    where = f"row {place[0]}, column {place[1]}" if not np.isfinite(X[place]) else "not finite in the dtype"
     with pytest.raises(ValueError, match=where):
         model_of().predict(X)
 

@@ -123,3 +123,17 @@ def test_rows_that_are_predicted_together(widths, dtype):
                 results.append(np.concatenate([model.predict(X[i : i + rows]) for i in range(0, 37, rows)]))
             results.append(model.forward(X[:1]))
     assert all((result == results[0][: len(result)]).all() for result in results[1:])
+
+
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("engine", NATIVE, ids=name_of)
+def test_where_rows_lie_that_are_predicted(engine, dtype):
+    """One after the other, with something between them, backwards, a page apart, as another type of numbers."""
+    X = np.random.default_rng(0).integers(-9, 9, size=(300, 37)).astype(dtype)
+    page = np.full((len(X), 4096 // X.itemsize), np.nan, dtype)
+    page[:, : X.shape[1]] = X
+    with backend.override(engine.backend, engine.isa):
+        model = MLP(37, 33, 3, activation="tanh", seed=1, dtype=dtype)
+        want = model.forward(X)
+        others = [page[:, :37], page[:, :50].copy()[:, :37], X[::-1].copy()[::-1], X.astype(np.int8), X.astype("f2")]
+        assert all((model.predict(rows) == want).all() for rows in [X, *others])
