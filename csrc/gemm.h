@@ -60,16 +60,42 @@ enum { MC = 336 };
 enum { NEAR_BYTES = 1 << 19 };
 static inline int is_far(int k, int n) { return (size_t)k * (size_t)n * sizeof(real) > NEAR_BYTES; }
 
+/*
+ * Rows so many bytes apart, a whole number of PAGEs, share a few sets of each cache: a panel of them finds no room in L2,
+ * nor MR of them in L1.
+ */
+enum { PAGE = 4096 };
+static inline int collide(ptrdiff_t bytes) { return bytes % PAGE == 0; }
+
 /* One tile of a product over one block of k. */
 typedef struct {
     int i, j, k0, k1;
     lanes last;
-    int run; /* of a far B: for so many steps along k, one of its rows from `next` on is fetched to L2 */
+    const real *b; /* the panel's rows from k0 on */
+    ptrdiff_t b_row;
+    real *packed; /* (k1 - k0, NR): where a kernel that packs lays them side by side */
+    int run;      /* of a far B: for so many steps along k, one row of the panel that comes next is fetched to L2 */
     const real *next;
 } place;
 
 /* The lanes of vector v of a tile. */
 ALWAYS_INLINE lanes tile_lanes(int v, int vectors, lanes last) { return v == vectors - 1 ? last : v_lanes(VL); }
+
+/* The place of b(k, j), where a panel begins. */
+ALWAYS_INLINE const real *b_at(const product *p, int k, int j) { return p->b + j / NR * p->b_panel + k * p->b_row; }
+
+/*
+ * Bring a row of a tile or of a panel, or the rows of a tile, to L2: to L1 is too many lines at once, and costs a step of
+ * mnist-big 2 to 5 %.  Where rows do not begin with a line, the first line has come with the columns before.
+ */
+ALWAYS_INLINE void fetch_row(const real *row) {
+    enum { LINEFUL = LINE / (int)sizeof(real) };
+    UNROLLED
+    for (int last = LINEFUL - 1; last < NR; last += LINEFUL) fetch_far(row + last);
+}
+ALWAYS_INLINE void fetch_tile(const real *p, ptrdiff_t row, int rows) {
+    for (int r = 0; r < rows; r++) fetch_row(p + r * row);
+}
 
 /* Rows of A that share a pointer: from it the CPU's addresses reach stride 0, 1, 2. */
 enum { GROUP = 3 };
@@ -119,22 +145,32 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const int fini
     }
 }
 
-/* c (rows, vectors) <- c + a b, of `steps` columns and rows; a and b move on. */
-ALWAYS_INLINE void add_products(const int rows, const int vectors, int steps, const real **a, const product *p,
-                                const real **b, lanes last, vec c[MR][NV]) {
-    ptrdiff_t a_row = p->a_row, a_col = p->a_col, b_row = p->b_row;
-    for (int k = steps; k > 0; k--, *b += b_row) {
+/* Where a tile has come to along k, and how it goes on. */
+typedef struct {
+    const real *a[(MR + GROUP - 1) / GROUP], *b, *next;
+    real *packed;
+    ptrdiff_t a_row, a_col, b_row;
+    lanes last;
+} walk;
+
+/* c (rows, vectors) <- c + a b, of `steps` columns and rows. */
+ALWAYS_INLINE void add_products(const int rows, const int vectors, const int packs, int steps, walk *w, vec c[MR][NV]) {
+    for (int k = steps; k > 0; k--) {
         vec bv[NV];
         UNROLLED
-        for (int v = 0; v < vectors; v++) bv[v] = v_load_part(*b + v * VL, tile_lanes(v, vectors, last));
+        for (int v = 0; v < vectors; v++) bv[v] = v_load_part(w->b + v * VL, tile_lanes(v, vectors, w->last));
+        w->b += w->b_row;
+        UNROLLED
+        for (int v = 0; packs && v < vectors; v++) v_store(w->packed + v * VL, bv[v]);
+        if (packs) w->packed += NR;
         UNROLLED
         for (int i = 0; i < rows; i++) {
-            vec av = v_set(a[i / GROUP][i % GROUP * a_row]);
+            vec av = v_set(w->a[i / GROUP][i % GROUP * w->a_row]);
             UNROLLED
             for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
         }
         UNROLLED
-        for (int g = 0; g * GROUP < rows; g++) a[g] = unrelated(a[g] + a_col);
+        for (int g = 0; g * GROUP < rows; g++) w->a[g] = unrelated(w->a[g] + w->a_col);
     }
 }
 
@@ -148,10 +184,11 @@ ALWAYS_INLINE void add_bias(const int rows, const int vectors, const real *b, la
     }
 }
 
-/* The tile at `at`, over one block of k.  `rows`, `vectors` and `far` are constants of each caller below. */
-ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far, const product *p, const place *at) {
+/* The tile at `at`, over one block of k.  All but `p` and `at` are constants of each caller below. */
+ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far, const int packs, const product *p,
+                                const place *at) {
     vec c[MR][NV];
-    ptrdiff_t a_row = p->a_row, b_row = p->b_row, c_row = p->c_row, to = at->i * c_row + at->j;
+    ptrdiff_t a_row = p->a_row, c_row = p->c_row, next_row = p->b_row, to = at->i * c_row + at->j;
     lanes last = at->last;
     UNROLLED
     for (int i = 0; i < rows; i++) {
@@ -167,19 +204,17 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far
         }
     }
 
-    const real *b = p->b + at->j / NR * p->b_panel + at->k0 * b_row, *row = p->a + at->i * a_row + at->k0 * p->a_col;
-    const real *a[(MR + GROUP - 1) / GROUP];
+    const real *row = p->a + at->i * a_row + at->k0 * p->a_col;
+    walk w = {{NULL}, at->b, at->next, at->packed, a_row, p->a_col, at->b_row, last};
     UNROLLED
-    for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) a[g] = row;
-    const real *next = at->next;
+    for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) w.a[g] = row;
     for (int left = at->k1 - at->k0, run = far ? at->run : left; left > 0; left -= run) {
         if (run > left) run = left;
-        UNROLLED
-        for (int v = 0; far && v < vectors; v++) fetch_far(next + v * VL);
-        if (far) next += b_row;
-        add_products(rows, vectors, run, a, p, &b, last, c);
+        if (far) fetch_row(w.next);
+        if (far) w.next += next_row;
+        add_products(rows, vectors, packs, run, &w, c);
     }
-    if (p->biased && at->k1 == p->k) add_bias(rows, vectors, b, last, c);
+    if (p->biased && at->k1 == p->k) add_bias(rows, vectors, b_at(p, p->k, at->j), last, c);
 
     int finish = at->k1 < p->k ? FINISH_store : p->finish;
     switch (finish) {
@@ -199,15 +234,16 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far
 
 /* One function for each size of a tile: a compiled loop keeps all accumulators in registers. */
 typedef void kernel(const product *p, const place *at);
-#define ROW(R)                                                                                        \
-    static void kernel_##R##_1(const product *p, const place *at) { micro_kernel(R, 1, 0, p, at); }   \
-    static void kernel_##R##_NV(const product *p, const place *at) { micro_kernel(R, NV, 0, p, at); } \
-    static void kernel_##R##_far(const product *p, const place *at) { micro_kernel(R, NV, 1, p, at); }
+#define ROW(R)                                                                                            \
+    static void kernel_##R##_1(const product *p, const place *at) { micro_kernel(R, 1, 0, 0, p, at); }    \
+    static void kernel_##R##_NV(const product *p, const place *at) { micro_kernel(R, NV, 0, 0, p, at); }  \
+    static void kernel_##R##_far(const product *p, const place *at) { micro_kernel(R, NV, 1, 0, p, at); } \
+    static void kernel_##R##_packs(const product *p, const place *at) { micro_kernel(R, NV, 1, 1, p, at); }
 FGD_TILE_ROWS(ROW)
 #undef ROW
-enum { ONE_VECTOR, ALL_VECTORS, FAR };
-#define ROW(R) {kernel_##R##_1, kernel_##R##_NV, kernel_##R##_far},
-static kernel *const kernel_of_rows[][3] = {{NULL}, FGD_TILE_ROWS(ROW)};
+enum { ONE_VECTOR, ALL_VECTORS, FAR, PACKS };
+#define ROW(R) {kernel_##R##_1, kernel_##R##_NV, kernel_##R##_far, kernel_##R##_packs},
+static kernel *const kernel_of_rows[][4] = {{NULL}, FGD_TILE_ROWS(ROW)};
 #undef ROW
 
 /* How many of `count` things the parts before number `part` of `parts` nearly equal ones hold. */
@@ -221,22 +257,23 @@ static void save_tile(real *c, ptrdiff_t c_row, int rows, int vectors, lanes las
         for (int v = 0; v < vectors; v++) v_store_part(c + v * VL, tile[r][v], tile_lanes(v, vectors, last));
 }
 
-/* Bring rows of a tile at p to L2: to L1 is too many lines at once, and costs a step of mnist-big 2 to 5 %. */
-ALWAYS_INLINE void fetch_tile(const real *p, ptrdiff_t row, int rows) {
-    for (int r = 0; r < rows; r++)
-        for (int at = 0; at < NR; at += LINE / (int)sizeof(real)) fetch_far(p + r * row + at);
-}
+/* A thread's place for a panel of B whose rows collide where they lie. */
+static _Thread_local real own_panel[KC * NR];
 
 /* Rows [i0, i1) of one panel of columns and one block of k; next: the panel that comes next if it is far, or NULL. */
 static void multiply_panel(const product *p, int i0, int i1, int j, int columns, int k0, int k1, const real *next) {
     int vectors = (columns + VL - 1) / VL, kind = next ? FAR : vectors == NV ? ALL_VECTORS : ONE_VECTOR;
     int m = i1 - i0, blocks = (m + MR - 1) / MR, fewest = blocks > 1 ? m / blocks : m, longer = m - fewest * blocks;
-    place at = {i0, j, k0, k1, v_lanes(columns - (vectors - 1) * VL), blocks, next};
+    lanes last = v_lanes(columns - (vectors - 1) * VL);
+    place at = {i0, j, k0, k1, last, b_at(p, k0, j), p->b_row, NULL, blocks, next};
+    if (next && blocks > 1 && collide(p->b_row * (ptrdiff_t)sizeof(real))) kind = PACKS, at.packed = own_panel;
     for (int block = 0, rows; block < blocks; block++, at.i += rows) {
         rows = fewest + (block < longer);
         if (next) at.next = next + share(k1 - k0, block, blocks) * p->b_row; /* each tile fetches its share of it */
+        if (next && k0 > 0) fetch_tile(p->c + at.i * p->c_row + j + NR, p->c_row, rows);
         if (p->fetches) fetch_tile(p->update->theta + p->c_in_theta + at.i * p->c_row + j, p->c_row, rows);
         kernel_of_rows[rows][kind](p, &at);
+        if (kind == PACKS) kind = FAR, at.b = at.packed, at.b_row = NR; /* by the first tile for the others */
     }
     if (k1 == p->k && p->panel_done) p->panel_done(p, i0, i1, j, columns);
 }
@@ -251,7 +288,7 @@ static void multiply(const product *p, int i0, int i1, int j0, int j1) {
             int r0 = i0 + (int)share(i1 - i0, rb, row_blocks), r1 = i0 + (int)share(i1 - i0, rb + 1, row_blocks);
             for (int j = j0; j < j1; j += NR) {
                 int columns = j1 - j < NR ? j1 - j : NR;
-                const real *next = far && j1 - j > NR ? p->b + (j / NR + 1) * p->b_panel + k0 * p->b_row : NULL;
+                const real *next = far && j1 - j > NR ? b_at(p, k0, j + NR) : NULL;
                 multiply_panel(p, r0, r1, j, columns, k0, k1, next);
             }
         }

@@ -122,13 +122,9 @@ static fgd_status update(int rule, const double *coefficient, const fgd_regime *
 /* Rows that pass through all layers at once, so that their activations stay in L2. */
 enum { PREDICT_ROWS = 126, SMALL_SCRATCH = 4096 };
 
-/*
- * Whether a product can read X where it is.  Rows a multiple of PAGE bytes apart would all fall into one set of the first
- * cache: they are copied.
- */
-enum { PAGE = 4096 };
+/* Whether a product can read X where it is. */
 static int reads_in_place(const fgd_table *X) {
-    return X->type == TYPE_real && X->stride % (ptrdiff_t)sizeof(real) == 0 && X->stride % PAGE != 0;
+    return X->type == TYPE_real && X->stride % (ptrdiff_t)sizeof(real) == 0 && !collide(X->stride);
 }
 
 /* Rows [row0, row0 + rows) of X to Z, by way of two matrices of activations.  0: X is not finite there. */

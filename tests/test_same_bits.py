@@ -111,7 +111,7 @@ def test_the_bits_of_earlier_versions(engine, dtype):
 
 
 @pytest.mark.parametrize("dtype", REALS)
-@pytest.mark.parametrize("widths", [(300, 513, 1), (513, 300, 3), (41, 1), (700, 501)], ids=str)
+@pytest.mark.parametrize("widths", [(300, 513, 1), (513, 300, 3), (41, 1), (700, 501), (1100, 1024)], ids=str)
 def test_rows_that_are_predicted_together(widths, dtype):
     """One by one, a few at a time, all at once: the rows of a large layer and single outputs have ways of their own."""
     X = np.random.default_rng(0).normal(size=(37, widths[0])).astype(dtype)
