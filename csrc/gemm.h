@@ -117,29 +117,31 @@ ALWAYS_INLINE vec finished(const int finish, vec x, vec old, const vec *c) {
 
 /*
  * A tile to its place `at`, finished.  Of theta several rows may share a line, and a masked load must wait for a store
- * just before it: all is read before anything is written.
+ * just before it: there all is read before anything is written.
  */
 ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const int finish, const product *p, ptrdiff_t at,
                                lanes last, vec tile[MR][NV]) {
     enum { SGD_COEFFICIENTS = 2 };
-    const int updates = finish == FINISH_sgd, reads = finish_reads(finish);
+    const int updates = finish == FINISH_sgd, reads = finish_reads(finish), together = reads && vectors == 1 ? rows : 1;
     real *to = updates ? p->update->theta + p->c_in_theta + at : p->c + at;
     const real *from = reads && !updates ? p->x + at : to;
     ptrdiff_t c_row = p->c_row;
-    vec c[SGD_COEFFICIENTS];
+    vec c[SGD_COEFFICIENTS], old[MR][NV];
     for (int i = 0; i < SGD_COEFFICIENTS; i++) c[i] = updates ? p->update->c[i] : v_set(0);
     UNROLLED
-    for (int r = 0; r < rows; r++, from += c_row) {
+    for (int i = 0; i < rows; i += together) {
         UNROLLED
-        for (int v = 0; v < vectors; v++) {
-            vec old = reads ? v_load_part(from + v * VL, tile_lanes(v, vectors, last)) : v_set(0);
-            tile[r][v] = finished(finish, tile[r][v], old, c);
+        for (int r = i; r < i + together; r++, from += c_row) {
+            UNROLLED
+            for (int v = 0; v < vectors; v++)
+                old[r][v] = reads ? v_load_part(from + v * VL, tile_lanes(v, vectors, last)) : v_set(0);
         }
-    }
-    UNROLLED
-    for (int r = 0; r < rows; r++, to += c_row) {
         UNROLLED
-        for (int v = 0; v < vectors; v++) v_store_part(to + v * VL, tile[r][v], tile_lanes(v, vectors, last));
+        for (int r = i; r < i + together; r++, to += c_row) {
+            UNROLLED
+            for (int v = 0; v < vectors; v++)
+                v_store_part(to + v * VL, finished(finish, tile[r][v], old[r][v], c), tile_lanes(v, vectors, last));
+        }
     }
 }
 
