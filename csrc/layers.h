@@ -69,7 +69,7 @@ static void activate_row(const fgd_layer *layer, int n, real *x) {
     }
 }
 
-/* n columns of layer_forward of one row, by a W that must be fetched from afar. */
+/* n columns of layer_forward of one row. */
 static void row_forward(const fgd_layer *layer, const real *block, const real *from, int n, real *to, real *z) {
     const real *bias = layer->bias ? block + (ptrdiff_t)layer->n_in * layer->n_out : NULL;
     row_product(layer->n_in, from, block, layer->n_out, bias, n, to);
@@ -102,7 +102,7 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
         single_forward(layer, block, from, from_ld, to, to_ld, z, row0, row1);
         return;
     }
-    if (row1 - row0 == 1 && is_far(layer->n_in, j1 - j0)) {
+    if (row1 - row0 == 1 && j1 - j0 > NR) {
         ptrdiff_t at = row0 * to_ld + j0;
         row_forward(layer, block + j0, from + row0 * from_ld, j1 - j0, to + at, z ? z + at : NULL);
         return;
