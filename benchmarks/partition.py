@@ -22,6 +22,7 @@ from .workloads import WORKLOADS, Workload
 
 CORES = (1, 2, 16, 64, 128)
 REAL = 4  # bytes
+NARROW = 4  # outputs whose gradient is made transposed: as in csrc/gradient.h
 L2_BYTES = 1 << 20  # of a core; what a phase reads and writes beyond it comes from memory
 
 # Assumed, for few cores cannot show it: the counter of a barrier moves from core to core, one after the other.
@@ -52,15 +53,29 @@ class Split:
 
     def of_pass(self, m: int, n: int) -> list[Part]:
         """The parts of a product (m, n) of forward or back."""
-        panels = -(-n // self.panel)
-        ends = [min(n, self.panel * (panels * part // self.columns)) for part in range(self.columns + 1)]
-        widths = [end - start for start, end in zip(ends, ends[1:], strict=False)]
-        parts = [(_share(m, band, self.bands), width) for band in range(self.bands) for width in widths]
-        return parts + [(0, 0)] * (self.threads - len(parts))
+        return self._parts(m, n, self.bands, self.columns)
 
     def of_update(self, m: int, n: int) -> list[Part]:
-        """The parts of a gradient (m, n)."""
-        return [(_share(m, part, self.threads), n) for part in range(self.threads)]
+        """The parts of a gradient (m, n), as a plain descent has it."""
+        bands, columns = (self.bands, self.columns) if self.columns > 1 else self._grid_of_block(m, n)
+        if n <= NARROW or self._panels(n) % columns:
+            bands, columns = self.threads, 1
+        return self._parts(m, n, bands, columns)
+
+    def _panels(self, n: int) -> int:
+        return -(-n // self.panel)
+
+    def _grid_of_block(self, m: int, n: int) -> tuple[int, int]:
+        """Bands and columns by which a thread reads the fewest numbers of a row of the batch."""
+        even = [c for c in range(1, self.threads + 1) if self.threads % c == 0 and self._panels(n) % c == 0]
+        grids = [(self.threads // columns, columns) for columns in even]
+        return min(grids, key=lambda grid: m // grid[0] + n // grid[1])
+
+    def _parts(self, m: int, n: int, bands: int, columns: int) -> list[Part]:
+        ends = [min(n, self.panel * (self._panels(n) * part // columns)) for part in range(columns + 1)]
+        widths = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+        parts = [(_share(m, band, bands), width) for band in range(bands) for width in widths]
+        return parts + [(0, 0)] * (self.threads - len(parts))
 
 
 def engines_split(workload: Workload, threads: int) -> Split:
@@ -72,7 +87,7 @@ def engines_split(workload: Workload, threads: int) -> Split:
 
 def by_rows(workload: Workload, threads: int) -> Split:
     """What it would be if threads shared rows only."""
-    return Split(threads, threads, 1, 1)
+    return Split(threads, threads, 1, max(workload.widths))
 
 
 @dataclass
@@ -173,10 +188,10 @@ What each thread would get to do on 16, 64 and 128 cores: **a simulation**, for 
 [README.md](README.md) are of {cpus} cores. [partition.py](../../benchmarks/partition.py) shares out one step as the
 engine says that it would, and adds up operations and bytes: bands of rows go through the network up to the loss and
 back, each by one thread, or where rows are few by several that make other columns of every product and wait for each
-other after each; a barrier; rows of every dW; a barrier. A core is taken to do {flops:.0f} GFLOP/s, {near:.0f} GB/s
-from and to its L2 and {far:.0f} GB/s from and to memory, as one alone does here; a phase lasts as long as its busiest
-thread. A barrier is *assumed* to cost {arrival:.0f} ns for each thread that arrives. Not modelled is what cores share:
-memory, L3, clocks.
+other after each; a barrier; rows or columns of every dW; a barrier. A core is taken to do {flops:.0f} GFLOP/s,
+{near:.0f} GB/s from and to its L2 and {far:.0f} GB/s from and to memory, as one alone does here; a phase lasts as long
+as its busiest thread. A barrier is *assumed* to cost {arrival:.0f} ns for each thread that arrives. Not modelled is
+what cores share: memory, L3, clocks.
 
 - *threads*: how many the engine starts; each must have some {least:,.0f} operations to do in a phase.
 - *grid*: bands of rows x threads of each; *barriers*: of a step, those of a band included.

@@ -7,6 +7,7 @@ typedef struct {
     const update_context *update;
     real *grad; /* (size,) */
     int adds;   /* 1: goes on from the sums that grad holds */
+    int whole_rows; /* 1: a thread takes rows of all columns, as what comes after the gradient needs them */
     const fgd_layer *layer; /* and its W transposed: set for each layer */
     real *wt;
 } gradient_sink;
@@ -127,7 +128,8 @@ static void gradients(const fgd_work *w, int rows, const gradient_sink *sink, se
     ptrdiff_t at = 0;
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        patch part = patch_of(seat, layer->n_out > NARROW ? grid : lone_grid(seat), block_rows(layer), layer->n_out);
+        int m = block_rows(layer), n = layer->n_out;
+        patch part = sink->whole_rows || n <= NARROW ? whole_rows(seat, m, n) : patch_of(seat, grid, m, n);
         layer_gradient(w, l, rows, sink, at, part);
         at += block_size(layer);
     }

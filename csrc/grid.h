@@ -49,12 +49,30 @@ typedef struct {
     int i0, i1, j0, j1;
 } patch;
 
+/* Rows of all columns. */
+static patch whole_rows(seat s, int rows, int n) { return (patch){first_of(s, rows), end_of(s, rows), 0, n}; }
+
+/*
+ * The grid on a block (rows, n) by which each thread reads the fewest numbers of a row of the batch: its rows' of a, its
+ * columns' of dz.  Most were written by others.
+ */
+static grid grid_of_block(int threads, int rows, int n) {
+    grid best = {threads, 1};
+    for (int columns = 2; columns <= threads; columns++) {
+        grid g = {threads / columns, columns};
+        if (threads % columns || panels(n) % columns) continue;
+        if (rows / g.rows + n / g.columns < rows / best.rows + n / best.columns) best = g;
+    }
+    return best;
+}
+
 /*
  * What a thread updates of a block (rows, n): where bands of several share columns evenly, the columns that are its own in
- * every pass, too, so that weights stay in the caches of one core; else rows.
+ * every pass, too, so that weights stay in the caches of one core.
  */
 static patch patch_of(seat s, grid g, int rows, int n) {
-    if (g.columns == 1 || panels(n) % g.columns) return (patch){first_of(s, rows), end_of(s, rows), 0, n};
+    if (g.columns == 1) g = grid_of_block(s.parts, rows, n);
+    if (panels(n) % g.columns) return whole_rows(s, rows, n);
     seat among = {s.part / g.columns, g.rows};
     if (among.part >= g.rows) return (patch){0};
     patch p = {.i0 = first_of(among, rows), .i1 = end_of(among, rows)};

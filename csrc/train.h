@@ -1,8 +1,8 @@
 /*
  * train.h: a chunk of training steps.
  *
- * Threads share a step in two phases.  First each takes its rows through everything up to dz; then each takes its rows
- * of every dW and updates them.  A barrier ends each phase.  No sum is shared, so bits do not depend on threads, and the
+ * Threads share a step in two phases.  First each takes its rows through everything up to dz; then each takes a patch
+ * of every dW and updates it.  A barrier ends each phase.  No sum is shared, so bits do not depend on threads, and the
  * team may change from step to step.
  *
  * A step of many rows takes them in several passes, each of both phases, and theta moves with the last: what a pass
@@ -101,12 +101,12 @@ static void pass_gradients(training *t, const pass *p, seat seat, grid grid) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
     gradient_sink sink = {.grad = chunk->grad, .adds = p->from > 0};
+    sink.whole_rows = chunk->regime || rule_slots[chunk->rule] > 0; /* see update_in_regime, update_blocks */
     if (!chunk->regime && is_last(chunk, p)) {
         update_init(&u, chunk->rule, chunk->coefficient + p->step * rule_coefficients[chunk->rule], t->size,
                     chunk->theta, chunk->state);
         sink.update = &u;
     }
-    if (chunk->regime || rule_slots[chunk->rule] > 0) grid = lone_grid(seat); /* see update_in_regime, update_blocks */
     gradients(t->work, (int)p->rows, &sink, seat, grid);
 }
 

@@ -65,9 +65,9 @@ static void products(const fgd_engine *e) {
         one_product(e, deep[i], 3, 17, 2);
     }
     for (int i = 1; i < 16; i++) one_product(e, i, 400, 331, 1 + i % 3); /* far: more than NEAR_BYTES */
-    one_product(e, 31, 140, 1024, 2);                                     /* and its rows collide: panels are packed */
-    one_product(e, 15, 1100, 1024, 1);                                    /* in blocks of k, too */
-    one_product(e, 3, 1500, 1450, 2);                                     /* more than CACHED_BYTES */
+    one_product(e, 31, 140, 1024, 2); /* and its rows collide: panels are packed */
+    one_product(e, 15, 1100, 1024, 1); /* in blocks of k, too */
+    one_product(e, 3, 1500, 1450, 2); /* more than CACHED_BYTES */
 }
 
 /* ---- training ---- */
