@@ -258,7 +258,7 @@ static void save_tile(real *c, ptrdiff_t c_row, int rows, int vectors, lanes las
 }
 
 /* A thread's place for a panel of B whose rows collide where they lie. */
-static _Thread_local real own_panel[KC * NR];
+static _Thread_local _Alignas(LINE) real own_panel[KC * NR];
 
 /* Rows [i0, i1) of one panel of columns and one block of k; next: the panel that comes next if it is far, or NULL. */
 static void multiply_panel(const product *p, int i0, int i1, int j, int columns, int k0, int k1, const real *next) {
