@@ -6,9 +6,10 @@
 typedef struct {
     const update_context *update;
     real *grad; /* (size,) */
-    int adds;   /* 1: goes on from the sums that grad holds */
+    int adds;       /* 1: goes on from the sums that grad holds */
     int whole_rows; /* 1: a thread takes rows of all columns, as what comes after the gradient needs them */
-    const fgd_layer *layer; /* and its W transposed: set for each layer */
+    int transposes; /* 1: after an update, W transposed is made anew: another step comes */
+    const fgd_layer *layer; /* and its W transposed, or NULL: set for each layer */
     real *wt;
 } gradient_sink;
 
@@ -50,7 +51,7 @@ enum { UPDATE_BLOCK = 1 << 13 };
  * go on from sums there.  A block is one piece of theta and of each slot: a rule that moves much memory does it in order,
  * as prefetchers like it.
  */
-static void update_blocks(const product *p, int i0, int i1, int transposes) {
+static void update_blocks(const product *p, int i0, int i1) {
     const gradient_sink *sink = p->context;
     const update_context *u = sink->update;
     int n = sink->layer->n_out, most = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
@@ -63,7 +64,7 @@ static void update_blocks(const product *p, int i0, int i1, int transposes) {
         block.c = p->c + (ptrdiff_t)(p->adds ? part.i0 : i0) * n;
         multiply(&block, 0, rows, 0, n);
         update_flat(u, p->c_in_theta + (ptrdiff_t)part.i0 * n, block.c, (ptrdiff_t)rows * n);
-        if (transposes) transpose_weights(sink->layer, u->theta + p->c_in_theta, sink->wt, part);
+        if (sink->wt) transpose_weights(sink->layer, u->theta + p->c_in_theta, sink->wt, part);
     }
 }
 
@@ -83,20 +84,17 @@ static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_s
                  .tile_done = narrow_done,
                  .context = &narrow};
     multiply(&p, 0, n, 0, inputs);
-    if (to->update && l > 0) transpose_weights(layer, to->update->theta + at, w->wt[l], part);
+    if (to->wt) transpose_weights(layer, to->update->theta + at, to->wt, part);
 }
 
 /* A patch of dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows, to the sink; at: the layer's place in theta. */
-static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, patch part) {
-    const fgd_layer *layer = &w->net->layer[l];
-    int n = layer->n_out, transposes = to->update && l > 0;
-    if (n <= NARROW && !to->adds) {
-        narrow_gradient(w, l, rows, to, at, part);
+static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at, patch part) {
+    const fgd_layer *layer = sink->layer;
+    int n = layer->n_out;
+    if (n <= NARROW && !sink->adds) {
+        narrow_gradient(w, l, rows, sink, at, part);
         return;
     }
-    gradient_sink sink = *to;
-    sink.layer = layer;
-    sink.wt = w->wt[l];
     product p = {.k = rows,
                  .a = w->a[l],
                  .a_row = 1,
@@ -104,32 +102,34 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
                  .b = w->dz[l + 1],
                  .b_row = w->ld[l + 1],
                  .b_panel = NR,
-                 .adds = sink.adds,
-                 .c = sink.grad + at,
+                 .adds = sink->adds,
+                 .c = sink->grad + at,
                  .c_row = n,
                  .finish = FINISH_store,
-                 .update = sink.update,
+                 .update = sink->update,
                  .c_in_theta = at,
-                 .context = &sink};
-    if (!sink.update) {
+                 .context = sink};
+    if (!sink->update) {
         multiply(&p, part.i0, part.i1, part.j0, part.j1);
-    } else if (sink.update->rule == RULE_sgd) {
+    } else if (sink->update->rule == RULE_sgd) {
         p.finish = FINISH_sgd;
-        p.panel_done = transposes ? transpose_panel : NULL;
+        p.panel_done = sink->wt ? transpose_panel : NULL;
         p.fetches = is_far(block_rows(layer), n);
         multiply(&p, part.i0, part.i1, part.j0, part.j1);
     } else {
-        update_blocks(&p, part.i0, part.i1, transposes);
+        update_blocks(&p, part.i0, part.i1);
     }
 }
 
 /* A seat's part of every dW over `rows` rows, to the sink. */
-static void gradients(const fgd_work *w, int rows, const gradient_sink *sink, seat seat, grid grid) {
+static void gradients(const fgd_work *w, int rows, gradient_sink *sink, seat seat, grid grid) {
     ptrdiff_t at = 0;
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         int m = block_rows(layer), n = layer->n_out;
         patch part = sink->whole_rows || n <= NARROW ? whole_rows(seat, m, n) : patch_of(seat, grid, m, n);
+        sink->layer = layer;
+        sink->wt = sink->update && sink->transposes && l > 0 ? w->wt[l] : NULL;
         layer_gradient(w, l, rows, sink, at, part);
         at += block_size(layer);
     }

@@ -35,18 +35,20 @@ static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, co
     return FGD_OK;
 }
 
-/* All W transposed, from layer `from` on. */
-static void transpose_all(const fgd_work *w, const real *theta, int from) {
+/* A seat's part of all W transposed, from layer `from` on, in whole panels. */
+static void transpose_all(const fgd_work *w, const real *theta, int from, seat seat) {
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        if (l >= from) transpose_weights(layer, theta, w->wt[l], (patch){0, layer->n_in, 0, layer->n_out});
+        patch part = {.j1 = layer->n_out};
+        columns_of(seat, layer->n_in, &part.i0, &part.i1);
+        if (l >= from) transpose_weights(layer, theta, w->wt[l], part);
         theta += block_size(layer);
     }
 }
 
 typedef struct {
     fgd_work *work;
-    const real *dZ;
+    const real *theta, *dZ;
     real *grad, *dX; /* dX may be NULL */
     int adds;
     barrier barrier;
@@ -58,8 +60,10 @@ static void backward_seat(void *argument, seat seat) {
     const fgd_layer *layer = w->net->layer;
     int L = w->net->L, n = layer[L - 1].n_out;
     band b = lone_band(seat, w->rows);
+    transpose_all(w, call->theta, call->dX ? 0 : 1, seat);
     for (ptrdiff_t r = b.row0; r < b.row1; r++)
         memcpy(w->dz[L] + r * w->ld[L], call->dZ + r * n, (size_t)n * sizeof(real));
+    barrier_wait(&call->barrier, seat.parts);
     backward_rows(w, &w->noise, &b);
     if (call->dX) {
         product p = {.c = call->dX, .c_row = layer[0].n_in, .finish = FINISH_store};
@@ -72,12 +76,11 @@ static void backward_seat(void *argument, seat seat) {
 }
 
 static fgd_status backward(fgd_work *w, const void *theta, const void *dZ, void *grad, int adds, void *dX, int wanted) {
-    backward_call call = {.work = w, .dZ = dZ, .grad = grad, .dX = dX, .adds = adds};
+    backward_call call = {.work = w, .theta = theta, .dZ = dZ, .grad = grad, .dX = dX, .adds = adds};
     if (dX && !w->wt[0]) {
         w->wt[0] = allocate((size_t)panels_size(&w->net->layer[0]) * sizeof(real));
         if (!w->wt[0]) return FGD_NO_MEMORY;
     }
-    transpose_all(w, theta, dX ? 0 : 1);
     run_team(useful_threads(wanted, forward_flops(w->net, w->rows), FLOPS_OF_CALL), backward_seat, &call);
     return FGD_OK;
 }

@@ -100,7 +100,7 @@ static void pass_rows(training *t, const pass *p, seat seat, grid grid) {
 static void pass_gradients(training *t, const pass *p, seat seat, grid grid) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
-    gradient_sink sink = {.grad = chunk->grad, .adds = p->from > 0};
+    gradient_sink sink = {.grad = chunk->grad, .adds = p->from > 0, .transposes = p->step + 1 < chunk->steps};
     sink.whole_rows = chunk->regime || rule_slots[chunk->rule] > 0; /* see update_in_regime, update_blocks */
     if (!chunk->regime && is_last(chunk, p)) {
         update_init(&u, chunk->rule, chunk->coefficient + p->step * rule_coefficients[chunk->rule], t->size,
@@ -156,6 +156,10 @@ static void train_seat(void *argument, seat seat) {
     grid grid = grid_of(t->work->net, t->work->batch, seat.parts);
     ptrdiff_t most = longest_pass(t, seat.parts);
     int team = t->threads;
+    if (t->next == 0) {
+        transpose_all(t->work, chunk->theta, 1, seat);
+        barrier_wait(&t->barrier, seat.parts);
+    }
     for (ptrdiff_t s = t->next; s < chunk->steps; s++) {
         pass p = {.step = s, .weight = step_weight(chunk, s)};
         ptrdiff_t rows = rows_of_step(chunk, s), passes = 1 + (rows - 1) / most;
@@ -200,7 +204,6 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
                                .barrier = &t.barrier};
 
     w->rows = 0;
-    transpose_all(w, chunk->theta, 1);
     do run_team(t.threads, train_seat, &t);
     while (t.next < chunk->steps && atomic_load(&t.status) == FGD_OK);
     release(t.bands);
