@@ -28,6 +28,7 @@ CFLAGS = [
     "-ffp-contract=off",  # a multiply-add is fused only where the text says so: the same bits from every compiler
     "-fno-math-errno",  # sqrt is one instruction; changes no value
     "-fno-trapping-math",  # selects may be vectorised; changes no value (all that -ffast-math has to offer us)
+    "-fstrict-overflow",  # no number here wraps; that it may, as Python's own flags say, costs a step of 4-16-3 6 %
     "-fvisibility=hidden",
 ]
 

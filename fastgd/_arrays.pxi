@@ -36,6 +36,16 @@ cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t col
     return a
 
 
+cdef bint _touch(_Array rows, _Array other):
+    """Whether a dense array lies where these rows do, or between them."""
+    cdef Py_buffer *view = &rows.view
+    cdef Py_ssize_t to_last = (view.shape[0] - 1) * view.strides[0]
+    cdef char *first = <char *> view.buf + (to_last if to_last < 0 else 0)
+    cdef char *end = <char *> view.buf + (to_last if to_last > 0 else 0) + view.shape[1] * view.itemsize
+    cdef char *start = <char *> other.view.buf
+    return start < end and first < start + other.view.len
+
+
 cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
     """Rows of `width` neighbours of any type that the core reads."""
     cdef _Array a = _Array(array, PyBUF_STRIDES)

@@ -14,7 +14,7 @@ from struct import calcsize
 from sys import maxsize
 from threading import Lock
 
-from ._numpy import X_NOT_FINITE
+from ._numpy import SHARED, X_NOT_FINITE
 from .losses import LossNotFinite
 from .noise import check_draw
 from .plan import Plan
@@ -151,8 +151,10 @@ cdef class Network:
         """out (rows, n_out) <- the outputs for X (rows, n_in)."""
         cdef fgd_table table
         cdef fgd_status status
-        cdef _Array _x = _table("X", X, self.n_in, &table)
+        cdef _Array x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
+        if _touch(x, z):
+            raise ValueError(SHARED)
         with nogil:
             status = self.engine.predict(&self.net, self.theta.view.buf, &table, z.view.buf, n_threads)
         if status == FGD_NOT_FINITE:

@@ -24,6 +24,7 @@ from .plan import Plan
 from .regime import WHOLE_STEP, Regime
 
 X_NOT_FINITE = "X has a number that is not finite in the dtype of theta"
+SHARED = "X and out share memory"
 
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
 
@@ -73,6 +74,8 @@ class Network:
 
     def predict(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
         self._check_rows(X, out)
+        if np.may_share_memory(X, out):
+            raise ValueError(SHARED)
         for start in range(0, len(X), _BLOCK):
             with np.errstate(over="ignore"):
                 A = X[start : start + _BLOCK].astype(out.dtype, copy=False)

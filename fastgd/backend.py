@@ -53,7 +53,7 @@ class Network(Protocol):
     def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
         """out (rows, n_out) <- the outputs. Any number of threads may predict on one network.
 
-        ValueError if a number of X is not finite in the dtype of theta.
+        ValueError if a number of X is not finite in the dtype of theta, or if out shares memory with X.
         """
 
     def forward(self, X: Array, out: Array, n_threads: int = 0, noise: Draw | None = None) -> None:

@@ -154,6 +154,7 @@ class Sequential:
             Numbers, all finite.
         out : ndarray (rows, n_out) of the model's dtype, default=None
             Gets the outputs, and is what is returned if they are the predictions: for loops that predict all the time.
+            If it shares memory with X, X is copied.
 
         Returns
         -------
@@ -303,7 +304,7 @@ class Sequential:
                 pass  # an engine does not read it as it is: the long way does, or says why not
         X = finite_rows(X, self.n_in)
         Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
-        network.predict(X, Z)
+        network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z)
         return Z
 
     def _cast(self, array: Array, name: str) -> Array:

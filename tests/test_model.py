@@ -231,6 +231,16 @@ def test_predictions_in_a_buffer(engine, rows):
     np.testing.assert_array_equal(out, model.predict(X))
 
 
+@pytest.mark.parametrize("widths", [(40, 40), (40, 50, 40)], ids=str)
+@pytest.mark.parametrize("rows", [1, 20, 300])
+def test_a_buffer_may_be_where_the_rows_are(engine, widths, rows):
+    model = gd.MLP(*widths, seed=0)
+    memory = np.random.default_rng(0).standard_normal((rows + 1, 40)).astype("float32")
+    for X, out in ((memory[1:], memory[1:]), (memory[1:], memory[:-1]), (memory[:-1], memory[1:])):
+        want = model.predict(X)
+        np.testing.assert_array_equal(model.predict(X, out=out), want)
+
+
 def test_a_buffer_gets_the_outputs_of_a_classifier(engine):
     model, X = trained(["no", "yes", "yes"])
     out = np.empty((3, 2), "float32")
