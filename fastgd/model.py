@@ -294,6 +294,8 @@ class Sequential:
     __repr__ = summary
 
     def _outputs(self, X: Any, link: str, out: Array | None = None) -> Array:
+        if out is not None and not isinstance(out, np.ndarray):
+            raise TypeError(f"out must be an ndarray (rows, {self.n_out}) of {self.dtype}, not {type(out).__name__}")
         network = self.network_for(link)
         if type(X) is np.ndarray and X.ndim == 2 and len(X):
             Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out

@@ -254,6 +254,8 @@ def test_a_buffer_must_fit(engine):
     for out in (np.empty((2, 3), "float32"), np.empty((3, 2), "float32"), np.empty((2, 2), "float64")):
         with pytest.raises(ValueError, match="out must have shape"):
             model_of().predict(X, out=out)
+    with pytest.raises(TypeError, match="out must be an ndarray .* not list"):
+        model_of().predict(X, out=[[0.0, 0.0], [0.0, 0.0]])
 
 
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (299, 1)])
