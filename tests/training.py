@@ -1,4 +1,4 @@
-"""Small problems and trainers that several test files share."""
+"""Small problems, models and trainers that several test files share."""
 
 from types import SimpleNamespace
 
@@ -77,3 +77,16 @@ def played(callback, name, values, **epochs):
     stopped = trainer.epoch if reasons else None
     callback.on_fit_end(trainer)
     return stopped, float(model.theta[0])
+
+
+def model_of(*widths, seed=0, **options):
+    """An MLP, of 3-4-2 if nothing else is said."""
+    return gd.MLP(*(widths or (3, 4, 2)), seed=seed, **options)
+
+
+def trained(labels, n_out=2, loss="cross_entropy"):
+    """A model whose head knows the labels, and rows to predict."""
+    X = np.random.default_rng(0).standard_normal((len(labels), 3))
+    model = model_of(3, 4, n_out)
+    gd.Trainer(model, loss=loss, batch_size=None).fit(X, labels, epochs=1, verbose=0)
+    return model, X

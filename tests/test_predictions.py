@@ -1,0 +1,147 @@
+"""Predictions: which rows are read, what comes back, and where to."""
+
+import math
+
+import numpy as np
+import pytest
+from training import model_of, trained
+
+import fastgd as gd
+from fastgd.head import Head
+
+
+@pytest.mark.parametrize(
+    "X, error, words",
+    [
+        ([1.0, 2.0, 3.0], ValueError, r"reshape\(1, -1\)"),
+        (np.zeros((2, 4)), ValueError, r"\(rows, 3\).*\(2, 4\)"),
+        (np.zeros((0, 3)), ValueError, "empty"),
+        (np.zeros((2, 2, 3)), ValueError, "reshape"),
+        ([[1.0, np.nan, 2.0]], ValueError, "row 0, column 1"),
+        (np.array([[1.0, 2.0, np.inf]], np.float32), ValueError, "row 0, column 2"),
+        ([["a", "b", "c"]], TypeError, "numbers"),
+        (np.zeros((2, 3), complex), TypeError, "real"),
+    ],
+)
+def test_predict_names_what_is_wrong(engine, X, error, words):
+    model = model_of()
+    for method in (model.predict, model.predict_proba, model.forward):
+        with pytest.raises(error, match=words):
+            method(X)
+
+
+def test_predict_reads_any_rows(engine):
+    """The short way in `_input` gives what the long way gives, and large numbers do not look like infinity."""
+    model = model_of()
+    X = np.random.default_rng(0).integers(-9, 9, (6, 3))
+    want = model.predict(X.astype(np.float32))
+    read_only = X.astype(np.float64)
+    read_only.flags.writeable = False
+    for same in (X.tolist(), X.astype(np.int8), X.astype(float), np.asfortranarray(X.astype(float)), read_only):
+        np.testing.assert_array_equal(model.predict(same), want)
+    np.testing.assert_array_equal(model.predict(X[::-2].astype(np.float32)), want[::-2])
+    assert np.isfinite(model.predict(np.full((1, 3), 1e30, np.float32))).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["no", "yes", "no", "yes"],
+        [True, False, True, True],
+        np.array([3, 7, 7, 3], np.uint8),
+        np.array([0.5, 1.5, 0.5, 0.5]),
+        ["1", 1, 1, "1"],
+        [("a", 1), ("b", 2), ("a", 1), ("b", 2)],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("n_out, loss", [(2, "cross_entropy"), (1, "bce")])
+def test_predictions_are_the_users_labels(labels, n_out, loss):
+    if isinstance(labels[0], tuple):
+        column = np.empty(len(labels), object)
+        column[:] = labels
+        labels = column
+    model, X = trained(labels, n_out, loss)
+    predicted = model.predict(X)
+    assert predicted.shape == (4,)
+    assert set(predicted.tolist()) <= set(labels.tolist() if isinstance(labels, np.ndarray) else labels)
+    p = model.predict_proba(X)
+    assert p.shape == (4, 2) and p.dtype == np.float32
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+    assert model.head.classes[p.argmax(axis=1)].tolist() == predicted.tolist()
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_predictions_in_a_buffer(engine, rows):
+    model, X = model_of(), np.random.default_rng(0).standard_normal((rows, 3)).astype("float32")
+    out = np.full((rows, 2), np.nan, "float32")
+    assert model.predict(X, out=out) is out
+    np.testing.assert_array_equal(out, model.predict(X))
+    out.fill(np.nan)
+    model.predict(X.tolist(), out=out)
+    np.testing.assert_array_equal(out, model.predict(X))
+
+
+@pytest.mark.parametrize("widths", [(40, 40), (40, 50, 40)], ids=str)
+@pytest.mark.parametrize("rows", [1, 20, 300])
+def test_a_buffer_may_be_where_the_rows_are(engine, widths, rows):
+    model = gd.MLP(*widths, seed=0)
+    memory = np.random.default_rng(0).standard_normal((rows + 1, 40)).astype("float32")
+    for X, out in ((memory[1:], memory[1:]), (memory[1:], memory[:-1]), (memory[:-1], memory[1:])):
+        want = model.predict(X)
+        np.testing.assert_array_equal(model.predict(X, out=out), want)
+
+
+def test_a_buffer_gets_the_outputs_of_a_classifier(engine):
+    model, X = trained(["no", "yes", "yes"])
+    out = np.empty((3, 2), "float32")
+    np.testing.assert_array_equal(model.predict(X, out=out), model.predict(X))
+    np.testing.assert_array_equal(out.argmax(axis=1), model.head.classes.searchsorted(model.predict(X)))
+    np.testing.assert_array_equal(model.predict_proba(X, out=out), model.predict_proba(X))
+
+
+def test_a_buffer_must_fit(engine):
+    X = np.ones((2, 3), "float32")
+    for out in (np.empty((2, 3), "float32"), np.empty((3, 2), "float32"), np.empty((2, 2), "float64")):
+        with pytest.raises(ValueError, match="out must have shape"):
+            model_of().predict(X, out=out)
+    with pytest.raises(TypeError, match="out must be an ndarray .* not list"):
+        model_of().predict(X, out=[[0.0, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 2), (299, 1)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predict_finds_what_is_not_finite(engine, place, value, dtype):
+    X = np.zeros((300, 3), dtype)
+    with np.errstate(over="ignore"):
+        X[place] = value
+    where = f"row {place[0]}, column {place[1]}" if not np.isfinite(X[place]) else "not finite in the dtype"
+    with pytest.raises(ValueError, match=where):
+        model_of().predict(X)
+
+
+def test_fewer_labels_than_outputs():
+    head = Head("softmax", np.array(["a", "b"]))
+    Z = np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0]])
+    assert head.predict(Z).tolist() == ["b", "a"]
+    assert head.predict_proba(Z).shape == (2, 2)
+
+
+def test_predictions_of_a_regression_have_the_shape_of_the_targets():
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    for y, shape in ((X[:, 0], (8,)), (X[:, :1], (8, 1)), (X[:, :2], (8, 2))):
+        model = model_of(3, 4, math.prod(shape[1:]))
+        assert model.predict(X).shape == (8, model.n_out)
+        gd.Trainer(model, loss="mse", batch_size=4).fit(X, y, epochs=1, verbose=0)
+        assert model.predict(X).shape == shape
+        with pytest.raises(ValueError, match="needs a classifier"):
+            model.predict_proba(X)
+
+
+def test_several_questions_at_once():
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    model = model_of(3, 4, 3)
+    gd.Trainer(model, loss="bce", batch_size=4).fit(X, (X > 0).astype(int), epochs=1, verbose=0)
+    np.testing.assert_array_equal(model.predict(X), model.predict_proba(X) > 0.5)
+    assert model.predict(X).shape == (8, 3) and set(np.unique(model.predict(X))) <= {0, 1}
