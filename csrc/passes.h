@@ -188,7 +188,7 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     predict_call call = {net, theta, X, Z, NULL, blocks, ld, 2 * rows * ld, 0, FGD_OK};
 
     real small[SMALL_SCRATCH];
-    call.scratch = call.each * threads > SMALL_SCRATCH ? allocate((size_t)(call.each * threads) * sizeof(real)) : small;
+    call.scratch = call.each * threads > SMALL_SCRATCH ? obtain((size_t)(call.each * threads) * sizeof(real)) : small;
     if (!call.scratch) return FGD_NO_MEMORY;
     run_team(threads, predict_seat, &call);
     if (call.scratch != small) release(call.scratch);

@@ -54,8 +54,8 @@ static double forward_flops(const fgd_net *net, ptrdiff_t rows) { return 2. * (d
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-/* Zeroed memory; large blocks on huge pages, which spare misses of the address cache. */
-static void *allocate(size_t bytes) {
+/* Memory as it comes; large blocks on huge pages, which spare misses of the address cache. */
+static void *obtain(size_t bytes) {
     size_t page = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
     bytes = round_up(bytes, page);
 #ifdef _WIN32
@@ -66,6 +66,12 @@ static void *allocate(size_t bytes) {
     if (p && page == HUGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE);
 #endif
 #endif
+    return p;
+}
+
+/* The same, zeroed. */
+static void *allocate(size_t bytes) {
+    void *p = obtain(bytes);
     if (p) memset(p, 0, bytes);
     return p;
 }
