@@ -13,13 +13,16 @@ typedef struct {
     const fgd_regime *regime;
     int rule;
     const double *coefficient; /* (steps, groups, number of the rule's coefficients) */
-    ptrdiff_t size;
+    ptrdiff_t steps, size;
     const real *grad;
     real *theta, *state;
-    real **wt;       /* W transposed as in fgd_work, to be made anew; or NULL */
-    double *squares; /* (all_block_rows,)                                     */
+    real **wt;       /* W transposed as in fgd_work, made anew if another step comes */
+    double *squares; /* (all_block_rows,)                                            */
     barrier *barrier;
 } regime_update;
+
+/* Whether step s makes W of layer l transposed. */
+static int transposes(const regime_update *u, ptrdiff_t s, int l) { return s + 1 < u->steps && l > 0; }
 
 static double sum_from(double sum, const double *x, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i++) sum += x[i];
@@ -161,7 +164,7 @@ static void finish_columns(const regime_update *u, ptrdiff_t s, int l, ptrdiff_t
     limit_columns(layer, W, group_numbers(u->regime, s, l, 0)->max_norm, j0, j1);
     part_init(&p, u, s, l, 0, 1, average);
     for (int i = 0; average && i < block_rows(layer); i++) update_average(&p, at + i * n + j0, j1 - j0);
-    if (u->wt && l > 0) transpose_weights(layer, W, u->wt[l], (patch){0, layer->n_in, j0, j1});
+    if (transposes(u, s, l)) transpose_weights(layer, W, u->wt[l], (patch){0, layer->n_in, j0, j1});
 }
 
 /* ---- all of it ---- */
@@ -184,7 +187,7 @@ static void update_in_regime(const regime_update *u, ptrdiff_t s, seat seat) {
         int m = block_rows(layer), i0 = first_of(seat, m), i1 = end_of(seat, m);
         at -= block_size(layer);
         update_rows(u, s, l, at, factor, limits ? NULL : average, seat);
-        if (u->wt && l > 0 && !limits)
+        if (transposes(u, s, l) && !limits)
             transpose_weights(layer, u->theta + at, u->wt[l], (patch){i0, i1, 0, layer->n_out});
     }
     if (!limits) return;
@@ -201,7 +204,7 @@ static fgd_status update_once_in_regime(int rule, const double *coefficient, con
     double *squares = allocate((size_t)all_block_rows(regime->net) * sizeof *squares);
     if (!squares) return FGD_NO_MEMORY;
     barrier alone = {0};
-    regime_update u = {regime, rule, coefficient, size, grad, theta, state, NULL, squares, &alone};
+    regime_update u = {regime, rule, coefficient, 1, size, grad, theta, state, NULL, squares, &alone};
     update_in_regime(&u, 0, (seat){0, 1});
     release(squares);
     return FGD_OK;

@@ -195,6 +195,7 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     t.update = (regime_update){.regime = chunk->regime,
                                .rule = chunk->rule,
                                .coefficient = chunk->coefficient,
+                               .steps = chunk->steps,
                                .size = t.size,
                                .grad = chunk->grad,
                                .theta = chunk->theta,
