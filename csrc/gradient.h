@@ -70,7 +70,7 @@ static void update_blocks(const product *p, int i0, int i1) {
 
 /* layer_gradient of at most NARROW outputs: made transposed, vectors along the inputs. */
 static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, patch part) {
-    const fgd_layer *layer = &w->net->layer[l];
+    const fgd_layer *layer = to->layer;
     int n = layer->n_out, inputs = part.i1 - part.i0;
     narrow_sink narrow = {to, at + (ptrdiff_t)part.i0 * n, inputs, n};
     product p = {.k = rows,

@@ -58,7 +58,7 @@ static patch whole_rows(seat s, int rows, int n) { return (patch){first_of(s, ro
  */
 static grid grid_of_block(int threads, int rows, int n) {
     grid best = {threads, 1};
-    for (int columns = 2; columns <= threads; columns++) {
+    for (int columns = 2; columns <= threads && columns <= panels(n); columns++) {
         grid g = {threads / columns, columns};
         if (threads % columns || panels(n) % columns) continue;
         if (rows / g.rows + n / g.columns < rows / best.rows + n / best.columns) best = g;

@@ -31,7 +31,7 @@ def test_predict_names_what_is_wrong(engine, X, error, words):
 
 
 def test_predict_reads_any_rows(engine):
-    """The short way in `_input` gives what the long way gives, and large numbers do not look like infinity."""
+    """The short way in `_outputs` gives what the long way gives, and large numbers do not look like infinity."""
     model = model_of()
     X = np.random.default_rng(0).integers(-9, 9, (6, 3))
     want = model.predict(X.astype(np.float32))
