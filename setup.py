@@ -86,7 +86,7 @@ class BuildExt(build_ext):
 
 native = Extension(
     "fastgd._native",
-    sources=["fastgd/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/engines/*.c"))],
+    sources=["fastgd/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/isa/*.c"))],
     depends=["fastgd/_native.pxd", *glob("fastgd/*.pxi"), *glob("csrc/**/*.h", recursive=True)],
     include_dirs=["csrc"],
     libraries=["m"],

@@ -3,13 +3,13 @@
  *
  * To add an instruction set: a row in FGD_ISAS, simd/<isa>.h, engines/<isa>_f32.c and engines/<isa>_f64.c.
  */
-#include "activations.h"
+#include "tables/activations.h"
 #include "cpu.h"
 #include "fastgd.h"
-#include "losses.h"
-#include "noise.h"
-#include "optimizers.h"
-#include "rows.h"
+#include "tables/losses.h"
+#include "tables/noise.h"
+#include "tables/rules.h"
+#include "kernels/gather.h"
 
 #include <string.h>
 

@@ -2,5 +2,5 @@
 #if defined(__x86_64__) || defined(_M_X64)
 #define FGD_BITS 64
 #include "../simd/avx2.h"
-#include "../engine.h"
+#include "../engine/engine.h"
 #endif

@@ -2,5 +2,5 @@
 #if defined(__aarch64__)
 #define FGD_BITS 64
 #include "../simd/neon.h"
-#include "../engine.h"
+#include "../engine/engine.h"
 #endif

@@ -6,28 +6,28 @@
  *
  * From the bottom up: words, the tables and their functions, the product, memory and threads, a layer, the verbs.
  */
-#include "words.h"
+#include "../simd/math.h"
 
-#include "activations.h"
-#include "losses.h"
-#include "optimizers.h"
-#include "random.h"
+#include "../tables/activations.h"
+#include "../tables/losses.h"
+#include "../tables/rules.h"
+#include "../kernels/philox.h"
 
-#include "noise.h"
+#include "../tables/noise.h"
 
-#include "update.h"
-#include "gemm.h"
-#include "thin.h"
-#include "rows.h"
-#include "rowloss.h"
+#include "../kernels/update.h"
+#include "../kernels/gemm.h"
+#include "../kernels/gemv.h"
+#include "../kernels/gather.h"
+#include "../kernels/loss_rows.h"
 
-#include "team.h"
-#include "work.h"
+#include "barrier.h"
+#include "workspace.h"
 
-#include "grid.h"
+#include "partition.h"
 #include "layers.h"
 #include "gradient.h"
-#include "regime.h"
+#include "transforms.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -60,7 +60,7 @@ static void run_team(int threads, void (*work)(void *argument, seat seat), void 
 #endif
 }
 
-#include "passes.h"
+#include "infer.h"
 #include "train.h"
 
 #define FGD_JOIN_TEXT(a, b) a##_f##b
