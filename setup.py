@@ -1,4 +1,4 @@
-"""Builds the C engine `fastgd._native`; all the rest of the package is described in pyproject.toml.
+"""Builds the C engine `fastgd.engine._native`; all the rest of the package is described in pyproject.toml.
 
 FASTGD_PURE=1                      no extension: a py3-none-any wheel that runs on the NumPy engine
 FASTGD_OPENMP=0                    a single-threaded engine, even where the compiler has OpenMP
@@ -85,9 +85,9 @@ class BuildExt(build_ext):
 
 
 native = Extension(
-    "fastgd._native",
-    sources=["fastgd/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/isa/*.c"))],
-    depends=["fastgd/_native.pxd", *glob("fastgd/*.pxi"), *glob("csrc/**/*.h", recursive=True)],
+    "fastgd.engine._native",
+    sources=["fastgd/engine/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/isa/*.c"))],
+    depends=["fastgd/engine/_native.pxd", *glob("fastgd/engine/*.pxi"), *glob("csrc/**/*.h", recursive=True)],
     include_dirs=["csrc"],
     libraries=["m"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],

@@ -14,8 +14,8 @@ import numpy as np
 
 import fastgd as gd
 from fastgd.activations import ACTIVATIONS
+from fastgd.layers.stack import table
 
-from .summary import table
 from .workloads import WORKLOADS
 
 WORKLOAD, STEPS = WORKLOADS["mnist-big"], 16
@@ -56,7 +56,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "`Lion`": {"optimizer": gd.Lion(1e-6)},
 }
 LAYERS: dict[str, dict[str, Any]] = {
-    **{f"`{name}`": {"activation": name} for name, f in ACTIVATIONS.items() if not f.whole_rows and name != "relu"},
+    **{f"`{name}`": {"activation": name} for name, f in ACTIVATIONS.items() if not f.rowwise and name != "relu"},
     '`output="softmax"`': {"output": "softmax"},
     "`dropout=0.5`": {"dropout": 0.5},
 }

@@ -15,9 +15,10 @@ from statistics import median
 from typing import Any
 
 import fastgd as gd
+from fastgd.layers.stack import table
 
 from . import machine
-from .summary import microseconds, table
+from .summary import microseconds
 from .workloads import WORKLOADS, Workload
 
 CORES = (1, 2, 16, 64, 128)

@@ -3,10 +3,13 @@
 import pytest
 
 from fastgd import backend
+from fastgd.cli.predict import predict
+from fastgd.data.splits import Split
+from fastgd.data.targets import targets
 
 from .instructions import check
-from .partition import CORES, Core, Split, by_rows, engines_split, predict
-from .targets import SPEEDS, targets
+from .partition import CORES, Core, by_rows, engines_split
+from .targets import SPEEDS
 from .workloads import WORKLOADS
 
 CORE = Core(flops=1e11, near=1e11, far=1e10)

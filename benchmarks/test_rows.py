@@ -7,7 +7,7 @@ import pytest
 
 import fastgd as gd
 from fastgd import activations, backend, losses
-from fastgd.arrays import ENGINE_DTYPES
+from fastgd.data.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, RULES
 
 from .workloads import TOLERANCE, WORKLOADS, Chunk, Workload, wrong_share
@@ -89,7 +89,7 @@ def test_activation(engine, name, way, alone):
         alone(layer.forward, moved=layer.Z.nbytes, level="L2")
         return
     layer.backward()
-    close(layer.model.gradients()["0.bias"], f.backward(Z if f.through == "z" else f.forward(Z), dZ).sum(axis=0), 64)
+    close(layer.model.gradients()["0.bias"], f.backward(Z if f.saved == "z" else f.forward(Z), dZ).sum(axis=0), 64)
     alone(layer.backward, moved=2 * layer.Z.nbytes, level="L2")
 
 

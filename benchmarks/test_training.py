@@ -43,6 +43,6 @@ def test_training(engine, name, measure):
 
 
 @pytest.mark.benchmark(group="training, by activation")
-@pytest.mark.parametrize("activation", [n for n, f in activations.ACTIVATIONS.items() if not f.whole_rows])
+@pytest.mark.parametrize("activation", [n for n, f in activations.ACTIVATIONS.items() if not f.rowwise])
 def test_activation(engine, activation, measure):
     train(replace(WORKLOADS["tabular"], name=activation, activation=activation), measure)

@@ -20,7 +20,7 @@ PANELS = {
 
 def slope(activation, z):
     """f'(z): what `backward` makes of a gradient of 1."""
-    x = activation.forward(z) if activation.through == "a" else z
+    x = activation.forward(z) if activation.saved == "a" else z
     return activation.backward(x, np.ones_like(z))
 
 

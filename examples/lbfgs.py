@@ -32,7 +32,7 @@ runs = {
     "Adam": descend(gd.Adam(lr=0.01)),
 }
 newton = model()
-runs["L-BFGS"] = newton, gd.minimize(newton, x, y, loss="mse", epochs=STEPS, tol=1e-9)
+runs["L-BFGS"] = newton, gd.fit_lbfgs(newton, x, y, loss="mse", epochs=STEPS, tol=1e-9)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 left.plot(x, y, "o", color=plot.GREY, markersize=3, label="data")

@@ -10,154 +10,58 @@ array([0, 1, 2])
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from . import activations, callbacks, initializers, losses, metrics, noise, optimizers, schedules
 from ._version import __version__
-from .activations import (
-    ELU,
-    GELU,
-    SELU,
-    GELUTanh,
-    HardSigmoid,
-    HardSwish,
-    HardTanh,
-    Identity,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
-from .averages import EMA, SWA
-from .backend import show_config
-from .callbacks import Callback, EarlyStopping, ReduceLROnPlateau
-from .history import History
-from .layers import Dense
-from .losses import (
-    BCE,
-    MAE,
-    MSE,
-    BinaryFocal,
-    CrossEntropy,
-    Focal,
-    Gamma,
-    Hinge,
-    Huber,
-    KLDiv,
-    LogCosh,
-    Poisson,
-    Quantile,
-    SquaredHinge,
-)
-from .mlp import MLP
-from .model import Sequential
-from .noise import Dropout, GaussianNoise
-from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
-from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
-from .splits import Split
-from .trainer import Trainer
 
-if TYPE_CHECKING:
-    from . import datasets, plot
-    from .finder import lr_finder
-    from .fullbatch import minimize
-
-load = Sequential.load
-
-__all__ = [
-    "BCE",
-    "ELU",
-    "EMA",
-    "GELU",
-    "MLP",
-    "MSE",
-    "SELU",
-    "SGD",
-    "SWA",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Callback",
-    "Cosine",
-    "CosineRestarts",
-    "CrossEntropy",
-    "Dense",
-    "Dropout",
-    "EarlyStopping",
-    "Exponential",
-    "GELUTanh",
-    "GaussianNoise",
-    "HardSigmoid",
-    "HardSwish",
-    "HardTanh",
-    "History",
-    "Identity",
-    "LeakyReLU",
-    "Lion",
-    "Mish",
-    "MultiStep",
-    "NAdam",
-    "OneCycle",
-    "Polynomial",
-    "RAdam",
-    "RMSprop",
-    "ReLU",
-    "ReLU6",
-    "ReduceLROnPlateau",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Split",
-    "Step",
-    "Tanh",
-    "Trainer",
-    "Warmup",
-    "__version__",
-    "activations",
-    "callbacks",
-    "datasets",
-    "initializers",
-    "load",
-    "losses",
-    "lr_finder",
-    "metrics",
-    "minimize",
-    "noise",
-    "optimizers",
-    "plot",
+# Every public name and the module that defines it.  Modules load on first use, so `import fastgd` takes a millisecond;
+# type checkers read the same names in __init__.pyi.
+_MODULES = (
+    *("activations", "backend", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plot"),
     "schedules",
-    "show_config",
-    "MAE",
-    "BinaryFocal",
-    "Focal",
-    "Gamma",
-    "Hinge",
-    "Huber",
-    "KLDiv",
-    "LogCosh",
-    "Poisson",
-    "Quantile",
-    "SquaredHinge",
-]
+)
+_HOMES = {
+    "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
+    "Sigmoid Softmax Softplus Tanh",
+    "backend": "show_config",
+    "callbacks": "BestEpoch Callback EarlyStopping History ReduceLROnPlateau",
+    "data.splits": "Split",
+    "layers": "Dense Dropout GaussianNoise",
+    "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "
+    "SoftCrossEntropy SquaredHinge",
+    "models": "MLP Sequential load",
+    "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion NAdam RAdam RMSprop SGD SWA",
+    "schedules": "Cosine CosineRestarts Exponential MultiStep OneCycle Polynomial Step Warmup",
+    "training.lbfgs": "fit_lbfgs",
+    "training.lr_finder": "lr_finder",
+    "training.trainer": "Trainer",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+_RENAMED = {"minimize": "fit_lbfgs", "noise": "layers.noise"}  # deprecated since 0.2
 
-# What most programs do not need is imported when it is first named: modules, and functions with their modules.
-_LAZY = {"datasets": "datasets", "plot": "plot", "lr_finder": "finder", "minimize": "fullbatch"}
+__all__ = sorted([*_MODULES, *_HOME_OF, "__version__"])
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        module = import_module(f".{_LAZY[name]}", __name__)
-        return module if name == _LAZY[name] else getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> object:
+    if name in _HOME_OF:
+        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    elif name in _MODULES:
+        value = import_module(f".{name}", __name__)
+    elif name in _RENAMED:
+        value = _renamed(name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def _renamed(old: str) -> object:
+    """What a public name of the previous release stands for, with a warning."""
+    import warnings
+
+    new = _RENAMED[old]
+    warnings.warn(f"fastgd.{old} is deprecated: use fastgd.{new}", DeprecationWarning, stacklevel=3)
+    return __getattr__(new) if new in _HOME_OF else import_module(f".{new}", __name__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return __all__

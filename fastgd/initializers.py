@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import random
-from ._definition import Definition, find, number
-from .activations import Activation
+from ._common import random
+from ._common.checks import check_scalar
+from ._common.registry import Definition, resolve
+from .activations.base import Activation
 
 
 class Initializer(Definition):
@@ -63,7 +64,7 @@ class _He(_Spread):
     negative_slope: float = 0.0
 
     def __post_init__(self) -> None:
-        number("negative_slope", self.negative_slope, "[0, inf)")
+        check_scalar("negative_slope", self.negative_slope, "[0, inf)")
 
     def variance(self, n_in: int, n_out: int) -> float:
         return 2 / ((1 + self.negative_slope**2) * n_in)
@@ -160,7 +161,7 @@ class Constant(Initializer):
     value: float
 
     def __post_init__(self) -> None:
-        number("value", self.value, "(-inf, inf)")
+        check_scalar("value", self.value, "(-inf, inf)")
 
     def weights(self, n_in: int, n_out: int, seed: int, index: int) -> NDArray[np.float64]:
         return np.full((n_in, n_out), float(self.value))
@@ -181,7 +182,7 @@ def get(initializer: str | Initializer) -> Initializer:
     TypeError
         Neither a name nor an `Initializer`.
     """
-    return find("initializer", initializer, Initializer, INITIALIZERS)  # type: ignore[type-abstract]
+    return resolve("initializer", initializer, Initializer, INITIALIZERS)  # type: ignore[type-abstract]
 
 
 def default_for(activation: Activation) -> Initializer:

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from ._definition import Array
+from ._common.typing import Array
 
 # Functions of scikit-learn that judge probabilities, not answers.
 _OF_PROBABILITIES = frozenset(
@@ -25,7 +25,7 @@ _OF_SKLEARN = ("_score", "_loss", "_error", "_coef", "_corrcoef", "_deviance")
 _FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
 
 
-def falls(column: str) -> bool:
+def lower_is_better(column: str) -> bool:
     """Whether less is better in a column of the history, by its name."""
     return column.endswith(_FALLING)
 

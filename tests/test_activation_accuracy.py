@@ -36,10 +36,10 @@ WITHOUT_FMA = {"gelu": 8}
 
 def test_the_table_has_all_of_them():
     assert list(TABLE) == list(ACTIVATIONS)
-    assert set(EXACT) == {name for name, cls in ACTIVATIONS.items() if not cls.whole_rows}
+    assert set(EXACT) == {name for name, cls in ACTIVATIONS.items() if not cls.rowwise}
     for name, cls in ACTIVATIONS.items():
         _, _, read, init, _, _ = TABLE[name]
-        assert (read, init.strip("`")) == (cls.through, cls.init)
+        assert (read, init.strip("`")) == (cls.saved, cls.init)
         assert initializers.default_for(activations.get(name)).name == cls.init
 
 
@@ -76,7 +76,7 @@ def units(error, want, floor, dtype):
     return float(np.max(np.where((abs(want) < least) & (error < least), 0, error / unit)))
 
 
-@pytest.mark.parametrize("f", [f for f in EACH_ACTIVATION if not f.whole_rows], ids=str)
+@pytest.mark.parametrize("f", [f for f in EACH_ACTIVATION if not f.rowwise], ids=str)
 @pytest.mark.parametrize("engine, dtype", CASES)
 def test_errors(engine, dtype, f):
     z, want, want_slope = wanted(f, dtype)

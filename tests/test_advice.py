@@ -8,7 +8,7 @@ import pytest
 from training import blobs, problem
 
 import fastgd as gd
-from fastgd.advice import AdviceWarning
+from fastgd.training.diagnostics import AdviceWarning
 
 pytestmark = pytest.mark.usefixtures("capsys")
 

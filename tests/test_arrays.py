@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastgd.arrays import _BLOCK, ENGINE_DTYPES, as_numbers, as_rows, check_finite
+from fastgd.data.arrays import _BLOCK, ENGINE_DTYPES, as_numbers, as_rows, check_finite
 
 NAMES = sorted(dtype.name for dtype in ENGINE_DTYPES)
 

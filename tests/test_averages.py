@@ -11,8 +11,8 @@ T = np.arange(1, 41)
 
 
 def weights(average, per_epoch=4):
-    moments = (T - 1) / per_epoch
-    return average.weights(T, moments, T / per_epoch, 10.0)
+    epoch_times = (T - 1) / per_epoch
+    return average.weights(T, epoch_times, T / per_epoch, 10.0)
 
 
 def averaged(w, thetas):

@@ -133,13 +133,13 @@ def test_backward_needs_a_forward_of_its_own(net):
     ],
 )
 def test_network_refuses_vectors_that_it_cannot_use(theta, grad, isa, error, message):
-    native = pytest.importorskip("fastgd._native", reason="built without the C engine")
+    native = pytest.importorskip("fastgd.engine._native", reason="built without the C engine")
     with pytest.raises(error, match=message):
         native.Network(layers_of((2, 1)), theta, grad, isa)
 
 
 def test_network_refuses_layers_that_do_not_fit():
-    native = pytest.importorskip("fastgd._native", reason="built without the C engine")
+    native = pytest.importorskip("fastgd.engine._native", reason="built without the C engine")
     with pytest.raises(ValueError, match="at least one layer"):
         native.Network([], np.zeros(0), np.zeros(0))
     with pytest.raises(ValueError, match="layer 1 takes 4 inputs, but layer 0 gives 3"):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd import cli, loop
+from fastgd import cli
+from fastgd.training import loop
 
 ROOT = Path(gd.__file__).resolve().parents[1]
 

@@ -6,10 +6,11 @@ from training import ROWS, Chunks, EachEpoch, blobs, make, problem
 
 import fastgd as gd
 from fastgd import losses
+from fastgd._common import random
 from fastgd.callbacks import StepBudget
-from fastgd.custom import measure
 from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS
+from fastgd.training.stepwise import measure
 
 X, KIND = blobs()
 Y = X[:, 0] + KIND
@@ -105,7 +106,7 @@ def test_what_the_function_sees(engine, dtype):
     labels = np.arange(ROWS, dtype="int16")
     trainer = custom(look, dtype=dtype, n_out=3, seed=5)
     trainer.fit(X, labels, epochs=1, verbose=0)
-    order = gd.random.permutation(5, 0, ROWS)
+    order = random.permutation(5, 0, ROWS)
     np.testing.assert_array_equal(np.concatenate([Y for _, Y in seen]), order)
     assert {Y.dtype for _, Y in seen} == {np.dtype("int16")} and {Z.dtype for Z, _ in seen} == {np.dtype(dtype)}
     assert [Z.shape for Z, _ in seen] == [(16, 3)] * 3 + [(2, 3)]
@@ -184,7 +185,7 @@ def test_rate_finder_and_lbfgs(engine):
     for loss in (mse, "mse", weighted_mse):
         model = gd.MLP(4, 1, seed=0, dtype="float64")
         weight = None if loss is mse else np.ones(ROWS)
-        gd.minimize(model, X, Y, loss=loss, sample_weight=weight, epochs=50)
+        gd.fit_lbfgs(model, X, Y, loss=loss, sample_weight=weight, epochs=50)
         results.append(model.theta.copy())
     np.testing.assert_allclose(results[0], results[1], atol=1e-6)
     np.testing.assert_allclose(results[2], results[1], atol=1e-6)

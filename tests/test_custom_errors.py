@@ -10,7 +10,7 @@ from training import ROWS
 import fastgd as gd
 from fastgd import losses
 from fastgd.callbacks import StepBudget
-from fastgd.custom import Custom
+from fastgd.losses.custom import Custom
 
 # ---- what a function may be
 

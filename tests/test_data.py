@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from fastgd import datasets, losses
-from fastgd.data import check_same_rows, split, targets
-from fastgd.weights import of_rows
+from fastgd.data.sample_weights import of_rows
+from fastgd.data.splits import split_rows
+from fastgd.data.targets import check_same_rows, read_targets
 
 CROSS_ENTROPY, BCE, MSE = losses.get("cross_entropy"), losses.get("bce"), losses.get("mse")
 BOTH = object()  # two labels without an order
@@ -29,43 +30,43 @@ LABELS = {
 @pytest.mark.parametrize("case", LABELS)
 def test_labels_become_class_numbers(case):
     y, numbers, classes = LABELS[case]
-    read = targets(y, CROSS_ENTROPY, 3)
+    read = read_targets(y, CROSS_ENTROPY, 3)
     assert read.Y.dtype == np.int64 and read.Y.flags.c_contiguous
     assert read.Y.tolist() == [[number] for number in numbers]
     assert read.classes.tolist() == classes
     assert read.loss is CROSS_ENTROPY
-    again = targets(y, CROSS_ENTROPY, 3, read.classes)
+    again = read_targets(y, CROSS_ENTROPY, 3, read.classes)
     assert again.Y.tolist() == read.Y.tolist() and again.classes.tolist() == classes
 
 
 def test_tuples_are_labels_in_an_array_of_objects():
     y = np.empty(2, object)
     y[:] = [(1, 2), (0, 1)]
-    assert targets(y, CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
+    assert read_targets(y, CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
 
 
 def test_labels_with_classes_known_before():
     classes = np.array(["a", "b", "c"])
-    assert targets(["c", "b", "c"], CROSS_ENTROPY, 3, classes).Y.tolist() == [[2], [1], [2]]
+    assert read_targets(["c", "b", "c"], CROSS_ENTROPY, 3, classes).Y.tolist() == [[2], [1], [2]]
     with pytest.raises(
         ValueError, match=r"y has the label 'd' in row 1, but the model knows only 3 classes \('a', 'b'"
     ):
-        targets(["c", "d"], CROSS_ENTROPY, 3, classes)
+        read_targets(["c", "d"], CROSS_ENTROPY, 3, classes)
     with pytest.raises(ValueError, match="the label 3 in row 2"):
-        targets([0, 1, 3], CROSS_ENTROPY, 3, np.arange(3))
+        read_targets([0, 1, 3], CROSS_ENTROPY, 3, np.arange(3))
 
 
 def test_rows_of_probabilities():
     y = [[0.25, 0.75], [1, 0]]
-    read = targets(y, CROSS_ENTROPY, 2)
+    read = read_targets(y, CROSS_ENTROPY, 2)
     assert (read.loss.name, read.Y.tolist(), read.classes.tolist()) == ("soft_cross_entropy", y, [0, 1])
     assert not read.flat
-    assert targets(y, losses.get("soft_cross_entropy"), 2).Y.tolist() == y
+    assert read_targets(y, losses.get("soft_cross_entropy"), 2).Y.tolist() == y
 
 
 def test_one_hot_bytes_are_not_copied():
     Y = np.eye(3, dtype=np.uint8)
-    assert np.shares_memory(targets(Y, CROSS_ENTROPY, 3).Y, Y)
+    assert np.shares_memory(read_targets(Y, CROSS_ENTROPY, 3).Y, Y)
 
 
 BINARY = {
@@ -83,33 +84,33 @@ BINARY = {
 @pytest.mark.parametrize("case", BINARY)
 def test_two_classes_with_one_output(case):
     y, numbers, classes = BINARY[case]
-    read = targets(y, BCE, 1)
+    read = read_targets(y, BCE, 1)
     assert read.Y.ravel().tolist() == numbers and read.Y.shape == (len(y), 1)
     assert read.classes.tolist() == classes
-    again = targets(y, BCE, 1, read.classes)
+    again = read_targets(y, BCE, 1, read.classes)
     assert again.Y.tolist() == read.Y.tolist() and again.classes.tolist() == classes
 
 
 def test_a_fit_on_one_of_two_known_classes():
     classes = np.array([-1, 1])
-    assert targets([1, 1], BCE, 1, classes).Y.tolist() == [[1], [1]]
+    assert read_targets([1, 1], BCE, 1, classes).Y.tolist() == [[1], [1]]
     with pytest.raises(ValueError, match="the label 0 in row 0"):
-        targets([0, 1], BCE, 1, classes)
+        read_targets([0, 1], BCE, 1, classes)
 
 
 def test_several_labels_per_row():
     y = [[1, 0, 1], [0, 0, 0]]
-    read = targets(y, BCE, 3)
+    read = read_targets(y, BCE, 3)
     assert (read.Y.tolist(), read.classes, read.flat) == (y, None, False)
 
 
 def test_numbers():
-    flat = targets([1.5, 2.5], MSE, 1)
+    flat = read_targets([1.5, 2.5], MSE, 1)
     assert (flat.Y.tolist(), flat.flat, flat.classes) == ([[1.5], [2.5]], True, None)
-    rows = targets([[1, 2], [3, 4]], MSE, 2)
+    rows = read_targets([[1, 2], [3, 4]], MSE, 2)
     assert (rows.Y.tolist(), rows.flat) == ([[1, 2], [3, 4]], False)
     Y = np.ones((3, 2), np.float32)
-    assert np.shares_memory(targets(Y, MSE, 2).Y, Y)
+    assert np.shares_memory(read_targets(Y, MSE, 2).Y, Y)
 
 
 BAD = {
@@ -163,7 +164,7 @@ BAD = {
 def test_bad_targets(case):
     y, loss, n_out, error, words = BAD[case]
     with pytest.raises(error, match=words):
-        targets(y, loss, n_out)
+        read_targets(y, loss, n_out)
 
 
 @pytest.fixture(params=["pandas", "polars"])
@@ -173,19 +174,21 @@ def frames(request):
 
 def test_series_and_frames(frames):
     words = frames.Series(["b", "a", "b"])
-    assert targets(words, CROSS_ENTROPY, 2).classes.tolist() == ["a", "b"]
-    assert targets(frames.DataFrame({"y": ["b", "a"]}), CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
-    assert targets(frames.Series([1.5, 2.5]), MSE, 1).flat
-    assert targets(frames.DataFrame({"u": [1, 0], "v": [0, 1]}), CROSS_ENTROPY, 2).loss.name == "soft_cross_entropy"
+    assert read_targets(words, CROSS_ENTROPY, 2).classes.tolist() == ["a", "b"]
+    assert read_targets(frames.DataFrame({"y": ["b", "a"]}), CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
+    assert read_targets(frames.Series([1.5, 2.5]), MSE, 1).flat
+    assert (
+        read_targets(frames.DataFrame({"u": [1, 0], "v": [0, 1]}), CROSS_ENTROPY, 2).loss.name == "soft_cross_entropy"
+    )
     with pytest.raises(ValueError, match="no label in row 1"):
-        targets(frames.Series(["b", None, "b"]), CROSS_ENTROPY, 2)
+        read_targets(frames.Series(["b", None, "b"]), CROSS_ENTROPY, 2)
 
 
 def test_categories_of_pandas():
     pandas = pytest.importorskip("pandas")
-    assert targets(pandas.Series(["b", "a"], dtype="category"), CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
+    assert read_targets(pandas.Series(["b", "a"], dtype="category"), CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
     with pytest.raises(ValueError, match="no label in row 0"):
-        targets(pandas.Series([None, "a"], dtype="string"), CROSS_ENTROPY, 2)
+        read_targets(pandas.Series([None, "a"], dtype="string"), CROSS_ENTROPY, 2)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -218,15 +221,15 @@ def test_same_rows():
 
 @pytest.mark.parametrize("n, fraction, held", [(10, 0.2, 2), (7, 0.5, 4), (1797, 0.2, 359), (2, 0.4, 1)])
 def test_split(n, fraction, held):
-    train, validation = split(n, fraction, seed=3)
+    train, validation = split_rows(n, fraction, seed=3)
     assert len(validation) == held
     assert sorted([*train, *validation]) == list(range(n))
     assert (np.diff(train) > 0).all() and (np.diff(validation) > 0).all()
-    np.testing.assert_array_equal(split(n, fraction, seed=3)[1], validation)
+    np.testing.assert_array_equal(split_rows(n, fraction, seed=3)[1], validation)
 
 
 def test_splits_differ_by_seed_and_have_no_favourites():
-    held = np.concatenate([split(100, 0.2, seed)[1] for seed in range(500)])
+    held = np.concatenate([split_rows(100, 0.2, seed)[1] for seed in range(500)])
     counts = np.bincount(held, minlength=100)
     # binomial(500, 0.2): mean 100, deviation 9; five deviations are passed by chance once in 17,000 runs of 100 rows
     assert counts.min() > 55 and counts.max() < 145
@@ -246,7 +249,7 @@ def test_splits_differ_by_seed_and_have_no_favourites():
 )
 def test_bad_splits(n, fraction, words):
     with pytest.raises(ValueError, match=words):
-        split(n, fraction, seed=0)
+        split_rows(n, fraction, seed=0)
 
 
 def test_digits():

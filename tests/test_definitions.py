@@ -25,7 +25,7 @@ REALS = [np.float32, np.float64]
 def test_activation_backward_is_the_slope(f):
     rng = np.random.default_rng(0)
     z, g = rng.normal(scale=3, size=(50, 10)), rng.normal(size=(50, 10))
-    x = f.forward(z) if f.through == "a" else z
+    x = f.forward(z) if f.saved == "a" else z
     slope = slopes(lambda z: (g * f.forward(z)).sum(), z)
     np.testing.assert_allclose(f.backward(x, g), slope, rtol=0, atol=SLOPE_TOLERANCE)
 
@@ -36,7 +36,7 @@ def test_activation_keeps_dtype_and_shape_and_does_not_overflow(name, dtype):
     f = activations.get(name)
     z = np.array([[-1e4, -100, -1], [0, 100, 1e4]], dtype)
     a = f.forward(z)
-    dz = f.backward(a if f.through == "a" else z, np.ones_like(z))
+    dz = f.backward(a if f.saved == "a" else z, np.ones_like(z))
     for result in (a, dz):
         assert result.dtype == dtype and result.shape == z.shape and np.isfinite(result).all()
 
@@ -272,18 +272,18 @@ def test_settings_with_a_number_for_each_output():
         (losses.BCE(pos_weight=(1, 2)), "pos_weight"),
         (losses.Focal(alpha=(1, 2)), "alpha"),
     ):
-        assert loss.per_target(2) == 1
+        assert loss.outputs_per_target(2) == 1
         with pytest.raises(ValueError, match=f"{name} has 2 numbers, but the model has 3 outputs: give one for each"):
-            loss.per_target(3)
-    assert losses.Quantile((0.1, 0.9)).per_target(4) == 2
+            loss.outputs_per_target(3)
+    assert losses.Quantile((0.1, 0.9)).outputs_per_target(4) == 2
     with pytest.raises(ValueError, match=r"2 quantiles of each target need 2 outputs .* but the model has 3"):
-        losses.Quantile((0.1, 0.9)).per_target(3)
+        losses.Quantile((0.1, 0.9)).outputs_per_target(3)
 
 
 def test_every_row_of_the_c_table_has_a_case():
     """And every row that a loss says it has is one that it takes."""
-    taken = {loss.kernel for loss in LOSS_CASES.values()}
-    assert taken == {kernel for loss in LOSSES.values() for kernel in loss.kernels or (loss.name,)}
+    taken = {loss.c_name for loss in LOSS_CASES.values()}
+    assert taken == {c_name for loss in LOSSES.values() for c_name in loss.c_names or (loss.name,)}
 
 
 def test_records_are_equal_by_what_they_hold():

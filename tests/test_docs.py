@@ -8,9 +8,9 @@ import pytest
 
 import fastgd as gd
 from fastgd import schedules
-from fastgd.averages import AVERAGES
 from fastgd.optimizers import OPTIMIZERS
-from fastgd.regime import FACTORS
+from fastgd.optimizers.averaging import AVERAGES
+from fastgd.optimizers.transforms import FACTORS
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "optimizers.md").read_text()
 

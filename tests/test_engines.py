@@ -11,8 +11,8 @@ from networks import ENGINES, NATIVE, REALS, Net, name_of, numbers, run_of
 from problems import EACH_ACTIVATION, LOSS_CASES, targets
 
 from fastgd import losses
-from fastgd.arrays import ENGINE_DTYPES
 from fastgd.backend import Engine
+from fastgd.data.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adagrad, Adam, RMSprop
 
 NUMPY = Engine("numpy", None)

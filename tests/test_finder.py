@@ -7,6 +7,7 @@ import pytest
 from training import ROWS, problem
 
 import fastgd as gd
+from fastgd._common import random
 
 
 def find(loss="cross_entropy", batch_size=16, **options):
@@ -28,7 +29,7 @@ def test_it_is_a_training_with_rising_rates(engine, optimizer):
     own.lr = lambda step: test.rates[int(step)]
     loss, step = gd.CrossEntropy(), 0
     for epoch in range(8):
-        order = gd.random.permutation(2, epoch, ROWS)
+        order = random.permutation(2, epoch, ROWS)
         for start in range(0, ROWS, 16):
             if step == len(test.rates):
                 return

@@ -5,7 +5,7 @@ import pytest
 from training import blobs, problem
 
 import fastgd as gd
-from fastgd import fullbatch
+from fastgd.training import lbfgs
 
 pytest.importorskip("scipy")
 
@@ -14,13 +14,13 @@ pytest.importorskip("scipy")
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_least_squares(engine, weighted, weight_decay, monkeypatch):
     """The minimum of a linear model is that of the normal equations, also block by block."""
-    monkeypatch.setattr(fullbatch, "_BLOCK", 17)
+    monkeypatch.setattr(lbfgs, "_BLOCK", 17)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
     w = np.arange(60) % 3 if weighted else np.ones(60)
     model = gd.MLP(3, 1, seed=0, dtype="float64")
     options = {"sample_weight": w} if weighted else {}
-    history = gd.minimize(model, X, y, loss="mse", weight_decay=weight_decay, tol=1e-10, **options)
+    history = gd.fit_lbfgs(model, X, y, loss="mse", weight_decay=weight_decay, tol=1e-10, **options)
     A = np.column_stack([X, np.ones(60)])
     H = 2 * A.T @ (w[:, np.newaxis] * A) / w.sum() + weight_decay * np.eye(4)
     want = np.linalg.solve(H, 2 * A.T @ (w * y) / w.sum())
@@ -33,7 +33,7 @@ def test_a_classifier(engine):
     X, y = blobs(200)
     names = np.array(["ant", "bee", "cat"])[y]
     model = gd.MLP(4, 8, 3, activation="tanh", seed=0)
-    history = gd.minimize(model, X, names, loss="cross_entropy", weight_decay=1e-3, epochs=50)
+    history = gd.fit_lbfgs(model, X, names, loss="cross_entropy", weight_decay=1e-3, epochs=50)
     assert len(history["loss"]) <= 50 and (model.predict(X) == names).mean() > 0.95
 
 
@@ -43,20 +43,20 @@ def test_nothing_changes_if_a_check_fails():
     before = model.theta.copy()
     for options, words in (({"epochs": 0}, "epochs"), ({"tol": -1}, "tol"), ({"weight_decay": -1}, "weight_decay")):
         with pytest.raises(ValueError, match=words):
-            gd.minimize(model, X, y, loss="mse", **options)
+            gd.fit_lbfgs(model, X, y, loss="mse", **options)
     with pytest.raises(ValueError, match="same number of rows"):
-        gd.minimize(model, X, y[1:], loss="mse")
+        gd.fit_lbfgs(model, X, y[1:], loss="mse")
     np.testing.assert_array_equal(model.theta, before)
 
 
 def test_no_row_is_looked_at_twice_for_one_theta(monkeypatch):
     """SciPy asks for f and for its gradient, and we for both once more after each step."""
-    thetas, evaluate = [], fullbatch._Objective._evaluate
+    thetas, evaluate = [], lbfgs._Objective._evaluate
     monkeypatch.setattr(
-        fullbatch._Objective, "_evaluate", lambda self, theta: thetas.append(theta.copy()) or evaluate(self, theta)
+        lbfgs._Objective, "_evaluate", lambda self, theta: thetas.append(theta.copy()) or evaluate(self, theta)
     )
     X, y, _ = problem("mse")
-    history = gd.minimize(gd.MLP(4, 8, 1, seed=0, dtype="float64"), X, y, loss="mse", epochs=20)
+    history = gd.fit_lbfgs(gd.MLP(4, 8, 1, seed=0, dtype="float64"), X, y, loss="mse", epochs=20)
     assert len(history["loss"]) == 20 < len(np.unique(thetas, axis=0)) == len(thetas)
 
 
@@ -64,5 +64,5 @@ def test_a_loss_that_is_not_finite():
     model = gd.MLP(1, 1, seed=0)
     before = model.theta.copy()
     with pytest.raises(FloatingPointError, match="theta is as it was"), np.errstate(all="ignore"):
-        gd.minimize(model, [[1e30], [-1e30]], [0, 1], loss="mse")
+        gd.fit_lbfgs(model, [[1e30], [-1e30]], [0, 1], loss="mse")
     np.testing.assert_array_equal(model.theta, before)

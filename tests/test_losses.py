@@ -6,8 +6,8 @@ from training import blobs
 
 import fastgd as gd
 from fastgd import losses
-from fastgd.data import targets
-from fastgd.head import Head
+from fastgd.data.outputs import OutputSpec
+from fastgd.data.targets import read_targets
 from fastgd.losses import LOSSES
 
 X, KIND = blobs()
@@ -77,7 +77,7 @@ BAD = {
 def test_bad_targets(case):
     loss, n_out, y, words = BAD[case]
     with pytest.raises((ValueError, TypeError), match=words):
-        targets(y, losses.get(loss), n_out)
+        read_targets(y, losses.get(loss), n_out)
 
 
 @pytest.mark.parametrize(("y", "n_out", "classes", "Y"), [
@@ -90,22 +90,22 @@ def test_bad_targets(case):
     ([[0, 1], [1, 1]], 2, [0, 1], [[0, 1], [1, 1]]),
 ])  # fmt: skip
 def test_signs(y, n_out, classes, Y):
-    read = targets(y, losses.get("hinge"), n_out)
+    read = read_targets(y, losses.get("hinge"), n_out)
     assert (read.Y.tolist(), read.classes.tolist()) == (Y, classes)
-    again = targets(y, losses.get("hinge"), n_out, read.classes)
+    again = read_targets(y, losses.get("hinge"), n_out, read.classes)
     assert (again.Y.tolist(), again.classes.tolist()) == (Y, classes)
 
 
 def test_quantiles_share_their_target():
     loss = gd.Quantile((0.1, 0.5, 0.9))
-    one = targets([1.0, 2.0], loss, 3)
+    one = read_targets([1.0, 2.0], loss, 3)
     assert one.Y.tolist() == [[1, 1, 1], [2, 2, 2]] and not one.flat
-    assert targets([[1, 2]], loss, 6).Y.tolist() == [[1, 1, 1, 2, 2, 2]]
-    assert targets([1.0, 2.0], gd.Quantile(0.5), 1).flat
+    assert read_targets([[1, 2]], loss, 6).Y.tolist() == [[1, 1, 1, 2, 2, 2]]
+    assert read_targets([1.0, 2.0], gd.Quantile(0.5), 1).flat
 
 
 def test_smoothing_is_kept_for_rows_of_probabilities():
-    read = targets(np.eye(3), gd.CrossEntropy(label_smoothing=0.1), 3)
+    read = read_targets(np.eye(3), gd.CrossEntropy(label_smoothing=0.1), 3)
     assert read.loss == losses.SoftCrossEntropy(label_smoothing=0.1)
 
 
@@ -195,7 +195,7 @@ def test_stratified_splits():
 def test_heads_that_cannot_be(link, classes, n_out):
     words = None if classes is None else {"dtype": "int64", "labels": classes}
     with pytest.raises(ValueError, match="head|classes"):
-        Head.from_words({"link": link, "classes": words, "flat": False}, n_out)
+        OutputSpec.from_config({"link": link, "classes": words, "flat": False}, n_out)
 
 
 @pytest.mark.parametrize("loss", [
@@ -216,5 +216,5 @@ def test_names_of_others(name):
 def test_lbfgs_on_every_smooth_loss(engine):
     pytest.importorskip("scipy")
     model = gd.MLP(4, 1, seed=0, dtype="float64")
-    history = gd.minimize(model, X, KIND + 1, loss="poisson", epochs=50)
+    history = gd.fit_lbfgs(model, X, KIND + 1, loss="poisson", epochs=50)
     assert history["loss"][-1] < history["loss"][0] and abs(model.predict(X) - KIND - 1).mean() < 0.5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd._memory import zeros
+from fastgd._common.memory import zeros
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

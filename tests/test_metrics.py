@@ -7,10 +7,10 @@ import pytest
 from training import ROWS, blobs, fit, make, problem
 
 import fastgd as gd
-from fastgd import data, metrics
-from fastgd.head import Head
+from fastgd import metrics
+from fastgd.data.outputs import OutputSpec
+from fastgd.data.splits import Split, split_rows
 from fastgd.metrics import Metric
-from fastgd.splits import Split
 
 
 def test_metrics_of_numpy_in_the_history(engine):
@@ -18,7 +18,7 @@ def test_metrics_of_numpy_in_the_history(engine):
     history = fit(trainer, 2, validation=0.3)
     assert list(history)[2:6] == ["validation_loss", "validation_mae", "validation_rmse", "validation_r2"]
     X, y, _ = problem("mse")
-    rest = data.split(ROWS, 0.3, 0)[1]
+    rest = split_rows(ROWS, 0.3, 0)[1]
     errors = trainer.model.predict(X[rest]) - y[rest]
     assert history["validation_mae"][-1] == pytest.approx(abs(errors).mean(), rel=1e-6)
     assert history["validation_rmse"][-1] == pytest.approx(history["validation_loss"][-1] ** 0.5, rel=1e-6)
@@ -38,7 +38,7 @@ def test_metrics_of_scikit_learn(engine, weighted):
     trainer = make(metrics=given)
     weights = {"sample_weight": w} if weighted else {}
     history = trainer.fit(X, names, epochs=2, validation=0.4, verbose=0, **weights)
-    rest = data.split(ROWS, 0.4, 0)[1]
+    rest = split_rows(ROWS, 0.4, 0)[1]
     answers, p = trainer.model.predict(X[rest]), trainer.model.predict_proba(X[rest]).astype(np.float64)
     weights = {"sample_weight": w[rest]} if weighted else {}
     for name, value in (
@@ -58,7 +58,7 @@ def test_a_score_of_two_classes_gets_the_probability_of_the_second(n_out, loss):
     model = gd.MLP(4, n_out, seed=0)
     trainer = gd.Trainer(model, loss=loss, metrics=["roc_auc_score"])
     history = trainer.fit(X, np.array(["no", "yes"])[y], epochs=1, validation=0.5, verbose=0)
-    rest = data.split(80, 0.5, 0)[1]
+    rest = split_rows(80, 0.5, 0)[1]
     expected = theirs.roc_auc_score(y[rest], model.predict_proba(X[rest])[:, 1])
     assert history["validation_roc_auc_score"] == [pytest.approx(expected)]
 
@@ -103,7 +103,7 @@ def test_a_metric_that_fails_later_leaves_a_trainer_that_goes_on(engine):
 
 def test_weights_of_validation_rows_must_not_be_zero():
     trainer, w = make(), np.ones(ROWS)
-    w[data.split(ROWS, 0.2, 0)[1]] = 0
+    w[split_rows(ROWS, 0.2, 0)[1]] = 0
     with pytest.raises(ValueError, match="zero for every validation row"):
         fit(trainer, 1, validation=0.2, sample_weight=w)
 
@@ -166,7 +166,7 @@ def test_scikit_learn_is_named_if_it_is_missing(monkeypatch):
 
 
 CLASSES = np.repeat([0, 1, 2], [60, 30, 11])
-SOFTMAX, NUMBERS = Head("softmax"), Head("identity")
+SOFTMAX, NUMBERS = OutputSpec("softmax"), OutputSpec("identity")
 
 
 def sides(split, Y=CLASSES, head=SOFTMAX, seed=0):
@@ -178,7 +178,7 @@ def sides(split, Y=CLASSES, head=SOFTMAX, seed=0):
 
 
 def test_a_plain_split_is_that_of_a_fraction():
-    for got, want in zip(sides(Split(0.3), seed=4), data.split(101, 0.3, 4), strict=True):
+    for got, want in zip(sides(Split(0.3), seed=4), split_rows(101, 0.3, 4), strict=True):
         np.testing.assert_array_equal(got, want)
 
 
@@ -195,7 +195,7 @@ def test_stratified(fraction):
 def test_stratified_by_combinations_of_yes_and_no():
     Y = np.array([[0, 0], [0, 1], [1, 1]])[CLASSES]
     np.testing.assert_array_equal(
-        sides(Split(0.3, stratify=True), Y, Head("sigmoid"))[1], sides(Split(0.3, stratify=True))[1]
+        sides(Split(0.3, stratify=True), Y, OutputSpec("sigmoid"))[1], sides(Split(0.3, stratify=True))[1]
     )
 
 
@@ -209,9 +209,9 @@ def test_groups_stay_together():
 
 def test_by_time():
     np.testing.assert_array_equal(sides(Split(0.3, time=True))[1], np.arange(71, 101))
-    moments = np.random.default_rng(0).permutation(101)
-    training, rest = sides(Split(0.3, time=moments))
-    assert moments[training].max() < moments[rest].min() and len(rest) == 30
+    epoch_times = np.random.default_rng(0).permutation(101)
+    training, rest = sides(Split(0.3, time=epoch_times))
+    assert epoch_times[training].max() < epoch_times[rest].min() and len(rest) == 30
 
 
 def test_a_split_in_fit(engine):

@@ -9,8 +9,9 @@ import pytest
 from training import model_of, trained
 
 import fastgd as gd
-from fastgd import backend, threads
+from fastgd import backend
 from fastgd.activations import ACTIVATIONS
+from fastgd.engine import threads
 from fastgd.initializers import INITIALIZERS
 
 
@@ -48,7 +49,7 @@ def test_theta_assignment_copies_and_checks():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("activation", [name for name, f in ACTIVATIONS.items() if not f.whole_rows])
+@pytest.mark.parametrize("activation", [name for name, f in ACTIVATIONS.items() if not f.rowwise])
 def test_forward_is_the_formula(engine, activation, dtype):
     model = model_of(3, 5, 2, activation=activation, dtype=dtype)
     X = np.random.default_rng(0).standard_normal((7, 3))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd.head import Head
+from fastgd.data.outputs import OutputSpec
 
 
 @pytest.fixture(params=[".npz", ".safetensors"])
@@ -52,7 +52,7 @@ def test_files_keep_everything(path, dtype):
 )
 def test_files_keep_the_classes(path, classes):
     model = model_of()
-    model.head = Head("softmax", None if classes is None else np.array(classes), flat=True)
+    model.head = OutputSpec("softmax", None if classes is None else np.array(classes), flat=True)
     model.save(path)
     head = gd.load(path).head
     assert (head.link, head.flat) == ("softmax", True)
@@ -65,7 +65,7 @@ def test_files_keep_the_classes(path, classes):
 
 def test_classes_that_no_file_can_keep(tmp_path):
     model = model_of()
-    model.head = Head("softmax", np.array(["2020-01-01", "2021-01-01"], "datetime64[D]"))
+    model.head = OutputSpec("softmax", np.array(["2020-01-01", "2021-01-01"], "datetime64[D]"))
     with pytest.raises(TypeError, match="date"):
         model.save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())

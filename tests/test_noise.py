@@ -9,8 +9,9 @@ from networks import ENGINES, NATIVE, REALS, Net, name_of, numbers, run_of
 from problems import SLOPE_TOLERANCE, slopes
 
 import fastgd as gd
-from fastgd import backend, random
-from fastgd.noise import NOISES, Draw, Dropout, GaussianNoise, check_draw
+from fastgd import backend
+from fastgd._common import random
+from fastgd.layers.noise import NOISES, Dropout, GaussianNoise, NoiseSpec, check_noise_spec
 
 EACH = [Dropout(0.3), GaussianNoise(0.5)]
 WIDTHS = (5, 33, 65, 3)
@@ -22,8 +23,8 @@ dtypes = pytest.mark.parametrize("dtype", REALS)
 noises = pytest.mark.parametrize("noise", EACH, ids=lambda noise: noise.name)
 
 
-def draw_of(noise, steps=1, step=0, seed=7, layers=3):
-    return Draw(seed, step, np.full((steps, layers), float(noise.amount)))
+def noise_spec(noise, steps=1, step=0, seed=7, layers=3):
+    return NoiseSpec(seed, step, np.full((steps, layers), float(noise.amount)))
 
 
 def disturbed(engine, dtype, noise, widths=WIDTHS, hidden="tanh"):
@@ -96,8 +97,8 @@ def test_gaussian_numbers_are_the_quantiles():
     words = np.array([[0, 1, 2**31, 2**32 - 1, 2**32 - 2, 12345678, 3 * 10**8, 3 * 10**9]], np.uint32)
     v = ((words >> 1) + 0.5) / 2**31
     want = np.where(words & 1, -1, 1) * -special.ndtri(v / 2)
-    np.testing.assert_allclose(GaussianNoise(1.0).of_words(words, 1.0), want, rtol=2e-7)
-    assert abs(GaussianNoise(1.0).of_words(words, 1.0)).max() < 6.4
+    np.testing.assert_allclose(GaussianNoise(1.0).from_words(words, 1.0), want, rtol=2e-7)
+    assert abs(GaussianNoise(1.0).from_words(words, 1.0)).max() < 6.4
 
 
 @engines
@@ -105,7 +106,7 @@ def test_gaussian_numbers_are_the_quantiles():
 @noises
 def test_the_same_noise_in_every_engine(engine, dtype, noise):
     """A layer of ones in a diagonal shows what its inputs became: a mask to the bit, numbers to rounding."""
-    n, rows, draw = 70, 9, Draw(2**64 - 1, 2**48 - 1, np.array([[noise.amount]]))
+    n, rows, draw = 70, 9, NoiseSpec(2**64 - 1, 2**48 - 1, np.array([[noise.amount]]))
     net = disturbed(engine, dtype, noise, (n, n), "identity")
     net.theta[:] = np.append(np.eye(n), np.zeros(n))
     X = numbers(np.random.default_rng(0), rows, n).astype(dtype)
@@ -120,7 +121,7 @@ def test_the_same_noise_in_every_engine(engine, dtype, noise):
 @pytest.mark.parametrize("hidden", ["tanh", "relu"])
 def test_gradient_is_the_slope_under_fixed_noise(engine, noise, hidden):
     net, rng = disturbed(engine, "float64", noise, hidden=hidden), np.random.default_rng(3)
-    draw = Draw(7, 4, np.array([[0.3, 0.0, 0.5]]))
+    draw = NoiseSpec(7, 4, np.array([[0.3, 0.0, 0.5]]))
     X, R = rng.normal(size=(6, WIDTHS[0])), rng.normal(size=(6, WIDTHS[-1]))
 
     def total(_):
@@ -150,13 +151,13 @@ def test_forward_is_a_step_of_train(engine, dtype, noise):
     """A loop over forward, loss, backward and update is `train`, step by step, under the same noise."""
     run = run_of("cross_entropy", "sgd", WIDTHS)
     steps = len(run.starts) - 1
-    draw = draw_of(noise, steps, step=2**40)
+    draw = noise_spec(noise, steps, step=2**40)
     fused, loop = disturbed(engine, dtype, noise), disturbed(engine, dtype, noise)
     losses, _ = run.on(fused, noise=draw)
     arguments = run.arguments(loop)
     for s in range(steps):
         rows = run.order[run.starts[s] : run.starts[s + 1]]
-        Z = loop.forward(run.X[rows], noise=Draw(draw.seed, draw.step + s, draw.amounts[s : s + 1]))
+        Z = loop.forward(run.X[rows], noise=NoiseSpec(draw.seed, draw.step + s, draw.amounts[s : s + 1]))
         each, dZ = np.empty(len(rows)), loop.empty(*Z.shape)
         loop.network.loss(run.loss, Z, run.Y[rows], None, each, dZ)
         assert losses[s] == pytest.approx(each.mean(), rel=SAME[dtype])
@@ -171,7 +172,7 @@ def test_forward_is_a_step_of_train(engine, dtype, noise):
 @pytest.mark.parametrize("hidden", sorted(gd.activations.ACTIVATIONS))
 def test_training_is_that_of_numpy(engine, dtype, noise, hidden):
     run = run_of("mse", gd.SGD(momentum=0.9), WIDTHS, weighted=True)
-    draw = draw_of(noise, len(run.starts) - 1)
+    draw = noise_spec(noise, len(run.starts) - 1)
     draw.amounts[::2, 1] = 0  # noise comes and goes
     net, want = disturbed(engine, dtype, noise, hidden=hidden), disturbed(ENGINES[-1], "float64", noise, hidden=hidden)
     losses, _ = run.on(net, noise=draw)
@@ -184,7 +185,7 @@ def test_training_is_that_of_numpy(engine, dtype, noise, hidden):
 @noises
 def test_same_bits(dtype, noise):
     run = run_of("cross_entropy", "adam", WIDTHS, rows=70, batch=33)
-    draw = draw_of(noise, len(run.starts) - 1)
+    draw = noise_spec(noise, len(run.starts) - 1)
     found = {}
     for engine in FUSED:
         for pieces, threads in [(1, 1), (3, 2), (6, 3), (2, 0)]:
@@ -200,10 +201,10 @@ def test_no_amount_is_no_noise(engine, noise):
     X = numbers(np.random.default_rng(0), 8, WIDTHS[0])
     net, plain = disturbed(engine, "float64", noise), Net(engine, "float64", WIDTHS, "tanh")
     want = plain.forward(X)
-    nothing = Draw(0, 0, np.zeros((1, 3)))
+    nothing = NoiseSpec(0, 0, np.zeros((1, 3)))
     for got in (net.forward(X), net.predict(X), net.forward(X, noise=nothing)):
         np.testing.assert_array_equal(got, want)
-    assert not np.array_equal(net.forward(X, noise=draw_of(noise)), want)
+    assert not np.array_equal(net.forward(X, noise=noise_spec(noise)), want)
     np.testing.assert_array_equal(net.forward(X), want)  # and none is left behind
 
 
@@ -213,7 +214,7 @@ def test_mean_over_steps_is_inference(engine, noise):
     """Of a linear network: 2000 masks, each output's mean within 4.5 standard errors of the 24."""
     X = numbers(np.random.default_rng(0), 8, 20)
     net = disturbed(engine, "float64", noise, (20, 3), "identity")
-    Z = np.array([net.forward(X, noise=draw_of(noise, step=s, layers=1)) for s in range(2000)])
+    Z = np.array([net.forward(X, noise=noise_spec(noise, step=s, layers=1)) for s in range(2000)])
     error = Z.std(axis=0) / np.sqrt(len(Z))
     assert (abs(Z.mean(axis=0) - net.predict(X)) < 4.5 * error).all()
 
@@ -271,7 +272,7 @@ def test_files_keep_noise(tmp_path, suffix):
 
 
 def test_files_without_noise_say_nothing_of_it():
-    words = gd.MLP(4, 6, 3).to_words()
+    words = gd.MLP(4, 6, 3).to_config()
     assert all(set(layer) == {"n_in", "n_out", "activation", "bias", "init"} for layer in words["layers"])
 
 
@@ -320,8 +321,12 @@ REFUSED = {
     "two": (lambda: gd.Sequential(*EACH, gd.Dense(4, 3)), ValueError, "only one noise may precede a Dense"),
     "alone": (lambda: gd.Sequential(gd.Dropout(0.5)), ValueError, "put it before the last Dense"),
     "class": (lambda: gd.Sequential(gd.Dropout, gd.Dense(4, 3)), TypeError, "must be a Dense, a Dropout or"),
-    "shape": (lambda: check_draw(Draw(0, 0, np.zeros((2, 3))), 1, 3), ValueError, r"must have shape \(1, 3\)"),
-    "step": (lambda: check_draw(Draw(0, 2**48, np.zeros((1, 3))), 1, 3), ValueError, "2\\*\\*48 steps"),
+    "shape": (
+        lambda: check_noise_spec(NoiseSpec(0, 0, np.zeros((2, 3))), 1, 3),
+        ValueError,
+        r"must have shape \(1, 3\)",
+    ),
+    "step": (lambda: check_noise_spec(NoiseSpec(0, 2**48, np.zeros((1, 3))), 1, 3), ValueError, "2\\*\\*48 steps"),
 }
 
 
@@ -336,7 +341,7 @@ def test_refused(case):
 def test_engines_refuse_amounts_of_other_steps(engine):
     net, X = disturbed(engine, "float64", EACH[0]), np.ones((2, WIDTHS[0]))
     with pytest.raises(ValueError, match="amounts of noise must have shape"):
-        net.forward(X, noise=draw_of(EACH[0], steps=2))
+        net.forward(X, noise=noise_spec(EACH[0], steps=2))
 
 
 def test_every_noise_is_tested():

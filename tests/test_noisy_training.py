@@ -6,9 +6,9 @@ from test_resume import EPOCHS, check_same, saved_and_loaded
 from training import Chunks, blobs, fit
 
 import fastgd as gd
-from fastgd import random
+from fastgd._common import random
 from fastgd.callbacks import EveryStep, StepBudget
-from fastgd.steps import Pace
+from fastgd.training.chunks import ChunkSizer
 
 
 def make(dtype="float32", seed=0, dropout=0.3, **options):
@@ -110,7 +110,7 @@ def test_the_finder_and_lbfgs(engine):
     assert 0 < gd.lr_finder(model, X, y, loss="cross_entropy", steps=30).suggestion < 10
     pytest.importorskip("scipy")
     with pytest.raises(ValueError, match="L-BFGS needs a loss that does not change"):
-        gd.minimize(model, X, y, loss="cross_entropy")
+        gd.fit_lbfgs(model, X, y, loss="cross_entropy")
     np.testing.assert_array_equal(model.theta, theta)
 
 
@@ -141,8 +141,8 @@ def test_augmentation_sees_batches_as_they_are(engine):
 
 
 def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
-    monkeypatch.setattr("fastgd.augment._BYTES", 2 * 16 * 4 * 4)
-    monkeypatch.setattr(Pace, "learn", lambda *args, **times: None)
+    monkeypatch.setattr("fastgd.data.augment._BYTES", 2 * 16 * 4 * 4)
+    monkeypatch.setattr(ChunkSizer, "learn", lambda *args, **times: None)
     trainer, chunks = make(), Chunks()
     fit(trainer, augment=jitter, callbacks=[chunks])
     assert chunks.count == trainer.step // 2

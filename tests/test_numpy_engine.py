@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from problems import EACH_ACTIVATION, LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
 
-from fastgd import _numpy, activations, losses, optimizers
+from fastgd import activations, losses, optimizers
 from fastgd.activations import Activation
-from fastgd.arrays import ENGINE_DTYPES
+from fastgd.data.arrays import ENGINE_DTYPES
+from fastgd.engine import numpy_engine
 from fastgd.optimizers import OPTIMIZERS, SGD
 
 
@@ -24,7 +25,7 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
     size = sum((layer.n_in + layer.bias) * layer.n_out for layer in layers)
     theta = rng.normal(size=size).astype(dtype)
     grad = np.full_like(theta, np.nan)
-    return _numpy.Network(layers, theta, grad), theta, grad
+    return numpy_engine.Network(layers, theta, grad), theta, grad
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -53,7 +54,7 @@ def test_backward_is_the_slope_by_theta_and_by_x(activation, loss, weighted):
 class Square(Activation):
     """a = z^2: its slope cannot be told from a, so the engine must keep z."""
 
-    name, through = "square", "z"
+    name, saved = "square", "z"
 
     def forward(self, z):
         return z * z
@@ -128,7 +129,7 @@ def test_train_and_predict_read_every_dtype_and_stride(dtype, real):
     np.testing.assert_array_equal(results[0][1], results[1][1])
 
 
-@pytest.mark.parametrize("rows", [0, 1, _numpy._BLOCK - 1, _numpy._BLOCK, _numpy._BLOCK + 1])
+@pytest.mark.parametrize("rows", [0, 1, numpy_engine._BLOCK - 1, numpy_engine._BLOCK, numpy_engine._BLOCK + 1])
 def test_predict_in_blocks_is_forward(rows):
     net, *_ = network("sigmoid")
     X = np.random.default_rng(9).normal(size=(rows, 3))
@@ -252,6 +253,6 @@ def test_network_refuses_vectors_that_it_cannot_use():
         (np.zeros(3, int), np.zeros(3, int), "float32 or float64"),
     ):
         with pytest.raises(ValueError, match=message):
-            _numpy.Network(layers, theta, grad)
+            numpy_engine.Network(layers, theta, grad)
     with pytest.raises(ValueError, match="isa must be None"):
-        _numpy.Network(layers, good, np.zeros(3), "avx2")
+        numpy_engine.Network(layers, good, np.zeros(3), "avx2")

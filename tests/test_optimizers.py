@@ -103,16 +103,16 @@ SCHEDULED = [
 @pytest.mark.parametrize("optimizer", SCHEDULED, ids=lambda o: o.name)
 def test_any_number_may_be_a_schedule(optimizer):
     """The coefficients of each step are those of an optimiser with the numbers of that moment."""
-    moments, t, lr = np.arange(4) + 0.5, np.arange(1, 5), np.full(4, 0.1)
-    table = optimizer.coefficients(lr, t, moments, 4)
+    epoch_times, t, lr = np.arange(4) + 0.5, np.arange(1, 5), np.full(4, 0.1)
+    table = optimizer.coefficients(lr, t, epoch_times, 4)
     for i in range(4):
         now = copy.copy(optimizer)
         for name in set(optimizer.intervals) - {"lr"}:
             value = getattr(optimizer, name)
             if name == "betas":
-                now.betas = tuple(float(schedules.as_schedule(beta)(moments[i], 4)) for beta in value)
+                now.betas = tuple(float(schedules.as_schedule(beta)(epoch_times[i], 4)) for beta in value)
             else:
-                setattr(now, name, float(schedules.as_schedule(value)(moments[i], 4)))
+                setattr(now, name, float(schedules.as_schedule(value)(epoch_times[i], 4)))
         np.testing.assert_array_equal(now.coefficients(lr[i : i + 1], t[i : i + 1])[0], table[i])
 
 

@@ -54,7 +54,7 @@ def test_import_loads_what_it_needs():
 
 
 def test_types_are_shipped(wheel):
-    assert {"fastgd/py.typed", "fastgd/_native.pyi"} <= set(wheel)
+    assert {"fastgd/py.typed", "fastgd/engine/_native.pyi"} <= set(wheel)
 
 
 def test_no_sources_are_shipped(wheel):
@@ -64,7 +64,7 @@ def test_no_sources_are_shipped(wheel):
 def test_tag_says_what_is_inside(wheel):
     [tags] = [content.decode() for path, content in wheel.items() if path.endswith(".dist-info/WHEEL")]
     extensions = [path for path in wheel if path.endswith((".so", ".pyd"))]
-    assert len(extensions) == (find_spec("fastgd._native") is not None)
+    assert len(extensions) == (find_spec("fastgd.engine._native") is not None)
     assert ("Tag: py3-none-any" in tags) == (not extensions)
 
 

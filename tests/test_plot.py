@@ -8,9 +8,10 @@ import pytest
 from training import blobs
 
 import fastgd as gd
-from fastgd import _figures, _pictures, plot
+from fastgd import plot
 from fastgd.callbacks import EveryStep
-from fastgd.layers import views
+from fastgd.layers.stack import views
+from fastgd.plot import axes, models
 
 HISTORY = {
     "epoch": [1, 2, 3, 4],
@@ -110,7 +111,7 @@ def test_the_plane_of_a_path(pyplot):
 
 def test_random_directions_are_as_long_as_the_weights_of_each_unit():
     model, *_ = trained()
-    plane, _ = _pictures._random(model, 0)
+    plane, _ = models._random(model, 0)
     own = model.parameters()
     for direction in plane:
         for name, part in views(model.layers, direction).items():
@@ -123,7 +124,7 @@ def test_random_directions_are_as_long_as_the_weights_of_each_unit():
 def test_the_middle_of_a_landscape_is_the_loss_of_the_model(pyplot, monkeypatch):
     model, X, y, _ = trained(dtype="float64")
     surfaces = []
-    monkeypatch.setattr(_pictures, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
+    monkeypatch.setattr(models, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
     plot.landscape(model, X, y, loss="cross_entropy", points=3, span=0.5)
     loss = gd.CrossEntropy().rows(model.forward(X), y.reshape(-1, 1)).mean()
     assert surfaces[0].shape == (3, 3) and surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
@@ -155,7 +156,7 @@ def test_activations_of_each_layer(pyplot):
 
 
 def test_more_classes_than_colours(pyplot):
-    assert len(set(map(tuple, _figures.colors_of(12)))) == 12
+    assert len(set(map(tuple, axes.colors_of(12)))) == 12
 
 
 @pytest.mark.parametrize(

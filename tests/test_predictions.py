@@ -7,7 +7,7 @@ import pytest
 from training import model_of, trained
 
 import fastgd as gd
-from fastgd.head import Head
+from fastgd.data.outputs import OutputSpec
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_predict_finds_what_is_not_finite(engine, place, value, dtype):
 
 
 def test_fewer_labels_than_outputs():
-    head = Head("softmax", np.array(["a", "b"]))
+    head = OutputSpec("softmax", np.array(["a", "b"]))
     Z = np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0]])
     assert head.predict(Z).tolist() == ["b", "a"]
     assert head.predict_proba(Z).shape == (2, 2)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from problems import EACH_ACTIVATION, LOSS_CASES, targets
 
-from fastgd import _numpy, activations, losses, schedules
+from fastgd import activations, losses, schedules
+from fastgd.engine import numpy_engine
 from fastgd.optimizers import OPTIMIZERS
 
 torch = pytest.importorskip("torch")
@@ -156,7 +157,7 @@ def test_activation(f):
     a_torch.backward(torch.tensor(g))
     a = f.forward(z)
     np.testing.assert_allclose(a, a_torch.detach().numpy(), rtol=1e-14, atol=1e-15)  # its GELU cancels in the tail
-    np.testing.assert_allclose(f.backward(a if f.through == "a" else z, g), z_torch.grad.numpy(), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(f.backward(a if f.saved == "a" else z, g), z_torch.grad.numpy(), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", LOSS_CASES)
@@ -208,7 +209,7 @@ def train_fastgd(name, settings):
         SimpleNamespace(n_in=6, n_out=8, activation=activations.get("tanh"), bias=True),
         SimpleNamespace(n_in=8, n_out=3, activation=activations.get("identity"), bias=True),
     ]
-    network = _numpy.Network(layers, theta, np.zeros_like(theta))
+    network = numpy_engine.Network(layers, theta, np.zeros_like(theta))
     optimizer, values, t = OPTIMIZERS[name](**settings), np.empty(STEPS), np.arange(STEPS)
     coefficients = optimizer.coefficients(optimizer.schedule(t / 10, 5), t + 1)
     state, starts = optimizer.bind(theta.size, theta.dtype), np.arange(0, batches.size + 1, ROWS)

@@ -54,22 +54,22 @@ def optimizer_of(name, settings):
     return cls(**settings, **(STEADY if "eps" in cls.intervals else {}))
 
 
-def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, at_once=None, widths=WIDTHS):
+def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None, widths=WIDTHS):
     """theta, state, losses and norms after a run; the optimiser is left as it is."""
     net, optimizer = Net(engine, dtype, widths), copy.deepcopy(optimizer)
     state = optimizer.bind(net.theta.size, dtype, net)
     call, steps = run.arguments(net), len(run.starts) - 1
     epoch, within = np.divmod(np.arange(steps), 3)
-    moments, ends, norms = epoch + within / 3, epoch + (within + 1) / 3, np.full(steps, np.nan)
+    epoch_times, ends, norms = epoch + within / 3, epoch + (within + 1) / 3, np.full(steps, np.nan)
     for part in np.array_split(np.arange(steps), pieces):
         piece, t = slice(part[0], part[-1] + 1), part + 1
-        more = {} if at_once is None else {"batch": at_once}
+        more = {} if micro_batch is None else {"batch": micro_batch}
         changed = {
             "starts": run.starts[part[0] : part[-1] + 2],
             "losses": call["losses"][piece],
             "state": state[: optimizer.slots],
-            "coefficients": optimizer.coefficients(np.full(len(t), run.lr), t, moments[piece], 4),
-            "regime": optimizer.regime(net, t, ends[piece], moments[piece], 4, norm=norms[piece], **more),
+            "coefficients": optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4),
+            "regime": optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more),
         }
         net.network.train(**call | changed, n_threads=n_threads)
     return np.concatenate([net.theta, state.ravel()]), np.concatenate([call["losses"], norms])
@@ -115,7 +115,7 @@ def test_threads_instruction_sets_and_chunks(settings, dtype):
     optimizer = optimizer_of("adam", SETTINGS[settings])
     run = run_of("cross_entropy", optimizer, WIDE, epochs=4, weighted=True)
     results = [
-        np.concatenate(train(engine, dtype, optimizer, run, pieces, n_threads, at_once=4, widths=WIDE))
+        np.concatenate(train(engine, dtype, optimizer, run, pieces, n_threads, micro_batch=4, widths=WIDE))
         for engine, n_threads, pieces in itertools.product(FUSED, (1, 2, 3), (1, 5))
     ]
     assert all((result == results[0]).all() for result in results[1:])
@@ -127,12 +127,12 @@ def test_threads_instruction_sets_and_chunks(settings, dtype):
 @pytest.mark.parametrize("engine", ENGINES, ids=name_of)
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize("settings", [{}, SETTINGS["all"]], ids=["plain", "all"])
-@pytest.mark.parametrize("at_once", [1, 2, 4, 9, 100])
-def test_passes_are_one_batch(engine, dtype, settings, at_once):
+@pytest.mark.parametrize("micro_batch", [1, 2, 4, 9, 100])
+def test_passes_are_one_batch(engine, dtype, settings, micro_batch):
     """To the last bit in the C core: an element of dW goes on where the pass before left it."""
     optimizer = optimizer_of("sgd", settings)
     run = run_of("cross_entropy", optimizer, WIDTHS, epochs=4, weighted=True)
-    got = np.concatenate(train(engine, dtype, optimizer, run, at_once=at_once, n_threads=at_once % 3))
+    got = np.concatenate(train(engine, dtype, optimizer, run, micro_batch=micro_batch, n_threads=micro_batch % 3))
     want = np.concatenate(train(engine, dtype, optimizer, run))
     if engine.backend == "native":
         np.testing.assert_array_equal(got, want)

@@ -6,8 +6,7 @@ from networks import Net
 from problems import slopes
 
 import fastgd as gd
-from fastgd import regime
-from fastgd.optimizers import OPTIMIZERS
+from fastgd.optimizers import OPTIMIZERS, transforms
 
 
 def one_step(settings, theta, grad, widths=(4, 3)):
@@ -86,8 +85,8 @@ def test_nan_passes_every_limit(engine):
 def test_groups_by_the_last_pattern_that_fits():
     names = ["0.weight", "0.bias", "1.weight", "3.weight", "3.bias"]
     groups = {"*.bias": {}, "[01].*": {}, "3.weight": {}}
-    assert regime.groups_of(groups, names).tolist() == [2, 2, 2, 0, 3, 1]
-    assert regime.groups_of(None, names).tolist() == [0] * 6
+    assert transforms.groups_of(groups, names).tolist() == [2, 2, 2, 0, 3, 1]
+    assert transforms.groups_of(None, names).tolist() == [0] * 6
 
 
 def test_a_group_can_be_frozen(engine):
@@ -179,8 +178,8 @@ def test_a_schedule_must_stay_in_the_interval(name):
         ({"group": np.array([0, 1, 0, 2, 0, 0])}, "group must hold numbers in 0 "),
         ({"group": np.array([0, -1, 0, 1, 0, 0])}, "group must hold numbers in 0 "),
         ({"group": np.zeros(4, int)}, r"group must have shape \(6,\)"),
-        ({"of_step": np.zeros((1, 3))}, r"of_step must have shape \(1, 2\)"),
-        ({"of_step": np.zeros((2, 2))}, r"of_step must have shape \(1, 2\)"),
+        ({"per_step": np.zeros((1, 3))}, r"per_step must have shape \(1, 2\)"),
+        ({"per_step": np.zeros((2, 2))}, r"per_step must have shape \(1, 2\)"),
         ({"average": np.zeros(3)}, r"average must have shape"),
         ({"norm": np.zeros(2)}, r"norm must have shape \(1,\)"),
         ({"batch": 0}, "batch (must )?be 1 or more"),
@@ -190,9 +189,9 @@ def test_what_an_engine_refuses(engine, changes, message):
     net, optimizer = Net(engine, "float64", (5, 33, 9, 3)), gd.SGD()
     net.grad[:] = 1
     before = net.theta.copy()
-    good = {"of_step": np.array([[np.inf, 0]]), "of_group": np.ones((1, 6)), "group": np.array([0, 1, 0, 1, 0, 0])}
+    good = {"per_step": np.array([[np.inf, 0]]), "per_group": np.ones((1, 6)), "group": np.array([0, 1, 0, 1, 0, 0])}
     state = optimizer.bind(net.theta.size, "float64")
     with pytest.raises(ValueError, match=message):
-        net.network.update(optimizer, np.ones(4), state, regime.Regime(**good | changes))
+        net.network.update(optimizer, np.ones(4), state, transforms.Transforms(**good | changes))
     assert (net.theta == before).all()
-    net.network.update(optimizer, np.ones(4), state, regime.Regime(**good))
+    net.network.update(optimizer, np.ones(4), state, transforms.Transforms(**good))

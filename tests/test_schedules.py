@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd import _math, schedules
+from fastgd import schedules
+from fastgd._common import exact_math
 from fastgd.optimizers import OPTIMIZERS
 
 T = np.linspace(0, 10, 41)
@@ -162,8 +163,8 @@ def test_numbers_beside_the_rule(setting, schedule):
     table = regime(schedule, slice(None))
     for i in range(6):
         row = regime(at(schedule, i), slice(i, i + 1))
-        np.testing.assert_array_equal(table.of_step[i], row.of_step[0])
-        np.testing.assert_array_equal(table.of_group[i], row.of_group[0])
+        np.testing.assert_array_equal(table.per_step[i], row.per_step[0])
+        np.testing.assert_array_equal(table.per_group[i], row.per_group[0])
 
 
 @pytest.mark.parametrize("schedule", EVERY, ids=kind)
@@ -210,5 +211,5 @@ def test_schedules_refuse(make, words):
 def test_exp_is_close_and_saturates():
     x = np.linspace(-700, 700, 20_001)
     expected = np.array([math.exp(v) for v in x])
-    assert (abs(_math.exp(x) - expected) <= 2 * np.spacing(expected)).all()
-    assert _math.exp(np.array([0.0, 800.0, -800.0])).tolist() == [1, math.inf, 0]
+    assert (abs(exact_math.exp(x) - expected) <= 2 * np.spacing(expected)).all()
+    assert exact_math.exp(np.array([0.0, 800.0, -800.0])).tolist() == [1, math.inf, 0]

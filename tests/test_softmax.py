@@ -70,7 +70,7 @@ def test_full_batch_and_lr_finder_take_logits(engine):
     thetas = []
     for output in ("softmax", "identity"):
         model = model_of(output)
-        gd.minimize(model, X, y, loss="cross_entropy", epochs=3)
+        gd.fit_lbfgs(model, X, y, loss="cross_entropy", epochs=3)
         thetas.append(model.theta.copy())
         thetas.append(gd.lr_finder(model, X, y, loss="cross_entropy", steps=20).losses)
     np.testing.assert_array_equal(thetas[0], thetas[2])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fastgd import threads
+from fastgd.engine import threads
 
 MANY = 64
 
@@ -168,5 +168,5 @@ def test_two_cpus_are_two_threads():
     """And so the tests above see threads where there are some."""
     if len(os.sched_getaffinity(0)) < 2 or threads.available("/") < 2:
         pytest.skip("this machine has one CPU")
-    pytest.importorskip("fastgd._native", reason="built without the C engine")
+    pytest.importorskip("fastgd.engine._native", reason="built without the C engine")
     assert run("train(2); print(running())") == ["2"]

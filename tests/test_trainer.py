@@ -7,9 +7,12 @@ import pytest
 from training import ROWS, Chunks, EachEpoch, blobs, fit, make, problem
 
 import fastgd as gd
-from fastgd import data, metrics, random, schedules, steps
+from fastgd import metrics, schedules
+from fastgd._common import random
+from fastgd.data.splits import split_rows
 from fastgd.losses import LOSSES
 from fastgd.optimizers import OPTIMIZERS
+from fastgd.training import chunks
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -41,13 +44,13 @@ def test_chunks_change_no_bit(engine, monkeypatch):
     plain, watched, stepwise = make(), make(), make()
     fit(plain, 6)
     fit(watched, 6, callbacks=[EachEpoch(lambda trainer: None)])
-    monkeypatch.setattr(steps, "_FIRST_FLOPS", 1)
-    monkeypatch.setattr(steps, "_SECONDS", 0)
-    monkeypatch.setattr(steps, "_COPY_SHARE", np.inf)
-    monkeypatch.setattr(steps, "_ROWS", 2 * ROWS)
-    chunks = Chunks()
-    fit(stepwise, 6, callbacks=[chunks])
-    assert chunks.count == stepwise.step == 24
+    monkeypatch.setattr(chunks, "_FIRST_FLOPS", 1)
+    monkeypatch.setattr(chunks, "_SECONDS", 0)
+    monkeypatch.setattr(chunks, "_COPY_SHARE", np.inf)
+    monkeypatch.setattr(chunks, "_ROWS", 2 * ROWS)
+    counter = Chunks()
+    fit(stepwise, 6, callbacks=[counter])
+    assert counter.count == stepwise.step == 24
     for other in (watched, stepwise):
         np.testing.assert_array_equal(plain.model.theta, other.model.theta)
         assert plain.history["loss"] == other.history["loss"]
@@ -181,7 +184,7 @@ def test_validation_forms(engine):
     X, y, _ = problem()
     by_fraction, by_pair = make(seed=1), make(seed=1)
     by_fraction.fit(X, y, epochs=2, validation=0.3, verbose=0)
-    training, rest = data.split(ROWS, 0.3, 1)
+    training, rest = split_rows(ROWS, 0.3, 1)
     by_pair.fit(X[training], y[training], epochs=2, validation=(X[rest], y[rest]), verbose=0)
     assert by_fraction.run.rows == len(training) == 35
     for name in ("loss", "validation_loss", "validation_accuracy"):
@@ -195,12 +198,12 @@ def test_validation_forms(engine):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_validation_is_the_definition(engine, loss, weighted, monkeypatch):
     """Loss and metric of the rows kept out, however they are cut into blocks."""
-    monkeypatch.setattr("fastgd.validation._BLOCK", 4)
+    monkeypatch.setattr("fastgd.training.evaluation._BLOCK", 4)
     X, y, _ = problem(loss)
     weight = 1 + np.arange(ROWS) % 3 if weighted else None
     trainer = make(loss, dtype="float64")
     history = trainer.fit(X, y, epochs=1, validation=0.2, sample_weight=weight, verbose=0)
-    rest = data.split(ROWS, 0.2, 0)[1]
+    rest = split_rows(ROWS, 0.2, 0)[1]
     w, Z, Y = (weight[rest] if weighted else None), trainer.model.forward(X[rest]), y[rest].reshape(len(rest), -1)
     definition = LOSSES[loss]()
     assert history["validation_loss"][0] == pytest.approx(np.average(definition.rows(Z, Y), weights=w), rel=1e-12)
@@ -267,10 +270,10 @@ def test_any_kind_of_rows(engine, convert):
 
 def test_small_data_take_few_calls():
     """A thousand epochs of 50 rows that nobody looks at: chunks, not epochs, are what Python handles."""
-    chunks = Chunks()
+    counter = Chunks()
     trainer = make("mse", gd.SGD(lr=0.001))
-    fit(trainer, 1000, callbacks=[chunks])
-    assert len(trainer.history["loss"]) == 1000 and chunks.count < 100
+    fit(trainer, 1000, callbacks=[counter])
+    assert len(trainer.history["loss"]) == 1000 and counter.count < 100
 
 
 def test_the_trainers_seed_is_the_models():

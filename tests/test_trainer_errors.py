@@ -7,7 +7,7 @@ import pytest
 from training import ROWS, fit, make, problem
 
 import fastgd as gd
-from fastgd import steps
+from fastgd.training import chunks
 
 
 def diverging():
@@ -83,8 +83,8 @@ def test_the_step_that_failed_is_named(engine, monkeypatch):
     """One step at a time, theta is as it was before just that step; longer chunks name the same step."""
     named = []
     for flops in (1, 1e9):
-        monkeypatch.setattr(steps, "_FIRST_FLOPS", flops)
-        monkeypatch.setattr(steps, "_SECONDS", 0)
+        monkeypatch.setattr(chunks, "_FIRST_FLOPS", flops)
+        monkeypatch.setattr(chunks, "_SECONDS", 0)
         trainer, X, y = diverging()
         with pytest.raises(FloatingPointError, match="at step") as raised:
             trainer.fit(X, y, epochs=50, verbose=0)

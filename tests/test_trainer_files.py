@@ -13,8 +13,8 @@ import pytest
 from training import fit, make
 
 import fastgd as gd
-from fastgd import modelfile
 from fastgd.callbacks import StepBudget
+from fastgd.models import files
 
 
 def test_a_crash_while_saving_leaves_the_older_file(tmp_path, monkeypatch):
@@ -26,7 +26,7 @@ def test_a_crash_while_saving_leaves_the_older_file(tmp_path, monkeypatch):
     def crash(descriptor):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(modelfile.os, "fsync", crash)
+    monkeypatch.setattr(files.os, "fsync", crash)
     with pytest.raises(OSError, match="full"):
         trainer.save(path)
     assert gd.Trainer.load(path).epoch == 1 and os.listdir(tmp_path) == ["run.npz"]
@@ -96,7 +96,7 @@ def test_what_is_no_trainer_is_refused(tmp_path):
 def test_damaged_words_are_refused(damage, tmp_path):
     path = tmp_path / "run.npz"
     words, arrays = file_of_a_run(path)
-    modelfile.write(path, words | damage, arrays)
+    files.write(path, words | damage, arrays)
     with pytest.raises(ValueError, match="is not a model file of fastgd, or is damaged"):
         gd.Trainer.load(path)
 
@@ -108,7 +108,7 @@ def file_of_a_run(path):
     trainer.save(path)
     with np.load(path) as file:
         arrays = {name: file[name] for name in file if name != "fastgd.json"}
-    with modelfile.reading(path) as reader:
+    with files.reading(path) as reader:
         return reader.words, arrays
 
 
@@ -142,7 +142,7 @@ def test_almost_valid_files_raise_value_errors_only(tmp_path):
     rng, refused = np.random.default_rng(0), 0
     for _ in range(400):
         changed = mutated(words, rng)
-        modelfile.write(path, changed, arrays)
+        files.write(path, changed, arrays)
         try:
             trainer = gd.Trainer.load(path)
         except ValueError:

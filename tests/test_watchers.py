@@ -14,7 +14,7 @@ from fastgd.schedules import Constant
 
 
 @pytest.mark.parametrize(
-    "name, mode, falls",
+    "name, mode, lower_is_better",
     [
         ("loss", None, True),
         ("validation_rmse", None, True),
@@ -25,9 +25,9 @@ from fastgd.schedules import Constant
         ("loss", "max", False),
     ],
 )
-def test_which_columns_should_fall(name, mode, falls):
+def test_which_columns_should_fall(name, mode, lower_is_better):
     stopping = gd.EarlyStopping(name, patience=1, mode=mode)
-    assert played(stopping, name, [2, 1, 2, 1])[0] == (3 if falls else 2)
+    assert played(stopping, name, [2, 1, 2, 1])[0] == (3 if lower_is_better else 2)
 
 
 def test_best_epoch_never_stops():
@@ -153,7 +153,7 @@ def test_a_checkpoint_that_cannot_be_saved_is_refused_before_the_training(tmp_pa
     for trainer, path, error, words in (
         (make(), tmp_path / "none" / "{epoch}.npz", FileNotFoundError, "there is no folder"),
         (make(), tmp_path / "a.safetensors", ImportError, r"fastgd\[safetensors\]"),
-        (make(optimizer=gd.SGD(lr=lambda epoch: 0.1)), tmp_path / "a.npz", TypeError, "of your own"),
+        (make(optimizer=gd.SGD(lr=lambda epoch: 0.1)), tmp_path / "a.npz", TypeError, "user-defined code"),
     ):
         with pytest.raises(error, match=words):
             fit(trainer, 1, callbacks=[callbacks.Checkpoint(path)])

@@ -5,7 +5,10 @@ import pytest
 from training import ROWS, blobs, fit, make, problem
 
 import fastgd as gd
-from fastgd import data, losses, weights
+from fastgd import losses
+from fastgd.data import sample_weights
+from fastgd.data.splits import split_rows
+from fastgd.data.targets import read_targets
 from fastgd.losses import LOSSES
 
 X, KIND = blobs()
@@ -65,7 +68,7 @@ def test_balanced_counts_the_training_rows(engine):
     """Rows that are kept out do not count, and measure what they are: class weights are for training."""
     given, by_hand = full_batch(seed=1), full_batch(seed=1)
     given.fit(X, UNEVEN, epochs=1, validation=0.3, class_weight="balanced", verbose=0)
-    rows, rest = data.split(ROWS, 0.3, 1)
+    rows, rest = split_rows(ROWS, 0.3, 1)
     counts = np.bincount(UNEVEN[rows])
     weight = len(rows) / (len(counts) * counts)
     by_hand.fit(
@@ -77,9 +80,9 @@ def test_balanced_counts_the_training_rows(engine):
 
 
 def test_a_class_that_is_not_there_counts_for_nothing():
-    read = data.targets(KIND[KIND > 0], losses.get("cross_entropy"), 3)
+    read = read_targets(KIND[KIND > 0], losses.get("cross_entropy"), 3)
     every_row = np.arange(len(read.Y))
-    got = weights.of_classes("balanced", read, every_row, np.dtype("float64"))
+    got = sample_weights.of_classes("balanced", read, every_row, np.dtype("float64"))
     counts = np.bincount(KIND[KIND > 0])
     np.testing.assert_allclose(got, (len(read.Y) / (2 * np.maximum(counts, 1)))[read.Y[:, 0]])
 
@@ -162,7 +165,7 @@ def test_bad_weights_of_validation_rows(weight, words):
 
 def test_validation_rows_without_weight():
     X, y, _ = problem()
-    rest = data.split(ROWS, 0.2, 0)[1]
+    rest = split_rows(ROWS, 0.2, 0)[1]
     weight = np.ones(ROWS)
     weight[rest] = 0
     with pytest.raises(ValueError, match="sample_weight is zero for every validation row"):

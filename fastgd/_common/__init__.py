@@ -1,0 +1,1 @@
+"""Building blocks shared by all sub-packages: types, argument checks, registries, exact arithmetic."""

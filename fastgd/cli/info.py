@@ -1,0 +1,19 @@
+"""`fastgd info`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .. import backend
+
+
+def add_parser(commands: Any) -> None:
+    """Add `info` to the sub-commands of an argparse parser."""
+    parser = commands.add_parser("info", help="version, engine, instruction set, threads, compiler")
+    parser.set_defaults(command=info)
+
+
+def info(options: argparse.Namespace) -> None:
+    """Print what runs."""
+    backend.show_config()

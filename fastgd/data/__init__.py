@@ -1,0 +1,1 @@
+"""Users' data, checked and converted to what the engines read."""

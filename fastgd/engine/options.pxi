@@ -1,0 +1,46 @@
+# What `_native.pyx` hands to the core beside plain arrays: the numbers of a function, and a `fastgd.regime.Regime`.
+
+
+cdef class _Constants:
+    """Float64 numbers of an activation or a loss; NULL if it has none."""
+    cdef double *data
+
+    def __cinit__(self, numbers):
+        numbers = tuple(numbers)
+        if not numbers:
+            return
+        self.data = <double *> PyMem_Calloc(len(numbers), sizeof(double))
+        if self.data is NULL:
+            raise MemoryError()
+        for i, number in enumerate(numbers):
+            self.data[i] = number
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+
+cdef class _Regime:
+    """What an update does beside its rule, with the arrays that it refers to; `used` is NULL without."""
+    cdef fgd_regime to
+    cdef const fgd_regime *used
+    cdef _Array group, of_step, of_group, average, norm
+
+    def __cinit__(self, regime, Network of, Py_ssize_t steps):
+        self.to.groups, self.to.batch = 1, maxsize
+        if regime is None:
+            return
+        self.to.net, self.to.groups, self.to.batch, self.used = &of.net, regime.groups, regime.batch, &self.to
+        self.group = _dense("group", regime.group, b"q", 2 * of.net.L)
+        self.of_step = _dense("per_step", regime.per_step, b"d", steps, 2)
+        self.of_group = _dense("per_group", regime.per_group, b"d", steps, 3 * self.to.groups)
+        self.to.group = <int64_t *> self.group.view.buf
+        self.to.of_step = <fgd_step_numbers *> self.of_step.view.buf
+        self.to.of_group = <fgd_group_numbers *> self.of_group.view.buf
+        if self.to.batch < 1 or not all(0 <= group < self.to.groups for group in regime.group):
+            raise ValueError(f"group must hold numbers in 0 .. {self.to.groups - 1}, and batch be 1 or more")
+        if regime.average is not None:
+            self.average = _dense("average", regime.average, of.real, of.size, -1, True)
+            self.to.average = self.average.view.buf
+        if regime.norm is not None:
+            self.norm = _dense("norm", regime.norm, b"d", steps, -1, True)
+            self.to.norm = <double *> self.norm.view.buf

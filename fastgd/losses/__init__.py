@@ -1,0 +1,86 @@
+"""Losses: the definitions. NumPy float64 is the reference for the C core.
+
+A loss compares the outputs Z of the model (after the last layer's activation), shape (B, n_out), with the targets Y.
+To add one: a class in `_regression.py` or `_classification.py` and its line in `LOSSES`; its twin is one row of
+`csrc/losses.h`. Numbers that it takes are fields of a frozen dataclass; they reach the C core as `parameters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._common.registry import resolve
+from .base import Loss, LossNotFinite
+from .classification import BCE, BinaryFocal, CrossEntropy, Focal, Hinge, KLDiv, SoftCrossEntropy, SquaredHinge
+from .custom import Custom
+from .regression import MAE, MSE, Gamma, Huber, LogCosh, Poisson, Quantile
+
+__all__ = [
+    "BCE",
+    "LOSSES",
+    "MAE",
+    "MSE",
+    "BinaryFocal",
+    "CrossEntropy",
+    "Custom",
+    "Focal",
+    "Gamma",
+    "Hinge",
+    "Huber",
+    "KLDiv",
+    "LogCosh",
+    "Loss",
+    "LossNotFinite",
+    "Poisson",
+    "Quantile",
+    "SoftCrossEntropy",
+    "SquaredHinge",
+    "get",
+]
+
+_CLASSES: tuple[type[Loss], ...] = (
+    *(MSE, MAE, Huber, LogCosh, Quantile, Poisson, Gamma),
+    *(CrossEntropy, SoftCrossEntropy, KLDiv, Focal),
+    *(BCE, BinaryFocal, Hinge, SquaredHinge),
+)
+LOSSES: dict[str, type[Loss]] = {c.name: c for c in _CLASSES}
+# What users of scikit-learn, of Keras and of PyTorch type.
+_ALIASES = {
+    "mean_squared_error": "mse",
+    "squared_error": "mse",
+    "l2": "mse",
+    "mean_absolute_error": "mae",
+    "absolute_error": "mae",
+    "l1": "mae",
+    "smooth_l1": "huber",
+    "logcosh": "log_cosh",
+    "pinball": "quantile",
+    "poisson_nll": "poisson",
+    "log_loss": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "categorical_focal_crossentropy": "focal",
+    "kl_divergence": "kl_div",
+    "kullback_leibler_divergence": "kl_div",
+    "binary_cross_entropy": "bce",
+    "binary_crossentropy": "bce",
+    "bce_with_logits": "bce",
+    "sigmoid_focal": "binary_focal",
+    "binary_focal_crossentropy": "binary_focal",
+}
+
+
+def get(loss: str | Loss | Callable[..., Any]) -> Loss:
+    """The loss of this name, the object itself, or `Custom` around a function (Z, Y) -> (loss, dZ).
+
+    Raises
+    ------
+    ValueError
+        Unknown name; the message lists the names.
+    TypeError
+        Neither a name nor a `Loss` nor a function of two or three arguments.
+    """
+    if callable(loss) and not isinstance(loss, type):
+        return Custom(loss)
+    return resolve("loss", loss, Loss, LOSSES, _ALIASES)  # type: ignore[type-abstract]

@@ -1,0 +1,53 @@
+"""Multilayer perceptrons: models of dense layers that are alike, from their widths."""
+
+from numpy.typing import DTypeLike
+
+from .. import activations
+from ..activations import Activation
+from ..initializers import Initializer
+from ..layers.dense import Dense
+from ..layers.noise import Dropout
+from ..layers.stack import stacked
+from ..schedules.base import Rate, is_scheduled
+from .sequential import Sequential
+
+
+def MLP(
+    *widths: int,
+    activation: str | Activation = "relu",
+    output: str | Activation = "identity",
+    bias: bool = True,
+    init: str | Initializer | None = None,
+    dropout: Rate = 0.0,
+    seed: int | None = None,
+    dtype: DTypeLike = "float32",
+) -> Sequential:
+    """A multilayer perceptron: `MLP(64, 32, 10)` has 64 inputs, 32 hidden units and 10 outputs.
+
+    `MLP(n, 1)` is the linear model y = b + x w.
+
+    Parameters
+    ----------
+    *widths : int >= 1
+        Inputs, units of each hidden layer, outputs: two numbers at least.
+    activation, output : str or Activation, default="relu", "identity"
+        Of the hidden layers, and of the last one.
+    dropout : float in [0, 1), Schedule or callable, default=0.0
+        Probability that the output of a hidden unit is dropped in training; see `Dropout`.  0: no such layers.
+    bias, init, seed, dtype
+        As in `Dense` and `Sequential`.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two widths, a width below 1, or an unknown name.
+    """
+    if len(widths) < 2:
+        raise ValueError(f"MLP needs the numbers of inputs and outputs at least, as in MLP(64, 10), not {widths}")
+    hidden = activations.get(activation)  # a wrong name is one, even without hidden layers
+    functions = [hidden] * (len(widths) - 2) + [output]
+    layers = [
+        Dense(n_in, n_out, f, bias, init) for n_in, n_out, f in zip(widths[:-1], widths[1:], functions, strict=True)
+    ]
+    noise = Dropout(dropout) if is_scheduled(dropout) or dropout != 0 else None
+    return Sequential(*stacked(layers, [None] + [noise] * (len(layers) - 1)), seed=seed, dtype=dtype)

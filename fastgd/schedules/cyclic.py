@@ -1,0 +1,111 @@
+"""Schedules that rise and fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._common.checks import check_scalar
+from .._common.config import configurable
+from .._common.exact_math import power
+from .._common.typing import Floats
+from .base import Schedule, half_cosine, progress
+
+
+@configurable
+@dataclass(eq=False, repr=False)
+class CosineRestarts(Schedule):
+    """Cosines one after the other: the first takes `epochs` epochs, each later one `factor` times the one before.
+
+    Within a cycle of length T, u epochs after its start: lr(t) = final + (lr - final) (1 + cos(pi u / T)) / 2.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the start of each cycle.
+    epochs : float > 0
+        Length of the first cycle.
+    factor : float >= 1, default=1.0
+        Growth of the cycles.
+    final : float >= 0, default=0.0
+        Rate before each restart.
+
+    References
+    ----------
+    Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5.
+    """
+
+    lr: float
+    epochs: float
+    factor: float = 1.0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_scalar("lr", self.lr, "[0, inf)")
+        check_scalar("epochs", self.epochs, "(0, inf)")
+        check_scalar("factor", self.factor, "[1, inf)")
+        check_scalar("final", self.final, "[0, inf)")
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        starts, length = [0.0], float(self.epochs)
+        last = t.max(initial=0.0)
+        while self.factor > 1 and starts[-1] + length <= last:
+            starts.append(starts[-1] + length)
+            length *= self.factor
+        cycle = np.searchsorted(starts, t, side="right") - 1
+        lengths = self.epochs * power(self.factor, cycle)
+        place = (t - np.array(starts)[cycle]) / lengths
+        return self.final + (self.lr - self.final) * half_cosine(place - np.floor(place))
+
+
+@configurable
+@dataclass(eq=False, repr=False)
+class OneCycle(Schedule):
+    """From `start` to `lr` within a share `peak` of the run, and on to `final`, both on half a cosine.
+
+    For a momentum that falls while the rate rises, give a `start` above the value at the peak:
+    `SGD(lr=OneCycle(0.1), momentum=OneCycle(0.85, start=0.95, final=0.95))`.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the peak.
+    start : float >= 0 or None, default=None
+        Rate at t = 0; None: lr / 25.
+    final : float >= 0 or None, default=None
+        Rate at the end; None: start / 10000.
+    peak : float in (0, 1), default=0.3
+        Share of the run before the peak.
+    epochs : float > 0 or None, default=None
+        Length of the cycle; None: the whole run.
+
+    References
+    ----------
+    Smith & Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018.
+    """
+
+    lr: float
+    start: float | None = None
+    final: float | None = None
+    peak: float = 0.3
+    epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        check_scalar("lr", self.lr, "[0, inf)")
+        check_scalar("peak", self.peak, "(0, 1)")
+        for name, value, interval in (
+            ("start", self.start, "[0, inf)"),
+            ("final", self.final, "[0, inf)"),
+            ("epochs", self.epochs, "(0, inf)"),
+        ):
+            if value is not None:
+                check_scalar(name, value, interval)
+
+    def rates(self, t: Floats, total: float) -> Floats | float:
+        start = self.lr / 25 if self.start is None else self.start
+        final = start / 1e4 if self.final is None else self.final
+        place = progress(self, t, total)
+        up = self.lr + (start - self.lr) * half_cosine(np.minimum(place / self.peak, 1.0))
+        down = final + (self.lr - final) * half_cosine(np.maximum(place - self.peak, 0.0) / (1 - self.peak))
+        return np.where(place < self.peak, up, down)

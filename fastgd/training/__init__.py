@@ -1,0 +1,1 @@
+"""Training: the trainer, its loop over epochs, and everything a fit consists of."""
