@@ -69,7 +69,8 @@ static void update_blocks(const product *p, int i0, int i1) {
 }
 
 /* layer_gradient of at most NARROW outputs: made transposed, vectors along the inputs. */
-static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_sink *to, ptrdiff_t at, patch part) {
+static void narrow_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *to, ptrdiff_t at,
+                            patch part) {
     const fgd_layer *layer = to->layer;
     int n = layer->n_out, inputs = part.i1 - part.i0;
     narrow_sink narrow = {to, at + (ptrdiff_t)part.i0 * n, inputs, n};
@@ -88,7 +89,8 @@ static void narrow_gradient(const fgd_work *w, int l, int rows, const gradient_s
 }
 
 /* A patch of dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows, to the sink; at: the layer's place in theta. */
-static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at, patch part) {
+static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at,
+                           patch part) {
     const fgd_layer *layer = sink->layer;
     int n = layer->n_out;
     if (n <= NARROW && !sink->adds) {
@@ -122,7 +124,7 @@ static void layer_gradient(const fgd_work *w, int l, int rows, const gradient_si
 }
 
 /* A seat's part of every dW over `rows` rows, to the sink. */
-static void gradients(const fgd_work *w, int rows, gradient_sink *sink, seat seat, grid grid) {
+static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, seat seat, grid grid) {
     ptrdiff_t at = 0;
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];

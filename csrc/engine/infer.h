@@ -5,7 +5,7 @@
 /* ---- forward, backward ---- */
 
 typedef struct {
-    fgd_work *work;
+    fgd_workspace *work;
     const real *theta;
     const fgd_table *X;
     real *Z;
@@ -13,7 +13,7 @@ typedef struct {
 
 static void forward_seat(void *argument, seat seat) {
     const forward_call *call = argument;
-    const fgd_work *w = call->work;
+    const fgd_workspace *w = call->work;
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     band b = lone_band(seat, call->X->count);
     read_table(call->X, b.row0, b.row1, w->a[0] + b.row0 * w->ld[0], w->ld[0]);
@@ -22,13 +22,13 @@ static void forward_seat(void *argument, seat seat) {
         memcpy(call->Z + r * n, w->a[L] + r * w->ld[L], (size_t)n * sizeof(real));
 }
 
-static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
+static fgd_status forward(fgd_workspace *w, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
                           int wanted) {
     forward_call call = {w, theta, X, Z};
     w->noise = (fgd_noise){0};
-    if (noise && noise->amount) {
+    if (noise && noise->strength) {
         w->noise = *noise;
-        w->noise.amount = memcpy(w->amount, noise->amount, (size_t)w->net->L * sizeof *w->amount);
+        w->noise.strength = memcpy(w->amount, noise->strength, (size_t)w->net->L * sizeof *w->amount);
     }
     run_team(useful_threads(wanted, forward_flops(w->net, X->count), FLOPS_OF_CALL), forward_seat, &call);
     w->rows = X->count;
@@ -36,7 +36,7 @@ static fgd_status forward(fgd_work *w, const void *theta, const fgd_table *X, co
 }
 
 /* A seat's part of all W transposed, from layer `from` on, in whole panels. */
-static void transpose_all(const fgd_work *w, const real *theta, int from, seat seat) {
+static void transpose_all(const fgd_workspace *w, const real *theta, int from, seat seat) {
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         patch part = {.j1 = layer->n_out};
@@ -47,7 +47,7 @@ static void transpose_all(const fgd_work *w, const real *theta, int from, seat s
 }
 
 typedef struct {
-    fgd_work *work;
+    fgd_workspace *work;
     const real *theta, *dZ;
     real *grad, *dX; /* dX may be NULL */
     int adds;
@@ -56,7 +56,7 @@ typedef struct {
 
 static void backward_seat(void *argument, seat seat) {
     backward_call *call = argument;
-    fgd_work *w = call->work;
+    fgd_workspace *w = call->work;
     const fgd_layer *layer = w->net->layer;
     int L = w->net->L, n = layer[L - 1].n_out;
     band b = lone_band(seat, w->rows);
@@ -75,7 +75,8 @@ static void backward_seat(void *argument, seat seat) {
     gradients(w, (int)w->rows, &sink, seat, lone_grid(seat));
 }
 
-static fgd_status backward(fgd_work *w, const void *theta, const void *dZ, void *grad, int adds, void *dX, int wanted) {
+static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, void *grad, int adds, void *dX,
+                           int wanted) {
     backward_call call = {.work = w, .theta = theta, .dZ = dZ, .grad = grad, .dX = dX, .adds = adds};
     if (dX && !w->wt[0]) {
         w->wt[0] = allocate((size_t)panels_size(&w->net->layer[0]) * sizeof(real));
@@ -111,7 +112,7 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
     return status == FGD_NOT_FINITE ? FGD_OK : status;
 }
 
-static fgd_status update(int rule, const double *coefficient, const fgd_regime *regime, ptrdiff_t size,
+static fgd_status update(int rule, const double *coefficient, const fgd_transforms *regime, ptrdiff_t size,
                          const void *grad, void *theta, void *state) {
     if (regime) return update_once_in_regime(rule, coefficient, regime, size, grad, theta, state);
     update_context u;

@@ -8,7 +8,7 @@
 
 /* tile <- f(tile) */
 static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
-    const double *c = layer->constant;
+    const double *c = layer->params;
     switch (layer->activation) {
 #define ROW(name)                                                                         \
     case ACTIVATION_##name:                                                               \
@@ -23,9 +23,9 @@ static void activate(const fgd_layer *layer, int rows, int vectors, vec tile[MR]
 /* Rows [row0, row1) of z <- f(z), of a function of whole rows. */
 static void activate_rows(const fgd_layer *layer, real *z, ptrdiff_t ld, int row0, int row1) {
     switch (layer->activation) {
-#define ROW(name)                                                                                    \
-    case ACTIVATION_##name:                                                                          \
-        for (int r = row0; r < row1; r++) name##_forward(layer->n_out, z + r * ld, layer->constant); \
+#define ROW(name)                                                                                  \
+    case ACTIVATION_##name:                                                                        \
+        for (int r = row0; r < row1; r++) name##_forward(layer->n_out, z + r * ld, layer->params); \
         return;
         FGD_ACTIVATIONS(NOTHING, NOTHING, ROW)
 #undef ROW
@@ -125,19 +125,20 @@ static void layer_forward(const fgd_layer *layer, const real *block, const real 
 }
 
 /* Whether noise disturbs a[l]. */
-static int is_disturbed(const fgd_work *w, const fgd_noise *noise, int l) {
-    return noise->amount && l < w->net->L && w->net->layer[l].noise && noise->amount[l] > 0;
+static int is_disturbed(const fgd_workspace *w, const fgd_noise *noise, int l) {
+    return noise->strength && l < w->net->L && w->net->layer[l].noise && noise->strength[l] > 0;
 }
 
 /* Rows of a[l] <- those of `from`, as noise disturbs them; column n, all ones, stays. */
-static void disturb_inputs(const fgd_work *w, const fgd_noise *noise, int l, const real *from, int row0, int row1) {
+static void disturb_inputs(const fgd_workspace *w, const fgd_noise *noise, int l, const real *from, int row0,
+                           int row1) {
     const fgd_layer *layer = &w->net->layer[l];
     disturbance d = {layer->noise, layer->n_in, w->ld[l], from, w->a[l], w->keep[l]};
     disturb(&d, noise, l, row0, row1);
 }
 
 /* a[0] of a band's own rows is there; on return those of all a[l] are. */
-static void forward_rows(const fgd_work *w, const real *theta, const fgd_noise *noise, const band *b) {
+static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_noise *noise, const band *b) {
     if (is_disturbed(w, noise, 0)) disturb_inputs(w, noise, 0, w->a[0], b->own0, b->own1);
     for (int l = 0, j0, j1; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
@@ -155,13 +156,13 @@ static void forward_rows(const fgd_work *w, const real *theta, const fgd_noise *
 }
 
 /* What the backward function of a[l] reads: z[l] where it was kept, or a[l] as it was before any noise. */
-static const real *backward_input(const fgd_work *w, const fgd_noise *noise, int l) {
+static const real *backward_input(const fgd_workspace *w, const fgd_noise *noise, int l) {
     return w->z[l] ? w->z[l] : is_disturbed(w, noise, l) ? w->x[l] : w->a[l];
 }
 
 /* dz (n_out,) <- dz f'(z), through x (n_out,) */
 static void slope(const fgd_layer *layer, const real *x, real *dz) {
-    const double *c = layer->constant;
+    const double *c = layer->params;
     int n = layer->n_out;
     switch (layer->activation) {
 #define WHOLE(name) \
@@ -187,7 +188,7 @@ static void slope_rows(const fgd_layer *layer, const real *x, real *dz, ptrdiff_
 
 static void backward_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
     const fgd_layer *layer = p->context; /* whose gradient this is */
-    const double *c = layer->constant;
+    const double *c = layer->params;
     const real *x = p->x + i * p->c_row + j;
     switch (layer->activation) {
 #define ROW(name)                                                                                                  \
@@ -230,10 +231,12 @@ static void layer_backward(const fgd_layer *layer, const real *wt, const real *d
 }
 
 /* Whether noise has multiplied a[l]. */
-static int is_kept(const fgd_work *w, const fgd_noise *noise, int l) { return w->keep[l] && is_disturbed(w, noise, l); }
+static int is_kept(const fgd_workspace *w, const fgd_noise *noise, int l) {
+    return w->keep[l] && is_disturbed(w, noise, l);
+}
 
 /* Rows of a gradient g (rows, n[l]), ld apart <- g keep[l]: once more what noise has done to a[l]. */
-static void keep_rows(const fgd_work *w, int l, real *g, ptrdiff_t ld, int row0, int row1) {
+static void keep_rows(const fgd_workspace *w, int l, real *g, ptrdiff_t ld, int row0, int row1) {
     int n = w->net->layer[l].n_in;
     for (int r = row0; r < row1; r++) {
         const real *keep = w->keep[l] + r * w->ld[l];
@@ -246,7 +249,7 @@ static void keep_rows(const fgd_work *w, int l, real *g, ptrdiff_t ld, int row0,
 }
 
 /* dz[L] (rows, n) holds dL/da[L] of a band's own rows; on return all dz[l], l >= 1, hold dL/dz. */
-static void backward_rows(const fgd_work *w, const fgd_noise *noise, const band *b) {
+static void backward_rows(const fgd_workspace *w, const fgd_noise *noise, const band *b) {
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
     slope_rows(&layer[L - 1], backward_input(w, noise, L), w->dz[L], w->ld[L], b->own0, b->own1);

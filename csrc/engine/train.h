@@ -10,7 +10,7 @@
  * passes change no bit either.
  */
 typedef struct {
-    fgd_work *work;
+    fgd_workspace *work;
     fgd_chunk *chunk;
     ptrdiff_t size; /* of theta                */
     real *scratch;  /* (threads, loss_scratch) */
@@ -26,14 +26,14 @@ typedef struct {
     double since; /* the moment up to which the crew knows of time */
 } training;
 
-static ptrdiff_t rows_of_step(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->start[s + 1] - chunk->start[s]; }
+static ptrdiff_t rows_of_step(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->starts[s + 1] - chunk->starts[s]; }
 
 /* Sum of the weights of a step's rows; without weights their number. */
 static double step_weight(const fgd_chunk *chunk, ptrdiff_t s) {
     ptrdiff_t rows = rows_of_step(chunk, s);
     if (!chunk->weight) return (double)rows;
     double sum = 0;
-    for (const int64_t *row = chunk->order + chunk->start[s]; rows > 0; row++, rows--)
+    for (const int64_t *row = chunk->order + chunk->starts[s]; rows > 0; row++, rows--)
         sum += (double)((const real *)chunk->weight)[*row];
     return sum;
 }
@@ -55,27 +55,27 @@ static ptrdiff_t longest_pass(const training *t, int threads) {
     for (int l = 0; l <= t->work->net->L; l++) numbers += 2 * t->work->ld[l];
     ptrdiff_t rows = PASS_BYTES / (numbers * (ptrdiff_t)sizeof(real));
     rows = threads * (rows > PASS_ROWS ? rows : PASS_ROWS);
-    const fgd_regime *regime = t->chunk->regime;
-    return regime && regime->batch < rows ? regime->batch : rows;
+    const fgd_transforms *regime = t->chunk->transforms;
+    return regime && regime->micro_batch < rows ? regime->micro_batch : rows;
 }
 
 static fgd_noise noise_of_pass(const fgd_chunk *chunk, int L, const pass *p) {
     fgd_noise noise = chunk->noise;
-    if (noise.amount) noise.first += p->step, noise.amount += p->step * L, noise.row = p->from;
+    if (noise.strength) noise.step += p->step, noise.strength += p->step * L, noise.row = p->from;
     return noise;
 }
 
 /* A seat's part of the rows of a pass: data in, losses and dz out. */
 static void pass_rows(training *t, const pass *p, seat seat, grid grid) {
-    fgd_work *w = t->work;
+    fgd_workspace *w = t->work;
     const fgd_chunk *chunk = t->chunk;
-    ptrdiff_t first = chunk->start[p->step] + p->from;
+    ptrdiff_t first = chunk->starts[p->step] + p->from;
     const int64_t *order = chunk->order + first;
     band b = band_of(seat, grid, p->rows, t->bands);
     int L = w->net->L, n = w->net->layer[L - 1].n_out, row0 = b.own0, row1 = b.own1;
     const real *weight = chunk->weight;
 
-    reading of_pass = {order, row0, row1, p->rows + row0, chunk->start[chunk->steps] - first};
+    reading of_pass = {order, row0, row1, p->rows + row0, chunk->starts[chunk->n_steps] - first};
     read_rows(&chunk->X, &of_pass, w->a[0] + row0 * w->ld[0], w->ld[0]);
     read_rows(&chunk->Y, &of_pass, w->y + row0 * w->ld[L], w->ld[L]);
     if (weight)
@@ -100,10 +100,10 @@ static void pass_rows(training *t, const pass *p, seat seat, grid grid) {
 static void pass_gradients(training *t, const pass *p, seat seat, grid grid) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
-    gradient_sink sink = {.grad = chunk->grad, .adds = p->from > 0, .transposes = p->step + 1 < chunk->steps};
-    sink.whole_rows = chunk->regime || rule_slots[chunk->rule] > 0; /* see update_in_regime, update_blocks */
-    if (!chunk->regime && is_last(chunk, p)) {
-        update_init(&u, chunk->rule, chunk->coefficient + p->step * rule_coefficients[chunk->rule], t->size,
+    gradient_sink sink = {.grad = chunk->grad, .adds = p->from > 0, .transposes = p->step + 1 < chunk->n_steps};
+    sink.whole_rows = chunk->transforms || rule_slots[chunk->rule] > 0; /* see update_in_regime, update_blocks */
+    if (!chunk->transforms && is_last(chunk, p)) {
+        update_init(&u, chunk->rule, chunk->coefficients + p->step * rule_coefficients[chunk->rule], t->size,
                     chunk->theta, chunk->state);
         sink.update = &u;
     }
@@ -138,7 +138,7 @@ static fgd_status one_pass(training *t, const pass *p, seat seat, grid grid) {
     fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
     if (status != FGD_OK) return status;
     pass_gradients(t, p, seat, grid);
-    if (last && chunk->regime) update_in_regime(&t->update, p->step, seat);
+    if (last && chunk->transforms) update_in_regime(&t->update, p->step, seat);
     if (seat.part == 0) {
         double *loss = &chunk->losses[p->step];
         *loss = sum_from(p->from > 0 ? *loss : 0, t->work->loss, p->rows);
@@ -160,7 +160,7 @@ static void train_seat(void *argument, seat seat) {
         transpose_all(t->work, chunk->theta, 1, seat);
         barrier_wait(&t->barrier, seat.parts);
     }
-    for (ptrdiff_t s = t->next; s < chunk->steps; s++) {
+    for (ptrdiff_t s = t->next; s < chunk->n_steps; s++) {
         pass p = {.step = s, .weight = step_weight(chunk, s)};
         ptrdiff_t rows = rows_of_step(chunk, s), passes = 1 + (rows - 1) / most;
         for (ptrdiff_t i = 0; i < passes; i++, p.from += p.rows) {
@@ -177,13 +177,13 @@ static int step_threads(const fgd_net *net, ptrdiff_t batch, int wanted) {
     return useful_threads(wanted, forward_flops(net, batch), FLOPS_OF_PHASE);
 }
 
-static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
-    for (int64_t i = chunk->start[0]; i < chunk->start[chunk->steps]; i++)
+static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
+    for (int64_t i = chunk->starts[0]; i < chunk->starts[chunk->n_steps]; i++)
         if (chunk->order[i] < 0 || chunk->order[i] >= chunk->X.count) return FGD_BAD_ROW_NUMBER;
 
-    int most = step_threads(w->net, w->batch, chunk->threads);
+    int most = step_threads(w->net, w->batch, chunk->n_threads);
     training t = {.work = w, .chunk = chunk, .size = theta_size(w->net), .threads = most, .since = seconds_now()};
-    t.watched = chunk->threads == 0 && most > 1;
+    t.watched = chunk->n_threads == 0 && most > 1;
     if (t.watched) {
         if (w->crew.most != most) w->crew = (crew){.most = most};
         t.threads = team_threads(&w->crew);
@@ -192,10 +192,10 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
     t.bands = allocate((size_t)most * (sizeof *t.bands + scratch));
     if (!t.bands) return FGD_NO_MEMORY;
     t.scratch = (real *)(t.bands + most);
-    t.update = (regime_update){.regime = chunk->regime,
+    t.update = (regime_update){.regime = chunk->transforms,
                                .rule = chunk->rule,
-                               .coefficient = chunk->coefficient,
-                               .steps = chunk->steps,
+                               .coefficient = chunk->coefficients,
+                               .steps = chunk->n_steps,
                                .size = t.size,
                                .grad = chunk->grad,
                                .theta = chunk->theta,
@@ -206,7 +206,7 @@ static fgd_status train(fgd_work *w, fgd_chunk *chunk) {
 
     w->rows = 0;
     do run_team(t.threads, train_seat, &t);
-    while (t.next < chunk->steps && atomic_load(&t.status) == FGD_OK);
+    while (t.next < chunk->n_steps && atomic_load(&t.status) == FGD_OK);
     release(t.bands);
     return (fgd_status)atomic_load(&t.status);
 }
@@ -218,11 +218,11 @@ static fgd_plan plan(const fgd_net *net, ptrdiff_t batch, int wanted) {
     grid grid = grid_of(net, batch, threads);
     return (fgd_plan){.tile_rows = MR,
                       .tile_columns = NR,
-                      .most = fgd_max_threads(),
-                      .threads = threads,
-                      .bands = grid.rows,
+                      .max_threads = fgd_max_threads(),
+                      .n_threads = threads,
+                      .row_groups = grid.rows,
                       .columns = grid.columns,
-                      .worth = FLOPS_OF_PHASE,
+                      .min_flops = FLOPS_OF_PHASE,
                       .flops = 2. * (double)batch * (3 * weights - first), /* no dX for the first layer */
                       .workspace = lay_out(net, batch, NULL)};
 }

@@ -10,13 +10,13 @@
  * Sums are of doubles, in an order that neither threads nor vectors change, each product rounded before it is added.
  */
 typedef struct {
-    const fgd_regime *regime;
+    const fgd_transforms *regime;
     int rule;
     const double *coefficient; /* (steps, groups, number of the rule's coefficients) */
     ptrdiff_t steps, size;
     const real *grad;
     real *theta, *state;
-    real **wt;       /* W transposed as in fgd_work, made anew if another step comes */
+    real **wt;       /* W transposed as in fgd_workspace, made anew if another step comes */
     double *squares; /* (all_block_rows,)                                            */
     barrier *barrier;
 } regime_update;
@@ -47,7 +47,7 @@ static double squares_of(const real *x, ptrdiff_t n) {
 /* What the gradient of step s must be multiplied by, so that it is no longer than clip_norm. */
 static double clip_factor(const regime_update *u, ptrdiff_t s, seat seat) {
     const fgd_net *net = u->regime->net;
-    double most = u->regime->of_step[s].clip_norm, *to = u->squares;
+    double most = u->regime->per_step[s].clip_norm, *to = u->squares;
     const real *g = u->grad;
     if (!u->regime->norm && isinf(most)) return 1;
     for (int l = 0; l < net->L; l++) {
@@ -72,16 +72,16 @@ typedef struct {
     real *average;  /* NULL: not touched in this round */
 } part_update;
 
-static const fgd_group_numbers *group_numbers(const fgd_regime *r, ptrdiff_t s, int l, int is_bias) {
-    return &r->of_group[s * r->groups + r->group[2 * l + is_bias]];
+static const fgd_group_transforms *group_numbers(const fgd_transforms *r, ptrdiff_t s, int l, int is_bias) {
+    return &r->per_group[s * r->n_groups + r->group[2 * l + is_bias]];
 }
 
 static void part_init(part_update *p, const regime_update *u, ptrdiff_t s, int l, int is_bias, double factor,
                       real *average) {
-    const fgd_regime *r = u->regime;
-    const fgd_group_numbers *numbers = group_numbers(r, s, l, is_bias);
-    double weight = r->of_step[s].average;
-    update_init(&p->rule, u->rule, u->coefficient + (numbers - r->of_group) * rule_coefficients[u->rule], u->size,
+    const fgd_transforms *r = u->regime;
+    const fgd_group_transforms *numbers = group_numbers(r, s, l, is_bias);
+    double weight = r->per_step[s].average_weight;
+    update_init(&p->rule, u->rule, u->coefficient + (numbers - r->per_group) * rule_coefficients[u->rule], u->size,
                 u->theta, u->state);
     p->factor = v_set((real)factor), p->limit = v_set((real)numbers->clip_value), p->l1 = v_set((real)numbers->l1);
     p->kept = v_set((real)(1 - weight)), p->gain = v_set((real)weight);
@@ -169,7 +169,7 @@ static void finish_columns(const regime_update *u, ptrdiff_t s, int l, ptrdiff_t
 
 /* ---- all of it ---- */
 
-static int limits_columns(const fgd_regime *r, ptrdiff_t s) {
+static int limits_columns(const fgd_transforms *r, ptrdiff_t s) {
     for (int l = 0; l < r->net->L; l++)
         if (!isinf(group_numbers(r, s, l, 0)->max_norm)) return 1;
     return 0;
@@ -180,7 +180,7 @@ static void update_in_regime(const regime_update *u, ptrdiff_t s, seat seat) {
     const fgd_net *net = u->regime->net;
     int limits = limits_columns(u->regime, s);
     double factor = clip_factor(u, s, seat);
-    real *average = u->regime->of_step[s].average > 0 ? u->regime->average : NULL;
+    real *average = u->regime->per_step[s].average_weight > 0 ? u->regime->average : NULL;
     ptrdiff_t at = u->size;
     for (int l = net->L - 1; l >= 0; l--) { /* what was made last is still in the cache */
         const fgd_layer *layer = &net->layer[l];
@@ -199,8 +199,8 @@ static void update_in_regime(const regime_update *u, ptrdiff_t s, seat seat) {
 }
 
 /* The same in a loop of one's own: one step, one thread, no work. */
-static fgd_status update_once_in_regime(int rule, const double *coefficient, const fgd_regime *regime, ptrdiff_t size,
-                                        const real *grad, real *theta, real *state) {
+static fgd_status update_once_in_regime(int rule, const double *coefficient, const fgd_transforms *regime,
+                                        ptrdiff_t size, const real *grad, real *theta, real *state) {
     double *squares = allocate((size_t)all_block_rows(regime->net) * sizeof *squares);
     if (!squares) return FGD_NO_MEMORY;
     barrier alone = {0};

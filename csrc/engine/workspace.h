@@ -10,7 +10,7 @@
  *
  * wt[l] is W transposed, for dA = dZ W^T, in panels of NR of its columns: panel j / NR holds (n_out, NR).
  */
-struct fgd_work {
+struct fgd_workspace {
     const fgd_net *net;
     ptrdiff_t batch; /* rows that fit                                  */
     ptrdiff_t rows;  /* of the last forward                            */
@@ -99,7 +99,7 @@ static ptrdiff_t panels_size(const fgd_layer *layer) {
 static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     int L = net->L;
     size_t used = 0;
-    take(base, &used, sizeof(fgd_work));
+    take(base, &used, sizeof(fgd_workspace));
     ptrdiff_t *ld = take(base, &used, (size_t)(L + 1) * sizeof *ld);
     real **a = take(base, &used, (size_t)(L + 1) * sizeof *a);
     real **z = take(base, &used, (size_t)(L + 1) * sizeof *z);
@@ -132,34 +132,34 @@ static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
     double *squares = take(base, &used, (size_t)all_block_rows(net) * sizeof *squares);
     double *amount = take(base, &used, (size_t)L * sizeof *amount);
     if (base)
-        *(fgd_work *)base = (fgd_work){.net = net,
-                                       .batch = batch,
-                                       .ld = ld,
-                                       .a = a,
-                                       .z = z,
-                                       .dz = dz,
-                                       .x = x,
-                                       .keep = keep,
-                                       .wt = wt,
-                                       .y = y,
-                                       .weight = weight,
-                                       .loss = loss,
-                                       .squares = squares,
-                                       .amount = amount};
+        *(fgd_workspace *)base = (fgd_workspace){.net = net,
+                                                 .batch = batch,
+                                                 .ld = ld,
+                                                 .a = a,
+                                                 .z = z,
+                                                 .dz = dz,
+                                                 .x = x,
+                                                 .keep = keep,
+                                                 .wt = wt,
+                                                 .y = y,
+                                                 .weight = weight,
+                                                 .loss = loss,
+                                                 .squares = squares,
+                                                 .amount = amount};
     return used;
 }
 
-static fgd_work *work_new(const fgd_net *net, ptrdiff_t batch) {
+static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t batch) {
     char *base = allocate(lay_out(net, batch, NULL));
     if (!base) return NULL;
     lay_out(net, batch, base);
-    fgd_work *w = (fgd_work *)base;
+    fgd_workspace *w = (fgd_workspace *)base;
     for (int l = 0; l < net->L; l++)
         for (ptrdiff_t r = 0; r < batch; r++) w->a[l][r * w->ld[l] + net->layer[l].n_in] = 1;
     return w;
 }
 
-static void work_free(fgd_work *w) {
+static void workspace_free(fgd_workspace *w) {
     release(w->wt[0]);
     release(w);
 }

@@ -23,9 +23,9 @@ FGD_LOSSES(MEAN, EACH, WHOLE, WHOLE)
 #undef PER_OUTPUT
 
 static vec loss_columns(const fgd_loss *loss, int n, const real *z, const real *y, vec scale, real *dz) {
-    switch (loss->row) {
+    switch (loss->kind) {
 #define ROW(name) \
-    case LOSS_##name: return name##_columns(n, z, y, scale, dz, loss->constant);
+    case LOSS_##name: return name##_columns(n, z, y, scale, dz, loss->params);
         FGD_LOSSES(ROW, ROW, ROW, ROW)
 #undef ROW
     }
@@ -49,7 +49,7 @@ static ptrdiff_t loss_scratch(int n) { return 3 * (ptrdiff_t)n * VL; }
 
 /* Loss and slope of all rows.  FGD_NOT_FINITE: of one of them; the rest is done. */
 static fgd_status losses_of(const fgd_loss *loss, const loss_rows *of, real *scratch) {
-    int labels = loss_needs_labels[loss->row], n = of->n;
+    int labels = loss_needs_labels[loss->kind], n = of->n;
     real *z = scratch, *y = z + n * VL, *dz = y + n * VL;
     fgd_status status = FGD_OK;
     for (int row = 0; row < of->rows; row += VL) {

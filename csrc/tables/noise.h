@@ -96,7 +96,7 @@ typedef struct {
 
 /* Rows [row0, row1) of `to` <- those of `from`, disturbed as the inputs of layer l in the step that noise is about. */
 static void disturb(const disturbance *d, const fgd_noise *noise, int l, int row0, int row1) {
-    uint64_t stream = (uint64_t)noise->first | (uint64_t)l << 48;
+    uint64_t stream = (uint64_t)noise->step | (uint64_t)l << 48;
     int per = numbers_of_word[d->kind] * GROUP_WORDS, multiplies = noise_multiplies[d->kind];
     uint32_t word[GROUP_WORDS];
     real number[MOST_NUMBERS + NR]; /* a ragged end loads whole vectors */
@@ -104,7 +104,7 @@ static void disturb(const disturbance *d, const fgd_noise *noise, int l, int row
     int64_t e = (noise->row + row0) * d->n;
     for (int row = row0, j = 0, count; row < row1;) {
         random_group(noise->seed, stream, (uint64_t)(e / per), word);
-        noise_numbers(d->kind, word, noise->amount[l], number);
+        noise_numbers(d->kind, word, noise->strength[l], number);
         for (int i = (int)(e % per); i < per && row < row1; i += count) {
             count = per - i < d->n - j ? per - i : d->n - j;
             ptrdiff_t at = row * d->ld + j;

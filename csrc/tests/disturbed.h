@@ -44,9 +44,9 @@ static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, c
     void *Z = array((size_t)(rows * n[3]) * size_of(e->bits)), *grad = array((size_t)w.size * size_of(e->bits)),
          *dX = array((size_t)(rows * n[0]) * size_of(e->bits));
     reference_init(&r, &w, rows, X);
-    reference_noise(&r, of_step.seed, of_step.first, amount);
+    reference_noise(&r, of_step.seed, of_step.step, amount);
     reference_forward(&r, theta);
-    fgd_work *work = e->work_new(&w.net, rows);
+    fgd_workspace *work = e->workspace_new(&w.net, rows);
     e->forward(work, t, &table, &of_step, Z, 1 + rows % 3);
     check(close_to(e->bits, Z, r.a[3], rows * n[3]), "disturbed forward, %d rows of %d", rows, n[0]);
     reference_backward(&r, theta, dZ);
@@ -62,7 +62,7 @@ static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, c
     e->backward(work, t, d, grad, 0, dX, 1);
     check(close_to(e->bits, Z, r.a[3], rows * n[3]), "forward without noise, %d rows of %d", rows, n[0]);
     check(close_to(e->bits, grad, r.grad, w.size), "gradient without noise, %d rows of %d", rows, n[0]);
-    e->work_free(work);
+    e->workspace_free(work);
     release_arrays();
 }
 

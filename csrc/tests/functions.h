@@ -22,10 +22,10 @@ static void activations(const fgd_engine *e) {
         fgd_table X = real_table(e->bits, z, Z_COUNT, 1);
         void *theta = reals(e->bits, ones, 1), *g = reals(e->bits, ones, Z_COUNT), *grad = array(size_of(e->bits));
         void *a = array(Z_COUNT * size_of(e->bits)), *dz = array(Z_COUNT * size_of(e->bits));
-        fgd_work *work = e->work_new(&net, Z_COUNT);
+        fgd_workspace *work = e->workspace_new(&net, Z_COUNT);
         e->forward(work, theta, &X, NULL, a, 1);
         e->backward(work, theta, g, grad, 0, dz, 1);
-        e->work_free(work);
+        e->workspace_free(work);
 
         activation_slope(&layer, Z_COUNT, z, want);
         check(error_of(e->bits, dz, want, Z_COUNT) < tolerance(e->bits) + 1e-8, "slope of %s",

@@ -52,13 +52,13 @@ static void reference_activation(const fgd_layer *layer, int rows, int n, const 
                                  double *dz) {
     double *identity = doubles(n * n), *grad = doubles(n * n);
     for (int i = 0; i < n * n; i++) identity[i] = i % (n + 1) == 0;
-    fgd_layer single = {n, n, 0, layer->activation, layer->constant, 0};
+    fgd_layer single = {n, n, 0, layer->activation, layer->params, 0};
     fgd_net net = {1, &single};
-    fgd_work *work = one_by_one()->work_new(&net, rows);
+    fgd_workspace *work = one_by_one()->workspace_new(&net, rows);
     fgd_table Z = {z, TYPE_float64, n, rows, n * (ptrdiff_t)sizeof *z};
     one_by_one()->forward(work, identity, &Z, NULL, a, 1);
     if (dz) one_by_one()->backward(work, identity, g, grad, 0, dz, 1);
-    one_by_one()->work_free(work);
+    one_by_one()->workspace_free(work);
 }
 
 /* The doubles that one pass of a network leaves; z[l], a[l] (rows, n[l]). */

@@ -5,21 +5,21 @@ enum { GROUPS = 3, MOST_STEPS = 40 };
 
 /* A regime for a run: each limit is passed by some numbers of some steps, and set on some of them only. */
 typedef struct {
-    fgd_regime regime;
+    fgd_transforms regime;
     int64_t group[2 * MAX_LAYERS];
-    fgd_step_numbers of_step[MOST_STEPS];
-    fgd_group_numbers of_group[MOST_STEPS * GROUPS];
+    fgd_step_transforms per_step[MOST_STEPS];
+    fgd_group_transforms per_group[MOST_STEPS * GROUPS];
 } beside;
 
 static void beside_init(beside *b, problem *p, ptrdiff_t at_once, int kind) {
     for (int i = 0; i < 2 * MAX_LAYERS; i++) b->group[i] = (i * i + kind) % GROUPS;
     for (int s = 0; s < p->steps; s++) {
-        b->of_step[s] = (fgd_step_numbers){kind & 1 ? 0.125 : INFINITY, s % 3 == 1 ? 0 : 1. / (s + 1)};
+        b->per_step[s] = (fgd_step_transforms){kind & 1 ? 0.125 : INFINITY, s % 3 == 1 ? 0 : 1. / (s + 1)};
         for (int g = 0; g < GROUPS; g++)
-            b->of_group[s * GROUPS + g] = (fgd_group_numbers){kind & 2 ? 0.03125 * (g + 1) : INFINITY, 0.0078125 * g,
-                                                              kind & 4 && g ? 0.75 + 0.25 * g : INFINITY};
+            b->per_group[s * GROUPS + g] = (fgd_group_transforms){
+                kind & 2 ? 0.03125 * (g + 1) : INFINITY, 0.0078125 * g, kind & 4 && g ? 0.75 + 0.25 * g : INFINITY};
     }
-    b->regime = (fgd_regime){&p->w.net, at_once, GROUPS, b->group, b->of_step, b->of_group, NULL, NULL};
+    b->regime = (fgd_transforms){&p->w.net, at_once, GROUPS, b->group, b->per_step, b->per_group, NULL, NULL};
     p->regime = &b->regime;
 }
 
@@ -44,7 +44,7 @@ static void one_regime(const fgd_engine *e, const int *n, int rule, int kind) {
     check(error_of(bits, whole.average, want.average, p.w.size) < rounding * tolerance(bits), "average %d", kind);
     check(error_of(64, whole.norms, want.norms, p.steps) < 20 * rounding * tolerance(bits), "norms of regime %d", kind);
     for (int threads = 0; threads <= 3; threads++) {
-        b.regime.batch = threads == 0 ? 1000 : 2 * threads;
+        b.regime.micro_batch = threads == 0 ? 1000 : 2 * threads;
         outcome got = train(e, &p, threads, threads == 3 ? (int)p.steps : threads + 1);
         same_outcome(e, &p, &got, &whole, threads == 0 ? "whole steps" : "steps in passes");
     }
@@ -63,9 +63,9 @@ static void regimes(const fgd_engine *e) {
     fgd_layer layer = {1, 1, 1, ACTIVATION_identity, constants, 0};
     fgd_net net = {1, &layer};
     int64_t group[] = {0, 0};
-    fgd_step_numbers step = {1, 0};
-    fgd_group_numbers numbers = {INFINITY, 0, INFINITY};
-    fgd_regime regime = {&net, 1, 1, group, &step, &numbers, NULL, &norm};
+    fgd_step_transforms step = {1, 0};
+    fgd_group_transforms numbers = {INFINITY, 0, INFINITY};
+    fgd_transforms regime = {&net, 1, 1, group, &step, &numbers, NULL, &norm};
     void *g = reals(e->bits, grad, 2), *t = reals(e->bits, theta, 2);
     const double c[] = {1, 0};
     check(e->update(row_named(fgd_rule_name, "sgd"), c, &regime, 2, g, t, NULL) == FGD_OK, "an update in a regime");

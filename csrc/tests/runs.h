@@ -27,7 +27,7 @@ typedef struct {
     ptrdiff_t steps;
     double *X, *Y, *weight, *theta; /* weight: NULL without */
     int64_t *order, *start;
-    const fgd_regime *regime; /* of all steps, or NULL */
+    const fgd_transforms *regime; /* of all steps, or NULL */
     uint64_t seed;        /* of the noise                       */
     int64_t first;        /* number of the first step           */
     const double *amount; /* (steps, L) of noise; NULL: no noise */
@@ -68,11 +68,11 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
     int bits = e->bits, count = fgd_rule_coefficients(p->rule), slots = fgd_rule_slots(p->rule);
     outcome o = {.theta = reals(bits, p->theta, p->w.size), .losses = doubles(p->steps)};
     o.state = array((size_t)(slots * p->w.size) * size_of(bits));
-    int groups = p->regime ? p->regime->groups : 1;
+    int groups = p->regime ? p->regime->n_groups : 1;
     double *c = doubles(p->steps * groups * count);
     for (ptrdiff_t i = 0; i < p->steps * groups * count; i++)
         c[i] = coefficient_of((int)(i / count % groups), (int)(i % count));
-    fgd_regime regime = {0};
+    fgd_transforms regime = {0};
     if (p->regime) {
         o.average = array((size_t)p->w.size * size_of(bits)), o.norms = doubles(p->steps);
         regime = *p->regime, regime.average = o.average;
@@ -87,24 +87,25 @@ static outcome train(const fgd_engine *e, const problem *p, int threads, int pie
                        .order = p->order,
                        .loss = loss_of_row(p->loss),
                        .rule = p->rule,
-                       .regime = p->regime ? &regime : NULL,
-                       .threads = threads,
+                       .transforms = p->regime ? &regime : NULL,
+                       .n_threads = threads,
                        .theta = o.theta,
                        .state = o.state,
                        .grad = array((size_t)p->w.size * size_of(bits))};
     for (int piece = 0; piece < pieces && o.status == FGD_OK; piece++) {
         ptrdiff_t done = p->steps * piece / pieces;
-        chunk.start = p->start + done, chunk.coefficient = c + done * groups * count, chunk.losses = o.losses + done;
-        chunk.steps = p->steps * (piece + 1) / pieces - done;
+        chunk.starts = p->start + done, chunk.coefficients = c + done * groups * count, chunk.losses = o.losses + done;
+        chunk.n_steps = p->steps * (piece + 1) / pieces - done;
         chunk.noise = (fgd_noise){p->seed, p->first + done, 0, p->amount ? p->amount + done * p->w.net.L : NULL};
         if (p->regime) {
-            regime.of_step = p->regime->of_step + done, regime.of_group = p->regime->of_group + done * groups;
+            regime.per_step = p->regime->per_step + done, regime.per_group = p->regime->per_group + done * groups;
             regime.norm = o.norms + done;
         }
-        fgd_work *work = e->work_new(&p->w.net, p->regime && regime.batch < batch ? regime.batch : batch);
+        ptrdiff_t most = p->regime && regime.micro_batch < batch ? regime.micro_batch : batch;
+        fgd_workspace *work = e->workspace_new(&p->w.net, most);
         o.status = e->train(work, &chunk);
         o.failed = done + chunk.failed;
-        e->work_free(work);
+        e->workspace_free(work);
     }
     return o;
 }
@@ -120,24 +121,24 @@ static void reference_limit(const fgd_layer *layer, double *W, double most) {
 
 /* Step s of the update with grad (size,), number by number. */
 static void reference_regime(const problem *p, ptrdiff_t s, const double *grad, outcome *o) {
-    const fgd_regime *r = p->regime;
-    double *theta = o->theta, *average = o->average, square = 0, kept = 1 - r->of_step[s].average;
+    const fgd_transforms *r = p->regime;
+    double *theta = o->theta, *average = o->average, square = 0, kept = 1 - r->per_step[s].average_weight;
     for (ptrdiff_t i = 0; i < p->w.size; i++) square += grad[i] * grad[i];
     o->norms[s] = sqrt(square);
-    double factor = fmin(1, r->of_step[s].clip_norm / (sqrt(square) + 1e-6));
+    double factor = fmin(1, r->per_step[s].clip_norm / (sqrt(square) + 1e-6));
     ptrdiff_t at = 0;
     for (int l = 0; l < p->w.net.L; l++) {
         const fgd_layer *layer = &p->w.layer[l];
         ptrdiff_t first = at, weights = (ptrdiff_t)layer->n_in * layer->n_out;
         for (ptrdiff_t end = at + weights + layer->bias * layer->n_out; at < end; at++) {
             int group = (int)r->group[2 * l + (at - first >= weights)];
-            const fgd_group_numbers *numbers = &r->of_group[s * r->groups + group];
+            const fgd_group_transforms *numbers = &r->per_group[s * r->n_groups + group];
             double g = fmax(-numbers->clip_value, fmin(numbers->clip_value, factor * grad[at])), c[16];
             for (int i = 0; i < 16; i++) c[i] = coefficient_of(group, i);
             g += numbers->l1 * ((theta[at] > 0) - (theta[at] < 0));
             reference_weight(p->rule, c, p->w.size, at, g, theta, o->state);
         }
-        reference_limit(layer, theta + first, r->of_group[s * r->groups + r->group[2 * l]].max_norm);
+        reference_limit(layer, theta + first, r->per_group[s * r->n_groups + r->group[2 * l]].max_norm);
     }
     for (ptrdiff_t i = 0; i < p->w.size; i++) average[i] = kept * average[i] + (1 - kept) * theta[i];
 }

@@ -41,11 +41,11 @@ static void one_product(const fgd_engine *e, int rows, int n_in, int n, int thre
     reference_init(&r, &w, rows, X);
     reference_forward(&r, theta);
     reference_backward(&r, theta, dZ);
-    fgd_work *work = e->work_new(&w.net, rows);
+    fgd_workspace *work = e->workspace_new(&w.net, rows);
     e->forward(work, t, &table, NULL, Z, threads);
     e->predict(&w.net, t, &table, predicted, threads);
     e->backward(work, t, d, grad, 0, dX, threads);
-    e->work_free(work);
+    e->workspace_free(work);
     check(close_to(e->bits, Z, r.a[2], rows * n_in), "forward %d x %d x %d", rows, n_in, n);
     check(!memcmp(Z, predicted, outputs), "predict %d x %d x %d has the bits of forward", rows, n_in, n);
     check(close_to(e->bits, grad, r.grad, w.size), "gradient %d x %d x %d", rows, n_in, n);

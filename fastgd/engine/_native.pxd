@@ -15,7 +15,7 @@ cdef extern from "fastgd.h" nogil:
         int n_out
         int bias
         int activation
-        const double *constant
+        const double *params
         int noise
 
     ctypedef struct fgd_net:
@@ -30,80 +30,81 @@ cdef extern from "fastgd.h" nogil:
         ptrdiff_t stride
 
     ctypedef struct fgd_loss:
-        int row
-        const double *constant
+        int kind
+        const double *params
 
-    ctypedef struct fgd_step_numbers:
+    ctypedef struct fgd_step_transforms:
         double clip_norm
-        double average
+        double average_weight
 
-    ctypedef struct fgd_group_numbers:
+    ctypedef struct fgd_group_transforms:
         double clip_value
         double l1
         double max_norm
 
-    ctypedef struct fgd_regime:
+    ctypedef struct fgd_transforms:
         const fgd_net *net
-        ptrdiff_t batch
-        int groups
+        ptrdiff_t micro_batch
+        int n_groups
         const int64_t *group
-        const fgd_step_numbers *of_step
-        const fgd_group_numbers *of_group
+        const fgd_step_transforms *per_step
+        const fgd_group_transforms *per_group
         void *average
         double *norm
+
     ctypedef struct fgd_noise:
         uint64_t seed
-        int64_t first
+        int64_t step
         int64_t row
-        const double *amount
+        const double *strength
 
     ctypedef struct fgd_chunk:
         fgd_table X
         fgd_table Y
         const void *weight
         const int64_t *order
-        const int64_t *start
-        ptrdiff_t steps
+        const int64_t *starts
+        ptrdiff_t n_steps
         fgd_loss loss
         int rule
-        const double *coefficient
-        const fgd_regime *regime
+        const double *coefficients
+        const fgd_transforms *transforms
         void *theta
         void *grad
         void *state
         fgd_noise noise
         double *losses
-        int threads
+        int n_threads
         ptrdiff_t failed
 
     ctypedef struct fgd_plan:
         int tile_rows
         int tile_columns
-        int most
-        int threads
-        int bands
+        int max_threads
+        int n_threads
+        int row_groups
         int columns
-        double worth
+        double min_flops
         double flops
         size_t workspace
 
-    ctypedef struct fgd_work:
+    ctypedef struct fgd_workspace:
         pass
 
     ctypedef struct fgd_engine:
         const char *isa
         int bits
-        fgd_work *(*work_new)(const fgd_net *, ptrdiff_t) noexcept nogil
-        void (*work_free)(fgd_work *) noexcept nogil
+        fgd_workspace *(*workspace_new)(const fgd_net *, ptrdiff_t) noexcept nogil
+        void (*workspace_free)(fgd_workspace *) noexcept nogil
         fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
-        fgd_status (*forward)(fgd_work *, const void *, const fgd_table *, const fgd_noise *, void *,
+        fgd_status (*forward)(fgd_workspace *, const void *, const fgd_table *, const fgd_noise *, void *,
                               int) noexcept nogil
-        fgd_status (*backward)(fgd_work *, const void *, const void *, void *, int, void *, int) noexcept nogil
+        fgd_status (*backward)(fgd_workspace *, const void *, const void *, void *, int, void *, int) noexcept nogil
         fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
                            void *) noexcept nogil
-        fgd_status (*update)(int, const double *, const fgd_regime *, ptrdiff_t, const void *, void *,
+        fgd_status (*update)(int, const double *, const fgd_transforms *, ptrdiff_t, const void *, void *,
                              void *) noexcept nogil
-        fgd_status (*train)(fgd_work *, fgd_chunk *) noexcept nogil
+        fgd_status (*train)(fgd_workspace *, fgd_chunk *) noexcept nogil
         fgd_plan (*plan)(const fgd_net *, ptrdiff_t, int) noexcept nogil
 
     const fgd_engine *fgd_find_engine(const char *, int)

@@ -53,11 +53,11 @@ def set_max_threads(int threads):
 cdef _Array _noise(draw, Py_ssize_t steps, int layers, fgd_noise *to):
     """The noise of some steps (a `fastgd.noise.NoiseSpec`, or None), as the core is told."""
     if draw is None:
-        to.amount = NULL
+        to.strength = NULL
         return None
     check_noise_spec(draw, steps, layers)
     cdef _Array a = _dense("the amounts of noise", draw.amounts, b"d", steps, layers)
-    to.seed, to.first, to.row, to.amount = draw.seed, draw.step, draw.row, <double *> a.view.buf
+    to.seed, to.step, to.row, to.strength = draw.seed, draw.step, draw.row, <double *> a.view.buf
     return a
 
 
@@ -84,8 +84,8 @@ cdef class Network:
     cdef _Array theta, grad
     cdef Py_ssize_t size
     cdef int n_in, n_out
-    cdef fgd_work *work
-    cdef Py_ssize_t batch       # rows that fit in the work
+    cdef fgd_workspace *workspace
+    cdef Py_ssize_t batch       # rows that fit in the workspace
     cdef Py_ssize_t rows        # of the last forward; 0: none to go back from
     cdef char real              # format letter of theta: f or d
     cdef object lock
@@ -122,8 +122,8 @@ cdef class Network:
         self.lock = lock or Lock()
 
     def __dealloc__(self):
-        if self.work is not NULL:
-            self.engine.work_free(self.work)
+        if self.workspace is not NULL:
+            self.engine.workspace_free(self.workspace)
         PyMem_Free(self.layers)
 
     @property
@@ -139,11 +139,11 @@ cdef class Network:
         """Room for a batch of `rows` rows."""
         if rows <= self.batch:
             return
-        if self.work is not NULL:
-            self.engine.work_free(self.work)
+        if self.workspace is not NULL:
+            self.engine.workspace_free(self.workspace)
         self.batch = self.rows = 0
-        self.work = self.engine.work_new(&self.net, rows)
-        if self.work is NULL:
+        self.workspace = self.engine.workspace_new(&self.net, rows)
+        if self.workspace is NULL:
             _fail(FGD_NO_MEMORY)
         self.batch = rows
 
@@ -174,7 +174,8 @@ cdef class Network:
         try:
             self._reserve(max(table.count, 1))
             with nogil:
-                status = self.engine.forward(self.work, self.theta.view.buf, &table, &c_noise, z.view.buf, n_threads)
+                status = self.engine.forward(self.workspace, self.theta.view.buf, &table, &c_noise, z.view.buf,
+                                             n_threads)
             if status != FGD_OK:
                 _fail(status)
             self.rows = table.count
@@ -195,7 +196,7 @@ cdef class Network:
                 x = _dense("dX", dX, self.real, self.rows, self.n_in, True)
                 to_x = x.view.buf
             with nogil:
-                status = self.engine.backward(self.work, self.theta.view.buf, z.view.buf, self.grad.view.buf, accumulate,
+                status = self.engine.backward(self.workspace, self.theta.view.buf, z.view.buf, self.grad.view.buf, accumulate,
                                               to_x, n_threads)
             if status != FGD_OK:
                 _fail(status)
@@ -208,7 +209,7 @@ cdef class Network:
         cdef fgd_status status
         cdef _Constants constants = _Constants(loss.parameters)
         cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.c_name], constants.data)
-        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.row) else self.n_out, &table)
+        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.kind) else self.n_out, &table)
         cdef Py_ssize_t count = table.count
         cdef _Array z = _dense("Z", Z, self.real, count, self.n_out)
         cdef _Array r = _dense("rows", rows, b"d", count, -1, True), w = None, d = None
@@ -229,8 +230,8 @@ cdef class Network:
         """theta, state <- one step of optimizer.rule with grad."""
         cdef int rule = RULES[optimizer.rule]
         cdef fgd_status status
-        cdef _Regime beside = _Regime(regime, self, 1)
-        cdef _Array c = _dense("coefficients", coefficients, b"d", beside.to.groups * fgd_rule_coefficients(rule))
+        cdef _Transforms beside = _Transforms(regime, self, 1)
+        cdef _Array c = _dense("coefficients", coefficients, b"d", beside.to.n_groups * fgd_rule_coefficients(rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(rule), self.size, True)
         self._enter()
         try:
@@ -251,10 +252,10 @@ cdef class Network:
         cdef _Array w = None
         chunk.loss = fgd_loss(LOSSES[loss.c_name], constants.data)
         chunk.rule = RULES[optimizer.rule]
-        chunk.threads = n_threads
-        chunk.steps = len(losses)
+        chunk.n_threads = n_threads
+        chunk.n_steps = len(losses)
         cdef _Array _x = _table("X", X, self.n_in, &chunk.X)
-        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(chunk.loss.row) else self.n_out, &chunk.Y)
+        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(chunk.loss.kind) else self.n_out, &chunk.Y)
         if chunk.X.count != chunk.Y.count:
             raise ValueError(f"X has {chunk.X.count} rows, but Y has {chunk.Y.count}")
         chunk.weight = NULL
@@ -262,31 +263,31 @@ cdef class Network:
             w = _dense("weight", weight, self.real, chunk.X.count)
             chunk.weight = w.view.buf
         cdef _Array o = _dense("order", order, b"q", len(order))
-        cdef _Array b = _dense("starts", starts, b"q", chunk.steps + 1)
-        cdef _Regime beside = _Regime(regime, self, chunk.steps)
-        cdef _Array c = _dense("coefficients", coefficients, b"d", chunk.steps,
-                               beside.to.groups * fgd_rule_coefficients(chunk.rule))
+        cdef _Array b = _dense("starts", starts, b"q", chunk.n_steps + 1)
+        cdef _Transforms beside = _Transforms(regime, self, chunk.n_steps)
+        cdef _Array c = _dense("coefficients", coefficients, b"d", chunk.n_steps,
+                               beside.to.n_groups * fgd_rule_coefficients(chunk.rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(chunk.rule), self.size, True)
-        cdef _Array out = _dense("losses", losses, b"d", chunk.steps, -1, True)
-        cdef _Array _n = _noise(noise, chunk.steps, self.net.L, &chunk.noise)
-        chunk.regime = beside.used
-        chunk.order, chunk.start = <int64_t *> o.view.buf, <int64_t *> b.view.buf
-        chunk.coefficient, chunk.losses = <double *> c.view.buf, <double *> out.view.buf
+        cdef _Array out = _dense("losses", losses, b"d", chunk.n_steps, -1, True)
+        cdef _Array _n = _noise(noise, chunk.n_steps, self.net.L, &chunk.noise)
+        chunk.transforms = beside.used
+        chunk.order, chunk.starts = <int64_t *> o.view.buf, <int64_t *> b.view.buf
+        chunk.coefficients, chunk.losses = <double *> c.view.buf, <double *> out.view.buf
         chunk.theta, chunk.grad, chunk.state = self.theta.view.buf, self.grad.view.buf, s.view.buf
 
         cdef Py_ssize_t i, most = 0
-        if not 0 <= chunk.start[0] <= chunk.start[chunk.steps] <= len(order):
+        if not 0 <= chunk.starts[0] <= chunk.starts[chunk.n_steps] <= len(order):
             raise ValueError(f"starts must lie within 0 .. {len(order)}, the rows of order")
-        for i in range(chunk.steps):
-            if chunk.start[i] >= chunk.start[i + 1]:
+        for i in range(chunk.n_steps):
+            if chunk.starts[i] >= chunk.starts[i + 1]:
                 raise ValueError(f"step {i} has no rows: starts must ascend")
-            most = max(most, chunk.start[i + 1] - chunk.start[i])
+            most = max(most, chunk.starts[i + 1] - chunk.starts[i])
         self._enter()
         try:
-            self._reserve(max(min(most, beside.to.batch), 1))
+            self._reserve(max(min(most, beside.to.micro_batch), 1))
             self.rows = 0
             with nogil:
-                status = self.engine.train(self.work, &chunk)
+                status = self.engine.train(self.workspace, &chunk)
         finally:
             self.lock.release()
         if status != FGD_OK:
@@ -297,11 +298,11 @@ cdef class Network:
         cdef fgd_plan p = self.engine.plan(&self.net, batch, n_threads)
         if n_threads > 0:
             why = "as asked for"
-        elif p.threads == p.most == 1:
+        elif p.n_threads == p.max_threads == 1:
             why = "there is no other"
-        elif p.threads == p.most:
+        elif p.n_threads == p.max_threads:
             why = "all; fewer while that is measured to be faster"
         else:
-            why = f"each must be worth {p.worth:,.0f} operations of a forward pass"
-        return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns), p.threads,
-                    p.most, (p.bands, p.columns), why, p.workspace, p.flops)
+            why = f"each must be worth {p.min_flops:,.0f} operations of a forward pass"
+        return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns),
+                    p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops)

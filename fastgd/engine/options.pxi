@@ -19,25 +19,25 @@ cdef class _Constants:
         PyMem_Free(self.data)
 
 
-cdef class _Regime:
+cdef class _Transforms:
     """What an update does beside its rule, with the arrays that it refers to; `used` is NULL without."""
-    cdef fgd_regime to
-    cdef const fgd_regime *used
-    cdef _Array group, of_step, of_group, average, norm
+    cdef fgd_transforms to
+    cdef const fgd_transforms *used
+    cdef _Array group, per_step, per_group, average, norm
 
     def __cinit__(self, regime, Network of, Py_ssize_t steps):
-        self.to.groups, self.to.batch = 1, maxsize
+        self.to.n_groups, self.to.micro_batch = 1, maxsize
         if regime is None:
             return
-        self.to.net, self.to.groups, self.to.batch, self.used = &of.net, regime.groups, regime.batch, &self.to
+        self.to.net, self.to.n_groups, self.to.micro_batch, self.used = &of.net, regime.groups, regime.batch, &self.to
         self.group = _dense("group", regime.group, b"q", 2 * of.net.L)
-        self.of_step = _dense("per_step", regime.per_step, b"d", steps, 2)
-        self.of_group = _dense("per_group", regime.per_group, b"d", steps, 3 * self.to.groups)
+        self.per_step = _dense("per_step", regime.per_step, b"d", steps, 2)
+        self.per_group = _dense("per_group", regime.per_group, b"d", steps, 3 * self.to.n_groups)
         self.to.group = <int64_t *> self.group.view.buf
-        self.to.of_step = <fgd_step_numbers *> self.of_step.view.buf
-        self.to.of_group = <fgd_group_numbers *> self.of_group.view.buf
-        if self.to.batch < 1 or not all(0 <= group < self.to.groups for group in regime.group):
-            raise ValueError(f"group must hold numbers in 0 .. {self.to.groups - 1}, and batch be 1 or more")
+        self.to.per_step = <fgd_step_transforms *> self.per_step.view.buf
+        self.to.per_group = <fgd_group_transforms *> self.per_group.view.buf
+        if self.to.micro_batch < 1 or not all(0 <= group < self.to.n_groups for group in regime.group):
+            raise ValueError(f"group must hold numbers in 0 .. {self.to.n_groups - 1}, and batch be 1 or more")
         if regime.average is not None:
             self.average = _dense("average", regime.average, of.real, of.size, -1, True)
             self.to.average = self.average.view.buf
