@@ -2,6 +2,9 @@
  * cpu.h: what this x86 CPU can run, and the operating system lets it.  By CPUID itself: __builtin_cpu_supports answers
  * 0 for everything under some compilers (zig).
  */
+#ifndef FGD_CPU_H
+#define FGD_CPU_H
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <cpuid.h>
 #include <stdatomic.h>
@@ -43,4 +46,6 @@ static int cpu_has_avx512(void) {
     static atomic_int known;
     return answer_to(ask_for_avx512, &known);
 }
+#endif
+
 #endif

@@ -1,21 +1,22 @@
 /*
  * dispatch.c: which engines this build and this CPU have, and the names of all rows.
  *
- * To add an instruction set: a row in FGD_ISAS, simd/<isa>.h, engines/<isa>_f32.c and engines/<isa>_f64.c.
+ * To add an instruction set: a row in FGD_ISAS, simd/<isa>.h, isa/<isa>_f32.c and isa/<isa>_f64.c.
  */
-#include "tables/activations.h"
-#include "cpu.h"
-#include "fastgd.h"
-#include "tables/losses.h"
-#include "tables/noise.h"
-#include "tables/rules.h"
-#include "kernels/gather.h"
-
 #include <string.h>
-
 #ifndef _WIN32
 #include <pthread.h>
 #endif
+
+#include "cpu.h"
+#include "fastgd.h"
+
+#define FGD_NAMES_ONLY
+#include "tables/activations.h"
+#include "tables/input_types.h"
+#include "tables/losses.h"
+#include "tables/noise.h"
+#include "tables/rules.h"
 
 /* Best first: name, and the test of the CPU. */
 #if defined(__x86_64__) || defined(_M_X64)

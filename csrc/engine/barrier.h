@@ -1,6 +1,12 @@
 /*
  * team.h: the threads of one call: who they are, how they wait for each other, and how many of them pay.
  */
+#ifndef FGD_BARRIER_H
+#define FGD_BARRIER_H
+
+#include "../fastgd.h"
+#include "../kernels/gemm.h"
+#include "../simd/contract.h"
 
 /* A thread's number in its team, and how many there are. */
 typedef struct {
@@ -181,3 +187,5 @@ static void crew_note(crew *c, double now, double passed, double rows) {
     }
     change_team(c, best);
 }
+
+#endif

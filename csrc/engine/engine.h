@@ -6,62 +6,15 @@
  *
  * From the bottom up: words, the tables and their functions, the product, memory and threads, a layer, the verbs.
  */
-#include "../simd/math.h"
+#ifndef FGD_ENGINE_H
+#define FGD_ENGINE_H
 
-#include "../tables/activations.h"
-#include "../tables/losses.h"
-#include "../tables/rules.h"
+#include "../fastgd.h"
 #include "../kernels/philox.h"
-
-#include "../tables/noise.h"
-
-#include "../kernels/update.h"
-#include "../kernels/gemm.h"
-#include "../kernels/gemv.h"
-#include "../kernels/gather.h"
-#include "../kernels/loss_rows.h"
-
-#include "barrier.h"
-#include "workspace.h"
-
-#include "partition.h"
-#include "layers.h"
-#include "gradient.h"
-#include "transforms.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-/* Threads that OpenMP would start now. */
-static int max_threads(void) {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
-
-/* work(argument, seat) by `threads` threads at once, each with a seat of its own. */
-static void run_team(int threads, void (*work)(void *argument, seat seat), void *argument) {
-    if (threads == 1) {
-        work(argument, (seat){0, 1});
-        return;
-    }
-#ifdef _OPENMP
-    claims cpus = {0};
-#pragma omp parallel num_threads(threads)
-    {
-        take_seat(&cpus);
-        work(argument, (seat){omp_get_thread_num(), omp_get_num_threads()});
-    }
-#else
-    work(argument, (seat){0, 1});
-#endif
-}
-
 #include "infer.h"
+#include "team.h"
 #include "train.h"
+#include "workspace.h"
 
 #define FGD_JOIN_TEXT(a, b) a##_f##b
 #define FGD_JOIN(a, b) FGD_JOIN_TEXT(a, b)
@@ -83,6 +36,6 @@ const fgd_engine FGD_JOIN(FGD_ISA, FGD_BITS) = {
     .random = random_group,
 };
 
-#ifdef FGD_TARGET_PUSHED
-FGD_PRAGMA(clang attribute pop)
+#include "../simd/target_end.h"
+
 #endif

@@ -2,6 +2,15 @@
  * gradient.h: the third product of a layer, dW = a[l]^T dz[l + 1], whose finished tiles go straight into the update of
  * theta, or to grad; and the transposed weights that the next step's way back reads.
  */
+#ifndef FGD_GRADIENT_H
+#define FGD_GRADIENT_H
+
+#include "../kernels/gemm.h"
+#include "../kernels/update.h"
+#include "layers.h"
+#include "partition.h"
+#include "workspace.h"
+
 /* Where a gradient goes: straight into theta, or, with update NULL, to grad. */
 typedef struct {
     const update_context *update;
@@ -136,3 +145,5 @@ static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, sea
         at += block_size(layer);
     }
 }
+
+#endif

@@ -1,6 +1,16 @@
 /*
  * passes.h: everything but training: prediction, and the steps of a loop of one's own.
  */
+#ifndef FGD_INFER_H
+#define FGD_INFER_H
+
+#include "../kernels/gather.h"
+#include "../kernels/loss_rows.h"
+#include "../kernels/update.h"
+#include "gradient.h"
+#include "layers.h"
+#include "team.h"
+#include "transforms.h"
 
 /* ---- forward, backward ---- */
 
@@ -195,3 +205,5 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     if (call.scratch != small) release(call.scratch);
     return (fgd_status)atomic_load(&call.status);
 }
+
+#endif

@@ -4,6 +4,17 @@
  *   forward    a[l + 1] = f(a[l] W + b)          forward_done: f
  *   backward   dz[l] = (dz[l + 1] W^T) f'(a[l])  backward_done: f'
  */
+#ifndef FGD_LAYERS_H
+#define FGD_LAYERS_H
+
+#include "../kernels/gemm.h"
+#include "../kernels/gemv.h"
+#include "../kernels/transpose.h"
+#include "../tables/activations.h"
+#include "../tables/noise.h"
+#include "partition.h"
+#include "workspace.h"
+
 #define NOTHING(name)
 
 /* tile <- f(tile) */
@@ -269,3 +280,5 @@ static void backward_rows(const fgd_workspace *w, const fgd_noise *noise, const 
         if (by_row) slope_rows(&layer[l - 1], x, w->dz[l], w->ld[l], b->own0, b->own1);
     }
 }
+
+#endif

@@ -5,6 +5,12 @@
  * all weights for the sake of a row or two, some share the same rows, a band, and each makes other columns of every
  * product.  They wait for each other between layers, because a product reads all columns of the one before.
  */
+#ifndef FGD_PARTITION_H
+#define FGD_PARTITION_H
+
+#include "../fastgd.h"
+#include "../simd/contract.h"
+#include "barrier.h"
 
 /* `rows` bands of `columns` threads each; a team's other threads, if that leaves any, have no rows. */
 typedef struct {
@@ -110,3 +116,5 @@ static grid grid_of(const fgd_net *net, ptrdiff_t rows, int threads) {
     }
     return best;
 }
+
+#endif

@@ -9,6 +9,17 @@
  * leaves for its way back, and for dW, is then still in the caches.  Sums go on where the pass before has left them, so
  * passes change no bit either.
  */
+#ifndef FGD_TRAIN_H
+#define FGD_TRAIN_H
+
+#include "../kernels/gather.h"
+#include "../kernels/loss_rows.h"
+#include "gradient.h"
+#include "infer.h"
+#include "layers.h"
+#include "team.h"
+#include "transforms.h"
+
 typedef struct {
     fgd_workspace *work;
     fgd_chunk *chunk;
@@ -226,3 +237,5 @@ static fgd_plan plan(const fgd_net *net, ptrdiff_t batch, int wanted) {
                       .flops = 2. * (double)batch * (3 * weights - first), /* no dX for the first layer */
                       .workspace = lay_out(net, batch, NULL)};
 }
+
+#endif

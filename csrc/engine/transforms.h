@@ -9,6 +9,14 @@
  *
  * Sums are of doubles, in an order that neither threads nor vectors change, each product rounded before it is added.
  */
+#ifndef FGD_TRANSFORMS_H
+#define FGD_TRANSFORMS_H
+
+#include "../kernels/update.h"
+#include "barrier.h"
+#include "layers.h"
+#include "workspace.h"
+
 typedef struct {
     const fgd_transforms *regime;
     int rule;
@@ -209,3 +217,5 @@ static fgd_status update_once_in_regime(int rule, const double *coefficient, con
     release(squares);
     return FGD_OK;
 }
+
+#endif

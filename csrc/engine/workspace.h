@@ -10,6 +10,15 @@
  *
  * wt[l] is W transposed, for dA = dZ W^T, in panels of NR of its columns: panel j / NR holds (n_out, NR).
  */
+#ifndef FGD_WORKSPACE_H
+#define FGD_WORKSPACE_H
+
+#include "../fastgd.h"
+#include "../simd/contract.h"
+#include "../tables/activations.h"
+#include "../tables/noise.h"
+#include "barrier.h"
+
 struct fgd_workspace {
     const fgd_net *net;
     ptrdiff_t batch; /* rows that fit                                  */
@@ -163,3 +172,5 @@ static void workspace_free(fgd_workspace *w) {
     release(w->wt[0]);
     release(w);
 }
+
+#endif

@@ -1,41 +1,12 @@
 /*
- * rows.h: the types of numbers that the engine reads from the caller's memory as they are.
- *
- * To add one: its row here (name, C type, conversion to real) and in fastgd/arrays.py.
+ * gather.h: rows of the caller's tables, converted to real.
  */
-#define FGD_TYPES(ROW)           \
-    ROW(uint8, uint8_t, AS_REAL) \
-    ROW(int8, int8_t, AS_REAL)   \
-    ROW(int16, int16_t, AS_REAL) \
-    ROW(int32, int32_t, AS_REAL) \
-    ROW(int64, int64_t, AS_REAL) \
-    ROW(float16, uint16_t, real_of_half) ROW(float32, float, AS_REAL) ROW(float64, double, AS_REAL)
+#ifndef FGD_GATHER_H
+#define FGD_GATHER_H
 
-#define ROW(name, type, convert) TYPE_##name,
-enum { FGD_TYPES(ROW) };
-#undef ROW
-
-#ifdef FGD_BITS
-
-#define AS_REAL(x) ((real)(x))
-
-enum { TYPE_real = FGD_BITS == 32 ? TYPE_float32 : TYPE_float64 };
-
-/*
- * IEEE binary16 from its bits, exactly.  A multiplication rebases the exponent, which mends subnormal numbers too; inf
- * and NaN are set apart.
- */
-ALWAYS_INLINE real real_of_half(uint16_t half) {
-    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, bits;
-    float x;
-    memcpy(&x, &magnitude, sizeof x);
-    x *= 0x1p112f;
-    memcpy(&bits, &x, sizeof x);
-    if (magnitude >= 0x0f800000) bits = magnitude | 0x7f800000;
-    bits |= (uint32_t)(half & 0x8000) << 16;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
+#include "../fastgd.h"
+#include "../simd/contract.h"
+#include "../tables/input_types.h"
 
 /* Row number `r` of those that `order` names, or without an order of all. */
 ALWAYS_INLINE const char *row_at(const fgd_table *table, const int64_t *order, ptrdiff_t r) {
@@ -74,12 +45,12 @@ static void read_rows(const fgd_table *table, const reading *of, real *restrict 
             const type *later = (const type *)row_at(table, of->order, next);                  \
             int j = 0;                                                                         \
             for (; j + LINEFUL <= n; j += LINEFUL) {                                           \
-                fetch_near(later + j);                                                         \
+                prefetch_l1(later + j);                                                         \
                 for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);                \
             }                                                                                  \
-            fetch_near(later + j);                                                             \
+            prefetch_l1(later + j);                                                             \
             for (; j < n; j++) {                                                               \
-                NOT_A_CALL                                                                     \
+                KEEP_LOOP                                                                     \
                 to[j] = convert(from[j]);                                                      \
             }                                                                                  \
         }                                                                                      \

@@ -15,6 +15,13 @@
  *   | a      | '----'            per k: load NV vectors of b, broadcast `rows` numbers of a,
  *   '--------' [tile]            rows x NV multiply-adds
  */
+#ifndef FGD_GEMM_H
+#define FGD_GEMM_H
+
+#include "../simd/contract.h"
+#include "../tables/activations.h"
+#include "../tables/rules.h"
+#include "update.h"
 
 /*
  * What happens to a finished tile.  The finishes of this table are compiled into the kernels, where the tile is still in
@@ -91,7 +98,7 @@ ALWAYS_INLINE const real *b_at(const product *p, int k, int j) { return p->b + j
 ALWAYS_INLINE void fetch_row(const real *row) {
     enum { LINEFUL = LINE / (int)sizeof(real) };
     UNROLLED
-    for (int last = LINEFUL - 1; last < NR; last += LINEFUL) fetch_far(row + last);
+    for (int last = LINEFUL - 1; last < NR; last += LINEFUL) prefetch_l2(row + last);
 }
 ALWAYS_INLINE void fetch_tile(const real *p, ptrdiff_t row, int rows) {
     for (int r = 0; r < rows; r++) fetch_row(p + r * row);
@@ -170,7 +177,7 @@ ALWAYS_INLINE void add_products(const int rows, const int vectors, const int pac
             for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
         }
         UNROLLED
-        for (int g = 0; g * GROUP < rows; g++) w->a[g] = unrelated(w->a[g] + w->a_col);
+        for (int g = 0; g * GROUP < rows; g++) w->a[g] = opaque_ptr(w->a[g] + w->a_col);
     }
 }
 
@@ -294,3 +301,5 @@ static void multiply(const product *p, int i0, int i1, int j0, int j1) {
         }
     }
 }
+
+#endif

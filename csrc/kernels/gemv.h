@@ -1,6 +1,11 @@
 /*
  * thin.h: the products that would leave the tiles of gemm.h nearly empty, in the same order of sums.
  */
+#ifndef FGD_GEMV_H
+#define FGD_GEMV_H
+
+#include "../simd/contract.h"
+
 enum { DOT_ROWS = 8 };
 
 /* sum (DOT_ROWS,) <- rows of `a` times w (k,), number by number; rows from number `rows` on are the first again. */
@@ -8,10 +13,10 @@ static void dot_rows(int k, const real *a, ptrdiff_t ld, int rows, const real *w
     const real *row[DOT_ROWS];
     real s[DOT_ROWS];
     UNROLLED
-    for (int r = 0; r < DOT_ROWS; r++) row[r] = unrelated(a + (r < rows ? r : 0) * ld), s[r] = 0;
+    for (int r = 0; r < DOT_ROWS; r++) row[r] = opaque_ptr(a + (r < rows ? r : 0) * ld), s[r] = 0;
     for (int p = 0; p < k; p++) {
         UNROLLED
-        for (int r = 0; r < DOT_ROWS; r++) s[r] = alone(r_fma(row[r][p], w[p], s[r]));
+        for (int r = 0; r < DOT_ROWS; r++) s[r] = opaque_scalar(r_fma(row[r][p], w[p], s[r]));
     }
     UNROLLED
     for (int r = 0; r < DOT_ROWS; r++) sum[r] = s[r];
@@ -41,3 +46,5 @@ static void row_product(int k, const real *a, const real *b, ptrdiff_t b_row, co
     const real one = 1;
     if (bias) add_rows(1, &one, bias, 0, n, c);
 }
+
+#endif

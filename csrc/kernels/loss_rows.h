@@ -2,6 +2,14 @@
  * rowloss.h: losses of rows as they lie in memory: VL rows at a time become columns, meet a row of losses.h, and their
  * slopes become rows again.
  */
+#ifndef FGD_LOSS_ROWS_H
+#define FGD_LOSS_ROWS_H
+
+#include "../fastgd.h"
+#include "../simd/contract.h"
+#include "../tables/losses.h"
+#include "transpose.h"
+
 #define PER_OUTPUT(name, of_output)                                                                        \
     static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) { \
         vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                 \
@@ -71,3 +79,5 @@ static fgd_status losses_of(const fgd_loss *loss, const loss_rows *of, real *scr
     }
     return status;
 }
+
+#endif

@@ -7,6 +7,11 @@
  *
  * All are taken from the low halves of 64-bit lanes; the high halves hold what came there and are never looked at.
  */
+#ifndef FGD_PHILOX_H
+#define FGD_PHILOX_H
+
+#include "../simd/contract.h"
+
 enum { BLOCKS = 16, GROUP_WORDS = 4 * BLOCKS, PHILOX_ROUNDS = 10, CHAINS = 2 };
 
 /*
@@ -15,32 +20,34 @@ enum { BLOCKS = 16, GROUP_WORDS = 4 * BLOCKS, PHILOX_ROUNDS = 10, CHAINS = 2 };
  */
 static void random_group(uint64_t seed, uint64_t stream, uint64_t group, uint32_t *word) {
     static const uint64_t number[BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    for (int i = 0; i < BLOCKS; i += CHAINS * WL) {
-        words c[CHAINS][4];
+    for (int i = 0; i < BLOCKS; i += CHAINS * VL_U64) {
+        vec_u64 c[CHAINS][4];
         UNROLLED
         for (int v = 0; v < CHAINS; v++) {
-            c[v][0] = w_add(w_set(group * BLOCKS), w_load(number + i + v * WL));
-            c[v][1] = w_high(c[v][0]);
-            c[v][2] = w_set(stream);
-            c[v][3] = w_set(stream >> 32);
+            c[v][0] = u64_add(u64_set(group * BLOCKS), u64_load(number + i + v * VL_U64));
+            c[v][1] = u64_high(c[v][0]);
+            c[v][2] = u64_set(stream);
+            c[v][3] = u64_set(stream >> 32);
         }
         for (uint32_t round = 0; round < PHILOX_ROUNDS; round++) {
-            words k0 = w_set(seed + round * (uint64_t)0x9e3779b9),
-                  k1 = w_set((seed >> 32) + round * (uint64_t)0xbb67ae85);
+            vec_u64 k0 = u64_set(seed + round * (uint64_t)0x9e3779b9),
+                  k1 = u64_set((seed >> 32) + round * (uint64_t)0xbb67ae85);
             UNROLLED
             for (int v = 0; v < CHAINS; v++) {
-                words p0 = w_product(c[v][0], w_set(0xd2511f53)), p1 = w_product(c[v][2], w_set(0xcd9e8d57));
-                c[v][0] = w_xor(w_xor(w_high(p1), c[v][1]), k0);
+                vec_u64 p0 = u64_mul_low(c[v][0], u64_set(0xd2511f53)), p1 = u64_mul_low(c[v][2], u64_set(0xcd9e8d57));
+                c[v][0] = u64_xor(u64_xor(u64_high(p1), c[v][1]), k0);
                 c[v][1] = p1;
-                c[v][2] = w_xor(w_xor(w_high(p0), c[v][3]), k1);
+                c[v][2] = u64_xor(u64_xor(u64_high(p0), c[v][3]), k1);
                 c[v][3] = p0;
             }
         }
         UNROLLED
         for (int v = 0; v < CHAINS; v++) {
-            int at = 2 * (i + v * WL);
-            w_store_pairs(word + at, c[v][0], c[v][1]);
-            w_store_pairs(word + 2 * BLOCKS + at, c[v][2], c[v][3]);
+            int at = 2 * (i + v * VL_U64);
+            u64_store_low(word + at, c[v][0], c[v][1]);
+            u64_store_low(word + 2 * BLOCKS + at, c[v][2], c[v][3]);
         }
     }
 }
+
+#endif

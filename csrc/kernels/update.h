@@ -2,6 +2,12 @@
  * update.h: theta and the optimiser's state move, either all at once from a gradient in memory, or tile by tile as the
  * product that makes the gradient finishes.
  */
+#ifndef FGD_UPDATE_H
+#define FGD_UPDATE_H
+
+#include "../simd/contract.h"
+#include "../tables/rules.h"
+
 typedef struct {
     int rule;
     vec c[MAX_COEFFICIENTS];
@@ -40,3 +46,5 @@ static void update_flat(const update_context *u, ptrdiff_t at, const real *gradi
 #undef ROW
     }
 }
+
+#endif

@@ -1,13 +1,20 @@
-/* The words of words.h for AVX2 with FMA: 8 floats or 4 doubles. */
+/* avx2.h: contract.h for AVX2 with FMA: 8 floats or 4 doubles. */
+#ifndef FGD_SIMD_AVX2_H
+#define FGD_SIMD_AVX2_H
+#if defined(__x86_64__) || defined(_M_X64)
 #define FGD_ISA avx2
+
 #include <immintrin.h>
+
 #include "headers.h"
-#define FGD_TARGET "avx2,fma"
-#include "target.h"
 
 /* 12 accumulators, 2 of b and 1 of a fill 15 of 16 registers. */
 enum { MR = 6, NV = 2, KC = 512 };
 #define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6)
+
+/* Not before the first declaration: what clangd keeps as a preamble must not end between push and pop. */
+#define FGD_TARGET "avx2,fma"
+#include "target.h"
 
 #if FGD_BITS == 32
 enum { VL = 8 };
@@ -88,14 +95,21 @@ static inline vec v_exponent(vec x) {
 }
 #endif
 
-typedef __m256i words;
-enum { WL = 4 };
-static inline words w_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
-static inline words w_load(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
-static inline words w_add(words a, words b) { return _mm256_add_epi64(a, b); }
-static inline words w_xor(words a, words b) { return _mm256_xor_si256(a, b); }
-static inline words w_product(words a, words b) { return _mm256_mul_epu32(a, b); }
-static inline words w_high(words a) { return _mm256_srli_epi64(a, 32); }
-static inline void w_store_pairs(uint32_t *p, words a, words b) {
+typedef __m256i vec_u64;
+enum { VL_U64 = 4 };
+static inline vec_u64 u64_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
+static inline vec_u64 u64_load(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline vec_u64 u64_add(vec_u64 a, vec_u64 b) { return _mm256_add_epi64(a, b); }
+static inline vec_u64 u64_xor(vec_u64 a, vec_u64 b) { return _mm256_xor_si256(a, b); }
+static inline vec_u64 u64_mul_low(vec_u64 a, vec_u64 b) { return _mm256_mul_epu32(a, b); }
+static inline vec_u64 u64_high(vec_u64 a) { return _mm256_srli_epi64(a, 32); }
+static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) {
     _mm256_storeu_si256((__m256i *)p, _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa));
 }
+
+#if __INCLUDE_LEVEL__ == 0 /* compiled alone */
+#include "target_end.h"
+#endif
+
+#endif
+#endif

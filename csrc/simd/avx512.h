@@ -1,14 +1,21 @@
-/* The words of words.h for AVX-512 (F, DQ): 16 floats or 8 doubles. */
+/* avx512.h: contract.h for AVX-512 (F, DQ, VL, BW): 16 floats or 8 doubles. */
+#ifndef FGD_SIMD_AVX512_H
+#define FGD_SIMD_AVX512_H
+#if defined(__x86_64__) || defined(_M_X64)
 #define FGD_ISA avx512
+
 #include <immintrin.h>
+
 #include "headers.h"
-#define FGD_TARGET "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"
-#include "target.h"
 
 /* 28 accumulators, 2 of b and 1 of a fill 31 of 32 registers. */
 enum { MR = 14, NV = 2, KC = 1024 };
 #define FGD_TILE_ROWS(ROW) \
     ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12) ROW(13) ROW(14)
+
+/* Not before the first declaration: what clangd keeps as a preamble must not end between push and pop. */
+#define FGD_TARGET "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"
+#include "target.h"
 
 #if FGD_BITS == 32
 enum { VL = 16 };
@@ -79,14 +86,21 @@ static inline vec v_exponent(vec x) {
 }
 #endif
 
-typedef __m512i words;
-enum { WL = 8 };
-static inline words w_set(uint64_t x) { return _mm512_set1_epi64((long long)x); }
-static inline words w_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
-static inline words w_add(words a, words b) { return _mm512_add_epi64(a, b); }
-static inline words w_xor(words a, words b) { return _mm512_xor_si512(a, b); }
-static inline words w_product(words a, words b) { return _mm512_mul_epu32(a, b); }
-static inline words w_high(words a) { return _mm512_srli_epi64(a, 32); }
-static inline void w_store_pairs(uint32_t *p, words a, words b) {
+typedef __m512i vec_u64;
+enum { VL_U64 = 8 };
+static inline vec_u64 u64_set(uint64_t x) { return _mm512_set1_epi64((long long)x); }
+static inline vec_u64 u64_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
+static inline vec_u64 u64_add(vec_u64 a, vec_u64 b) { return _mm512_add_epi64(a, b); }
+static inline vec_u64 u64_xor(vec_u64 a, vec_u64 b) { return _mm512_xor_si512(a, b); }
+static inline vec_u64 u64_mul_low(vec_u64 a, vec_u64 b) { return _mm512_mul_epu32(a, b); }
+static inline vec_u64 u64_high(vec_u64 a) { return _mm512_srli_epi64(a, 32); }
+static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) {
     _mm512_storeu_si512(p, _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32)));
 }
+
+#if __INCLUDE_LEVEL__ == 0 /* compiled alone */
+#include "target_end.h"
+#endif
+
+#endif
+#endif

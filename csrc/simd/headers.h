@@ -1,4 +1,9 @@
-/* What an engine needs before simd/target.h turns an instruction set on. */
+/*
+ * headers.h: what every simd/<isa>.h includes before target.h enables an instruction set for all that follows.
+ */
+#ifndef FGD_SIMD_HEADERS_H
+#define FGD_SIMD_HEADERS_H
+
 #include <math.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -19,3 +24,10 @@
 #include "../fastgd.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* The width of `real`, 32 or 64: isa/<isa>_f<bits>.c defines it first; 32 when a header is compiled alone. */
+#ifndef FGD_BITS
+#define FGD_BITS 32
+#endif
+
+#endif

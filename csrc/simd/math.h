@@ -1,86 +1,29 @@
 /*
- * words.h: what the engines say in SIMD words, the same for every instruction set.
+ * math.h: elementary functions of vectors.
  *
- * simd/<isa>.h gives the type `vec` of VL `real`s, `lanes` (which of them take part), the tile (MR rows, NV vectors), KC
- * (the most products that are summed at once: a panel of B, KC rows of a tile's width, stays in L1 or L2) and
- *
- *   v_set v_load v_store                      all VL lanes
- *   v_lanes(n)                                the first n of VL lanes; all of them when n >= VL
- *   v_load_part v_store_part                  lanes outside are 0 / untouched, and their memory is not read
- *   v_stream(p, v)                            v_store of what is not read soon: past the caches, where a vector is a
- *                                             line; p is then a whole number of vectors from a line.  stream_end():
- *                                             other threads may be told of what was stored so
- *   v_blend(m, a, b)                          a in the lanes of m, b elsewhere
- *   v_add v_sub v_mul v_div v_sqrt            IEEE, so equal everywhere
- *   v_fma(a, b, c) = a b + c, v_fnma = c - a b, rounded once (twice in scalar.h)
- *   v_max(a, b) = a > b ? a : b, v_min        b if either is NaN: put the number that may be NaN second
- *   v_gt(a, b)                                lanes where a > b
- *   v_swap(a, d)                              lane i ^ d in lane i, for a constant d = 1, 2, 4 ... VL / 2
- *   v_round                                   to the nearest whole number, ties to even
- *   v_pow2(k) = 2**k, v_exponent(x) = floor(log2 x)     for normal results / normal x > 0
- *
- * and, for random.h, the type `words` of WL whole numbers of 64 bits with
- *
- *   w_set w_load w_add w_xor
- *   w_product(a, b)                           of the low halves
- *   w_high(a)                                 the high half, moved down
- *   w_store_pairs(p, a, b)                    the low halves of both: a's, b's, a's, b's ...
- *
- * The functions below are made of these words alone, never of libm, whose last bits differ between systems.  Every
- * constant is exact or the nearest real, so all instruction sets with v_fma rounded once agree in every bit.
+ * They are made of the operations of contract.h alone, never of libm, whose last bits differ between systems.  Every
+ * constant is exact or the nearest real, so all instruction sets whose v_fma is rounded once agree in every bit.
  */
-#define NR (NV * VL) /* columns of a tile */
+#ifndef FGD_SIMD_MATH_H
+#define FGD_SIMD_MATH_H
 
-/* Before a loop of constant length over an array of vectors: unrolled early, the array becomes registers. */
-#define UNROLLED _Pragma("GCC unroll 16")
-
-/* Bytes of a cache line, and of a huge page. */
-enum { LINE = 64, HUGE_PAGE = 1 << 21 };
-
-/* Hints that p will soon be used: from the first level of the cache, or the second. */
-ALWAYS_INLINE void fetch_near(const void *p) { __builtin_prefetch(p, 0, 3); }
-ALWAYS_INLINE void fetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
-
-/* In a loop over the few numbers that are left: keeps the compiler from making it a call of memcpy, which takes longer. */
-#define NOT_A_CALL __asm__("");
-
-/* p, of which the compiler is not to know where it comes from: in a loop it stays a pointer of its own. */
-ALWAYS_INLINE const real *unrelated(const real *p) {
-    __asm__("" : "+r"(p));
-    return p;
-}
-
-/* x, which the compiler is not to make a lane of a vector: to gather its lanes one by one takes longer. */
-ALWAYS_INLINE real alone(real x) {
-#if defined(__x86_64__) || defined(_M_X64)
-    __asm__("" : "+x"(x));
-#elif defined(__aarch64__)
-    __asm__("" : "+w"(x));
-#endif
-    return x;
-}
-
-/* v_fma of single numbers: an instruction, where there are vectors */
-ALWAYS_INLINE real r_fma(real a, real b, real c) {
-    if (VL == 1) return a * b + c;
-    return FGD_BITS == 32 ? (real)fmaf((float)a, (float)b, (float)c) : (real)fma((double)a, (double)b, (double)c);
-}
+#include "contract.h"
 
 #if FGD_BITS == 32
 #define LN2_HIGH 0x1.62e4p-1 /* 15 bits, so k LN2_HIGH is exact */
 #define LN2_LOW 0x1.7f7d1cf79abcap-20
 #define EXP_MIN -87.0
 #define EXP_MAX 88.0
-#define SMALLEST 0x1p-126 /* normal number > 0                          */
-#define LOWEST -0x1p127   /* far below whatever a network may give      */
-#define GAUSS_MAX 13.1909 /* the root of -2 EXP_MIN */
+#define MIN_NORMAL 0x1p-126
+#define LOWEST -0x1p127   /* far below any output of a network */
+#define GAUSS_MAX 13.1909 /* sqrt(-2 EXP_MIN) */
 #define GAUSS_GRID 16.0
 #else
 #define LN2_HIGH 0x1.62e42fefa38p-1 /* 40 bits */
 #define LN2_LOW 0x1.ef35793c7673p-45
 #define EXP_MIN -708.0
 #define EXP_MAX 709.0
-#define SMALLEST 0x1p-1022
+#define MIN_NORMAL 0x1p-1022
 #define LOWEST -0x1p1023
 #define GAUSS_MAX 37.6297
 #define GAUSS_GRID 0x1p18
@@ -222,56 +165,4 @@ ALWAYS_INLINE vec v_tanh(vec x) {
 
 ALWAYS_INLINE vec v_abs(vec x) { return v_max(v_sub(v_set(0), x), x); }
 
-/* Swaps rows and lanes of VL vectors, bit by bit of their numbers. */
-ALWAYS_INLINE void transpose_square(vec row[VL]) {
-    UNROLLED
-    for (int d = VL / 2; d > 0; d /= 2) {
-        real is_low[VL];
-        UNROLLED
-        for (int i = 0; i < VL; i++) is_low[i] = i & d ? 0 : 1;
-        lanes low = v_gt(v_load(is_low), v_set(0));
-        UNROLLED
-        for (int i = 0; i < VL; i++) {
-            if (i & d) continue;
-            vec a = row[i], b = row[i + d];
-            row[i] = v_blend(low, a, v_swap(b, d));
-            row[i + d] = v_blend(low, v_swap(a, d), b);
-        }
-    }
-}
-
-/* to (width, height), to_ld apart, <- the first lanes of a square's first vectors; streams: all lanes, by v_stream. */
-ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to, ptrdiff_t to_ld, const int streams) {
-    UNROLLED
-    for (int r = 0; r < VL; r++) {
-        if (r >= width) continue;
-        if (streams)
-            v_stream(to + r * to_ld, square[r]);
-        else
-            v_store_part(to + r * to_ld, square[r], v_lanes(height));
-    }
-}
-
-/* to (columns, rows), to_ld apart, <- from (rows, columns), from_ld apart, transposed; streams: whether by v_stream. */
-static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld,
-                      int streams) {
-    enum { FEW = 4 }; /* rows or columns that are sooner copied one by one */
-    for (int i = 0; i < rows; i += VL) {
-        int height = rows - i < VL ? rows - i : VL, j = 0;
-        for (; height >= FEW && columns - j >= FEW; j += VL) {
-            int width = columns - j < VL ? columns - j : VL;
-            vec square[VL];
-            UNROLLED
-            for (int r = 0; r < VL; r++)
-                square[r] = r < height ? v_load_part(from + (i + r) * from_ld + j, v_lanes(width)) : v_set(0);
-            transpose_square(square);
-            if (streams && height == VL)
-                store_square(square, height, width, to + j * to_ld + i, to_ld, 1);
-            else
-                store_square(square, height, width, to + j * to_ld + i, to_ld, 0);
-        }
-        for (; j < columns; j++)
-            for (int r = 0; r < height; r++) to[j * to_ld + i + r] = from[(i + r) * from_ld + j];
-    }
-    if (streams) stream_end();
-}
+#endif

@@ -1,6 +1,11 @@
-/* The words of words.h for NEON (AArch64): 4 floats or 2 doubles. */
+/* neon.h: contract.h for NEON (AArch64): 4 floats or 2 doubles. */
+#ifndef FGD_SIMD_NEON_H
+#define FGD_SIMD_NEON_H
+#if defined(__aarch64__)
 #define FGD_ISA neon
+
 #include <arm_neon.h>
+
 #include "headers.h"
 
 /* 24 accumulators, 2 of b and 1 of a fill 27 of 32 registers. */
@@ -95,14 +100,17 @@ static inline vec v_exponent(vec x) {
 }
 #endif
 
-typedef uint64x2_t words;
-enum { WL = 2 };
-static inline words w_set(uint64_t x) { return vdupq_n_u64(x); }
-static inline words w_load(const uint64_t *p) { return vld1q_u64(p); }
-static inline words w_add(words a, words b) { return vaddq_u64(a, b); }
-static inline words w_xor(words a, words b) { return veorq_u64(a, b); }
-static inline words w_product(words a, words b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
-static inline words w_high(words a) { return vshrq_n_u64(a, 32); }
-static inline void w_store_pairs(uint32_t *p, words a, words b) {
+typedef uint64x2_t vec_u64;
+enum { VL_U64 = 2 };
+static inline vec_u64 u64_set(uint64_t x) { return vdupq_n_u64(x); }
+static inline vec_u64 u64_load(const uint64_t *p) { return vld1q_u64(p); }
+static inline vec_u64 u64_add(vec_u64 a, vec_u64 b) { return vaddq_u64(a, b); }
+static inline vec_u64 u64_xor(vec_u64 a, vec_u64 b) { return veorq_u64(a, b); }
+static inline vec_u64 u64_mul_low(vec_u64 a, vec_u64 b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
+static inline vec_u64 u64_high(vec_u64 a) { return vshrq_n_u64(a, 32); }
+static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) {
     vst1q_u32(p, vreinterpretq_u32_u64(vsliq_n_u64(a, b, 32)));
 }
+
+#endif
+#endif

@@ -1,5 +1,8 @@
-/* The words of words.h in plain C, one number at a time and without fused multiply-add: for any CPU, and to read. */
+/* scalar.h: contract.h in plain C, one value at a time and without fused multiply-add: for any CPU, and to read. */
+#ifndef FGD_SIMD_SCALAR_H
+#define FGD_SIMD_SCALAR_H
 #define FGD_ISA scalar
+
 #include "headers.h"
 
 enum { MR = 4, NV = 2, KC = 512, VL = 1 };
@@ -55,12 +58,14 @@ static inline vec v_exponent(vec x) {
     return (vec)((int)(bits >> MANTISSA_BITS) - EXPONENT_BIAS);
 }
 
-typedef uint64_t words;
-enum { WL = 1 };
-static inline words w_set(uint64_t x) { return x; }
-static inline words w_load(const uint64_t *p) { return *p; }
-static inline words w_add(words a, words b) { return a + b; }
-static inline words w_xor(words a, words b) { return a ^ b; }
-static inline words w_product(words a, words b) { return (a & 0xffffffff) * (b & 0xffffffff); }
-static inline words w_high(words a) { return a >> 32; }
-static inline void w_store_pairs(uint32_t *p, words a, words b) { p[0] = (uint32_t)a, p[1] = (uint32_t)b; }
+typedef uint64_t vec_u64;
+enum { VL_U64 = 1 };
+static inline vec_u64 u64_set(uint64_t x) { return x; }
+static inline vec_u64 u64_load(const uint64_t *p) { return *p; }
+static inline vec_u64 u64_add(vec_u64 a, vec_u64 b) { return a + b; }
+static inline vec_u64 u64_xor(vec_u64 a, vec_u64 b) { return a ^ b; }
+static inline vec_u64 u64_mul_low(vec_u64 a, vec_u64 b) { return (a & 0xffffffff) * (b & 0xffffffff); }
+static inline vec_u64 u64_high(vec_u64 a) { return a >> 32; }
+static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) { p[0] = (uint32_t)a, p[1] = (uint32_t)b; }
+
+#endif

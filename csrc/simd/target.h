@@ -1,7 +1,8 @@
 /*
- * Turn the instruction set FGD_TARGET on for all functions that follow, without compiler flags: one setuptools
- * extension has one list of flags for all its files.  Undone for clang at the end of engine.h.
+ * target.h: enables the instruction set FGD_TARGET for all functions that follow, without compiler flags, because a
+ * setuptools extension has one list of flags for all its files.  target_end.h undoes it.
  */
+#ifdef FGD_TARGET
 #define FGD_PRAGMA_TEXT(x) _Pragma(#x)
 #define FGD_PRAGMA(x) FGD_PRAGMA_TEXT(x)
 #if defined(__clang__)
@@ -9,4 +10,5 @@ FGD_PRAGMA(clang attribute push(__attribute__((target(FGD_TARGET))), apply_to = 
 #define FGD_TARGET_PUSHED
 #elif defined(__GNUC__)
 FGD_PRAGMA(GCC target FGD_TARGET)
+#endif
 #endif

@@ -14,6 +14,9 @@
  *
  * c are the numbers of the activation (fgd_layer.constant), NULL if it has none.
  */
+#ifndef FGD_ACTIVATIONS_H
+#define FGD_ACTIVATIONS_H
+
 #define FGD_ACTIVATIONS(NUMBER, INPUT, ROW) \
     NUMBER(identity)                        \
     NUMBER(sigmoid)                         \
@@ -44,7 +47,9 @@ static const int activation_is_row[] = {FGD_ACTIVATIONS(NO, NO, YES)};
 #undef NO
 #undef YES
 
-#ifdef FGD_BITS /* inside an engine: the functions too, not only the rows */
+#ifndef FGD_NAMES_ONLY
+
+#include "../simd/math.h"
 
 ALWAYS_INLINE vec identity_forward(vec z, const double *c) { return (void)c, z; }
 ALWAYS_INLINE vec identity_backward(vec a, vec g, const double *c) { return (void)a, (void)c, g; }
@@ -238,5 +243,7 @@ static void softmax_backward(int n, const real *a, real *g, const double *c) {
         v_store_part(g + j, v_mul(v_load_part(a + j, in), v_sub(v_load_part(g + j, in), v_set(mean))), in);
     }
 }
+
+#endif
 
 #endif

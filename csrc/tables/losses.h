@@ -18,6 +18,9 @@
  *
  * c are the numbers of the loss (fgd_loss.constant), NULL if it has none.
  */
+#ifndef FGD_LOSSES_H
+#define FGD_LOSSES_H
+
 #define FGD_LOSSES(MEAN, EACH, WHOLE, LABELS) \
     MEAN(mse)                                 \
     MEAN(mae)                                 \
@@ -47,7 +50,9 @@ static const int loss_needs_labels[] = {FGD_LOSSES(NUMBERS, NUMBERS, NUMBERS, LA
 #undef NUMBERS
 #undef LABELS
 
-#ifdef FGD_BITS
+#ifndef FGD_NAMES_ONLY
+
+#include "../simd/math.h"
 
 ALWAYS_INLINE vec mse_value(vec z, vec y, const double *c) {
     (void)c;
@@ -291,9 +296,11 @@ static inline vec kl_div_columns(int n, const real *z, const real *y, vec scale,
     vec entropy = v_set(0);
     for (int j = 0; j < n; j++) {
         vec t = v_load(y + j * VL);
-        entropy = v_fma(t, v_log(v_max(v_set(SMALLEST), t)), entropy);
+        entropy = v_fma(t, v_log(v_max(v_set(MIN_NORMAL), t)), entropy);
     }
     return v_add(soft_cross_entropy_columns(n, z, y, scale, dz, &no_smoothing), entropy);
 }
+
+#endif
 
 #endif

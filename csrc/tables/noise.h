@@ -10,6 +10,9 @@
  * The inputs of layer l in step s are one matrix (rows, n); its element e = row n + column takes number e % (PER *
  * GROUP_WORDS) of group e / (PER * GROUP_WORDS) of the stream (s, l).  So a number depends on nothing but its place.
  */
+#ifndef FGD_NOISE_H
+#define FGD_NOISE_H
+
 #define FGD_NOISES(M, A) M(dropout, 2) A(gaussian_noise, 1)
 
 #define ROW(name, per) NOISE_##name,
@@ -22,7 +25,11 @@ static const int noise_multiplies[] = {0, FGD_NOISES(MULTIPLIES, ADDS)};
 #undef MULTIPLIES
 #undef ADDS
 
-#ifdef FGD_BITS
+#ifndef FGD_NAMES_ONLY
+
+#include "../fastgd.h"
+#include "../kernels/philox.h"
+#include "../simd/math.h"
 
 enum { MOST_NUMBERS = 2 * GROUP_WORDS };
 
@@ -114,5 +121,7 @@ static void disturb(const disturbance *d, const fgd_noise *noise, int l, int row
         }
     }
 }
+
+#endif
 
 #endif

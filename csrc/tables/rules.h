@@ -7,6 +7,9 @@
  *   vec NAME_step(vec theta, vec g, vec *s, const vec *c)
  *     returns the new theta; s: the slots of state, updated; c: the coefficients of this step
  */
+#ifndef FGD_RULES_H
+#define FGD_RULES_H
+
 #define FGD_RULES(ROW)          \
     ROW(sgd, 0, 2)              \
     ROW(momentum, 1, 6)         \
@@ -27,7 +30,9 @@ static const int rule_slots[] = {FGD_RULES(ROW)};
 static const int rule_coefficients[] = {FGD_RULES(ROW)};
 #undef ROW
 
-#ifdef FGD_BITS
+#ifndef FGD_NAMES_ONLY
+
+#include "../simd/math.h"
 
 /* c = lr, weight_decay */
 ALWAYS_INLINE vec sgd_step(vec theta, vec g, vec *s, const vec *c) {
@@ -120,5 +125,7 @@ ALWAYS_INLINE vec lion_step(vec theta, vec g, vec *s, const vec *c) {
     running_mean(&s[0], c[4], c[5], g);
     return v_fnma(c[0], sign, v_mul(c[1], theta));
 }
+
+#endif
 
 #endif

@@ -1,9 +1,17 @@
 /*
  * check.h: what passed, what failed, and how close is close.
  */
+#ifndef FGD_TEST_CHECK_H
+#define FGD_TEST_CHECK_H
+
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "../fastgd.h"
+#include "memory.h"
 
 static int passed, failed;
 static const fgd_engine *engine; /* on which a group runs now */
@@ -52,3 +60,5 @@ static int close_to(int bits, const void *got, const double *want, ptrdiff_t cou
     for (ptrdiff_t i = 0; i < count; i++) largest = fmax(largest, fabs(want[i]));
     return error_of(bits, got, want, count) <= tolerance(bits) * largest;
 }
+
+#endif

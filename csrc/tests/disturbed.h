@@ -1,6 +1,19 @@
 /*
  * disturbed.h: the groups that test random words, and networks whose inputs and hidden layers are disturbed.
  */
+#ifndef FGD_TEST_DISTURBED_H
+#define FGD_TEST_DISTURBED_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "check.h"
+#include "draws.h"
+#include "memory.h"
+#include "reference.h"
+#include "runs.h"
+#include "tables.h"
 
 /* The known answers that Salmon et al. publish with Philox4x32-10 (Random123, kat_vectors); then any others. */
 static void random_words(const fgd_engine *e) {
@@ -102,3 +115,5 @@ static void noise(const fgd_engine *e) {
             disturbed_training(e, hidden, kind, (const int[]){7, 133, 165, 3}, 0); /* threads share rows (grid.h) */
         }
 }
+
+#endif

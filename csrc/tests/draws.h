@@ -1,6 +1,15 @@
 /*
  * draws.h: random words and noise as one would write them down, one block and one number at a time.
  */
+#ifndef FGD_TEST_DRAWS_H
+#define FGD_TEST_DRAWS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "reference.h"
+#include "tables.h"
 
 /* c (4,) <- block c of Philox4x32-10 under the key k (2,), both from the lowest 32 bits up. */
 static void reference_philox(const uint32_t *key, uint32_t *c) {
@@ -64,3 +73,5 @@ static void reference_noise(reference *r, uint64_t seed, int64_t step, const dou
         r->noise[l] = kind && amount[l] > 0 ? number : NULL;
     }
 }
+
+#endif

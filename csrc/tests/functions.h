@@ -1,6 +1,17 @@
 /*
  * functions.h: the groups that test activations, losses, rules and types by themselves.
  */
+#ifndef FGD_TEST_FUNCTIONS_H
+#define FGD_TEST_FUNCTIONS_H
+
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "memory.h"
+#include "reference.h"
+#include "runs.h"
+#include "tables.h"
 
 /* slope (count,) of an activation at z, by central differences. */
 static void activation_slope(const fgd_layer *layer, int count, const double *z, double *slope) {
@@ -122,7 +133,7 @@ static void rules(const fgd_engine *e) {
 
 /* Types of numbers: integers 0 ... 7 of every type, rows upwards in memory with a gap, give what doubles give. */
 #define TO_AS_REAL(x) (x)
-#define TO_real_of_half(x) ((const uint16_t[]){0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600, 0x4700}[(int)(x)])
+#define TO_half_to_real(x) ((const uint16_t[]){0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600, 0x4700}[(int)(x)])
 static void types(const fgd_engine *e) {
     enum { ROWS = 5, WIDTH = 11, GAP = 3 };
     double numbers[ROWS * WIDTH], theta[WIDTH];
@@ -152,3 +163,5 @@ static void types(const fgd_engine *e) {
         release_arrays();
     }
 }
+
+#endif

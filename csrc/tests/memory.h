@@ -3,6 +3,10 @@
  *
  * An array lies at the end of its pages or, with `at_start`, at their start: a test runs once with each.
  */
+#ifndef FGD_TEST_MEMORY_H
+#define FGD_TEST_MEMORY_H
+
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -83,3 +87,5 @@ static double *random_parts(ptrdiff_t count) { /* of 1 */
     for (ptrdiff_t i = 0; i < count; i++) x[i] = (double)(float)(0.5 + 0.5 * random_number());
     return x;
 }
+
+#endif

@@ -5,7 +5,14 @@
  * Activations, losses and rules are those of the scalar float64 engine, asked by themselves, so that a new row is tested
  * here without a line.  The rows named at the end are compared with libm as well.
  */
+#ifndef FGD_TEST_REFERENCE_H
+#define FGD_TEST_REFERENCE_H
+
 #include <math.h>
+#include <string.h>
+
+#include "memory.h"
+#include "tables.h"
 
 enum { MAX_LAYERS = 4 };
 typedef struct {
@@ -272,3 +279,5 @@ static const struct {
     const char *name;
     void (*f)(double *theta, double g, double *s, const double *c);
 } plain_rules[] = {{"sgd", plain_sgd}, {"momentum", plain_momentum}, {"adam", plain_adam}};
+
+#endif

@@ -1,6 +1,18 @@
 /*
  * regimes.h: the group that tests what an update does beside its rule.
  */
+#ifndef FGD_TEST_REGIMES_H
+#define FGD_TEST_REGIMES_H
+
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "memory.h"
+#include "reference.h"
+#include "runs.h"
+#include "tables.h"
+
 enum { GROUPS = 3, MOST_STEPS = 40 };
 
 /* A regime for a run: each limit is passed by some numbers of some steps, and set on some of them only. */
@@ -73,3 +85,5 @@ static void regimes(const fgd_engine *e) {
     check(close_to(e->bits, t, (const double[]){0.4, 1.2}, 2), "a clipped step");
     release_arrays();
 }
+
+#endif

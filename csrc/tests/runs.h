@@ -1,6 +1,15 @@
 /*
  * runs.h: a short training, by an engine and by the reference.
  */
+#ifndef FGD_TEST_RUNS_H
+#define FGD_TEST_RUNS_H
+
+#include <math.h>
+#include <string.h>
+
+#include "draws.h"
+#include "memory.h"
+#include "reference.h"
 
 static fgd_table real_table(int bits, const double *x, ptrdiff_t count, int width) {
     int type = bits == 32 ? TYPE_float32 : TYPE_float64;
@@ -177,3 +186,5 @@ static outcome reference_train(const problem *p) {
     }
     return o;
 }
+
+#endif

@@ -5,11 +5,7 @@
  * MR (4 ... 14), KC = 512 or 1024, MC = 336, the 126 rows that predict takes at once.  All arrays are guarded (memory.h), so a
  * crash inside a group is a read or write outside an array.
  */
-#include "../tables/activations.h"
-#include "../fastgd.h"
-#include "../tables/noise.h"
-#include "../kernels/gather.h"
-
+#include "tables.h"
 #include "memory.h"
 #include "check.h"
 #include "reference.h"

@@ -1,0 +1,77 @@
+/*
+ * contract.h: what every instruction set provides, and what all of csrc/ is written in besides plain C.
+ *
+ * simd/<isa>.h defines the type `vec` of VL `real`s, `lanes` (a mask of the active lanes), the tile of the matrix product
+ * (MR rows, NV vectors), KC (the maximum number of products summed per block of k: a panel of B, KC rows as wide as a tile,
+ * stays in L1 or L2) and
+ *
+ *   v_set v_load v_store                      all VL lanes
+ *   v_lanes(n)                                the first n of VL lanes; all of them if n >= VL
+ *   v_load_part v_store_part                  inactive lanes are loaded as 0 / not stored, and their memory is not accessed
+ *   v_stream(p, v)                            v_store of data that is not read again soon: it bypasses the caches where a
+ *                                             vector fills a cache line; p must then be aligned to a vector.
+ *                                             stream_end(): orders such stores before later ones
+ *   v_blend(m, a, b)                          a in the lanes of m, b elsewhere
+ *   v_add v_sub v_mul v_div v_sqrt            IEEE, hence the same bits everywhere
+ *   v_fma(a, b, c) = a b + c, v_fnma = c - a b, rounded once (twice in scalar.h)
+ *   v_max(a, b) = a > b ? a : b, v_min        b if either is NaN: pass the operand that may be NaN second
+ *   v_gt(a, b)                                the lanes where a > b
+ *   v_swap(a, d)                              exchanges lanes i and i ^ d, for a constant d = 1, 2, 4 ... VL / 2
+ *   v_round                                   to the nearest integer, ties to even
+ *   v_pow2(k) = 2**k, v_exponent(x) = floor(log2 x)     for normal results / normal x > 0
+ *
+ * and, for kernels/philox.h, the type `vec_u64` of VL_U64 unsigned 64-bit integers with
+ *
+ *   u64_set u64_load u64_add u64_xor
+ *   u64_mul_low(a, b)                         64-bit products of the low 32-bit halves
+ *   u64_high(a)                               the high half, shifted down
+ *   u64_store_low(p, a, b)                    the low halves of both, interleaved: a's, b's, a's, b's ...
+ *
+ * A translation unit includes one simd/<isa>.h before anything else.  Without one, as when an editor opens a header, this
+ * file chooses scalar float32.
+ */
+#ifndef FGD_SIMD_CONTRACT_H
+#define FGD_SIMD_CONTRACT_H
+
+#ifndef FGD_ISA
+#include "scalar.h"
+#endif
+
+#define NR (NV * VL) /* columns of a tile */
+
+/* Before a loop of constant length over an array of vectors: unrolled early, the array is kept in registers. */
+#define UNROLLED _Pragma("GCC unroll 16")
+
+/* Bytes of a cache line and of a huge page. */
+enum { LINE = 64, HUGE_PAGE = 1 << 21 };
+
+/* Hints that p will be read soon: from L1, or from L2. */
+ALWAYS_INLINE void prefetch_l1(const void *p) { __builtin_prefetch(p, 0, 3); }
+ALWAYS_INLINE void prefetch_l2(const void *p) { __builtin_prefetch(p, 0, 2); }
+
+/* In a loop over a few remaining values: keeps the compiler from replacing it by a call of memcpy, which is slower. */
+#define KEEP_LOOP __asm__("");
+
+/* p with its origin hidden from the compiler, which then keeps it as a separate pointer in a loop. */
+ALWAYS_INLINE const real *opaque_ptr(const real *p) {
+    __asm__("" : "+r"(p));
+    return p;
+}
+
+/* x, which the compiler must not turn into a lane of a vector: gathering the lanes one by one is slower. */
+ALWAYS_INLINE real opaque_scalar(real x) {
+#if defined(__x86_64__) || defined(_M_X64)
+    __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
+/* v_fma of scalars: a single instruction where there are vectors */
+ALWAYS_INLINE real r_fma(real a, real b, real c) {
+    if (VL == 1) return a * b + c;
+    return FGD_BITS == 32 ? (real)fmaf((float)a, (float)b, (float)c) : (real)fma((double)a, (double)b, (double)c);
+}
+
+#endif

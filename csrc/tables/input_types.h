@@ -1,0 +1,53 @@
+/*
+ * input_types.h: the element types that the engine reads directly from the caller's memory.
+ *
+ * To add one: its entry here (name, C type, conversion to real) and in fastgd/arrays.py.
+ */
+#ifndef FGD_INPUT_TYPES_H
+#define FGD_INPUT_TYPES_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define FGD_TYPES(TYPE)                  \
+    TYPE(uint8, uint8_t, AS_REAL)        \
+    TYPE(int8, int8_t, AS_REAL)          \
+    TYPE(int16, int16_t, AS_REAL)        \
+    TYPE(int32, int32_t, AS_REAL)        \
+    TYPE(int64, int64_t, AS_REAL)        \
+    TYPE(float16, uint16_t, half_to_real) \
+    TYPE(float32, float, AS_REAL)        \
+    TYPE(float64, double, AS_REAL)
+/* clang-format on */
+
+#define TYPE(name, c_type, convert) TYPE_##name,
+enum { FGD_TYPES(TYPE) };
+#undef TYPE
+
+#ifndef FGD_NAMES_ONLY
+
+#include "../simd/contract.h"
+
+#define AS_REAL(x) ((real)(x))
+
+enum { TYPE_real = FGD_BITS == 32 ? TYPE_float32 : TYPE_float64 };
+
+/*
+ * An IEEE binary16 from its bits, exactly.  A multiplication rebases the exponent, which normalises subnormals too; inf
+ * and NaN are handled separately.
+ */
+ALWAYS_INLINE real half_to_real(uint16_t half) {
+    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, bits;
+    float x;
+    memcpy(&x, &magnitude, sizeof x);
+    x *= 0x1p112f;
+    memcpy(&bits, &x, sizeof x);
+    if (magnitude >= 0x0f800000) bits = magnitude | 0x7f800000;
+    bits |= (uint32_t)(half & 0x8000) << 16;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#endif
+
+#endif
