@@ -144,8 +144,8 @@ static int is_disturbed(const fgd_workspace *w, const fgd_noise *noise, int l) {
 static void disturb_inputs(const fgd_workspace *w, const fgd_noise *noise, int l, const real *from, int row0,
                            int row1) {
     const fgd_layer *layer = &w->net->layer[l];
-    disturbance d = {layer->noise, layer->n_in, w->ld[l], from, w->a[l], w->keep[l]};
-    disturb(&d, noise, l, row0, row1);
+    noise_inputs inputs = {layer->noise, layer->n_in, w->ld[l], from, w->a[l], w->keep[l]};
+    add_noise(&inputs, noise, l, row0, row1);
 }
 
 /* a[0] of a band's own rows is there; on return those of all a[l] are. */

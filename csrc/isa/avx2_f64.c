@@ -1,4 +1,4 @@
-/* One engine: avx2, float64. */
+/* The engine of avx2, float64. */
 #if defined(__x86_64__) || defined(_M_X64)
 #define FGD_BITS 64
 #include "../simd/avx2.h"

@@ -1,4 +1,4 @@
-/* One engine: avx512, float32. */
+/* The engine of avx512, float32. */
 #if defined(__x86_64__) || defined(_M_X64)
 #define FGD_BITS 32
 #include "../simd/avx512.h"

@@ -1,4 +1,4 @@
-/* One engine: neon, float32. */
+/* The engine of neon, float32. */
 #if defined(__aarch64__)
 #define FGD_BITS 32
 #include "../simd/neon.h"

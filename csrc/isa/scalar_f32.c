@@ -1,4 +1,4 @@
-/* One engine: scalar, float32. */
+/* The engine of scalar, float32. */
 #define FGD_BITS 32
 #include "../simd/scalar.h"
 #include "../engine/engine.h"

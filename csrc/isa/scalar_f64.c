@@ -1,4 +1,4 @@
-/* One engine: scalar, float64. */
+/* The engine of scalar, float64. */
 #define FGD_BITS 64
 #include "../simd/scalar.h"
 #include "../engine/engine.h"

@@ -17,7 +17,7 @@
         for (int j = 0; j < n; j++) {                                                                      \
             vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                          \
             sum = v_add(sum, name##_value(zj, yj, of_output));                                             \
-            v_store(dz + j * VL, v_mul(scale, name##_slope(zj, yj, of_output)));                           \
+            v_store(dz + j * VL, v_mul(scale, name##_derivative(zj, yj, of_output)));                           \
         }                                                                                                  \
         return v_mul(sum, one_of_n);                                                                       \
     }

@@ -1,12 +1,12 @@
 /*
- * transpose.h: a matrix to its transpose, VL by VL values at a time.
+ * transpose.h: transposes a matrix, in squares of VL by VL values.
  */
 #ifndef FGD_TRANSPOSE_H
 #define FGD_TRANSPOSE_H
 
 #include "../simd/contract.h"
 
-/* Swaps rows and lanes of VL vectors, bit by bit of their numbers. */
+/* Transposes VL vectors in log2(VL) passes: the pass of bit d exchanges rows and lanes whose indices differ in it. */
 ALWAYS_INLINE void transpose_square(vec row[VL]) {
     UNROLLED
     for (int d = VL / 2; d > 0; d /= 2) {
@@ -24,7 +24,7 @@ ALWAYS_INLINE void transpose_square(vec row[VL]) {
     }
 }
 
-/* to (width, height), to_ld apart, <- the first lanes of a square's first vectors; streams: all lanes, by v_stream. */
+/* to (width, height) <- the first `height` lanes of the first `width` vectors of a square; streams: all lanes, by v_stream. */
 ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to, ptrdiff_t to_ld, const int streams) {
     UNROLLED
     for (int r = 0; r < VL; r++) {
@@ -36,10 +36,11 @@ ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to,
     }
 }
 
-/* to (columns, rows), to_ld apart, <- from (rows, columns), from_ld apart, transposed; streams: whether by v_stream. */
+/* to (columns, rows) <- from (rows, columns), transposed, with leading dimensions to_ld and from_ld; streams: 1 to store by
+   v_stream. */
 static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld,
                       int streams) {
-    enum { FEW = 4 }; /* rows or columns that are sooner copied one by one */
+    enum { FEW = 4 }; /* fewer rows or columns are copied faster one by one */
     for (int i = 0; i < rows; i += VL) {
         int height = rows - i < VL ? rows - i : VL, j = 0;
         for (; height >= FEW && columns - j >= FEW; j += VL) {

@@ -8,11 +8,11 @@
 
 #include "headers.h"
 
-/* 12 accumulators, 2 of b and 1 of a fill 15 of 16 registers. */
+/* 12 accumulators, 2 vectors of b and 1 of a occupy 15 of 16 registers. */
 enum { MR = 6, NV = 2, KC = 512 };
 #define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6)
 
-/* Not before the first declaration: what clangd keeps as a preamble must not end between push and pop. */
+/* After the first declaration: the preamble that clangd precompiles must not end between push and pop. */
 #define FGD_TARGET "avx2,fma"
 #include "target.h"
 
@@ -27,7 +27,7 @@ typedef double real;
 typedef __m256d vec;
 #define V(op) _mm256_##op##_pd
 #endif
-typedef __m256i lanes; /* all bits of a lane that takes part */
+typedef __m256i lanes; /* all bits of an active lane are set */
 
 static inline vec v_set(real x) { return V(set1)(x); }
 static inline vec v_load(const real *p) { return V(loadu)(p); }
@@ -35,7 +35,7 @@ static inline void v_store(real *p, vec v) { V(storeu)(p, v); }
 static inline void v_stream(real *p, vec v) { v_store(p, v); }
 static inline void stream_end(void) {}
 static inline vec v_load_part(const real *p, lanes m) { return V(maskload)(p, m); }
-/* A masked store takes ten times as long as a plain one. */
+/* A masked store takes ten times as long as an ordinary one. */
 static inline void v_store_part(real *p, vec v, lanes m) {
     if (_mm256_movemask_epi8(m) == -1)
         v_store(p, v);
@@ -87,7 +87,7 @@ static inline vec v_pow2(vec k) {
     __m256i i = _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(k));
     return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_add_epi64(i, _mm256_set1_epi64x(1023)), 52));
 }
-/* The 11 bits of the exponent become the mantissa of 2**52 + exponent, which is then taken off. */
+/* The 11 bits of the exponent become the mantissa of 2**52 + exponent; then 2**52 and the bias are subtracted. */
 static inline vec v_exponent(vec x) {
     __m256i i = _mm256_srli_epi64(_mm256_castpd_si256(x), 52);
     vec shifted = _mm256_castsi256_pd(_mm256_or_si256(i, _mm256_castpd_si256(v_set(0x1p52))));

@@ -24,6 +24,7 @@
 #include "../fastgd.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define UNUSED __attribute__((unused)) /* a parameter that not all functions of a table need */
 
 /* The width of `real`, 32 or 64: isa/<isa>_f<bits>.c defines it first; 32 when a header is compiled alone. */
 #ifndef FGD_BITS

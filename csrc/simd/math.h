@@ -30,8 +30,8 @@
 #endif
 
 /*
- * Coefficients of minimax fits, lowest power first, each with its largest relative error, that of its own rounding left
- * aside.  EXPM1: (e**r - 1 - r) / r**2 for |r| <= ln(2) / 2, errors of e**r - 1.  ARTANH: (artanh(t) / t - 1) / t**2 in
+ * Coefficients of minimax approximations, lowest power first, each with its maximum relative error, not counting the
+ * rounding of the evaluation.  EXPM1: (e**r - 1 - r) / r**2 for |r| <= ln(2) / 2, errors of e**r - 1.  ARTANH: (artanh(t) / t - 1) / t**2 in
  * powers of t**2, for |t| <= 1/3, errors of artanh.  TAIL: e**(t**2 / 2) Phi(-t) = P(t) / Q(t) for 0 <= t <= GAUSS_MAX.
  */
 #if FGD_BITS == 32
@@ -91,10 +91,10 @@ ALWAYS_INLINE vec polynomial(const double *c, int terms, vec x) {
 ALWAYS_INLINE vec v_expm1_near_0(vec r) { return v_fma(v_mul(r, r), POLYNOMIAL(EXPM1, r), r); }
 
 /*
- * 2**shift e**x = s (q + 1) with s = 2**(k + shift), so that e**x - 1 = s q + (s - 1) loses nothing near x = 0.
+ * 2**shift e**x = s (q + 1) with s = 2**(k + shift), so that e**x - 1 = s q + (s - 1) is accurate near x = 0.
  *
- * x = k ln 2 + r with |r| <= ln(2) / 2, and q = e**r - 1.  s must be a normal number, so x must lie between
- * EXP_MIN - shift ln 2 and EXP_MAX - shift ln 2: see v_clamp.  NaN stays NaN.
+ * x = k ln 2 + r with |r| <= ln(2) / 2, and q = e**r - 1.  s must be normal, so x must lie between
+ * EXP_MIN - shift ln 2 and EXP_MAX - shift ln 2: see v_clamp.  NaN propagates.
  */
 ALWAYS_INLINE vec v_exp_parts(vec x, int shift, vec *s) {
     vec k = v_round(v_mul(x, v_set((real)1.4426950408889634)));
@@ -103,20 +103,20 @@ ALWAYS_INLINE vec v_exp_parts(vec x, int shift, vec *s) {
     return v_expm1_near_0(r);
 }
 
-/* The nearest number within low .. high; NaN stays NaN. */
+/* min(max(x, low), high); NaN propagates. */
 ALWAYS_INLINE vec v_clamp(double low, double high, vec x) {
     return v_max(v_set((real)low), v_min(v_set((real)high), x));
 }
 
-/* e**x, within 2 units in the last place; saturates at e**EXP_MIN and e**EXP_MAX instead of becoming 0 or inf. */
+/* e**x, within 2 ulp; saturates at e**EXP_MIN and e**EXP_MAX instead of becoming 0 or inf. */
 ALWAYS_INLINE vec v_exp(vec x) {
     vec s, q = v_exp_parts(v_clamp(EXP_MIN, EXP_MAX, x), 0, &s);
     return v_fma(s, q, s);
 }
 
 /*
- * e**(-t**2 / 2) for 0 <= t <= GAUSS_MAX, within 2 units as well: half of t**2 is the sum of two numbers, the first of
- * them exact because it is made from the leading bits of t, so that its rounding is not magnified by the exponential.
+ * e**(-t**2 / 2) for 0 <= t <= GAUSS_MAX, within 2 ulp as well: t**2 / 2 is split into two terms, the first of which is
+ * exact because it is the square of the leading bits of t, so that the exponential does not amplify its rounding error.
  */
 ALWAYS_INLINE vec v_gauss(vec t) {
     vec lead = v_mul(v_round(v_mul(t, v_set((real)GAUSS_GRID))), v_set((real)(1 / GAUSS_GRID)));
@@ -127,7 +127,7 @@ ALWAYS_INLINE vec v_gauss(vec t) {
     return v_fma(s, v_expm1_near_0(r), s);
 }
 
-/* e**x - 1; saturates likewise. */
+/* e**x - 1; saturates like v_exp. */
 ALWAYS_INLINE vec v_expm1(vec x) {
     vec s, q = v_exp_parts(v_clamp(EXP_MIN, EXP_MAX, x), 0, &s);
     return v_fma(s, q, v_sub(s, v_set(1)));
@@ -139,7 +139,10 @@ ALWAYS_INLINE vec v_two_artanh(vec t) {
     return v_fma(v_mul(t2, tt), POLYNOMIAL(ARTANH, tt), t2);
 }
 
-/* ln x for 2**-126 <= x < 2**127 (f64: 2**-1022, 2**1023): x = 2**e m, 3/4 < m <= 3/2, so |t| <= 1/5 for t = (m - 1) / (m + 1). */
+/*
+ * ln x for 2**-126 <= x < 2**127 (f64: 2**-1022, 2**1023).  x = 2**e m with 3/4 < m <= 3/2, so t = (m - 1) / (m + 1) is at
+ * most 1/5 in magnitude.
+ */
 ALWAYS_INLINE vec v_log(vec x) {
     vec e = v_exponent(x);
     vec m = v_mul(x, v_pow2(v_sub(v_set(0), e)));
@@ -150,13 +153,13 @@ ALWAYS_INLINE vec v_log(vec x) {
     return v_fma(e, v_set((real)LN2_HIGH), v_fma(e, v_set((real)LN2_LOW), ln_m));
 }
 
-/* ln(1 + x) for 0 <= x <= 1, to the last bits of small x: t = x / (2 + x) <= 1/3. */
+/* ln(1 + x) for 0 <= x <= 1, accurate for small x too: t = x / (2 + x) <= 1/3. */
 ALWAYS_INLINE vec v_log1p(vec x) { return v_two_artanh(v_div(x, v_add(v_set(2), x))); }
 
 /* 1 / (1 + e**-x) */
 ALWAYS_INLINE vec v_sigmoid(vec x) { return v_div(v_set(1), v_add(v_set(1), v_exp(v_sub(v_set(0), x)))); }
 
-/* tanh x = p / (p + 2) with p = e**2x - 1; 1 to the last bit from x = 20 on. */
+/* tanh x = p / (p + 2) with p = e**2x - 1; exactly 1 for x >= 20. */
 ALWAYS_INLINE vec v_tanh(vec x) {
     vec s, q = v_exp_parts(v_clamp(-40, 40, v_add(x, x)), 0, &s);
     vec p = v_fma(s, q, v_sub(s, v_set(1)));

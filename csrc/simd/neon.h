@@ -8,7 +8,7 @@
 
 #include "headers.h"
 
-/* 24 accumulators, 2 of b and 1 of a fill 27 of 32 registers. */
+/* 24 accumulators, 2 vectors of b and 1 of a occupy 27 of 32 registers. */
 enum { MR = 12, NV = 2, KC = 512 };
 #define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12)
 
@@ -24,7 +24,7 @@ typedef float64x2_t vec;
 #define V(op) v##op##q_f64
 #endif
 
-/* Lanes that take part: a comparison's bits, or the first `count` of a ragged end. */
+/* Active lanes: the bits of a comparison, or the first `count` lanes. */
 typedef struct {
 #if FGD_BITS == 32
     uint32x4_t bits;
@@ -86,7 +86,7 @@ static inline vec v_exponent(vec x) {
     return vcvtq_f32_s32(vsubq_s32(i, vdupq_n_s32(127)));
 }
 #else
-ALWAYS_INLINE vec v_swap(vec a, int d) { return (void)d, vextq_f64(a, a, 1); }
+ALWAYS_INLINE vec v_swap(vec a, UNUSED int d) { return vextq_f64(a, a, 1); }
 static inline lanes v_lanes(ptrdiff_t n) {
     int count = n > VL ? VL : (int)n;
     return (lanes){vcltq_u64((uint64x2_t){0, 1}, vdupq_n_u64((uint64_t)count)), count};

@@ -20,7 +20,7 @@ typedef uint64_t word;
 enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 #endif
 typedef real vec;
-typedef int lanes; /* 1: the lane takes part */
+typedef int lanes; /* 1: the lane is active */
 
 static inline vec v_set(real x) { return x; }
 static inline vec v_load(const real *p) { return *p; }
@@ -34,7 +34,7 @@ static inline void v_store_part(real *p, vec v, lanes m) {
 }
 static inline vec v_blend(lanes m, vec a, vec b) { return m ? a : b; }
 
-static inline vec v_swap(vec a, int d) { return (void)d, a; }
+static inline vec v_swap(vec a, UNUSED int d) { return a; }
 static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_sub(vec a, vec b) { return a - b; }
 static inline vec v_mul(vec a, vec b) { return a * b; }
@@ -66,6 +66,9 @@ static inline vec_u64 u64_add(vec_u64 a, vec_u64 b) { return a + b; }
 static inline vec_u64 u64_xor(vec_u64 a, vec_u64 b) { return a ^ b; }
 static inline vec_u64 u64_mul_low(vec_u64 a, vec_u64 b) { return (a & 0xffffffff) * (b & 0xffffffff); }
 static inline vec_u64 u64_high(vec_u64 a) { return a >> 32; }
-static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) { p[0] = (uint32_t)a, p[1] = (uint32_t)b; }
+static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) {
+    p[0] = (uint32_t)a;
+    p[1] = (uint32_t)b;
+}
 
 #endif

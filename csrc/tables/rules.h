@@ -1,8 +1,8 @@
 /*
- * optimizers.h: the one home of every update rule in C.  Its definition, with formula and source, is the function with
- * the same name in fastgd/rules.py, which also says what the coefficients of a step are.
+ * rules.h: every update rule of the C core.  The function of the same name in fastgd/rules.py is its definition, with
+ * formula and reference, and says what the coefficients of a step are.
  *
- * To add one: its row (name, slots, coefficients) and its function.  Nothing else in C changes.
+ * To add one: its entry in the list (name, slots, coefficients) and its function.  Nothing else in C changes.
  *
  *   vec NAME_step(vec theta, vec g, vec *s, const vec *c)
  *     returns the new theta; s: the slots of state, updated; c: the coefficients of this step
@@ -10,46 +10,53 @@
 #ifndef FGD_RULES_H
 #define FGD_RULES_H
 
-#define FGD_RULES(ROW)          \
-    ROW(sgd, 0, 2)              \
-    ROW(momentum, 1, 6)         \
-    ROW(rmsprop, 1, 5)          \
-    ROW(rmsprop_momentum, 2, 6) \
-    ROW(rmsprop_centered, 3, 6) ROW(adadelta, 2, 5) ROW(adam, 2, 9) ROW(amsgrad, 3, 9) ROW(nadam, 2, 10) ROW(lion, 1, 6)
+/* clang-format off */
+#define FGD_RULES(RULE)          \
+    RULE(sgd, 0, 2)              \
+    RULE(momentum, 1, 6)         \
+    RULE(rmsprop, 1, 5)          \
+    RULE(rmsprop_momentum, 2, 6) \
+    RULE(rmsprop_centered, 3, 6) \
+    RULE(adadelta, 2, 5)         \
+    RULE(adam, 2, 9)             \
+    RULE(amsgrad, 3, 9)          \
+    RULE(nadam, 2, 10)           \
+    RULE(lion, 1, 6)
+/* clang-format on */
 
-#define ROW(name, slots, coefficients) RULE_##name,
-enum { FGD_RULES(ROW) };
-#undef ROW
+#define RULE(name, slots, coefficients) RULE_##name,
+enum { FGD_RULES(RULE) };
+#undef RULE
 
 enum { MAX_SLOTS = 4, MAX_COEFFICIENTS = 16 };
 
-#define ROW(name, slots, coefficients) slots,
-static const int rule_slots[] = {FGD_RULES(ROW)};
-#undef ROW
-#define ROW(name, slots, coefficients) coefficients,
-static const int rule_coefficients[] = {FGD_RULES(ROW)};
-#undef ROW
+#define SLOTS(name, slots, coefficients) slots,
+static const int rule_slots[] = {FGD_RULES(SLOTS)};
+#undef SLOTS
+
+#define COEFFICIENTS(name, slots, coefficients) coefficients,
+static const int rule_coefficients[] = {FGD_RULES(COEFFICIENTS)};
+#undef COEFFICIENTS
 
 #ifndef FGD_NAMES_ONLY
 
 #include "../simd/math.h"
 
 /* c = lr, weight_decay */
-ALWAYS_INLINE vec sgd_step(vec theta, vec g, vec *s, const vec *c) {
-    (void)s;
+ALWAYS_INLINE vec sgd_step(vec theta, vec g, UNUSED vec *s, const vec *c) {
     g = v_fma(c[1], theta, g);
     return v_fnma(c[0], g, theta);
 }
 
-/* c = lr, weight_decay, momentum, gain of g, part of g, part of v */
+/* c = lr, weight_decay, momentum, gain of g, share of g, share of v; s = v */
 ALWAYS_INLINE vec momentum_step(vec theta, vec g, vec *s, const vec *c) {
     g = v_fma(c[1], theta, g);
     s[0] = v_fma(c[2], s[0], v_mul(c[3], g));
     return v_fnma(c[0], v_fma(c[5], s[0], v_mul(c[4], g)), theta);
 }
 
-/* s <- kept s + gain x */
-ALWAYS_INLINE vec running_mean(vec *s, vec kept, vec gain, vec x) { return *s = v_fma(kept, *s, v_mul(gain, x)); }
+/* s <- decay s + gain x */
+ALWAYS_INLINE vec running_mean(vec *s, vec decay, vec gain, vec x) { return *s = v_fma(decay, *s, v_mul(gain, x)); }
 
 /* c = lr, weight_decay, alpha, gain, eps; s = v */
 ALWAYS_INLINE vec rmsprop_step(vec theta, vec g, vec *s, const vec *c) {
@@ -71,7 +78,7 @@ ALWAYS_INLINE vec rmsprop_centered_step(vec theta, vec g, vec *s, const vec *c) 
     g = v_fma(c[1], theta, g);
     vec v = running_mean(&s[0], c[2], c[3], v_mul(g, g));
     vec m = running_mean(&s[1], c[2], c[3], g);
-    vec variance = v_max(v_set(0), v_fnma(m, m, v)); /* in this order NaN stays NaN */
+    vec variance = v_max(v_set(0), v_fnma(m, m, v)); /* in this order NaN propagates */
     s[2] = v_fma(c[5], s[2], v_div(g, v_add(v_sqrt(variance), c[4])));
     return v_fnma(c[0], s[2], theta);
 }
@@ -94,7 +101,7 @@ ALWAYS_INLINE vec adam_step(vec theta, vec g, vec *s, const vec *c) {
     return v_fnma(c[0], v_div(m, d), v_mul(c[8], theta));
 }
 
-/* c as for adam; s = m, v, the largest v */
+/* c as for adam; s = m, v, max v */
 ALWAYS_INLINE vec amsgrad_step(vec theta, vec g, vec *s, const vec *c) {
     g = v_fma(c[1], theta, g);
     vec m = running_mean(&s[0], c[2], c[3], g);
@@ -104,7 +111,7 @@ ALWAYS_INLINE vec amsgrad_step(vec theta, vec g, vec *s, const vec *c) {
     return v_fnma(c[0], v_div(m, d), v_mul(c[8], theta));
 }
 
-/* c = size of m, then as for adam, size of g; s = m, v */
+/* c = step size of m, then as for adam, then step size of g; s = m, v */
 ALWAYS_INLINE vec nadam_step(vec theta, vec g, vec *s, const vec *c) {
     g = v_fma(c[1], theta, g);
     vec m = running_mean(&s[0], c[2], c[3], g);
@@ -113,7 +120,7 @@ ALWAYS_INLINE vec nadam_step(vec theta, vec g, vec *s, const vec *c) {
     return v_sub(v_mul(c[8], theta), v_div(v_fma(c[0], m, v_mul(c[9], g)), d));
 }
 
-/* 1, -1, or 0 and NaN as they are */
+/* 1 or -1; 0 and NaN are returned unchanged */
 ALWAYS_INLINE vec sign_of(vec x) {
     vec zero = v_set(0);
     return v_blend(v_gt(x, zero), v_set(1), v_blend(v_gt(zero, x), v_set(-1), x));

@@ -260,8 +260,7 @@ static const struct {
                    {"cross_entropy", libm_cross_entropy},
                    {"soft_cross_entropy", libm_soft_cross_entropy}};
 
-static void plain_sgd(double *theta, double g, double *s, const double *c) {
-    (void)s;
+static void plain_sgd(double *theta, double g, __attribute__((unused)) double *s, const double *c) {
     *theta -= c[0] * (g + c[1] * *theta);
 }
 static void plain_momentum(double *theta, double g, double *s, const double *c) {
