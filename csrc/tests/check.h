@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../fastgd.h"
-#include "memory.h"
+#include "arrays.h"
 
 static int passed, failed;
 static const fgd_engine *engine; /* on which a group runs now */

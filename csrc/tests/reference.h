@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "memory.h"
+#include "arrays.h"
 #include "tables.h"
 
 enum { MAX_LAYERS = 4 };

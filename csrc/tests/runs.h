@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "draws.h"
-#include "memory.h"
+#include "reference_noise.h"
+#include "arrays.h"
 #include "reference.h"
 
 static fgd_table real_table(int bits, const double *x, ptrdiff_t count, int width) {

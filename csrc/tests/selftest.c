@@ -6,14 +6,14 @@
  * crash inside a group is a read or write outside an array.
  */
 #include "tables.h"
-#include "memory.h"
+#include "arrays.h"
 #include "check.h"
 #include "reference.h"
-#include "draws.h"
+#include "reference_noise.h"
 #include "runs.h"
-#include "functions.h"
-#include "regimes.h"
-#include "disturbed.h"
+#include "activations_and_losses.h"
+#include "transforms.h"
+#include "noise.h"
 
 #ifdef _OPENMP
 #include <omp.h>

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "draws.h"
-#include "memory.h"
+#include "reference_noise.h"
+#include "arrays.h"
 #include "reference.h"
 #include "runs.h"
 #include "tables.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "memory.h"
+#include "arrays.h"
 #include "reference.h"
 #include "runs.h"
 #include "tables.h"
