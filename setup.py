@@ -86,7 +86,7 @@ class BuildExt(build_ext):
 
 native = Extension(
     "fastgd.engine._native",
-    sources=["fastgd/engine/_native.pyx", "csrc/dispatch.c", *sorted(glob("csrc/isa/*.c"))],
+    sources=["fastgd/engine/_native.pyx", "csrc/dispatch.c", "csrc/threads.c", *sorted(glob("csrc/isa/*.c"))],
     depends=["fastgd/engine/_native.pxd", *glob("fastgd/engine/*.pxi"), *glob("csrc/**/*.h", recursive=True)],
     include_dirs=["csrc"],
     libraries=["m"],
