@@ -132,8 +132,6 @@ typedef struct {
     const char *isa;
     int bits; /* 32 or 64 */
 
-    int (*max_threads)(void); /* of OpenMP; 1 without it */
-
     fgd_workspace *(*workspace_new)(const fgd_net *net, ptrdiff_t max_rows); /* NULL: no memory */
     void (*workspace_free)(fgd_workspace *workspace);
 

@@ -1,10 +1,11 @@
 /*
- * engine.h: one engine, the same text for every instruction set and width of real (engines/<isa>_f<bits>.c).
+ * engine.h: one engine, the same source for each instruction set and type of real (isa/<isa>_f<bits>.c).
  *
- * A step of training, as data flows: rows of X -> a[0] -> per layer a = f(a W + b) -> losses and dz[L] -> per layer from
- * the back dz = (dz W^T) f'(a) -> per layer dW = a^T dz, whose finished tiles go straight into the update of theta.
+ * The data flow of a training step: rows of X -> a[0] -> per layer a = f(a W + b) -> losses and dz[L] -> per layer,
+ * last first, dz = (dz W^T) f'(a) -> per layer dW = a^T dz, whose finished tiles update theta directly.
  *
- * From the bottom up: words, the tables and their functions, the product, memory and threads, a layer, the verbs.
+ * Layers of the source, bottom to top: vectors (simd/), tables and their functions (tables/), kernels (kernels/),
+ * memory and threads, layers, and the functions of fgd_engine (engine/).
  */
 #ifndef FGD_ENGINE_H
 #define FGD_ENGINE_H
@@ -12,7 +13,7 @@
 #include "../fastgd.h"
 #include "../kernels/philox.h"
 #include "infer.h"
-#include "team.h"
+#include "stepwise.h"
 #include "train.h"
 #include "workspace.h"
 
@@ -23,7 +24,6 @@
 const fgd_engine FGD_JOIN(FGD_ISA, FGD_BITS) = {
     .isa = FGD_TEXT(FGD_ISA),
     .bits = FGD_BITS,
-    .max_threads = max_threads,
     .workspace_new = workspace_new,
     .workspace_free = workspace_free,
     .predict = predict,

@@ -1,6 +1,6 @@
 /*
- * gradient.h: the third product of a layer, dW = a[l]^T dz[l + 1], whose finished tiles go straight into the update of
- * theta, or to grad; and the transposed weights that the next step's way back reads.
+ * gradient.h: the third product of a layer, dW = a[l]^T dz[l + 1].  Its finished tiles update theta directly or are
+ * written to grad; after an update, W is transposed for the next step's backward pass.
  */
 #ifndef FGD_GRADIENT_H
 #define FGD_GRADIENT_H
@@ -11,138 +11,151 @@
 #include "partition.h"
 #include "workspace.h"
 
-/* Where a gradient goes: straight into theta, or, with update NULL, to grad. */
 typedef struct {
-    const update_context *update;
-    real *grad; /* (size,) */
-    int adds;       /* 1: goes on from the sums that grad holds */
-    int whole_rows; /* 1: a thread takes rows of all columns, as what comes after the gradient needs them */
-    int transposes; /* 1: after an update, W transposed is made anew: another step comes */
-    const fgd_layer *layer; /* and its W transposed, or NULL: set for each layer */
+    const update_context *update; /* of theta; NULL: the gradient is written to grad                      */
+    real *grad;                   /* (size,)                                                              */
+    int accumulate;               /* 1: the sums start at grad                                            */
+    int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires     */
+    int transposes;               /* 1: after an update W is transposed, because another step follows     */
+    const fgd_layer *layer;       /* the current one, and its W transposed, or NULL                       */
     real *wt;
 } gradient_sink;
 
-/* A gradient that was made transposed, as few outputs would leave most lanes of a vector empty: tile (n_out, inputs). */
-enum { NARROW = 4 };
+/* Up to this many outputs the gradient is computed transposed, because most lanes of a vector would be empty. */
+enum { SMALL_N = 4 };
 typedef struct {
     const gradient_sink *sink;
-    ptrdiff_t at;      /* of the product's first column in theta */
-    int inputs, n_out; /* the product's size: n_out <= NARROW    */
-} narrow_sink;
+    ptrdiff_t offset;  /* of the product's first column in theta     */
+    int inputs, n_out; /* the product's columns and rows             */
+} small_n_context;
 
-static void narrow_done(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]) {
-    const narrow_sink *to = p->context;
+static void small_n_tile_done(const gemm_product *p, int i, int rows, int j, int vectors, lanes last,
+                              vec tile[MR][NV]) {
+    const small_n_context *to = p->epilogue.context;
+    const gradient_sink *sink = to->sink;
     int n = to->n_out, columns = to->inputs - j < NR ? to->inputs - j : NR;
-    real row[NR], gradient[NR * NARROW];
-    (void)i, (void)last;
+    real row[NR], gradient[NR * SMALL_N];
+    (void)i;
+    (void)last;
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) v_store(row + v * VL, tile[r][v]);
         for (int c = 0; c < columns; c++) gradient[c * n + r] = row[c];
     }
-    ptrdiff_t at = to->at + (ptrdiff_t)j * n;
-    if (to->sink->update)
-        update_flat(to->sink->update, at, gradient, (ptrdiff_t)columns * n);
+    ptrdiff_t offset = to->offset + (ptrdiff_t)j * n;
+    if (sink->update)
+        update_flat(sink->update, offset, gradient, (ptrdiff_t)columns * n);
     else
-        memcpy(to->sink->grad + at, gradient, (size_t)(columns * n) * sizeof *gradient);
+        memcpy(sink->grad + offset, gradient, (size_t)(columns * n) * sizeof *gradient);
 }
 
-/* Rows [i0, i1) of a panel of columns of W, just updated, to W transposed. */
-static void transpose_panel(const product *p, int i0, int i1, int j, int columns) {
-    const gradient_sink *sink = p->context;
-    transpose_weights(sink->layer, sink->update->theta + p->c_in_theta, sink->wt, (patch){i0, i1, j, j + columns});
+/* layer_gradient of at most SMALL_N outputs: computed transposed, with vectors along the inputs. */
+static void small_n_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *sink, ptrdiff_t offset,
+                             theta_block b) {
+    int n = sink->layer->n_out, inputs = b.i1 - b.i0;
+    small_n_context context = {sink, offset + (ptrdiff_t)b.i0 * n, inputs, n};
+    gemm_product p = {.operands = {.k = rows,
+                                   .whole_k = 1,
+                                   .a = w->at[l + 1].dz,
+                                   .a_row = 1,
+                                   .a_col = w->at[l + 1].ld,
+                                   .b = w->at[l].a + b.i0,
+                                   .b_row = w->at[l].ld,
+                                   .b_panel = NR},
+                      .epilogue = {.kind = EPILOGUE_callback, .tile_done = small_n_tile_done, .context = &context}};
+    multiply(&p, 0, n, 0, inputs);
+    if (sink->wt) transpose_weights(sink->layer, sink->update->theta + offset, sink->wt, b);
 }
 
-/* Numbers of a gradient that are made before they are used: they stay in L1 or L2. */
+/* Rows [i0, i1) of a panel of W, just updated, to W transposed. */
+static void transpose_panel(const gemm_product *p, int i0, int i1, int j, int columns) {
+    const gradient_sink *sink = p->epilogue.context;
+    theta_block b = {.i0 = i0, .i1 = i1, .j0 = j, .j1 = j + columns};
+    transpose_weights(sink->layer, sink->update->theta + p->epilogue.theta_offset, sink->wt, b);
+}
+
+/* Elements of a gradient that are computed before they are used: they stay in L1 or L2. */
 enum { UPDATE_BLOCK = 1 << 13 };
 
 /*
- * Rows [i0, i1) of a gradient, a block of whole rows at a time: all blocks in the place of the first in grad, unless they
- * go on from sums there.  A block is one piece of theta and of each slot: a rule that moves much memory does it in order,
- * as prefetchers like it.
+ * Rows [i0, i1) of a gradient, a block of whole rows at a time: all in the place of the first block in grad, unless
+ * they start at sums there.  A block is contiguous in theta and in each slot of state: a rule that moves much memory
+ * accesses it in order, as prefetchers expect.
  */
-static void update_blocks(const product *p, int i0, int i1) {
-    const gradient_sink *sink = p->context;
+static void update_blocks(const gemm_product *p, int i0, int i1) {
+    const gradient_sink *sink = p->epilogue.context;
     const update_context *u = sink->update;
-    int n = sink->layer->n_out, most = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
-    int blocks = (i1 - i0 + most - 1) / most;
-    for (int b = 0; b < blocks; b++) {
-        patch part = {i0 + (int)share(i1 - i0, b, blocks), i0 + (int)share(i1 - i0, b + 1, blocks), 0, n};
-        int rows = part.i1 - part.i0;
-        product block = *p;
-        block.a = p->a + part.i0;
-        block.c = p->c + (ptrdiff_t)(p->adds ? part.i0 : i0) * n;
-        multiply(&block, 0, rows, 0, n);
-        update_flat(u, p->c_in_theta + (ptrdiff_t)part.i0 * n, block.c, (ptrdiff_t)rows * n);
-        if (sink->wt) transpose_weights(sink->layer, u->theta + p->c_in_theta, sink->wt, part);
+    ptrdiff_t offset = p->epilogue.theta_offset;
+    int n = sink->layer->n_out, max_rows = MR * n < UPDATE_BLOCK ? UPDATE_BLOCK / (MR * n) * MR : MR;
+    int blocks = (i1 - i0 + max_rows - 1) / max_rows;
+    for (int number = 0; number < blocks; number++) {
+        theta_block b = {.i0 = i0 + (int)partition(i1 - i0, number, blocks),
+                         .i1 = i0 + (int)partition(i1 - i0, number + 1, blocks),
+                         .j0 = 0,
+                         .j1 = n};
+        int rows = b.i1 - b.i0;
+        gemm_product part = *p;
+        part.operands.a = p->operands.a + b.i0;
+        part.operands.c = p->operands.c + (ptrdiff_t)(p->operands.accumulate ? b.i0 : i0) * n;
+        multiply(&part, 0, rows, 0, n);
+        update_flat(u, offset + (ptrdiff_t)b.i0 * n, part.operands.c, (ptrdiff_t)rows * n);
+        if (sink->wt) transpose_weights(sink->layer, u->theta + offset, sink->wt, b);
     }
 }
 
-/* layer_gradient of at most NARROW outputs: made transposed, vectors along the inputs. */
-static void narrow_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *to, ptrdiff_t at,
-                            patch part) {
-    const fgd_layer *layer = to->layer;
-    int n = layer->n_out, inputs = part.i1 - part.i0;
-    narrow_sink narrow = {to, at + (ptrdiff_t)part.i0 * n, inputs, n};
-    product p = {.k = rows,
-                 .whole_k = 1,
-                 .a = w->dz[l + 1],
-                 .a_row = 1,
-                 .a_col = w->ld[l + 1],
-                 .b = w->a[l] + part.i0,
-                 .b_row = w->ld[l],
-                 .b_panel = NR,
-                 .tile_done = narrow_done,
-                 .context = &narrow};
-    multiply(&p, 0, n, 0, inputs);
-    if (to->wt) transpose_weights(layer, to->update->theta + at, to->wt, part);
+/* The epilogue that applies a rule. */
+static int update_epilogue(int rule) {
+    switch (rule) {
+#define RULE(function, of) \
+    case RULE_##of: return EPILOGUE_##function;
+        FGD_EPILOGUES(NO_EPILOGUE, NO_EPILOGUE, NO_EPILOGUE, RULE)
+#undef RULE
+    default: return EPILOGUE_callback;
+    }
 }
 
-/* A patch of dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows, to the sink; at: the layer's place in theta. */
-static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *sink, ptrdiff_t at,
-                           patch part) {
+/* A block of dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows, to the sink; offset: of the layer in theta. */
+static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *sink, ptrdiff_t offset,
+                           theta_block b) {
     const fgd_layer *layer = sink->layer;
-    int n = layer->n_out;
-    if (n <= NARROW && !sink->adds) {
-        narrow_gradient(w, l, rows, sink, at, part);
+    int n = layer->n_out, fused = sink->update ? update_epilogue(sink->update->rule) : EPILOGUE_callback;
+    if (n <= SMALL_N && !sink->accumulate) {
+        small_n_gradient(w, l, rows, sink, offset, b);
         return;
     }
-    product p = {.k = rows,
-                 .a = w->a[l],
-                 .a_row = 1,
-                 .a_col = w->ld[l],
-                 .b = w->dz[l + 1],
-                 .b_row = w->ld[l + 1],
-                 .b_panel = NR,
-                 .adds = sink->adds,
-                 .c = sink->grad + at,
-                 .c_row = n,
-                 .finish = FINISH_store,
-                 .update = sink->update,
-                 .c_in_theta = at,
-                 .context = sink};
-    if (!sink->update) {
-        multiply(&p, part.i0, part.i1, part.j0, part.j1);
-    } else if (sink->update->rule == RULE_sgd) {
-        p.finish = FINISH_sgd;
-        p.panel_done = sink->wt ? transpose_panel : NULL;
-        p.fetches = is_far(block_rows(layer), n);
-        multiply(&p, part.i0, part.i1, part.j0, part.j1);
-    } else {
-        update_blocks(&p, part.i0, part.i1);
+    gemm_product p = {
+        .operands = {.k = rows,
+                     .accumulate = sink->accumulate,
+                     .a = w->at[l].a,
+                     .a_row = 1,
+                     .a_col = w->at[l].ld,
+                     .b = w->at[l + 1].dz,
+                     .b_row = w->at[l + 1].ld,
+                     .b_panel = NR,
+                     .c = sink->grad + offset,
+                     .c_row = n},
+        .epilogue = {.kind = EPILOGUE_store, .update = sink->update, .theta_offset = offset, .context = sink}};
+    if (fused != EPILOGUE_callback) {
+        p.epilogue.kind = fused;
+        p.epilogue.panel_done = sink->wt ? transpose_panel : NULL;
+        p.epilogue.prefetch_theta = exceeds_l2(layer_rows(layer), n);
     }
+    if (sink->update && fused == EPILOGUE_callback)
+        update_blocks(&p, b.i0, b.i1);
+    else
+        multiply(&p, b.i0, b.i1, b.j0, b.j1);
 }
 
-/* A seat's part of every dW over `rows` rows, to the sink. */
-static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, seat seat, grid grid) {
-    ptrdiff_t at = 0;
+/* A thread's part of every dW over `rows` rows, to the sink. */
+static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, worker self, thread_grid grid) {
+    ptrdiff_t offset = 0;
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
-        int m = block_rows(layer), n = layer->n_out;
-        patch part = sink->whole_rows || n <= NARROW ? whole_rows(seat, m, n) : patch_of(seat, grid, m, n);
+        int m = layer_rows(layer), n = layer->n_out;
+        theta_block b = sink->whole_rows || n <= SMALL_N ? row_block(self, m, n) : block_of(self, grid, m, n);
         sink->layer = layer;
-        sink->wt = sink->update && sink->transposes && l > 0 ? w->wt[l] : NULL;
-        layer_gradient(w, l, rows, sink, at, part);
-        at += block_size(layer);
+        sink->wt = sink->update && sink->transposes && l > 0 ? w->at[l].wt : NULL;
+        layer_gradient(w, l, rows, sink, offset, b);
+        offset += layer_size(layer);
     }
 }
 

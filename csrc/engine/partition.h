@@ -1,118 +1,137 @@
 /*
- * grid.h: how the threads of a team share a pass over some rows.
+ * partition.h: how the threads of a team divide the rows of a micro-batch, and the elements of theta.
  *
- * Rows need nothing of each other, so the threads take rows.  Where there are too few for all threads, or each would read
- * all weights for the sake of a row or two, some share the same rows, a band, and each makes other columns of every
- * product.  They wait for each other between layers, because a product reads all columns of the one before.
+ * Rows are independent of each other, so each thread takes some of them.  Where there are too few rows for all threads,
+ * or each thread would read all weights for a row or two, several threads share the same rows, a row group, and each
+ * computes other columns of every product.  They wait for each other between layers, because a product reads all
+ * columns of the one before.
  */
 #ifndef FGD_PARTITION_H
 #define FGD_PARTITION_H
 
 #include "../fastgd.h"
+#include "../kernels/range.h"
 #include "../simd/contract.h"
 #include "barrier.h"
 
-/* `rows` bands of `columns` threads each; a team's other threads, if that leaves any, have no rows. */
+/* A thread's number among those that divide something, and their count. */
 typedef struct {
-    int rows, columns;
-} grid;
+    int rank, size;
+} worker;
 
-/* The rows of a band, those of them whose row-wise work (losses, noise, reading) is this thread's, and its columns. */
+/* A thread's part [begin, end) of `count` items. */
+static inline int part_begin(worker self, ptrdiff_t count) { return (int)partition(count, self.rank, self.size); }
+static inline int part_end(worker self, ptrdiff_t count) { return (int)partition(count, self.rank + 1, self.size); }
+
+/* `row_groups` groups of `columns` threads each; threads that are left over have no rows. */
 typedef struct {
-    int row0, row1, own0, own1;
-    seat columns;
-    barrier *others; /* of the band; NULL if this thread has it alone */
-} band;
+    int row_groups, columns;
+} thread_grid;
 
-static band band_of(seat s, grid g, ptrdiff_t rows, barrier *bands) {
-    int number = s.part / g.columns;
-    if (number >= g.rows) return (band){.columns = {0, 1}};
-    seat among = {number, g.rows};
-    band b = {.row0 = first_of(among, rows), .row1 = end_of(among, rows), .columns = {s.part % g.columns, g.columns}};
-    if (g.columns > 1) b.others = bands + number;
-    b.own0 = b.row0 + first_of(b.columns, b.row1 - b.row0), b.own1 = b.row0 + end_of(b.columns, b.row1 - b.row0);
-    return b;
+typedef struct {
+    int row0, row1;         /* of the group                                                              */
+    int own0, own1;         /* those whose row-wise work (losses, noise, gathering) is this thread's     */
+    worker columns;         /* this thread among those of the group                                      */
+    spin_barrier *barrier;  /* of the group; NULL if it is one thread                                    */
+} row_group;
+
+/* The row group of a thread; barriers (row_groups,). */
+static row_group row_group_of(worker self, thread_grid grid, ptrdiff_t rows, spin_barrier *barriers) {
+    int number = self.rank / grid.columns;
+    if (number >= grid.row_groups) return (row_group){.columns = {.rank = 0, .size = 1}};
+    worker groups = {.rank = number, .size = grid.row_groups};
+    row_group g = {.row0 = part_begin(groups, rows),
+                   .row1 = part_end(groups, rows),
+                   .columns = {.rank = self.rank % grid.columns, .size = grid.columns}};
+    if (grid.columns > 1) g.barrier = barriers + number;
+    g.own0 = g.row0 + part_begin(g.columns, g.row1 - g.row0);
+    g.own1 = g.row0 + part_end(g.columns, g.row1 - g.row0);
+    return g;
 }
 
-/* Every thread with rows of its own. */
-static grid lone_grid(seat s) { return (grid){s.parts, 1}; }
-static band lone_band(seat s, ptrdiff_t rows) { return band_of(s, lone_grid(s), rows, NULL); }
+/* Each thread with its own rows. */
+static thread_grid grid_of_rows(worker self) { return (thread_grid){.row_groups = self.size, .columns = 1}; }
+static row_group own_rows(worker self, ptrdiff_t rows) { return row_group_of(self, grid_of_rows(self), rows, NULL); }
 
-/* Returns when all of the band have come. */
-static void band_wait(const band *b) { barrier_wait(b->others, b->columns.parts); }
+/* Returns when all threads of the group have called it. */
+static void row_group_wait(const row_group *g) { barrier_wait(g->barrier, g->columns.size); }
 
 static int panels(int columns) { return (columns + NR - 1) / NR; }
 
 /* A thread's columns [*j0, *j1) of n, in whole panels. */
-static void columns_of(seat columns, int n, int *j0, int *j1) {
-    int end = end_of(columns, panels(n)) * NR;
-    *j0 = first_of(columns, panels(n)) * NR;
+static void column_range(worker columns, int n, int *j0, int *j1) {
+    int end = part_end(columns, panels(n)) * NR;
+    *j0 = part_begin(columns, panels(n)) * NR;
     *j1 = end < n ? end : n;
 }
 
-/* Rows [i0, i1) and columns [j0, j1) of a layer's block of theta. */
+/* Rows [i0, i1) and columns [j0, j1) of a layer's part of theta. */
 typedef struct {
     int i0, i1, j0, j1;
-} patch;
+} theta_block;
 
-/* Rows of all columns. */
-static patch whole_rows(seat s, int rows, int n) { return (patch){first_of(s, rows), end_of(s, rows), 0, n}; }
+/* A thread's rows, with all columns. */
+static theta_block row_block(worker self, int rows, int n) {
+    return (theta_block){.i0 = part_begin(self, rows), .i1 = part_end(self, rows), .j0 = 0, .j1 = n};
+}
 
 /*
- * The grid on a block (rows, n) by which each thread reads the fewest numbers of a row of the batch: its rows' of a, its
- * columns' of dz.  Most were written by others.
+ * The grid on a gradient (rows, n) with which each thread reads the fewest elements per row of the batch: of a for its
+ * rows, of dz for its columns.  Other threads have written most of them.
  */
-static grid grid_of_block(int threads, int rows, int n) {
-    grid best = {threads, 1};
+static thread_grid grid_of_gradient(int threads, int rows, int n) {
+    thread_grid best = {.row_groups = threads, .columns = 1};
     for (int columns = 2; columns <= threads && columns <= panels(n); columns++) {
-        grid g = {threads / columns, columns};
+        thread_grid grid = {.row_groups = threads / columns, .columns = columns};
         if (threads % columns || panels(n) % columns) continue;
-        if (rows / g.rows + n / g.columns < rows / best.rows + n / best.columns) best = g;
+        if (rows / grid.row_groups + n / grid.columns < rows / best.row_groups + n / best.columns) best = grid;
     }
     return best;
 }
 
 /*
- * What a thread updates of a block (rows, n): where bands of several share columns evenly, the columns that are its own in
- * every pass, too, so that weights stay in the caches of one core.
+ * The block of a layer (rows, n) that a thread updates.  Where row groups of several threads divide the columns evenly,
+ * it has the columns that are the thread's in forward and backward, so that weights stay in the caches of one core.
  */
-static patch patch_of(seat s, grid g, int rows, int n) {
-    if (g.columns == 1) g = grid_of_block(s.parts, rows, n);
-    if (panels(n) % g.columns) return whole_rows(s, rows, n);
-    seat among = {s.part / g.columns, g.rows};
-    if (among.part >= g.rows) return (patch){0};
-    patch p = {.i0 = first_of(among, rows), .i1 = end_of(among, rows)};
-    columns_of((seat){s.part % g.columns, g.columns}, n, &p.j0, &p.j1);
-    return p;
+static theta_block block_of(worker self, thread_grid grid, int rows, int n) {
+    if (grid.columns == 1) grid = grid_of_gradient(self.size, rows, n);
+    if (panels(n) % grid.columns) return row_block(self, rows, n);
+    worker groups = {.rank = self.rank / grid.columns, .size = grid.row_groups};
+    if (groups.rank >= grid.row_groups) return (theta_block){0};
+    theta_block b = {.i0 = part_begin(groups, rows), .i1 = part_end(groups, rows)};
+    column_range((worker){.rank = self.rank % grid.columns, .size = grid.columns}, n, &b.j0, &b.j1);
+    return b;
 }
 
 /*
- * Measured on nets of 50 thousand to 700 thousand weights, steps of 4 to 256 rows: a thread that reads all weights could
- * do the products of 12 more rows in that time; and what each thread adds to a wait of its band, in operations.
+ * Measured on networks of 50 thousand to 700 thousand weights and steps of 4 to 256 rows: reading all weights takes a
+ * thread as long as the products of 12 more rows; and the cost in operations of each thread in a wait of its row group.
  */
-enum { ROWS_OF_READING = 12 };
-#define FLOPS_OF_WAIT 15e3
+enum { ROWS_PER_READ = 12 };
+#define FLOPS_PER_WAIT 15e3
 
-/* What a pass, forward and back, costs each thread of a grid, in operations. */
-static double pass_flops(const fgd_net *net, ptrdiff_t rows, grid g) {
-    double weights = 0, band_rows = (double)((rows + g.rows - 1) / g.rows);
+/* The cost of a micro-batch, forward and backward, to each thread of a grid, in operations. */
+static double micro_batch_flops(const fgd_net *net, ptrdiff_t rows, thread_grid grid) {
+    double weights = 0, group_rows = (double)((rows + grid.row_groups - 1) / grid.row_groups);
     for (int l = 0; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];
-        weights += (double)layer->n_in * ((panels(layer->n_out) + g.columns - 1) / g.columns) * NR;
-        if (l > 0) weights += (double)layer->n_out * ((panels(layer->n_in) + g.columns - 1) / g.columns) * NR;
+        weights += (double)layer->n_in * ((panels(layer->n_out) + grid.columns - 1) / grid.columns) * NR;
+        if (l > 0) weights += (double)layer->n_out * ((panels(layer->n_in) + grid.columns - 1) / grid.columns) * NR;
     }
-    double waits = g.columns > 1 ? 2. * net->L * g.columns * FLOPS_OF_WAIT : 0;
-    return 2 * weights * (band_rows + ROWS_OF_READING) + waits;
+    double waits = grid.columns > 1 ? 2. * net->L * grid.columns * FLOPS_PER_WAIT : 0;
+    return 2 * weights * (group_rows + ROWS_PER_READ) + waits;
 }
 
-/* The grid for `threads` threads: one of bands of several only where it saves a twentieth. */
-static grid grid_of(const fgd_net *net, ptrdiff_t rows, int threads) {
-    grid best = {threads, 1};
-    double least = threads > 1 ? 0.95 * pass_flops(net, rows, best) : 0;
+/* The grid of `threads` threads: row groups of several only where that saves at least a twentieth. */
+static thread_grid grid_of_micro_batch(const fgd_net *net, ptrdiff_t rows, int threads) {
+    thread_grid best = {.row_groups = threads, .columns = 1};
+    double min = threads > 1 ? 0.95 * micro_batch_flops(net, rows, best) : 0;
     for (int columns = 2; columns <= threads; columns++) {
-        grid g = {threads / columns, columns};
-        double flops = pass_flops(net, rows, g);
-        if (flops < least) best = g, least = flops;
+        thread_grid grid = {.row_groups = threads / columns, .columns = columns};
+        double flops = micro_batch_flops(net, rows, grid);
+        if (flops >= min) continue;
+        best = grid;
+        min = flops;
     }
     return best;
 }

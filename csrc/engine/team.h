@@ -8,32 +8,24 @@
 #include <omp.h>
 #endif
 
-#include "barrier.h"
+#include "affinity.h"
+#include "partition.h"
 
-/* Threads that OpenMP would start now. */
-static int max_threads(void) {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
-
-/* work(argument, seat) by `threads` threads at once, each with a seat of its own. */
-static void run_team(int threads, void (*work)(void *argument, seat seat), void *argument) {
+/* Calls run(argument, worker) on `threads` threads at once. */
+static void run_team(int threads, void (*run)(void *argument, worker self), void *argument) {
     if (threads == 1) {
-        work(argument, (seat){0, 1});
+        run(argument, (worker){.rank = 0, .size = 1});
         return;
     }
 #ifdef _OPENMP
-    claims cpus = {0};
+    cpu_claims claims = {0};
 #pragma omp parallel num_threads(threads)
     {
-        take_seat(&cpus);
-        work(argument, (seat){omp_get_thread_num(), omp_get_num_threads()});
+        spread_threads(&claims);
+        run(argument, (worker){.rank = omp_get_thread_num(), .size = omp_get_num_threads()});
     }
 #else
-    work(argument, (seat){0, 1});
+    run(argument, (worker){.rank = 0, .size = 1});
 #endif
 }
 

@@ -1,14 +1,10 @@
 /*
- * work.h: the memory of one network: what forward leaves for backward, and nothing that must outlive a chunk.
+ * workspace.h: the memory of one network.  It holds what forward leaves for backward, and nothing that has to outlive a
+ * chunk.
  *
- * Activations are matrices (batch, ld) whose row-major rows are an odd number of cache lines apart: with a power of two
- * the MR rows that a tile reads at once would fall into one set of the cache.  Column n[l] of a[l] is all ones, so that
- * the gradient of b, the last row of a layer's block of theta, is made like that of any other.
- *
- * Where noise may disturb a[l], x[l] holds what it was before, and keep[l] what a noise that multiplies has multiplied it
- * with.
- *
- * wt[l] is W transposed, for dA = dZ W^T, in panels of NR of its columns: panel j / NR holds (n_out, NR).
+ * Activations are row-major matrices (max_rows, ld) whose rows are an odd number of cache lines apart: if that were a
+ * power of two, the MR rows that a tile reads at once would fall into one set of the cache.  Column n[l] of a[l] is all
+ * ones, so that the gradient of b, the last row of a layer's part of theta, is computed like that of W.
  */
 #ifndef FGD_WORKSPACE_H
 #define FGD_WORKSPACE_H
@@ -17,44 +13,50 @@
 #include "../simd/contract.h"
 #include "../tables/activations.h"
 #include "../tables/noise.h"
-#include "barrier.h"
+#include "tuner.h"
+
+/* The matrices at one end of a layer: number l are the inputs of layer l and the outputs of layer l - 1, n[l] wide. */
+typedef struct {
+    ptrdiff_t ld;
+    real *a;     /* activations; a[0] = X                                                            */
+    real *z;     /* inputs of the activation, if its derivative needs them, else NULL                */
+    real *dz;    /* dL/dz; NULL for l = 0                                                            */
+    real *clean; /* the activations before noise, if noise may be added to a, else NULL              */
+    real *mask;  /* the factors of multiplicative noise, if that may be applied to a, else NULL      */
+    real *wt;    /* W of layer l transposed, for dA = dZ W^T, in panels of NR columns: panel j / NR is (n_out, NR).
+                    NULL for l = 0 until dX is asked for                                             */
+} layer_memory;
 
 struct fgd_workspace {
     const fgd_net *net;
-    ptrdiff_t batch; /* rows that fit                                  */
-    ptrdiff_t rows;  /* of the last forward                            */
-    ptrdiff_t *ld;   /* (L + 1,)                                       */
-    real **a;        /* (L + 1,) a[0] = X, a[l] outputs of layer l - 1 */
-    real **z;        /* (L + 1,) like a: inputs of the activations that need them, else NULL */
-    real **dz;       /* (L + 1,) like a: dL/dz of layer l - 1; dz[0] is NULL */
-    real **x, **keep; /* (L + 1,) like a, or NULL                       */
-    real **wt;       /* (L,) wt[0] is NULL until somebody asks for dX  */
-    real *y;         /* (batch, ld[L])                                 */
-    real *weight;    /* (batch,)                                       */
-    double *loss;    /* (batch,)                                       */
-    double *squares; /* (all_block_rows,) of a gradient, row by row    */
-    fgd_noise noise; /* of the last forward, its amount (L,) or NULL   */
-    double *amount;  /* (L,) the place for it                          */
-    crew crew;       /* threads that paid in earlier chunks            */
+    ptrdiff_t max_rows;
+    ptrdiff_t rows;      /* of the last forward                                  */
+    layer_memory *at;    /* (L + 1,)                                             */
+    real *y;             /* (max_rows, ld of layer L)                            */
+    real *weight;        /* (max_rows,)                                          */
+    double *loss;        /* (max_rows,)                                          */
+    double *squares;     /* (theta_rows,) sums of squares of a gradient's rows   */
+    fgd_noise noise;     /* of the last forward; its strength is NULL or below   */
+    double *strength;    /* (L,)                                                 */
+    thread_tuner tuner;  /* of all chunks so far                                 */
 };
 
-static ptrdiff_t odd_lines(ptrdiff_t numbers) {
+static ptrdiff_t odd_lines(ptrdiff_t count) {
     ptrdiff_t per_line = LINE / (ptrdiff_t)sizeof(real);
-    return ((numbers + per_line - 1) / per_line | 1) * per_line;
+    return ((count + per_line - 1) / per_line | 1) * per_line;
 }
 
-/* Rows of a layer's block of theta, its numbers, and those of all. */
-static int block_rows(const fgd_layer *layer) { return layer->n_in + layer->bias; }
-static ptrdiff_t block_size(const fgd_layer *layer) { return (ptrdiff_t)block_rows(layer) * layer->n_out; }
+/* Rows and elements of a layer's part of theta, and of theta. */
+static int layer_rows(const fgd_layer *layer) { return layer->n_in + layer->bias; }
+static ptrdiff_t layer_size(const fgd_layer *layer) { return (ptrdiff_t)layer_rows(layer) * layer->n_out; }
 static ptrdiff_t theta_size(const fgd_net *net) {
     ptrdiff_t size = 0;
-    for (int l = 0; l < net->L; l++) size += block_size(&net->layer[l]);
+    for (int l = 0; l < net->L; l++) size += layer_size(&net->layer[l]);
     return size;
 }
-
-static ptrdiff_t all_block_rows(const fgd_net *net) {
+static ptrdiff_t theta_rows(const fgd_net *net) {
     ptrdiff_t rows = 0;
-    for (int l = 0; l < net->L; l++) rows += block_rows(&net->layer[l]);
+    for (int l = 0; l < net->L; l++) rows += layer_rows(&net->layer[l]);
     return rows;
 }
 
@@ -63,114 +65,99 @@ static double forward_flops(const fgd_net *net, ptrdiff_t rows) { return 2. * (d
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-/* Memory as it comes; large blocks on huge pages, which spare misses of the address cache. */
-static void *obtain(size_t bytes) {
+/* Uninitialised memory; large blocks are on huge pages, which saves TLB misses. */
+static void *alloc_aligned(size_t bytes) {
     size_t page = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
     bytes = round_up(bytes, page);
 #ifdef _WIN32
-    void *p = _aligned_malloc(bytes, page);
+    void *memory = _aligned_malloc(bytes, page);
 #else
-    void *p = aligned_alloc(page, bytes);
+    void *memory = aligned_alloc(page, bytes);
 #if defined(MADV_HUGEPAGE)
-    if (p && page == HUGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE);
+    if (memory && page == HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
 #endif
-    return p;
+    return memory;
 }
 
-/* The same, zeroed. */
-static void *allocate(size_t bytes) {
-    void *p = obtain(bytes);
-    if (p) memset(p, 0, bytes);
-    return p;
+static void *alloc_zeroed(size_t bytes) {
+    void *memory = alloc_aligned(bytes);
+    if (memory) memset(memory, 0, bytes);
+    return memory;
 }
 
-static void release(void *p) {
+static void free_aligned(void *memory) {
 #ifdef _WIN32
-    _aligned_free(p);
+    _aligned_free(memory);
 #else
-    free(p);
+    free(memory);
 #endif
 }
 
-/* The next `bytes` of a block that starts at `base`; with base NULL only counts them. */
-static void *take(char *base, size_t *used, size_t bytes) {
-    size_t at = *used;
-    *used += round_up(bytes, LINE);
-    return base ? base + at : NULL;
+/* Memory that is handed out piece by piece.  With base NULL it only counts the bytes. */
+typedef struct {
+    char *base;
+    size_t used;
+} arena;
+
+static void *arena_take(arena *from, size_t bytes) {
+    size_t offset = from->used;
+    from->used += round_up(bytes, LINE);
+    return from->base ? from->base + offset : NULL;
 }
 
-static ptrdiff_t panels_size(const fgd_layer *layer) {
-    return (ptrdiff_t)round_up((size_t)layer->n_in, NR) * layer->n_out;
+static size_t panels_bytes(const fgd_layer *layer) {
+    return round_up((size_t)layer->n_in, NR) * (size_t)layer->n_out * sizeof(real);
 }
 
-/* Points every field into the block; returns the block's size. */
-static size_t lay_out(const fgd_net *net, ptrdiff_t batch, char *base) {
-    int L = net->L;
-    size_t used = 0;
-    take(base, &used, sizeof(fgd_workspace));
-    ptrdiff_t *ld = take(base, &used, (size_t)(L + 1) * sizeof *ld);
-    real **a = take(base, &used, (size_t)(L + 1) * sizeof *a);
-    real **z = take(base, &used, (size_t)(L + 1) * sizeof *z);
-    real **dz = take(base, &used, (size_t)(L + 1) * sizeof *dz);
-    real **x = take(base, &used, (size_t)(L + 1) * sizeof *x);
-    real **keep = take(base, &used, (size_t)(L + 1) * sizeof *keep);
-    real **wt = take(base, &used, (size_t)L * sizeof *wt);
-    for (int l = 0; l <= L; l++) {
-        ptrdiff_t stride = odd_lines(l < L ? net->layer[l].n_in + 1 : net->layer[L - 1].n_out);
-        size_t bytes = (size_t)(batch * stride) * sizeof(real);
-        real *al = take(base, &used, bytes), *dzl = l > 0 ? take(base, &used, bytes) : NULL;
-        int needs_z = l > 0 && activation_needs_z[net->layer[l - 1].activation];
-        real *zl = needs_z ? take(base, &used, bytes) : NULL;
-        int noise = l < L ? net->layer[l].noise : NO_NOISE;
-        real *xl = noise && l > 0 ? take(base, &used, bytes) : NULL;
-        real *keepl = noise_multiplies[noise] ? take(base, &used, bytes) : NULL;
-        real *wtl = l > 0 && l < L ? take(base, &used, (size_t)panels_size(&net->layer[l]) * sizeof(real)) : NULL;
-        if (!base) continue;
-        ld[l] = stride;
-        a[l] = al;
-        z[l] = zl;
-        dz[l] = dzl;
-        x[l] = xl;
-        keep[l] = keepl;
-        if (l < L) wt[l] = wtl;
+/* The matrices at number l; those that the network does not need stay NULL. */
+static void layer_memory_init(layer_memory *m, const fgd_net *net, int l, ptrdiff_t max_rows, arena *from) {
+    const fgd_layer *before = l > 0 ? &net->layer[l - 1] : NULL, *after = l < net->L ? &net->layer[l] : NULL;
+    int noise = after ? after->noise : NO_NOISE;
+    *m = (layer_memory){.ld = odd_lines(after ? after->n_in + 1 : before->n_out)};
+    size_t bytes = (size_t)(max_rows * m->ld) * sizeof(real);
+    m->a = arena_take(from, bytes);
+    if (before) m->dz = arena_take(from, bytes);
+    if (before && activation_needs_z[before->activation]) m->z = arena_take(from, bytes);
+    if (before && noise) m->clean = arena_take(from, bytes);
+    if (noise_multiplies[noise]) m->mask = arena_take(from, bytes);
+    if (before && after) m->wt = arena_take(from, panels_bytes(after));
+}
+
+/* Lays a workspace out at `base` (NULL: nowhere); returns its bytes. */
+static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base) {
+    fgd_workspace tmp, *w = base ? (fgd_workspace *)base : &tmp;
+    arena from = {.base = base};
+    arena_take(&from, sizeof *w);
+    *w = (fgd_workspace){.net = net, .max_rows = max_rows};
+    w->at = arena_take(&from, (size_t)(net->L + 1) * sizeof *w->at);
+    ptrdiff_t ld = 0;
+    for (int l = 0; l <= net->L; l++) {
+        layer_memory tmp_layer, *m = base ? &w->at[l] : &tmp_layer;
+        layer_memory_init(m, net, l, max_rows, &from);
+        ld = m->ld;
     }
-    real *y = take(base, &used, (size_t)(batch * odd_lines(net->layer[L - 1].n_out)) * sizeof *y);
-    real *weight = take(base, &used, (size_t)batch * sizeof *weight);
-    double *loss = take(base, &used, (size_t)batch * sizeof *loss);
-    double *squares = take(base, &used, (size_t)all_block_rows(net) * sizeof *squares);
-    double *amount = take(base, &used, (size_t)L * sizeof *amount);
-    if (base)
-        *(fgd_workspace *)base = (fgd_workspace){.net = net,
-                                                 .batch = batch,
-                                                 .ld = ld,
-                                                 .a = a,
-                                                 .z = z,
-                                                 .dz = dz,
-                                                 .x = x,
-                                                 .keep = keep,
-                                                 .wt = wt,
-                                                 .y = y,
-                                                 .weight = weight,
-                                                 .loss = loss,
-                                                 .squares = squares,
-                                                 .amount = amount};
-    return used;
+    w->y = arena_take(&from, (size_t)(max_rows * ld) * sizeof *w->y);
+    w->weight = arena_take(&from, (size_t)max_rows * sizeof *w->weight);
+    w->loss = arena_take(&from, (size_t)max_rows * sizeof *w->loss);
+    w->squares = arena_take(&from, (size_t)theta_rows(net) * sizeof *w->squares);
+    w->strength = arena_take(&from, (size_t)net->L * sizeof *w->strength);
+    return from.used;
 }
 
-static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t batch) {
-    char *base = allocate(lay_out(net, batch, NULL));
+static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t max_rows) {
+    char *base = alloc_zeroed(workspace_init(net, max_rows, NULL));
     if (!base) return NULL;
-    lay_out(net, batch, base);
+    workspace_init(net, max_rows, base);
     fgd_workspace *w = (fgd_workspace *)base;
     for (int l = 0; l < net->L; l++)
-        for (ptrdiff_t r = 0; r < batch; r++) w->a[l][r * w->ld[l] + net->layer[l].n_in] = 1;
+        for (ptrdiff_t r = 0; r < max_rows; r++) w->at[l].a[r * w->at[l].ld + net->layer[l].n_in] = 1;
     return w;
 }
 
 static void workspace_free(fgd_workspace *w) {
-    release(w->wt[0]);
-    release(w);
+    free_aligned(w->at[0].wt);
+    free_aligned(w);
 }
 
 #endif

@@ -8,67 +8,71 @@
 #include "../simd/contract.h"
 #include "../tables/input_types.h"
 
-/* Row number `r` of those that `order` names, or without an order of all. */
+/* The address of row order[r] of a table, or of row r if order is NULL. */
 ALWAYS_INLINE const char *row_at(const fgd_table *table, const int64_t *order, ptrdiff_t r) {
     return (const char *)table->data + (order ? (ptrdiff_t)order[r] : r) * table->stride;
 }
 
-/* Rows begin ... end - 1 (see row_at) are read now; those from `next` on come after them, if they are before `known`. */
+/* Rows [begin, end) in the sense of row_at, to be read now, and row `next`, where the following range begins.  Rows
+   from `known` on may not exist. */
 typedef struct {
     const int64_t *order;
     ptrdiff_t begin, end, next, known;
-} reading;
+} gather_range;
 
-/* Bytes that are fetched ahead of the row that is read: lines enough to hide the way to memory, few enough for the CPU. */
-enum { FETCH_AHEAD = 1024 };
+/* How far ahead of the row being read data is prefetched: enough lines to hide the latency of memory, few enough for
+   the CPU to have them under way at once. */
+enum { PREFETCH_BYTES = 1024 };
 
-/* How many rows are fetched ahead of that which is read: two or, if they are short, more; 0 where they are not known. */
-ALWAYS_INLINE ptrdiff_t rows_ahead(const reading *of, size_t bytes) {
-    ptrdiff_t ahead = 2 + FETCH_AHEAD / (ptrdiff_t)(bytes + LINE);
-    return of->next + ahead <= of->known ? ahead : 0;
+/* The same in rows: two, or more if they are short; 0 if the range may have no rows to prefetch at its end. */
+ALWAYS_INLINE ptrdiff_t prefetch_distance(const gather_range *range, size_t row_bytes) {
+    ptrdiff_t ahead = 2 + PREFETCH_BYTES / (ptrdiff_t)(row_bytes + LINE);
+    return range->next + ahead <= range->known ? ahead : 0;
 }
 
 /*
- * to (end - begin, table->width), to_ld apart, <- the rows of a reading, line by line of the cache.  In shuffled data
- * every row begins with a miss that no prefetcher foresees: later rows are fetched, at the end those of the next reading.
+ * to (end - begin, table->width), to_ld apart, <- the rows of a range, one cache line at a time.  In shuffled data
+ * every row begins with a miss that no hardware prefetcher predicts: later rows are prefetched, and at the end of the
+ * range the first ones of the next.
  */
-static void read_rows(const fgd_table *table, const reading *of, real *restrict to, ptrdiff_t to_ld) {
+static void gather_rows(const fgd_table *table, const gather_range *range, real *restrict to, ptrdiff_t to_ld) {
     int n = table->width;
     switch (table->type) {
-#define ROW(name, type, convert)                                                               \
-    case TYPE_##name: {                                                                        \
-        ptrdiff_t ahead = rows_ahead(of, (size_t)n * sizeof(type));                            \
-        for (ptrdiff_t r = of->begin; r < of->end; r++, to += to_ld) {                         \
-            enum { LINEFUL = LINE / sizeof(type) };                                            \
-            ptrdiff_t next = r + ahead < of->end ? r + ahead : r + ahead - of->end + of->next; \
-            const type *from = (const type *)row_at(table, of->order, r);                      \
-            const type *later = (const type *)row_at(table, of->order, next);                  \
-            int j = 0;                                                                         \
-            for (; j + LINEFUL <= n; j += LINEFUL) {                                           \
-                prefetch_l1(later + j);                                                         \
-                for (int i = j; i < j + LINEFUL; i++) to[i] = convert(from[i]);                \
-            }                                                                                  \
-            prefetch_l1(later + j);                                                             \
-            for (; j < n; j++) {                                                               \
-                KEEP_LOOP                                                                     \
-                to[j] = convert(from[j]);                                                      \
-            }                                                                                  \
-        }                                                                                      \
-        return;                                                                                \
+#define TYPE(name, c_type, convert)                                                                     \
+    case TYPE_##name: {                                                                                 \
+        ptrdiff_t ahead = prefetch_distance(range, (size_t)n * sizeof(c_type));                         \
+        for (ptrdiff_t r = range->begin; r < range->end; r++, to += to_ld) {                            \
+            enum { PER_LINE = LINE / sizeof(c_type) };                                                  \
+            ptrdiff_t next = r + ahead < range->end ? r + ahead : r + ahead - range->end + range->next; \
+            const c_type *from = (const c_type *)row_at(table, range->order, r);                        \
+            const c_type *later = (const c_type *)row_at(table, range->order, next);                    \
+            int j = 0;                                                                                  \
+            for (; j + PER_LINE <= n; j += PER_LINE) {                                                  \
+                prefetch_l1(later + j);                                                                 \
+                for (int i = j; i < j + PER_LINE; i++) to[i] = convert(from[i]);                        \
+            }                                                                                           \
+            prefetch_l1(later + j);                                                                     \
+            for (; j < n; j++) {                                                                        \
+                KEEP_LOOP                                                                               \
+                to[j] = convert(from[j]);                                                               \
+            }                                                                                           \
+        }                                                                                               \
+        return;                                                                                         \
     }
-        FGD_TYPES(ROW)
-#undef ROW
+        FGD_TYPES(TYPE)
+#undef TYPE
     }
 }
 
-/* The same of rows as they stand. */
+/* Likewise, rows [begin, end) of the table in their own order. */
 static void read_table(const fgd_table *table, ptrdiff_t begin, ptrdiff_t end, real *restrict to, ptrdiff_t to_ld) {
-    reading of = {NULL, begin, end, end, table->count};
-    read_rows(table, &of, to, to_ld);
+    gather_range range = {.begin = begin, .end = end, .next = end, .known = table->count};
+    gather_rows(table, &range, to, to_ld);
 }
 
-/* Whether all of x (rows, n) is finite: x 0 is 0, but NaN for what is not.  Several sums, as each waits for itself. */
-static int rows_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
+/* Whether all of x (rows, n) is finite, by the sum of 0 x, which is NaN if it is not.  Several sums hide the latency.
+   */
+static int all_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
     enum { SUMS = 4 };
     vec sum[SUMS];
     UNROLLED

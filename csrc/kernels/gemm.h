@@ -1,19 +1,31 @@
 /*
- * gemm.h: the one matrix product, C (m, n) = A (m, k) B (k, n), that forward, backward and weight gradients share.
+ * gemm.h: the one matrix product, C (m, n) = A (m, k) B (k, n), of forward, backward and weight gradients.
  *
- * Each element of C is one chain of fused multiply-adds over k in order, begun at 0: vectors run across columns, never
- * along k, and a product cut into blocks of k goes on from the partial C.  So no tile size, block size, instruction set
- * or number of threads changes a bit.
+ * Each element of C is one chain of fused multiply-adds over k in ascending order, starting at 0: vectors run across
+ * columns, never along k, and a product that is blocked along k resumes from the partial C.  So no tile size, block
+ * size, instruction set or number of threads changes a bit.
  *
- * A is read through two strides, so that A and its transpose need no copy.  B is read as rows of NR neighbours: in place
- * from a row-major matrix, or from panels (see work.h).  What happens to a finished tile is the caller's: its `finish`.
+ * Parameters, defined by simd/<isa>.h:
  *
- *            B  k x NR           one tile: `rows` <= MR rows, NV vectors of VL columns;
- *            .------.            the last vector may be ragged (`last` lanes)
- *   A rows x k | b  |
- *   .--------. |    |
- *   | a      | '----'            per k: load NV vectors of b, broadcast `rows` numbers of a,
- *   '--------' [tile]            rows x NV multiply-adds
+ *   real, vec, lanes   the element type; a vector of VL reals; a mask of its active lanes
+ *   NV, NR             vectors and columns of a tile, NR = NV * VL
+ *   MR                 rows of a tile: MR * NV accumulators, NV vectors of b and one broadcast element of a have to fit
+ *                      in the registers
+ *   KC                 maximum of k in one block: a panel of B, (KC, NR), has to stay in L1 or L2
+ *   FGD_TILE_ROWS(X)   X(1) X(2) ... X(MR)
+ *
+ * The micro-kernel computes one tile of `rows` <= MR rows and `vectors` <= NV vectors over k0 <= k < k1:
+ *
+ *                  B (k, NR)
+ *                  .------.      a(i, k) = a[i * a_row + k * a_col]: the strides serve A and its transpose, unpacked.
+ *     A (rows, k)  | b    |      b(k, j) = b[j / NR * b_panel + k * b_row + j % NR]: rows of NR contiguous elements, in a
+ *     .--------.   |      |          row-major matrix (b_panel = NR) or in panels (workspace.h).
+ *     | a      |   '------'      c(i, j) = c[i * c_row + j]: the result, and the partial sums between blocks of k.
+ *     '--------'   [ tile ]
+ *
+ *   For each k it loads NV vectors of b, broadcasts `rows` elements of a, and does rows * NV multiply-adds.
+ *   Of the last vector only the lanes `last` are active; nothing outside them is read or written.
+ *   No operand has to be aligned.  C is read only if k0 > 0 or with `accumulate`; otherwise it may be uninitialised.
  */
 #ifndef FGD_GEMM_H
 #define FGD_GEMM_H
@@ -21,281 +33,364 @@
 #include "../simd/contract.h"
 #include "../tables/activations.h"
 #include "../tables/rules.h"
+#include "range.h"
 #include "update.h"
 
 /*
- * What happens to a finished tile.  The finishes of this table are compiled into the kernels, where the tile is still in
- * registers: that spares a step of digits 8 % and one of mnist-big 3 % against a tile in memory, which is what all others
- * get, by `tile_done`.
+ * What happens to a finished tile.  These epilogues are compiled into the kernels, where the tile is still in
+ * registers: that saves 8 % of a step of digits and 3 % of one of mnist-big over a tile in memory, which is what
+ * EPILOGUE_callback gets.  Each entry is the function that is applied, and the activation or the rule that it belongs
+ * to:
+ *
+ *   STORE      c <- tile
+ *   FORWARD    c <- function(tile)
+ *   BACKWARD   c <- function(x, tile), x being laid out like c
+ *   UPDATE     theta <- function(theta, tile), of a rule without state
  */
-#define FGD_FINISHES(ROW) ROW(store) ROW(relu) ROW(relu_slope) ROW(sigmoid_slope) ROW(tanh_slope) ROW(sgd)
-#define ROW(name) FINISH_##name,
-enum { FINISH_tile, FGD_FINISHES(ROW) };
-#undef ROW
+/* clang-format off */
+#define FGD_EPILOGUES(STORE, FORWARD, BACKWARD, UPDATE) \
+    STORE(store, identity)                              \
+    FORWARD(relu_forward, relu)                         \
+    BACKWARD(relu_backward, relu)                       \
+    BACKWARD(sigmoid_backward, sigmoid)                 \
+    BACKWARD(tanh_backward, tanh)                       \
+    UPDATE(sgd_step, sgd)
+/* clang-format on */
 
-typedef struct product product;
-struct product {
+#define EPILOGUE(function, of) EPILOGUE_##function,
+enum { EPILOGUE_callback, FGD_EPILOGUES(EPILOGUE, EPILOGUE, EPILOGUE, EPILOGUE) };
+#undef EPILOGUE
+
+#define NO_EPILOGUE(function, of) /* for the entries that a use of the list leaves out */
+
+/* The factors, the result, and how they are combined. */
+typedef struct {
     int k;
-    int whole_k;   /* 1: never blocks k, so that c is not needed */
-    int adds;      /* 1: goes on from the sums in c              */
-    int biased;    /* 1: B has one row more, a bias, which is added to the finished sums */
-    const real *a; /* a(i, p) = a[i * a_row + p * a_col] */
+    int whole_k;    /* 1: k is not blocked, so that c is not needed                                 */
+    int accumulate; /* 1: the sums start at c instead of 0                                          */
+    int bias;       /* 1: B has one more row, row k, which is added to the finished sums            */
+    const real *a;
     ptrdiff_t a_row, a_col;
-    const real *b; /* b(p, j) = b[j / NR * b_panel + p * b_row + j % NR] */
+    const real *b;
     ptrdiff_t b_row, b_panel;
-    real *c; /* c(i, j) = c[i * c_row + j]: the result, and the partial sums between blocks of k */
+    real *c;
     ptrdiff_t c_row;
+} gemm_operands;
 
-    int finish;                   /* row of FGD_FINISHES, or FINISH_tile                        */
-    const real *x;                /* of slopes: laid out like c, what they are taken at         */
-    const update_context *update; /* of sgd                                                     */
-    ptrdiff_t c_in_theta;         /* of gradients: the place in theta of what c is of           */
+typedef struct gemm_product gemm_product;
 
-    /* FINISH_tile: called for each finished tile; `context` is the caller's own. */
-    void (*tile_done)(const product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]);
-    /* Called, if there, when rows [i0, i1) of a panel of columns are finished and still in the cache. */
-    void (*panel_done)(const product *p, int i0, int i1, int j, int columns);
-    const void *context;
+typedef struct {
+    int kind;                     /* entry of FGD_EPILOGUES, or EPILOGUE_callback                   */
+    const real *x;                /* BACKWARD: laid out like c                                      */
+    const update_context *update; /* UPDATE                                                         */
+    ptrdiff_t theta_offset;       /* of gradients: where c begins in theta                          */
+    int prefetch_theta;           /* UPDATE: 1: theta is not in L2; prefetched before each tile     */
 
-    int fetches; /* 1: of sgd, whose theta is far: it is fetched while the tile is made */
+    /* EPILOGUE_callback: called for each finished tile. */
+    void (*tile_done)(const gemm_product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]);
+    /* Called, unless NULL, when rows [i0, i1) of a panel of columns are finished and still in the cache. */
+    void (*panel_done)(const gemm_product *p, int i0, int i1, int j, int columns);
+    const void *context; /* of the callbacks */
+} gemm_epilogue;
+
+struct gemm_product {
+    gemm_operands operands;
+    gemm_epilogue epilogue;
 };
 
-/* Rows of a block, so that a block of A stays in L2. */
-enum { MC = 336 };
-
-/* A B of at most this size stays in L2 from step to step: no need to fetch it ahead. */
-enum { NEAR_BYTES = 1 << 19 };
-static inline int is_far(int k, int n) { return (size_t)k * (size_t)n * sizeof(real) > NEAR_BYTES; }
-
-/*
- * Rows so many bytes apart, a whole number of PAGEs, share a few sets of each cache: a panel of them finds no room in L2,
- * nor MR of them in L1.
- */
-enum { PAGE = 4096 };
-static inline int collide(ptrdiff_t bytes) { return bytes % PAGE == 0; }
+/* Of a panel that is not in L2: while a tile is computed, the rows of the next one are prefetched. */
+typedef struct {
+    int interval; /* steps along k for each row that is prefetched */
+    const real *next;
+} gemm_prefetch;
 
 /* One tile of a product over one block of k. */
 typedef struct {
     int i, j, k0, k1;
     lanes last;
-    const real *b; /* the panel's rows from k0 on */
+    const real *b; /* row k0 of the panel                                   */
     ptrdiff_t b_row;
-    real *packed; /* (k1 - k0, NR): where a kernel that packs lays them side by side */
-    int run;      /* of a far B: for so many steps along k, one row of the panel that comes next is fetched to L2 */
-    const real *next;
-} place;
+    real *packed;  /* (k1 - k0, NR) out, of a kernel that packs the panel   */
+    gemm_prefetch prefetch;
+} gemm_tile;
 
-/* The lanes of vector v of a tile. */
-ALWAYS_INLINE lanes tile_lanes(int v, int vectors, lanes last) { return v == vectors - 1 ? last : v_lanes(VL); }
+/* Maximum number of rows in a block of A, so that it stays in L2. */
+enum { MC = 336 };
 
-/* The place of b(k, j), where a panel begins. */
-ALWAYS_INLINE const real *b_at(const product *p, int k, int j) { return p->b + j / NR * p->b_panel + k * p->b_row; }
+/* A B of at most this size stays in L2 from step to step and is not prefetched. */
+enum { L2_RESIDENT_BYTES = 1 << 19 };
+static inline int exceeds_l2(int k, int n) { return (size_t)k * (size_t)n * sizeof(real) > L2_RESIDENT_BYTES; }
 
 /*
- * Bring a row of a tile or of a panel, or the rows of a tile, to L2: to L1 is too many lines at once, and costs a step of
- * mnist-big 2 to 5 %.  Where rows do not begin with a line, the first line has come with the columns before.
+ * Rows a multiple of PAGE bytes apart compete for a few sets of each cache: L2 cannot hold a panel of them, nor L1 MR
+ * of them.
  */
-ALWAYS_INLINE void fetch_row(const real *row) {
-    enum { LINEFUL = LINE / (int)sizeof(real) };
-    UNROLLED
-    for (int last = LINEFUL - 1; last < NR; last += LINEFUL) prefetch_l2(row + last);
-}
-ALWAYS_INLINE void fetch_tile(const real *p, ptrdiff_t row, int rows) {
-    for (int r = 0; r < rows; r++) fetch_row(p + r * row);
+enum { PAGE = 4096 };
+static inline int same_cache_set(ptrdiff_t bytes) { return bytes % PAGE == 0; }
+
+/* The active lanes of vector v of a tile. */
+ALWAYS_INLINE lanes tile_lanes(int v, int vectors, lanes last) { return v == vectors - 1 ? last : v_lanes(VL); }
+
+/* The address of b(k, j), j being the first column of a panel. */
+ALWAYS_INLINE const real *b_at(const gemm_operands *o, int k, int j) {
+    return o->b + j / NR * o->b_panel + k * o->b_row;
 }
 
-/* Rows of A that share a pointer: from it the CPU's addresses reach stride 0, 1, 2. */
+/*
+ * Prefetch one row of a tile or of a panel, or the rows of a tile, to L2: L1 has no room for that many lines, which
+ * costs 2 to 5 % of a step of mnist-big.  Where rows are not aligned to a line, the first line came with the columns
+ * before.
+ */
+ALWAYS_INLINE void prefetch_row(const real *row) {
+    enum { PER_LINE = LINE / (int)sizeof(real) };
+    UNROLLED
+    for (int last = PER_LINE - 1; last < NR; last += PER_LINE) prefetch_l2(row + last);
+}
+ALWAYS_INLINE void prefetch_tile(const real *first, ptrdiff_t row, int rows) {
+    for (int r = 0; r < rows; r++) prefetch_row(first + r * row);
+}
+
+/* Rows of A that share a pointer: x86 addressing modes reach strides 0, 1 and 2 from it. */
 enum { GROUP = 3 };
 
-/* Whether a finish reads what is where it writes or, of slopes, at x. */
-ALWAYS_INLINE int finish_reads(const int finish) { return finish != FINISH_store && finish != FINISH_relu; }
+/* Whether an epilogue reads the elements that it overwrites or, BACKWARD, those of x. */
+ALWAYS_INLINE int epilogue_reads(const int kind) {
+    switch (kind) {
+#define READS(function, of) \
+    case EPILOGUE_##function: return 1;
+        FGD_EPILOGUES(NO_EPILOGUE, NO_EPILOGUE, READS, READS)
+#undef READS
+    default: return 0;
+    }
+}
 
-/* What becomes of x, a vector of the tile: `old` is what finish_reads, c the coefficients of an update. */
-ALWAYS_INLINE vec finished(const int finish, vec x, vec old, const vec *c) {
-    switch (finish) {
-    case FINISH_relu: return relu_forward(x, NULL);
-    case FINISH_relu_slope: return relu_backward(old, x, NULL);
-    case FINISH_sigmoid_slope: return sigmoid_backward(old, x, NULL);
-    case FINISH_tanh_slope: return tanh_backward(old, x, NULL);
-    case FINISH_sgd: return sgd_step(old, x, NULL, c);
-    default: return x;
+ALWAYS_INLINE int epilogue_updates(const int kind) {
+    switch (kind) {
+#define UPDATES(function, of) \
+    case EPILOGUE_##function: return 1;
+        FGD_EPILOGUES(NO_EPILOGUE, NO_EPILOGUE, NO_EPILOGUE, UPDATES)
+#undef UPDATES
+    default: return 0;
+    }
+}
+
+/* The result for sum, a vector of the tile; old: what an epilogue that reads has read, c: the coefficients of the rule.
+   */
+ALWAYS_INLINE vec epilogue_value(const int kind, vec sum, vec old, const vec *c) {
+    switch (kind) {
+#define FORWARD(function, of) \
+    case EPILOGUE_##function: return function(sum, NULL);
+#define BACKWARD(function, of) \
+    case EPILOGUE_##function: return function(old, sum, NULL);
+#define UPDATE(function, of) \
+    case EPILOGUE_##function: return function(old, sum, NULL, c);
+        FGD_EPILOGUES(NO_EPILOGUE, FORWARD, BACKWARD, UPDATE)
+#undef FORWARD
+#undef BACKWARD
+#undef UPDATE
+    default: return sum;
     }
 }
 
 /*
- * A tile to its place `at`, finished.  Of theta several rows may share a line, and a masked load must wait for a store
- * just before it: there all is read before anything is written.
+ * Apply an epilogue to a tile whose first element is at `offset`.  In theta several rows may share a line, and a masked
+ * load stalls on a store just before it: there everything is read before anything is written.
  */
-ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const int finish, const product *p, ptrdiff_t at,
-                               lanes last, vec tile[MR][NV]) {
-    enum { SGD_COEFFICIENTS = 2 };
-    const int updates = finish == FINISH_sgd, reads = finish_reads(finish), together = reads && vectors == 1 ? rows : 1;
-    real *to = updates ? p->update->theta + p->c_in_theta + at : p->c + at;
-    const real *from = reads && !updates ? p->x + at : to;
-    ptrdiff_t c_row = p->c_row;
-    vec c[SGD_COEFFICIENTS], old[MR][NV];
-    for (int i = 0; i < SGD_COEFFICIENTS; i++) c[i] = updates ? p->update->c[i] : v_set(0);
+ALWAYS_INLINE void apply_epilogue(const int rows, const int vectors, const int kind, const gemm_product *p,
+                                  ptrdiff_t offset, lanes last, vec tile[MR][NV]) {
+    enum { MAX_UPDATE_COEFFICIENTS = 2 }; /* of the rules in FGD_EPILOGUES */
+    const int updates = epilogue_updates(kind), reads = epilogue_reads(kind);
+    const int batch = reads && vectors == 1 ? rows : 1; /* rows read before they are written */
+    const gemm_epilogue *e = &p->epilogue;
+    real *to = updates ? e->update->theta + e->theta_offset + offset : p->operands.c + offset;
+    const real *from = reads && !updates ? e->x + offset : to;
+    ptrdiff_t c_row = p->operands.c_row;
+    vec c[MAX_UPDATE_COEFFICIENTS], old[MR][NV];
+    for (int i = 0; i < MAX_UPDATE_COEFFICIENTS; i++) c[i] = updates ? e->update->c[i] : v_set(0);
     UNROLLED
-    for (int i = 0; i < rows; i += together) {
+    for (int i = 0; i < rows; i += batch) {
         UNROLLED
-        for (int r = i; r < i + together; r++, from += c_row) {
+        for (int r = i; r < i + batch; r++, from += c_row) {
             UNROLLED
             for (int v = 0; v < vectors; v++)
                 old[r][v] = reads ? v_load_part(from + v * VL, tile_lanes(v, vectors, last)) : v_set(0);
         }
         UNROLLED
-        for (int r = i; r < i + together; r++, to += c_row) {
+        for (int r = i; r < i + batch; r++, to += c_row) {
             UNROLLED
-            for (int v = 0; v < vectors; v++)
-                v_store_part(to + v * VL, finished(finish, tile[r][v], old[r][v], c), tile_lanes(v, vectors, last));
+            for (int v = 0; v < vectors; v++) {
+                vec value = epilogue_value(kind, tile[r][v], old[r][v], c);
+                v_store_part(to + v * VL, value, tile_lanes(v, vectors, last));
+            }
         }
     }
 }
 
-/* Where a tile has come to along k, and how it goes on. */
+/* The position of a tile along k. */
 typedef struct {
     const real *a[(MR + GROUP - 1) / GROUP], *b, *next;
     real *packed;
     ptrdiff_t a_row, a_col, b_row;
     lanes last;
-} walk;
+} gemm_cursor;
 
-/* c (rows, vectors) <- c + a b, of `steps` columns and rows. */
-ALWAYS_INLINE void add_products(const int rows, const int vectors, const int packs, int steps, walk *w, vec c[MR][NV]) {
+/* tile (rows, vectors) <- tile + a b, over `steps` columns of a and rows of b. */
+ALWAYS_INLINE void multiply_add(const int rows, const int vectors, const int packs, int steps, gemm_cursor *at,
+                                vec tile[MR][NV]) {
     for (int k = steps; k > 0; k--) {
-        vec bv[NV];
+        vec b[NV];
         UNROLLED
-        for (int v = 0; v < vectors; v++) bv[v] = v_load_part(w->b + v * VL, tile_lanes(v, vectors, w->last));
-        w->b += w->b_row;
+        for (int v = 0; v < vectors; v++) b[v] = v_load_part(at->b + v * VL, tile_lanes(v, vectors, at->last));
+        at->b += at->b_row;
         UNROLLED
-        for (int v = 0; packs && v < vectors; v++) v_store(w->packed + v * VL, bv[v]);
-        if (packs) w->packed += NR;
+        for (int v = 0; packs && v < vectors; v++) v_store(at->packed + v * VL, b[v]);
+        if (packs) at->packed += NR;
         UNROLLED
         for (int i = 0; i < rows; i++) {
-            vec av = v_set(w->a[i / GROUP][i % GROUP * w->a_row]);
+            vec a = v_set(at->a[i / GROUP][i % GROUP * at->a_row]);
             UNROLLED
-            for (int v = 0; v < vectors; v++) c[i][v] = v_fma(av, bv[v], c[i][v]);
+            for (int v = 0; v < vectors; v++) tile[i][v] = v_fma(a, b[v], tile[i][v]);
         }
         UNROLLED
-        for (int g = 0; g * GROUP < rows; g++) w->a[g] = opaque_ptr(w->a[g] + w->a_col);
+        for (int g = 0; g * GROUP < rows; g++) at->a[g] = opaque_ptr(at->a[g] + at->a_col);
     }
 }
 
-/* Rows of c += b (vectors,); to multiply it with a column of ones comes to the same bits. */
-ALWAYS_INLINE void add_bias(const int rows, const int vectors, const real *b, lanes last, vec c[MR][NV]) {
+/* Each row of tile += bias (vectors,); the same bits as one more step along k with a column of ones. */
+ALWAYS_INLINE void add_bias(const int rows, const int vectors, const real *bias, lanes last, vec tile[MR][NV]) {
     UNROLLED
     for (int v = 0; v < vectors; v++) {
-        vec bias = v_load_part(b + v * VL, tile_lanes(v, vectors, last));
+        vec b = v_load_part(bias + v * VL, tile_lanes(v, vectors, last));
         UNROLLED
-        for (int i = 0; i < rows; i++) c[i][v] = v_add(c[i][v], bias);
+        for (int i = 0; i < rows; i++) tile[i][v] = v_add(tile[i][v], b);
     }
 }
 
-/* The tile at `at`, over one block of k.  All but `p` and `at` are constants of each caller below. */
-ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int far, const int packs, const product *p,
-                                const place *at) {
-    vec c[MR][NV];
-    ptrdiff_t a_row = p->a_row, c_row = p->c_row, next_row = p->b_row, to = at->i * c_row + at->j;
-    lanes last = at->last;
+/* Where the sums of a tile start: at 0, or at those in c. */
+ALWAYS_INLINE void init_tile(const int rows, const int vectors, int accumulate, const real *c, ptrdiff_t c_row,
+                             lanes last, vec tile[MR][NV]) {
     UNROLLED
     for (int i = 0; i < rows; i++) {
         UNROLLED
-        for (int v = 0; v < vectors; v++) c[i][v] = v_set(0);
+        for (int v = 0; v < vectors; v++) tile[i][v] = v_set(0);
     }
-    if (at->k0 > 0 || p->adds) {
-        const real *sums = p->c + to;
-        UNROLLED
-        for (int i = 0; i < rows; i++, sums += c_row) {
-            UNROLLED
-            for (int v = 0; v < vectors; v++) c[i][v] = v_load_part(sums + v * VL, tile_lanes(v, vectors, last));
-        }
-    }
-
-    const real *row = p->a + at->i * a_row + at->k0 * p->a_col;
-    walk w = {{NULL}, at->b, at->next, at->packed, a_row, p->a_col, at->b_row, last};
+    if (!accumulate) return;
     UNROLLED
-    for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) w.a[g] = row;
-    for (int left = at->k1 - at->k0, run = far ? at->run : left; left > 0; left -= run) {
+    for (int i = 0; i < rows; i++, c += c_row) {
+        UNROLLED
+        for (int v = 0; v < vectors; v++) tile[i][v] = v_load_part(c + v * VL, tile_lanes(v, vectors, last));
+    }
+}
+
+/* One tile over one block of k, and its epilogue after the last.  All arguments but `p` and `t` are compile-time
+   constants. */
+ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int prefetches, const int packs,
+                                const gemm_product *p, const gemm_tile *t) {
+    const gemm_operands *o = &p->operands;
+    vec tile[MR][NV], copy[MR][NV];
+    ptrdiff_t a_row = o->a_row, next_row = o->b_row, offset = t->i * o->c_row + t->j;
+    lanes last = t->last;
+    init_tile(rows, vectors, t->k0 > 0 || o->accumulate, o->c + offset, o->c_row, last, tile);
+
+    const real *row = o->a + t->i * a_row + t->k0 * o->a_col;
+    gemm_cursor at = {{NULL}, t->b, t->prefetch.next, t->packed, a_row, o->a_col, t->b_row, last};
+    UNROLLED
+    for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) at.a[g] = row;
+    for (int left = t->k1 - t->k0, run = prefetches ? t->prefetch.interval : left; left > 0; left -= run) {
         if (run > left) run = left;
-        if (far) fetch_row(w.next);
-        if (far) w.next += next_row;
-        add_products(rows, vectors, packs, run, &w, c);
+        if (prefetches) prefetch_row(at.next);
+        if (prefetches) at.next += next_row;
+        multiply_add(rows, vectors, packs, run, &at, tile);
     }
-    if (p->biased && at->k1 == p->k) add_bias(rows, vectors, b_at(p, p->k, at->j), last, c);
+    if (o->bias && t->k1 == o->k) add_bias(rows, vectors, b_at(o, o->k, t->j), last, tile);
 
-    int finish = at->k1 < p->k ? FINISH_store : p->finish;
-    switch (finish) {
-#define ROW(name) \
-    case FINISH_##name: finish_tile(rows, vectors, FINISH_##name, p, to, last, c); return;
-        FGD_FINISHES(ROW)
-#undef ROW
+    switch (t->k1 < o->k ? EPILOGUE_store : p->epilogue.kind) {
+#define EPILOGUE(function, of) \
+    case EPILOGUE_##function: apply_epilogue(rows, vectors, EPILOGUE_##function, p, offset, last, tile); return;
+        FGD_EPILOGUES(EPILOGUE, EPILOGUE, EPILOGUE, EPILOGUE)
+#undef EPILOGUE
     }
-    vec tile[MR][NV];
     UNROLLED
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++) { /* so that `tile`, whose address is not taken, stays in registers above */
         UNROLLED
-        for (int v = 0; v < vectors; v++) tile[i][v] = c[i][v];
+        for (int v = 0; v < vectors; v++) copy[i][v] = tile[i][v];
     }
-    p->tile_done(p, at->i, rows, at->j, vectors, last, tile);
+    p->epilogue.tile_done(p, t->i, rows, t->j, vectors, last, copy);
 }
 
-/* One function for each size of a tile: a compiled loop keeps all accumulators in registers. */
-typedef void kernel(const product *p, const place *at);
-#define ROW(R)                                                                                            \
-    static void kernel_##R##_1(const product *p, const place *at) { micro_kernel(R, 1, 0, 0, p, at); }    \
-    static void kernel_##R##_NV(const product *p, const place *at) { micro_kernel(R, NV, 0, 0, p, at); }  \
-    static void kernel_##R##_far(const product *p, const place *at) { micro_kernel(R, NV, 1, 0, p, at); } \
-    static void kernel_##R##_packs(const product *p, const place *at) { micro_kernel(R, NV, 1, 1, p, at); }
-FGD_TILE_ROWS(ROW)
-#undef ROW
-enum { ONE_VECTOR, ALL_VECTORS, FAR, PACKS };
-#define ROW(R) {kernel_##R##_1, kernel_##R##_NV, kernel_##R##_far, kernel_##R##_packs},
-static kernel *const kernel_of_rows[][4] = {{NULL}, FGD_TILE_ROWS(ROW)};
-#undef ROW
-
-/* How many of `count` things the parts before number `part` of `parts` nearly equal ones hold. */
-static inline ptrdiff_t share(ptrdiff_t count, ptrdiff_t part, ptrdiff_t parts) {
-    return parts == 1 ? count * part : count * part / parts; /* a division takes as long as ten products */
-}
+/* One function for each size of a tile: as compiled loops they keep all accumulators in registers. */
+typedef void gemm_kernel(const gemm_product *p, const gemm_tile *t);
+#define KERNELS(R)                                                                                                    \
+    static void kernel_##R##_1(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, 1, 0, 0, p, t); }         \
+    static void kernel_##R##_NV(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 0, 0, p, t); }       \
+    static void kernel_##R##_prefetch(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 0, p, t); } \
+    static void kernel_##R##_pack(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 1, p, t); }
+FGD_TILE_ROWS(KERNELS)
+#undef KERNELS
+enum { ONE_VECTOR, ALL_VECTORS, PREFETCH, PACK, VARIANTS };
+#define VARIANTS_OF(R) {kernel_##R##_1, kernel_##R##_NV, kernel_##R##_prefetch, kernel_##R##_pack},
+static gemm_kernel *const gemm_kernels[][VARIANTS] = {{NULL}, FGD_TILE_ROWS(VARIANTS_OF)};
+#undef VARIANTS_OF
 
 /* A tile to row-major memory at c. */
-static void save_tile(real *c, ptrdiff_t c_row, int rows, int vectors, lanes last, vec tile[MR][NV]) {
+static void store_tile(real *c, ptrdiff_t c_row, int rows, int vectors, lanes last, vec tile[MR][NV]) {
     for (int r = 0; r < rows; r++, c += c_row)
         for (int v = 0; v < vectors; v++) v_store_part(c + v * VL, tile[r][v], tile_lanes(v, vectors, last));
 }
 
-/* A thread's place for a panel of B whose rows collide where they lie. */
-static _Thread_local _Alignas(LINE) real own_panel[KC * NR];
+/* A thread's copy of a panel of B whose rows share cache sets in place. */
+static _Thread_local _Alignas(LINE) real packed_panel[KC * NR];
 
-/* Rows [i0, i1) of one panel of columns and one block of k; next: the panel that comes next if it is far, or NULL. */
-static void multiply_panel(const product *p, int i0, int i1, int j, int columns, int k0, int k1, const real *next) {
-    int vectors = (columns + VL - 1) / VL, kind = next ? FAR : vectors == NV ? ALL_VECTORS : ONE_VECTOR;
-    int m = i1 - i0, blocks = (m + MR - 1) / MR, fewest = blocks > 1 ? m / blocks : m, longer = m - fewest * blocks;
-    lanes last = v_lanes(columns - (vectors - 1) * VL);
-    place at = {i0, j, k0, k1, last, b_at(p, k0, j), p->b_row, NULL, blocks, next};
-    if (next && blocks > 1 && collide(p->b_row * (ptrdiff_t)sizeof(real))) kind = PACKS, at.packed = own_panel;
-    for (int block = 0, rows; block < blocks; block++, at.i += rows) {
-        rows = fewest + (block < longer);
-        if (next) at.next = next + share(k1 - k0, block, blocks) * p->b_row; /* each tile fetches its share of it */
-        if (next && k0 > 0) fetch_tile(p->c + at.i * p->c_row + j + NR, p->c_row, rows);
-        if (p->fetches) fetch_tile(p->update->theta + p->c_in_theta + at.i * p->c_row + j, p->c_row, rows);
-        kernel_of_rows[rows][kind](p, &at);
-        if (kind == PACKS) kind = FAR, at.b = at.packed, at.b_row = NR; /* by the first tile for the others */
+/*
+ * Rows [i0, i1) of the panel of columns at j, `columns` wide, over one block of k.  next: the panel that comes next, to
+ * be prefetched, or NULL.
+ */
+static void multiply_panel(const gemm_product *p, int i0, int i1, int j, int columns, int k0, int k1,
+                           const real *next) {
+    const gemm_operands *o = &p->operands;
+    const gemm_epilogue *e = &p->epilogue;
+    int vectors = (columns + VL - 1) / VL, variant = next ? PREFETCH : vectors == NV ? ALL_VECTORS : ONE_VECTOR;
+    int m = i1 - i0, tiles = (m + MR - 1) / MR, min_rows = tiles > 1 ? m / tiles : m, taller = m - min_rows * tiles;
+    gemm_tile t = {.i = i0,
+                   .j = j,
+                   .k0 = k0,
+                   .k1 = k1,
+                   .last = v_lanes(columns - (vectors - 1) * VL),
+                   .b = b_at(o, k0, j),
+                   .b_row = o->b_row,
+                   .prefetch = {.interval = tiles, .next = next}};
+    if (next && tiles > 1 && same_cache_set(o->b_row * (ptrdiff_t)sizeof(real))) {
+        variant = PACK;
+        t.packed = packed_panel;
     }
-    if (k1 == p->k && p->panel_done) p->panel_done(p, i0, i1, j, columns);
+    for (int tile = 0, rows; tile < tiles; tile++, t.i += rows) {
+        rows = min_rows + (tile < taller);
+        if (next)
+            t.prefetch.next = next + partition(k1 - k0, tile, tiles) * o->b_row; /* this tile's part of the rows */
+        if (next && k0 > 0) prefetch_tile(o->c + t.i * o->c_row + j + NR, o->c_row, rows);
+        if (e->prefetch_theta) prefetch_tile(e->update->theta + e->theta_offset + t.i * o->c_row + j, o->c_row, rows);
+        gemm_kernels[rows][variant](p, &t);
+        if (variant != PACK) continue;
+        variant = PREFETCH; /* the first tile has packed the panel for the others */
+        t.b = t.packed;
+        t.b_row = NR;
+    }
+    if (k1 == o->k && e->panel_done) e->panel_done(p, i0, i1, j, columns);
 }
 
 /* Rows [i0, i1) and columns [j0, j1) of the product; j0 is a multiple of NR. */
-static void multiply(const product *p, int i0, int i1, int j0, int j1) {
-    int row_blocks = (i1 - i0 + MC - 1) / MC, k_blocks = p->whole_k ? 1 : (p->k + KC - 1) / KC;
-    int far = is_far(p->k, j1 - j0);
+static void multiply(const gemm_product *p, int i0, int i1, int j0, int j1) {
+    const gemm_operands *o = &p->operands;
+    int row_blocks = (i1 - i0 + MC - 1) / MC, k_blocks = o->whole_k ? 1 : (o->k + KC - 1) / KC;
+    int prefetches = exceeds_l2(o->k, j1 - j0);
     for (int kb = 0; kb < k_blocks; kb++) {
-        int k0 = (int)share(p->k, kb, k_blocks), k1 = (int)share(p->k, kb + 1, k_blocks);
+        int k0 = (int)partition(o->k, kb, k_blocks), k1 = (int)partition(o->k, kb + 1, k_blocks);
         for (int rb = 0; rb < row_blocks; rb++) {
-            int r0 = i0 + (int)share(i1 - i0, rb, row_blocks), r1 = i0 + (int)share(i1 - i0, rb + 1, row_blocks);
+            int r0 = i0 + (int)partition(i1 - i0, rb, row_blocks),
+                r1 = i0 + (int)partition(i1 - i0, rb + 1, row_blocks);
             for (int j = j0; j < j1; j += NR) {
                 int columns = j1 - j < NR ? j1 - j : NR;
-                const real *next = far && j1 - j > NR ? b_at(p, k0, j + NR) : NULL;
+                const real *next = prefetches && j1 - j > NR ? b_at(o, k0, j + NR) : NULL;
                 multiply_panel(p, r0, r1, j, columns, k0, k1, next);
             }
         }

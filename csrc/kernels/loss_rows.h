@@ -1,6 +1,6 @@
 /*
- * rowloss.h: losses of rows as they lie in memory: VL rows at a time become columns, meet a row of losses.h, and their
- * slopes become rows again.
+ * loss_rows.h: the losses of rows in row-major order.  VL rows at a time are transposed to columns, passed to a
+ * function of tables/losses.h, and their gradients are transposed back.
  */
 #ifndef FGD_LOSS_ROWS_H
 #define FGD_LOSS_ROWS_H
@@ -10,53 +10,55 @@
 #include "../tables/losses.h"
 #include "transpose.h"
 
-#define PER_OUTPUT(name, of_output)                                                                        \
+/* NAME_columns of the losses that are means over the outputs of a row; params: those of output j. */
+#define MEAN_COLUMNS(name, params)                                                                         \
     static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) { \
         vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                 \
         scale = v_mul(scale, one_of_n);                                                                    \
         for (int j = 0; j < n; j++) {                                                                      \
             vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                          \
-            sum = v_add(sum, name##_value(zj, yj, of_output));                                             \
-            v_store(dz + j * VL, v_mul(scale, name##_derivative(zj, yj, of_output)));                           \
+            sum = v_add(sum, name##_value(zj, yj, params));                                                \
+            v_store(dz + j * VL, v_mul(scale, name##_derivative(zj, yj, params)));                         \
         }                                                                                                  \
         return v_mul(sum, one_of_n);                                                                       \
     }
-#define MEAN(name) PER_OUTPUT(name, c)
-#define EACH(name) PER_OUTPUT(name, c + 1 + j % (int)c[0])
-#define WHOLE(name)
-FGD_LOSSES(MEAN, EACH, WHOLE, WHOLE)
+#define MEAN(name) MEAN_COLUMNS(name, c)
+#define MEAN_PER_OUTPUT(name) MEAN_COLUMNS(name, c + 1 + j % (int)c[0])
+#define OTHER(name) /* defined in losses.h */
+FGD_LOSSES(MEAN, MEAN_PER_OUTPUT, OTHER, OTHER)
 #undef MEAN
-#undef EACH
-#undef WHOLE
-#undef PER_OUTPUT
+#undef MEAN_PER_OUTPUT
+#undef OTHER
+#undef MEAN_COLUMNS
 
 static vec loss_columns(const fgd_loss *loss, int n, const real *z, const real *y, vec scale, real *dz) {
     switch (loss->kind) {
-#define ROW(name) \
+#define LOSS(name) \
     case LOSS_##name: return name##_columns(n, z, y, scale, dz, loss->params);
-        FGD_LOSSES(ROW, ROW, ROW, ROW)
-#undef ROW
+        FGD_LOSSES(LOSS, LOSS, LOSS, LOSS)
+#undef LOSS
     }
     return v_set(0);
 }
 
-/* Some rows of outputs, their targets and what comes of them; y is (rows, n), or (rows, 1) for labels. */
+/* Rows of outputs z (rows, n) and targets y (rows, n), or (rows, 1) for labels; and the results. */
 typedef struct {
     int rows, n;
     const real *z, *y;
-    ptrdiff_t ld;       /* of z and y            */
-    const real *weight; /* (rows,), or NULL: 1   */
+    ptrdiff_t ld;       /* of z and y                                           */
+    const real *weight; /* (rows,), or NULL for 1                               */
     double scale;
-    real *dz; /* (rows, n) out: weight * scale * slope, or NULL */
+    real *dz;           /* (rows, n) out: weight * scale * gradient; or NULL    */
     ptrdiff_t dz_ld;
-    double *loss; /* (rows,) out: weight * scale * loss */
+    double *loss;       /* (rows,) out: weight * scale * loss                   */
 } loss_rows;
 
-/* Numbers that `losses_of` needs for VL rows as columns. */
+/* Elements of the scratch memory of compute_losses. */
 static ptrdiff_t loss_scratch(int n) { return 3 * (ptrdiff_t)n * VL; }
 
-/* Loss and slope of all rows.  FGD_NOT_FINITE: of one of them; the rest is done. */
-static fgd_status losses_of(const fgd_loss *loss, const loss_rows *of, real *scratch) {
+/* Loss and gradient of all rows.  FGD_NOT_FINITE: the loss of a row is not; the other rows are computed all the same.
+   */
+static fgd_status compute_losses(const fgd_loss *loss, const loss_rows *of, real *scratch) {
     int labels = loss_needs_labels[loss->kind], n = of->n;
     real *z = scratch, *y = z + n * VL, *dz = y + n * VL;
     fgd_status status = FGD_OK;

@@ -1,6 +1,6 @@
 /*
- * update.h: theta and the optimiser's state move, either all at once from a gradient in memory, or tile by tile as the
- * product that makes the gradient finishes.
+ * update.h: one step of a rule on theta and its state, from a gradient in memory.  Of plain descent the matrix product
+ * that makes the gradient does it tile by tile instead; see FGD_EPILOGUES.
  */
 #ifndef FGD_UPDATE_H
 #define FGD_UPDATE_H
@@ -11,39 +11,42 @@
 typedef struct {
     int rule;
     vec c[MAX_COEFFICIENTS];
-    ptrdiff_t size; /* of theta: from slot to slot */
+    ptrdiff_t size; /* of theta, and the distance between slots of state */
     real *theta, *state;
 } update_context;
 
-static void update_init(update_context *u, int rule, const double *coefficient, ptrdiff_t size, real *theta,
+static void update_init(update_context *u, int rule, const double *coefficients, ptrdiff_t size, real *theta,
                         real *state) {
-    u->rule = rule, u->size = size, u->theta = theta, u->state = state;
-    for (int i = 0; i < rule_coefficients[rule]; i++) u->c[i] = v_set((real)coefficient[i]);
+    u->rule = rule;
+    u->size = size;
+    u->theta = theta;
+    u->state = state;
+    for (int i = 0; i < rule_coefficients[rule]; i++) u->c[i] = v_set((real)coefficients[i]);
 }
 
-/* One step of a rule on the numbers of theta at `at`, the lanes m of a vector; g their gradient. */
-#define ROW(name, slots, coefficients)                                                          \
+/* One step of a rule on the elements of theta at `at`, the lanes m of a vector; g: their gradient. */
+#define RULE(name, slots, coefficients)                                                         \
     ALWAYS_INLINE void update_##name(const update_context *u, ptrdiff_t at, vec g, lanes m) {   \
         vec s[MAX_SLOTS];                                                                       \
         for (int i = 0; i < slots; i++) s[i] = v_load_part(u->state + i * u->size + at, m);     \
         v_store_part(u->theta + at, name##_step(v_load_part(u->theta + at, m), g, s, u->c), m); \
         for (int i = 0; i < slots; i++) v_store_part(u->state + i * u->size + at, s[i], m);     \
     }
-FGD_RULES(ROW)
-#undef ROW
+FGD_RULES(RULE)
+#undef RULE
 
-/* The numbers of theta from `at` on, from their gradient (count,). */
+/* One step on `count` elements of theta from `at` on; gradient (count,). */
 static void update_flat(const update_context *u, ptrdiff_t at, const real *gradient, ptrdiff_t count) {
     switch (u->rule) {
-#define ROW(name, slots, coefficients)                                 \
+#define RULE(name, slots, coefficients)                                \
     case RULE_##name:                                                  \
         for (ptrdiff_t i = 0; i < count; i += VL) {                    \
             lanes m = v_lanes(count - i);                              \
             update_##name(u, at + i, v_load_part(gradient + i, m), m); \
         }                                                              \
         return;
-        FGD_RULES(ROW)
-#undef ROW
+        FGD_RULES(RULE)
+#undef RULE
     }
 }
 

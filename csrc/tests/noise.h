@@ -112,7 +112,7 @@ static void noise(const fgd_engine *e) {
     for (int hidden = 0; fgd_activation_name(hidden); hidden++)
         for (int kind = 0; fgd_noise_name(kind); kind++) {
             disturbed_training(e, hidden, kind, (const int[]){7, 33, 65, 3}, 1);
-            disturbed_training(e, hidden, kind, (const int[]){7, 133, 165, 3}, 0); /* threads share rows (grid.h) */
+            disturbed_training(e, hidden, kind, (const int[]){7, 133, 165, 3}, 0); /* threads share rows (partition.h) */
         }
 }
 

@@ -60,7 +60,7 @@ static void products(const fgd_engine *e) {
         one_product(e, 15, deep[i], 33, 3);
         one_product(e, deep[i], 3, 17, 2);
     }
-    for (int i = 1; i < 16; i++) one_product(e, i, 400, 331, 1 + i % 3); /* far: more than NEAR_BYTES */
+    for (int i = 1; i < 16; i++) one_product(e, i, 400, 331, 1 + i % 3); /* prefetched: more than L2_RESIDENT_BYTES */
     one_product(e, 31, 140, 1024, 2); /* and its rows collide: panels are packed */
     one_product(e, 15, 1100, 1024, 1); /* in blocks of k, too */
     one_product(e, 3, 1500, 1450, 2); /* more than CACHED_BYTES */
@@ -92,8 +92,8 @@ static void training(const fgd_engine *e) {
 
 /* Any number of threads, any cut into chunks and, with fused multiply-adds, any engine: the same bits. */
 static void same_bits(const fgd_engine *e) {
-    /* batch > KC: dW is summed in blocks; n[0] > KC: z is; few rows for many weights: threads share columns (grid.h);
-       the last W is far: more than NEAR_BYTES */
+    /* batch > KC: dW is summed in blocks; n[0] > KC: z is; few rows for many weights: threads share columns (partition.h);
+       the last W is prefetched: more than L2_RESIDENT_BYTES */
     static const struct {
         int n[4], rows, batch;
     } shapes[] = {{{37, 65, 33, 10}, 80, 32}, {{1100, 40, 17, 3}, 60, 30},  {{3, 5, 16, 2}, 2200, 1100},
