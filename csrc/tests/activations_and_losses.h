@@ -1,167 +1,127 @@
 /*
- * functions.h: the groups that test activations, losses, rules and types by themselves.
+ * activations_and_losses.h: tests each activation and each loss by itself: values, and derivatives by differences.
  */
-#ifndef FGD_TEST_FUNCTIONS_H
-#define FGD_TEST_FUNCTIONS_H
+#ifndef FGD_TEST_ACTIVATIONS_AND_LOSSES_H
+#define FGD_TEST_ACTIVATIONS_AND_LOSSES_H
 
 #include <math.h>
 #include <string.h>
 
-#include "check.h"
 #include "arrays.h"
+#include "check.h"
+#include "formulas.h"
+#include "params.h"
 #include "reference.h"
-#include "runs.h"
 #include "tables.h"
+#include "training_run.h"
 
-/* slope (count,) of an activation at z, by central differences. */
-static void activation_slope(const fgd_layer *layer, int count, const double *z, double *slope) {
-    double h = 1e-6, *near = doubles(count), *above = doubles(count), *below = doubles(count);
-    for (int i = 0; i < count; i++) near[i] = z[i] + h;
+static const double step_size = 1e-6; /* of central differences */
+
+/* derivative (count,) of an activation at z. */
+static void differentiate_activation(const fgd_layer *layer, int count, const double *z, double *derivative) {
+    double *near = doubles(count), *above = doubles(count), *below = doubles(count);
+    for (int i = 0; i < count; i++) near[i] = z[i] + step_size;
     reference_activation(layer, count, 1, near, above, NULL, NULL);
-    for (int i = 0; i < count; i++) near[i] = z[i] - h;
+    for (int i = 0; i < count; i++) near[i] = z[i] - step_size;
     reference_activation(layer, count, 1, near, below, NULL, NULL);
-    for (int i = 0; i < count; i++) slope[i] = (above[i] - below[i]) / (2 * h);
+    for (int i = 0; i < count; i++) derivative[i] = (above[i] - below[i]) / (2 * step_size);
+}
+
+/* The outputs (count,) of a layer of one weight 1, and their derivatives, at z. */
+static void test_activation(const fgd_engine *e, int kind, int count, const double *z, const double *ones) {
+    const char *name = fgd_activation_name(kind);
+    int bits = e->bits;
+    fgd_layer layer = {.n_in = 1, .n_out = 1, .activation = kind, .params = default_params};
+    fgd_net net = {1, &layer};
+    fgd_table X = real_table(bits, z, count, 1);
+    void *theta = reals(bits, ones, 1), *g = reals(bits, ones, count), *grad = zero_reals(bits, 1);
+    void *a = zero_reals(bits, count), *dz = zero_reals(bits, count);
+    double *want = doubles(count);
+    fgd_workspace *workspace = e->workspace_new(&net, count);
+    e->forward(workspace, theta, &X, NULL, a, 1);
+    e->backward(workspace, theta, g, grad, 0, dz, 1);
+    e->workspace_free(workspace);
+
+    differentiate_activation(&layer, count, z, want);
+    check(error_of(bits, dz, want, count) < tolerance(bits) + 1e-8, "derivative of %s", name);
+    for (int i = 0; i < COUNT(libm_activations); i++) {
+        if (strcmp(libm_activations[i].name, name) != 0) continue;
+        for (int j = 0; j < count; j++) want[j] = libm_activations[i].f(z[j]);
+        check(close_to(bits, a, want, count), "values of %s", name);
+    }
+    release_arrays();
 }
 
 static void activations(const fgd_engine *e) {
     enum { Z_COUNT = 61 };
-    double z[Z_COUNT], want[Z_COUNT], ones[Z_COUNT];
-    for (int i = 0; i < Z_COUNT; i++) z[i] = (i - 30) * 0.171875 + 0.015625, ones[i] = 1; /* not at a kink */
-    for (int row = 0; fgd_activation_name(row); row++) {
-        fgd_layer layer = {1, 1, 0, row, constants, 0};
-        fgd_net net = {1, &layer};
-        fgd_table X = real_table(e->bits, z, Z_COUNT, 1);
-        void *theta = reals(e->bits, ones, 1), *g = reals(e->bits, ones, Z_COUNT), *grad = array(size_of(e->bits));
-        void *a = array(Z_COUNT * size_of(e->bits)), *dz = array(Z_COUNT * size_of(e->bits));
-        fgd_workspace *work = e->workspace_new(&net, Z_COUNT);
-        e->forward(work, theta, &X, NULL, a, 1);
-        e->backward(work, theta, g, grad, 0, dz, 1);
-        e->workspace_free(work);
-
-        activation_slope(&layer, Z_COUNT, z, want);
-        check(error_of(e->bits, dz, want, Z_COUNT) < tolerance(e->bits) + 1e-8, "slope of %s",
-              fgd_activation_name(row));
-        for (int i = 0; i < COUNT(libm_activations); i++) {
-            if (strcmp(libm_activations[i].name, fgd_activation_name(row)) != 0) continue;
-            for (int j = 0; j < Z_COUNT; j++) want[j] = libm_activations[i].f(z[j]);
-            check(close_to(e->bits, a, want, Z_COUNT), "values of %s", fgd_activation_name(row));
-        }
-        release_arrays();
+    double z[Z_COUNT], ones[Z_COUNT];
+    for (int i = 0; i < Z_COUNT; i++) {
+        z[i] = (i - 30) * 0.171875 + 0.015625; /* not at a kink */
+        ones[i] = 1;
     }
+    for (int kind = 0; fgd_activation_name(kind); kind++) test_activation(e, kind, Z_COUNT, z, ones);
 }
 
-/* slope (n,) of one row's loss at Z (n,), by central differences. */
-static void loss_slope(int row, int n, double *Z, const double *Y, double *slope) {
-    double h = 1e-6, above, below, *ignored = doubles(n);
+/* gradient (n,) of the loss of one row at Z (n,). */
+static void differentiate_loss(int kind, int n, double *Z, const double *Y, double *gradient) {
+    double above, below, *ignored = doubles(n);
     for (int j = 0; j < n; j++) {
-        double kept = Z[j];
-        Z[j] = kept + h;
-        reference_loss(row, n, 1, Z, Y, &above, ignored);
-        Z[j] = kept - h;
-        reference_loss(row, n, 1, Z, Y, &below, ignored);
-        Z[j] = kept;
-        slope[j] = (above - below) / (2 * h);
+        double z = Z[j];
+        Z[j] = z + step_size;
+        reference_loss(kind, n, 1, Z, Y, &above, ignored);
+        Z[j] = z - step_size;
+        reference_loss(kind, n, 1, Z, Y, &below, ignored);
+        Z[j] = z;
+        gradient[j] = (above - below) / (2 * step_size);
     }
 }
 
-/* Losses and slopes of `rows` rows of n outputs, with weights or without. */
-static void one_loss(const fgd_engine *e, int row, int rows, int n, int weighted) {
-    double *Z = random_numbers(rows * n, 4), *Y = random_targets(row, rows, n), *weight = random_numbers(rows, 1);
-    double *want = doubles(rows), *want_dz = doubles(rows * n), *got = doubles(rows);
-    void *z = reals(e->bits, Z, rows * n), *w = reals(e->bits, weight, rows),
-         *dz = array((size_t)(rows * n) * size_of(e->bits));
-    fgd_table y = real_table(e->bits, Y, rows, fgd_loss_needs_labels(row) ? 1 : n);
-    const fgd_loss loss = loss_of_row(row);
-    const char *name = fgd_loss_name(row);
-
-    reference_loss(row, n, rows, Z, Y, want, want_dz);
+/* The reference itself: value (rows,), dZ (rows, n) against independent formulas and, of one row, differences. */
+static void check_reference_loss(int kind, int rows, int n, double *Z, const double *Y, const double *value,
+                                 const double *dZ) {
+    const char *name = fgd_loss_name(kind);
+    double *want = doubles(rows), *gradient = doubles(n);
     for (int i = 0; i < COUNT(libm_losses); i++) {
         if (strcmp(libm_losses[i].name, name) != 0) continue;
-        for (int r = 0; r < rows; r++) got[r] = libm_losses[i].f(n, Z + r * n, Y + r * y.width);
-        check(error_of(64, got, want, rows) < 20 * tolerance(64), "value of %s, n %d", name, n);
+        for (int r = 0; r < rows; r++) want[r] = libm_losses[i].f(n, Z + r * n, Y + r * target_width(kind, n));
+        check(error_of(64, want, value, rows) < 20 * tolerance(64), "value of %s, n %d", name, n);
     }
-    if (rows == 1) {
-        double *slope = doubles(n);
-        loss_slope(row, n, Z, Y, slope);
-        check(error_of(64, slope, want_dz, n) < 1e-8 * fmax(1, fabs(want[0])), "slope of %s, n %d", name, n);
-    }
+    if (rows > 1) return;
+    differentiate_loss(kind, n, Z, Y, gradient);
+    check(error_of(64, gradient, dZ, n) < 1e-8 * fmax(1, fabs(value[0])), "gradient of %s, n %d", name, n);
+}
+
+/* Losses and gradients of `rows` rows of n outputs, with weights or without. */
+static void test_loss(const fgd_engine *e, int kind, int rows, int n, int weighted) {
+    int bits = e->bits;
+    double *Z = random_values(rows * n, 4), *Y = random_targets(kind, rows, n), *weight = random_values(rows, 1);
+    double *want = doubles(rows), *want_dZ = doubles(rows * n), *got = doubles(rows), *without_dZ = doubles(rows);
+    void *z = reals(bits, Z, rows * n), *w = weighted ? reals(bits, weight, rows) : NULL;
+    void *dz = zero_reals(bits, rows * n);
+    fgd_table y = real_table(bits, Y, rows, target_width(kind, n));
+    const fgd_loss loss = loss_of_kind(kind);
+    const char *name = fgd_loss_name(kind);
+
+    reference_loss(kind, n, rows, Z, Y, want, want_dZ);
+    check_reference_loss(kind, rows, n, Z, Y, want, want_dZ);
     for (int r = 0; r < rows && weighted; r++) {
         want[r] *= weight[r];
-        for (int j = 0; j < n; j++) want_dz[r * n + j] *= weight[r];
+        for (int j = 0; j < n; j++) want_dZ[r * n + j] *= weight[r];
     }
-    fgd_status status = e->loss(&loss, n, z, &y, weighted ? w : NULL, got, dz);
-    double *without_dz = doubles(rows);
-    e->loss(&loss, n, z, &y, weighted ? w : NULL, without_dz, NULL);
-    check(status == FGD_OK && error_of(64, got, want, rows) < 20 * tolerance(e->bits), "%s of %d rows of %d", name,
-          rows, n);
-    check(close_to(e->bits, dz, want_dz, rows * n), "slope of %s of %d rows of %d", name, rows, n);
-    check(!memcmp(got, without_dz, (size_t)rows * sizeof *got), "%s without dZ", name);
+    fgd_status status = e->loss(&loss, n, z, &y, w, got, dz);
+    e->loss(&loss, n, z, &y, w, without_dZ, NULL);
+    check(status == FGD_OK && error_of(64, got, want, rows) < 20 * tolerance(bits), "%s of %d rows of %d", name, rows,
+          n);
+    check(close_to(bits, dz, want_dZ, rows * n), "gradient of %s of %d rows of %d", name, rows, n);
+    check(same_reals(64, got, without_dZ, rows), "%s without dZ", name);
     release_arrays();
 }
 
 static void losses(const fgd_engine *e) {
     static const int rows[] = {1, 2, 7, 8, 9, 15, 16, 17, 33}, outputs[] = {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 33};
-    for (int row = 0; fgd_loss_name(row); row++)
+    for (int kind = 0; fgd_loss_name(kind); kind++)
         for (int i = 0; i < COUNT(rows); i++)
-            for (int j = 0; j < COUNT(outputs); j++) one_loss(e, row, rows[i], outputs[j], (i + j) % 2);
-}
-
-static void rules(const fgd_engine *e) {
-    static const int sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 100};
-    for (int row = 0; fgd_rule_name(row); row++)
-        for (int i = 0; i < COUNT(sizes); i++) {
-            int size = sizes[i], slots = fgd_rule_slots(row);
-            double *g = random_numbers(size, 1), *theta = random_numbers(size, 1), *state = doubles(slots * size);
-            void *tg = reals(e->bits, g, size), *t = reals(e->bits, theta, size),
-                 *s = reals(e->bits, state, slots * size);
-            for (int step = 0; step < 3; step++) {
-                double weight = theta[0], own[8];
-                for (int k = 0; k < slots; k++) own[k] = state[k * size];
-                e->update(row, coefficients, NULL, size, tg, t, s);
-                reference_update(row, size, g, theta, state);
-                for (int k = 0; k < COUNT(plain_rules); k++) {
-                    if (strcmp(plain_rules[k].name, fgd_rule_name(row)) != 0) continue;
-                    plain_rules[k].f(&weight, g[0], own, coefficients);
-                    check(fabs(weight - theta[0]) < 1e-14, "value of %s", fgd_rule_name(row));
-                }
-            }
-            check(close_to(e->bits, t, theta, size), "%s on %d weights", fgd_rule_name(row), size);
-            check(close_to(e->bits, s, state, slots * size), "state of %s on %d weights", fgd_rule_name(row), size);
-            release_arrays();
-        }
-}
-
-/* Types of numbers: integers 0 ... 7 of every type, rows upwards in memory with a gap, give what doubles give. */
-#define TO_AS_REAL(x) (x)
-#define TO_half_to_real(x) ((const uint16_t[]){0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600, 0x4700}[(int)(x)])
-static void types(const fgd_engine *e) {
-    enum { ROWS = 5, WIDTH = 11, GAP = 3 };
-    double numbers[ROWS * WIDTH], theta[WIDTH];
-    network w;
-    network_init(&w, 1, (const int[]){WIDTH, 1}, 0, 0);
-    w.layer[0].bias = 0;
-    for (int i = 0; i < ROWS * WIDTH; i++) numbers[i] = i % 8;
-    for (int j = 0; j < WIDTH; j++) theta[j] = random_number();
-    for (int type = 0; fgd_type_name(type); type++) {
-        fgd_table plain = real_table(64, numbers, ROWS, WIDTH), table = plain;
-        void *t = reals(e->bits, theta, WIDTH), *want = array(ROWS * size_of(e->bits)),
-             *got = array(ROWS * size_of(e->bits));
-        switch (type) {
-#define ROW(name, c_type, convert)                                                                                 \
-    case TYPE_##name: {                                                                                            \
-        c_type *to = array(((ROWS - 1) * (WIDTH + GAP) + WIDTH) * sizeof *to);                                     \
-        for (int i = 0; i < ROWS * WIDTH; i++)                                                                     \
-            to[(ROWS - 1 - i / WIDTH) * (WIDTH + GAP) + i % WIDTH] = (c_type)TO_##convert(numbers[i]);             \
-        table = (fgd_table){to + (ROWS - 1) * (WIDTH + GAP), type, WIDTH, ROWS, -(WIDTH + GAP) * (int)sizeof *to}; \
-    } break;
-            FGD_TYPES(ROW)
-#undef ROW
-        }
-        e->predict(&w.net, t, &plain, want, 1);
-        e->predict(&w.net, t, &table, got, 1);
-        check(!memcmp(want, got, ROWS * size_of(e->bits)), "%s", fgd_type_name(type));
-        release_arrays();
-    }
+            for (int j = 0; j < COUNT(outputs); j++) test_loss(e, kind, rows[i], outputs[j], (i + j) % 2);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * check.h: what passed, what failed, and how close is close.
+ * check.h: counts passed and failed checks, and defines how close a result must be.
  */
 #ifndef FGD_TEST_CHECK_H
 #define FGD_TEST_CHECK_H
@@ -14,7 +14,7 @@
 #include "arrays.h"
 
 static int passed, failed;
-static const fgd_engine *engine; /* on which a group runs now */
+static const fgd_engine *engine; /* the engine under test */
 
 static void check(int ok, const char *format, ...) {
     ok ? passed++ : failed++;
@@ -26,25 +26,18 @@ static void check(int ok, const char *format, ...) {
     va_end(what);
 }
 
-/* Rows of one of the core's tables. */
-static int count_of(const char *(*name)(int)) {
-    int count = 0;
-    while (name(count)) count++;
-    return count;
-}
-static int row_named(const char *(*name)(int), const char *wanted) {
-    int row = 0;
-    while (strcmp(name(row), wanted) != 0) row++;
-    return row;
-}
-
-/* Engines whose multiply-add is rounded once, and which therefore agree in every bit. */
+/* Whether the engine's multiply-add is rounded once: all such engines agree in every bit. */
 static int is_fused(const fgd_engine *e) { return strcmp(e->isa, "scalar") != 0; }
 
-/* Sums of up to 1025 products of numbers below 1, and what functions make of them, lose less than 300 units. */
+/* The engine whose bits those of e must equal. */
+static const fgd_engine *same_bits_engine(const fgd_engine *e) {
+    return is_fused(e) ? fgd_find_engine(NULL, e->bits) : e;
+}
+
+/* Sums of up to 1025 products of values below 1, and functions of such sums, have errors of less than 300 units. */
 static double tolerance(int bits) { return 300 * (bits == 32 ? 0x1p-23 : 0x1p-52); }
 
-/* The largest difference of got (count,), of the engine's width, from want; NaN if one is NaN. */
+/* The largest difference between got (count,), of the engine's width, and want; NaN if one of them is NaN. */
 static double error_of(int bits, const void *got, const double *want, ptrdiff_t count) {
     double error = 0;
     for (ptrdiff_t i = 0; i < count; i++) {
@@ -54,11 +47,16 @@ static double error_of(int bits, const void *got, const double *want, ptrdiff_t 
     return error;
 }
 
-/* They differ by rounding errors of the size of want's largest number. */
+/* Whether they differ only by rounding errors, relative to the largest value of want. */
 static int close_to(int bits, const void *got, const double *want, ptrdiff_t count) {
     double largest = 0;
     for (ptrdiff_t i = 0; i < count; i++) largest = fmax(largest, fabs(want[i]));
     return error_of(bits, got, want, count) <= tolerance(bits) * largest;
+}
+
+/* Whether two arrays (count,) of the engine's width are equal in every bit. */
+static int same_reals(int bits, const void *a, const void *b, ptrdiff_t count) {
+    return !memcmp(a, b, (size_t)count * size_of(bits));
 }
 
 #endif

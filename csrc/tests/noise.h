@@ -1,31 +1,32 @@
 /*
- * disturbed.h: the groups that test random words, and networks whose inputs and hidden layers are disturbed.
+ * noise.h: tests random words, and networks with noise on their inputs and hidden layers.
  */
-#ifndef FGD_TEST_DISTURBED_H
-#define FGD_TEST_DISTURBED_H
+#ifndef FGD_TEST_NOISE_H
+#define FGD_TEST_NOISE_H
 
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
 
-#include "check.h"
-#include "reference_noise.h"
 #include "arrays.h"
-#include "reference.h"
-#include "runs.h"
+#include "check.h"
+#include "pass.h"
+#include "reference_noise.h"
 #include "tables.h"
+#include "training_run.h"
 
-/* The known answers that Salmon et al. publish with Philox4x32-10 (Random123, kat_vectors); then any others. */
+/* The known answers published with Philox4x32-10 (Random123, kat_vectors); then words of various streams. */
 static void random_words(const fgd_engine *e) {
     static const struct {
         uint32_t c[4], k[2], answer[4];
-    } known[] = {{{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-                 {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
-                  {0xffffffff, 0xffffffff},
-                  {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-                 {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-                  {0xa4093822, 0x299f31d0},
-                  {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+    } known[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
     uint32_t *word = array(64 * sizeof *word);
     for (int i = 0; i < COUNT(known); i++) {
         const uint32_t *c = known[i].c, *k = known[i].k;
@@ -43,76 +44,60 @@ static void random_words(const fgd_engine *e) {
     release_arrays();
 }
 
-/* forward and backward of 3 layers whose inputs are all disturbed, by as much as `amount` says. */
-static void one_disturbed(const fgd_engine *e, int hidden, int kind, int rows, const int *n, const double *amount) {
-    network w;
-    reference r;
-    network_init(&w, 3, n, hidden, ACTIVATION_identity);
-    for (int l = 0; l < 3; l++) w.layer[l].noise = 1 + (kind + l) % count_of(fgd_noise_name);
-    double *X = random_numbers(rows * n[0], 1), *theta = random_numbers(w.size, 0.3),
-           *dZ = random_numbers(rows * n[3], 1);
-    fgd_table table = real_table(e->bits, X, rows, n[0]);
-    fgd_noise of_step = {0x123456789abcdef, ((int64_t)1 << 48) - 1, 0, amount};
-    void *t = reals(e->bits, theta, w.size), *d = reals(e->bits, dZ, rows * n[3]);
-    void *Z = array((size_t)(rows * n[3]) * size_of(e->bits)), *grad = array((size_t)w.size * size_of(e->bits)),
-         *dX = array((size_t)(rows * n[0]) * size_of(e->bits));
-    reference_init(&r, &w, rows, X);
-    reference_noise(&r, of_step.seed, of_step.step, amount);
-    reference_forward(&r, theta);
-    fgd_workspace *work = e->workspace_new(&w.net, rows);
-    e->forward(work, t, &table, &of_step, Z, 1 + rows % 3);
-    check(close_to(e->bits, Z, r.a[3], rows * n[3]), "disturbed forward, %d rows of %d", rows, n[0]);
-    reference_backward(&r, theta, dZ);
-    e->backward(work, t, d, grad, 0, dX, 1 + rows % 2);
-    check(close_to(e->bits, grad, r.grad, w.size), "disturbed gradient, %d rows of %d", rows, n[0]);
-    check(close_to(e->bits, dX, r.dX, rows * n[0]), "disturbed dX, %d rows of %d", rows, n[0]);
+/* Gives the inputs of each layer a noise, beginning with `kind` and cycling through all of them. */
+static void network_set_noise(network *w, int kind) {
+    for (int l = 0; l < w->net.L; l++) w->layer[l].noise = 1 + (kind + l) % entry_count(fgd_noise_name);
+}
 
-    memset(&r.noise, 0, sizeof r.noise);
-    memcpy(r.a[0], X, (size_t)(rows * n[0]) * sizeof *X);
-    reference_forward(&r, theta);
-    reference_backward(&r, theta, dZ);
-    e->forward(work, t, &table, NULL, Z, 1);
-    e->backward(work, t, d, grad, 0, dX, 1);
-    check(close_to(e->bits, Z, r.a[3], rows * n[3]), "forward without noise, %d rows of %d", rows, n[0]);
-    check(close_to(e->bits, grad, r.grad, w.size), "gradient without noise, %d rows of %d", rows, n[0]);
-    e->workspace_free(work);
+/* A pass through 3 layers with noise of a strength (3,) on the inputs of each, then one without. */
+static void test_noisy_pass(const fgd_engine *e, int hidden, int kind, int rows, const int *n, const double *strength) {
+    fgd_noise noise = {.seed = 0x123456789abcdef, .step = ((int64_t)1 << 48) - 1, .strength = strength};
+    pass p;
+    pass_init(&p, 3, n, hidden, rows, 0.3);
+    network_set_noise(&p.w, kind);
+    fgd_workspace *workspace = e->workspace_new(&p.w.net, rows);
+    check_pass(e, &p, workspace, &noise, 1 + rows % 3, 1 + rows % 2);
+    check_pass(e, &p, workspace, NULL, 1, 1);
+    e->workspace_free(workspace);
     release_arrays();
 }
 
-/* A training in which amounts come and go, bit by bit the same with other threads and chunks and, where rounding errors
-   stay small, as the reference does it. */
-static void disturbed_training(const fgd_engine *e, int hidden, int kind, const int *n, int stays_small) {
+/* A run in which noise is switched on and off: the bits must not depend on threads and chunks, and where rounding errors
+   stay small they must be close to the reference. */
+static void test_noisy_run(const fgd_engine *e, int hidden, int kind, const int *n, int stays_small) {
     problem p;
-    problem_init(&p, 3, n, hidden, 0, 0, 29, 11, hidden % 2);
-    for (int l = 0; l < 3; l++) p.w.layer[l].noise = 1 + (kind + l) % count_of(fgd_noise_name);
-    double *amount = doubles(p.steps * 3);
-    for (ptrdiff_t i = 0; i < p.steps * 3; i++) amount[i] = i % 4 ? 0.1 * (double)(i % 7) : 0;
-    p.amount = amount, p.seed = 77, p.first = ((int64_t)1 << 32) - 3;
-    outcome first = train(is_fused(e) ? fgd_find_engine(NULL, e->bits) : e, &p, 1, 1);
+    problem_init(&p,
+                 &(problem_spec){.L = 3, .n = n, .hidden = hidden, .rows = 29, .batch = 11, .weighted = hidden % 2});
+    network_set_noise(&p.w, kind);
+    double *strength = doubles(p.steps * 3);
+    for (ptrdiff_t i = 0; i < p.steps * 3; i++) strength[i] = i % 4 ? 0.1 * (double)(i % 7) : 0;
+    p.noise = (fgd_noise){.seed = 77, .step = ((int64_t)1 << 32) - 3, .strength = strength};
+    outcome first = train(same_bits_engine(e), &p, 1, 1);
     outcome want = stays_small ? reference_train(&p) : first;
     for (int threads = 1; threads <= 3; threads++) {
         outcome got = train(e, &p, threads, threads);
         check(!stays_small || close_to(e->bits, got.theta, want.theta, p.w.size), "%s with noise",
               fgd_activation_name(hidden));
-        check(!memcmp(first.theta, got.theta, (size_t)p.w.size * size_of(e->bits)), "bits with noise, %d threads",
-              threads);
+        check(same_reals(e->bits, first.theta, got.theta, p.w.size), "bits with noise, %d threads", threads);
     }
     release_arrays();
 }
 
 static void noise(const fgd_engine *e) {
     static const int rows[] = {1, 2, 3, 13, 14, 64, 65}, widths[] = {1, 3, 16, 17, 63, 64, 65, 128, 130};
+    static const double strengths[][3] = {{0.5, 0.25, 0.125}, {0.3, 0, 0.7}, {0, 0.9999999, 0}};
+    static const int small[] = {7, 33, 65, 3}, shared_rows[] = {7, 133, 165, 3}; /* by threads: engine/partition.h */
     for (double v = 0x1p-32; v < 1; v *= 1.03125)
-        check(fabs(two_sided_quantile(v) / libm_quantile(v) - 1) < 2e-7, "the normal number of %g", v);
-    static const double amounts[][3] = {{0.5, 0.25, 0.125}, {0.3, 0, 0.7}, {0, 0.9999999, 0}};
+        check(fabs(two_sided_quantile(v) / libm_quantile(v) - 1) < 2e-7, "the normal quantile of %g", v);
     for (int i = 0; i < COUNT(rows); i++)
-        for (int j = 0; j < COUNT(widths); j++)
-            one_disturbed(e, (i + j) % count_of(fgd_activation_name), i + j, rows[i],
-                          (const int[]){widths[j], 1 + j, widths[COUNT(widths) - 1 - j], 2}, amounts[(i + j) % 3]);
+        for (int j = 0; j < COUNT(widths); j++) {
+            const int n[] = {widths[j], 1 + j, widths[COUNT(widths) - 1 - j], 2};
+            test_noisy_pass(e, (i + j) % entry_count(fgd_activation_name), i + j, rows[i], n, strengths[(i + j) % 3]);
+        }
     for (int hidden = 0; fgd_activation_name(hidden); hidden++)
         for (int kind = 0; fgd_noise_name(kind); kind++) {
-            disturbed_training(e, hidden, kind, (const int[]){7, 33, 65, 3}, 1);
-            disturbed_training(e, hidden, kind, (const int[]){7, 133, 165, 3}, 0); /* threads share rows (partition.h) */
+            test_noisy_run(e, hidden, kind, small, 1);
+            test_noisy_run(e, hidden, kind, shared_rows, 0);
         }
 }
 

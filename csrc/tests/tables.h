@@ -4,6 +4,8 @@
 #ifndef FGD_TEST_TABLES_H
 #define FGD_TEST_TABLES_H
 
+#include <string.h>
+
 #define FGD_NAMES_ONLY
 #include "../fastgd.h"
 #include "../tables/activations.h"
@@ -11,5 +13,17 @@
 #include "../tables/losses.h"
 #include "../tables/noise.h"
 #include "../tables/rules.h"
+
+/* How many entries a table has, given the function that returns their names; and the index of a named one. */
+static int entry_count(const char *(*name_of)(int)) {
+    int count = 0;
+    while (name_of(count)) count++;
+    return count;
+}
+static int entry_named(const char *(*name_of)(int), const char *name) {
+    int entry = 0;
+    while (strcmp(name_of(entry), name) != 0) entry++;
+    return entry;
+}
 
 #endif
