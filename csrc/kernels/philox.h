@@ -1,8 +1,8 @@
 /*
  * philox.h: random words as a function of (seed, stream, index), independent of threads, chunks and instruction sets.
  *
- * Philox4x32-10: the key is the seed, the counter of block b is (b, b >> 32, stream, stream >> 32), and each block is four
- * words of 32 bits.  Its definition in NumPy is philox4x32 in fastgd/random.py.
+ * Philox4x32-10: the key is the seed, the counter of block b is (b, b >> 32, stream, stream >> 32), and each block is
+ * four words of 32 bits.  Its definition in NumPy is philox4x32 in fastgd/random.py.
  * Reference: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  *
  * Words occupy the low halves of 64-bit lanes; the high halves hold arbitrary bits, which are never used.
@@ -15,8 +15,8 @@
 enum { BLOCKS = 16, GROUP_WORDS = 4 * BLOCKS, PHILOX_ROUNDS = 10, CHAINS = 2 };
 
 /*
- * word (GROUP_WORDS,) <- blocks 16 g ... 16 g + 15 of a stream: first words 0 and 1 of each block, interleaved, then words
- * 2 and 3.  CHAINS vectors pass through the rounds together to hide the latency of the multiplications.
+ * word (GROUP_WORDS,) <- blocks 16 g ... 16 g + 15 of a stream: first words 0 and 1 of each block, interleaved, then
+ * words 2 and 3.  CHAINS vectors pass through the rounds together to hide the latency of the multiplications.
  */
 static void random_group(uint64_t seed, uint64_t stream, uint64_t group, uint32_t *word) {
     static const uint64_t block[BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

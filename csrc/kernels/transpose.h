@@ -24,7 +24,7 @@ ALWAYS_INLINE void transpose_square(vec row[VL]) {
     }
 }
 
-/* to (width, height) <- the first `height` lanes of the first `width` vectors of a square; streams: all lanes, by v_stream. */
+/* to (width, height) <- `height` lanes of the first `width` vectors of a square; streams: all lanes, by v_stream. */
 ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to, ptrdiff_t to_ld, const int streams) {
     UNROLLED
     for (int r = 0; r < VL; r++) {
@@ -36,8 +36,10 @@ ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to,
     }
 }
 
-/* to (columns, rows) <- from (rows, columns), transposed, with leading dimensions to_ld and from_ld; streams: 1 to store by
-   v_stream. */
+/*
+ * to (columns, rows) <- from (rows, columns), transposed, with leading dimensions to_ld and from_ld; streams: 1 to
+ * store by v_stream.
+ */
 static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld,
                       int streams) {
     enum { FEW = 4 }; /* fewer rows or columns are copied faster one by one */

@@ -1,16 +1,16 @@
 /*
- * contract.h: what every instruction set provides, and what all of csrc/ is written in besides plain C.
+ * contract.h: the operations that every instruction set provides; csrc/ is plain C written in terms of them.
  *
- * simd/<isa>.h defines the type `vec` of VL `real`s, `lanes` (a mask of the active lanes), the tile of the matrix product
- * (MR rows, NV vectors), KC (the maximum number of products summed per block of k: a panel of B, KC rows as wide as a tile,
- * stays in L1 or L2) and
+ * simd/<isa>.h defines the type `vec` of VL `real`s, `lanes` (a mask of the active lanes), the tile of the matrix
+ * product (MR rows, NV vectors), KC (the maximum number of products summed per block of k: a panel of B, KC rows as
+ * wide as a tile, stays in L1 or L2) and
  *
  *   v_set v_load v_store                      all VL lanes
  *   v_lanes(n)                                the first n of VL lanes; all of them if n >= VL
- *   v_load_part v_store_part                  inactive lanes are loaded as 0 / not stored, and their memory is not accessed
- *   v_stream(p, v)                            v_store of data that is not read again soon: it bypasses the caches where a
- *                                             vector fills a cache line; p must then be aligned to a vector.
- *                                             stream_end(): orders such stores before later ones
+ *   v_load_part v_store_part                  inactive lanes are loaded as 0 / not stored; their memory is not accessed
+ *   v_stream(p, v)                            v_store of data that is not read again soon: bypasses caches where a vector
+ *                                             fills a cache line; p must then be aligned to a vector.  stream_end()
+ *                                             orders such stores before later ones
  *   v_blend(m, a, b)                          a in the lanes of m, b elsewhere
  *   v_add v_sub v_mul v_div v_sqrt            IEEE, hence the same bits everywhere
  *   v_fma(a, b, c) = a b + c, v_fnma = c - a b, rounded once (twice in scalar.h)
@@ -27,8 +27,8 @@
  *   u64_high(a)                               the high half, shifted down
  *   u64_store_low(p, a, b)                    the low halves of both, interleaved: a's, b's, a's, b's ...
  *
- * A translation unit includes one simd/<isa>.h before anything else.  Without one, as when an editor opens a header, this
- * file chooses scalar float32.
+ * A translation unit includes one simd/<isa>.h before anything else.  Without one, as when an editor opens a header,
+ * this file chooses scalar float32.
  */
 #ifndef FGD_SIMD_CONTRACT_H
 #define FGD_SIMD_CONTRACT_H

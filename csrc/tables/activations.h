@@ -1,6 +1,6 @@
 /*
- * activations.h: every activation of the C core.  The class of the same name in fastgd/activations.py is its definition,
- * with formula and reference; docs/activations.md states how accurate each one is.
+ * activations.h: every activation of the C core.  The class of the same name in fastgd/activations.py is its
+ * definition, with formula and reference; docs/activations.md states how accurate each one is.
  *
  * To add one: its entry in the list and its two functions.  Nothing else in C changes.
  *
@@ -119,9 +119,9 @@ ALWAYS_INLINE vec softplus_backward(vec a, vec g, UNUSED const double *c) {
 }
 
 /*
- * The remaining ones are z times a gate that rises from 0 to 1.  For very negative z the gate becomes subnormal before the
- * product does, so it is computed scaled by 2**GATE_SHIFT.  z is clamped to where the product is neither negligible nor
- * equal to z.
+ * The remaining ones are z times a gate that rises from 0 to 1.  For very negative z the gate becomes subnormal before
+ * the product does, so it is computed scaled by 2**GATE_SHIFT.  z is clamped to the range outside which the product is
+ * negligible or equal to z.
  */
 enum { GATE_SHIFT = 16 };
 #define GATE_UNIT (1. / (1 << GATE_SHIFT))

@@ -1,19 +1,20 @@
 /*
- * losses.h: every loss of the C core.  The class of the same name in fastgd/losses.py is its definition, with formula and
- * reference.
+ * losses.h: every loss of the C core.  The class of the same name in fastgd/losses.py is its definition, with formula
+ * and reference.
  *
  * To add one: its entry in the list and its functions.  Nothing else in C changes.
  *
- * Losses process VL rows of outputs at a time, one row per lane, so that a sum along a row is accumulated in order within
- * its lane and its bits do not depend on VL.  z, y, dz are columns: z[j * VL] .. z[j * VL + VL - 1] are output j of VL rows.
+ * Losses process VL rows of outputs at a time, one row per lane, so that a sum along a row is accumulated in order
+ * within its lane and its bits do not depend on VL.  z, y, dz are columns: z[j * VL] .. z[j * VL + VL - 1] are output j
+ * of VL rows.
  *
  * MEAN entries are means over the outputs of a row:
  *   vec NAME_value(vec z, vec y, const double *c)        loss of one output
  *   vec NAME_derivative(vec z, vec y, const double *c)   its derivative with respect to z
- * MEAN_PER_OUTPUT entries are, too, and each output has its own parameter: the loss has c[0] parameters c[1] ..., assigned
- * to the outputs cyclically, and the functions are passed a pointer to that of the output.
- * ROWWISE and LABEL entries are functions of all outputs of a row; y are n columns as well or, for LABEL, a single column
- * of class indices in 0 .. n - 1:
+ * MEAN_PER_OUTPUT entries are, too, and each output has its own parameter: the loss has c[0] parameters c[1] ...,
+ * assigned to the outputs cyclically, and the functions are passed a pointer to that of the output.
+ * ROWWISE and LABEL entries are functions of all outputs of a row; y are n columns as well or, for LABEL, a single
+ * column of class indices in 0 .. n - 1:
  *   vec NAME_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c)
  *     returns the losses; dz <- scale * gradient
  *
@@ -244,9 +245,9 @@ static inline vec smoothed_cross_entropy_columns(int n, const real *z, const rea
 }
 
 /*
- * c = gamma, count, class weights, assigned cyclically.  -ln p of the label is softplus(-s) of the margin s = z[y] - ln sum
- * of the other e**z, so this is the focal loss of two classes, the label and the rest.  To exclude the label from the sum
- * of the others, its column is set far below all of them.
+ * c = gamma, count, class weights, assigned cyclically.  -ln p of the label is softplus(-s) of the margin s = z[y] - ln
+ * sum of the other e**z, so this is the focal loss of two classes, the label and the rest.  To exclude the label from
+ * the sum of the others, its column is set far below all of them.
  */
 static inline vec focal_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) {
     real z_label[VL], weight[VL], derivative[VL];

@@ -1,8 +1,9 @@
 /*
  * noise.h: every noise that can be applied to the inputs of a layer during training.  Definitions: fastgd/noise.py.
  *
- * To add one: its entry in the list and its function.  A MULTIPLICATIVE entry generates factors, which are saved as a mask
- * for the backward pass; an ADDITIVE entry generates summands.  Both state how many values each random word yields.
+ * To add one: its entry in the list and its function.  A MULTIPLICATIVE entry generates factors, which are saved as a
+ * mask for the backward pass; an ADDITIVE entry generates summands.  Both state the number of values per random
+ * word.
  *
  *   void NAME_values(const uint32_t *word, double strength, real *value)
  *       value (PER_WORD * GROUP_WORDS,) <- from the words of one group, (GROUP_WORDS,)
@@ -41,8 +42,10 @@ enum { MAX_VALUES = 2 * GROUP_WORDS };
 static const int noise_values_per_word[] = {0, FGD_NOISES(PER_WORD, PER_WORD)};
 #undef PER_WORD
 
-/* 0 with probability p, else 1 / (1 - p): a value is 0 if 16 bits of a word are below round(65536 p).  The low halves of all
-   words come first, then the high halves. */
+/*
+ * 0 with probability p, else 1 / (1 - p): a value is 0 if 16 bits of a word are below round(65536 p).  The low halves
+ * of all words come first, then the high halves.
+ */
 static void dropout_values(const uint32_t *word, double p, real *value) {
     int32_t threshold = p < 1 ? (int32_t)(p * 65536 + 0.5) : 65535;
     if (threshold > 65535) threshold = 65535;
@@ -58,7 +61,7 @@ ALWAYS_INLINE vec v_cubic(const double *c, vec x) {
 
 /*
  * The x >= 0 with P(|N(0, 1)| > x) = v, for v in [2**-32, 1], within 2e-7.
- * Reference: Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (PPND7), Appl. Stat. 37, 1988.
+ * Reference: Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (PPND7), 1988.
  */
 ALWAYS_INLINE vec v_normal_quantile(vec v) {
     static const double center[2][4] = {{3.3871327179, 50.434271938, 159.29113202, 59.109374720},
@@ -91,7 +94,7 @@ static void noise_values(int kind, const uint32_t *word, double strength, real *
     }
 }
 
-/* to (count,) <- from (count,) times or plus `value`, which is saved to mask if that is not NULL.  `to` may be `from`. */
+/* to (count,) <- from (count,) times or plus value, which is saved to mask unless that is NULL.  `to` may be `from`. */
 ALWAYS_INLINE void apply_values(int multiplies, int count, const real *value, const real *from, real *to, real *mask) {
     for (int i = 0; i < count; i += VL) {
         lanes m = v_lanes(count - i);
@@ -109,7 +112,7 @@ typedef struct {
     real *to, *mask;
 } noise_inputs;
 
-/* Rows [row0, row1) of `to` <- those of `from` with the noise of the inputs of layer l, in the step that `noise` is for. */
+/* Rows [row0, row1) of `to` <- those of `from` with the noise of the inputs of layer l in step noise->step. */
 static void add_noise(const noise_inputs *inputs, const fgd_noise *noise, int l, int row0, int row1) {
     uint64_t stream = (uint64_t)noise->step | (uint64_t)l << 48;
     int n = inputs->n, multiplies = noise_multiplies[inputs->kind];

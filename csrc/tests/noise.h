@@ -62,8 +62,10 @@ static void test_noisy_pass(const fgd_engine *e, int hidden, int kind, int rows,
     release_arrays();
 }
 
-/* A run in which noise is switched on and off: the bits must not depend on threads and chunks, and where rounding errors
-   stay small they must be close to the reference. */
+/*
+ * A run in which noise is switched on and off: the bits must not depend on threads and chunks, and where rounding
+ * errors stay small they must be close to the reference.
+ */
 static void test_noisy_run(const fgd_engine *e, int hidden, int kind, const int *n, int stays_small) {
     problem p;
     problem_init(&p,

@@ -1,5 +1,5 @@
 /*
- * reference.h: a network in double precision, written naively: three loops per product, one row and one value at a time.
+ * reference.h: a network in double precision, written naively: three loops per product, one value at a time.
  *
  * Activations, losses and rules are computed one by one by the scalar float64 engine, so that a new entry is tested
  * without a new line here.  Those of formulas.h are compared with independent code as well.
@@ -39,8 +39,10 @@ static void network_init(network *w, int L, const int *n, int hidden, int output
 
 static const fgd_engine *scalar_engine(void) { return fgd_find_engine("scalar", 64); }
 
-/* a (rows, n) <- f(z); dz (rows, n) <- dL/dz from g = dL/da, unless it is NULL: the outputs and the gradient of a network
-   of one layer whose weights are the identity matrix. */
+/*
+ * a (rows, n) <- f(z); dz (rows, n) <- dL/dz from g = dL/da, unless it is NULL: the outputs and the gradient of a
+ * network of one layer whose weights are the identity matrix.
+ */
 static void reference_activation(const fgd_layer *layer, int rows, int n, const double *z, double *a, const double *g,
                                  double *dz) {
     double *identity = doubles(n * n), *grad = doubles(n * n);

@@ -50,7 +50,7 @@ static void rules(const fgd_engine *e) {
 
 enum { ROWS = 5, WIDTH = 11, GAP = 3 };
 
-/* The integers x (ROWS, WIDTH), 0 ... 7, as a table of an element type; its rows are in reverse order with a gap between. */
+/* The integers x (ROWS, WIDTH), 0 ... 7, as a table of an element type, its rows in reverse order and with gaps. */
 static fgd_table table_of_type(int type, const double *x) {
     static const uint16_t halves[] = {0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600, 0x4700};
     enum { PITCH = WIDTH + GAP, LAST_ROW = (ROWS - 1) * PITCH };

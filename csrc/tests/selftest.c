@@ -1,9 +1,9 @@
 /*
  * selftest.c: tests every engine of this CPU against naive code in double precision, without Python.
  *
- * A group of tests is one function of the headers below and its entry in main.  Sizes straddle the engines' constants: VL
- * (1 ... 16), NR = 2 VL, MR (4 ... 14), KC = 512 or 1024, MC = 336, the 126 rows that predict processes at a time.  All
- * arrays are guarded (arrays.h), so a crash inside a group is a read or write outside an array.
+ * A group of tests is one function of the headers below and its entry in main.  Sizes straddle the engines' constants:
+ * VL (1 ... 16), NR = 2 VL, MR (4 ... 14), KC = 512 or 1024, MC = 336, the 126 rows that predict processes at a time.
+ * All arrays are guarded (arrays.h), so a crash inside a group is a read or write outside an array.
  */
 #ifdef _OPENMP
 #include <omp.h>

@@ -1,5 +1,5 @@
 /*
- * training.h: tests whole training runs: against the reference, the bits of all engines, and the bits of earlier versions.
+ * training.h: tests whole training runs: against the reference, other engines and earlier versions.
  */
 #ifndef FGD_TEST_TRAINING_H
 #define FGD_TEST_TRAINING_H
@@ -91,8 +91,10 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
     return h;
 }
 
-/* theta after a short run is the same on every machine with fused multiply-adds.  Change the hashes only if a change of
-   bits is intended, and say so in CHANGELOG.md: models can then no longer be compared with those of earlier versions. */
+/*
+ * theta after a short run is the same on every machine with fused multiply-adds.  Change the hashes only if a change of
+ * bits is intended, and say so in CHANGELOG.md: models can then no longer be compared with those of earlier versions.
+ */
 static void known_answers(const fgd_engine *e) {
     static const struct {
         int hidden, loss, rule;
