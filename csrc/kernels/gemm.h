@@ -267,16 +267,17 @@ ALWAYS_INLINE void add_bias(const int rows, const int vectors, const real *bias,
 }
 
 /* Where the sums of a tile start: at 0, or at those in c. */
-ALWAYS_INLINE void init_tile(const int rows, const int vectors, int accumulate, const real *c, ptrdiff_t c_row,
-                             lanes last, vec tile[MR][NV]) {
+ALWAYS_INLINE void init_tile(const int rows, const int vectors, int accumulate, const gemm_operands *o,
+                             ptrdiff_t offset, lanes last, vec tile[MR][NV]) {
     UNROLLED
     for (int i = 0; i < rows; i++) {
         UNROLLED
         for (int v = 0; v < vectors; v++) tile[i][v] = v_set(0);
     }
     if (!accumulate) return;
+    const real *c = o->c + offset;
     UNROLLED
-    for (int i = 0; i < rows; i++, c += c_row) {
+    for (int i = 0; i < rows; i++, c += o->c_row) {
         UNROLLED
         for (int v = 0; v < vectors; v++) tile[i][v] = v_load_part(c + v * VL, tile_lanes(v, vectors, last));
     }
@@ -290,7 +291,7 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int pre
     vec tile[MR][NV], copy[MR][NV];
     ptrdiff_t a_row = o->a_row, next_row = o->b_row, offset = t->i * o->c_row + t->j;
     lanes last = t->last;
-    init_tile(rows, vectors, t->k0 > 0 || o->accumulate, o->c + offset, o->c_row, last, tile);
+    init_tile(rows, vectors, t->k0 > 0 || o->accumulate, o, offset, last, tile);
 
     const real *row = o->a + t->i * a_row + t->k0 * o->a_col;
     gemm_cursor at = {{NULL}, t->b, t->prefetch.next, t->packed, a_row, o->a_col, t->b_row, last};
@@ -358,6 +359,7 @@ static void multiply_panel(const gemm_product *p, int i0, int i1, int j, int col
                    .last = v_lanes(columns - (vectors - 1) * VL),
                    .b = b_at(o, k0, j),
                    .b_row = o->b_row,
+                   .packed = NULL, /* a field left out would make compilers zero the whole struct first */
                    .prefetch = {.interval = tiles, .next = next}};
     if (next && tiles > 1 && same_cache_set(o->b_row * (ptrdiff_t)sizeof(real))) {
         variant = PACK;
