@@ -12,12 +12,12 @@
 #include "workspace.h"
 
 typedef struct {
-    const update_context *update; /* of theta; NULL: the gradient is written to grad                      */
-    real *grad;                   /* (size,)                                                              */
-    int accumulate;               /* 1: the sums start at grad                                            */
-    int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires     */
-    int transposes;               /* 1: after an update W is transposed, because another step follows     */
-    const fgd_layer *layer;       /* the current one, and its W transposed, or NULL                       */
+    const update_context *update; /* of theta; NULL: the gradient is written to grad */
+    real *grad;                   /* (size,) */
+    int accumulate;               /* 1: the sums start at grad */
+    int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires */
+    int transposes;               /* 1: after an update W is transposed, because another step follows */
+    const fgd_layer *layer;       /* the current one, and its W transposed, or NULL */
     real *wt;
 } gradient_sink;
 
@@ -25,8 +25,8 @@ typedef struct {
 enum { SMALL_N = 4 };
 typedef struct {
     const gradient_sink *sink;
-    ptrdiff_t offset;  /* of the product's first column in theta     */
-    int inputs, n_out; /* the product's columns and rows             */
+    ptrdiff_t offset;  /* of the product's first column in theta */
+    int inputs, n_out; /* the product's columns and rows */
 } small_n_context;
 
 static void small_n_tile_done(const gemm_product *p, int i, int rows, int j, int vectors, lanes last,

@@ -53,9 +53,9 @@ typedef struct {
     const real *theta;
     const fgd_table *X;
     real *Z, *scratch;
-    int batches;                  /* of rows                                                                   */
-    ptrdiff_t ld, thread_scratch; /* of the matrices in scratch; elements of scratch per thread                */
-    atomic_int next;              /* batch that no thread has taken: one without a core holds up no other      */
+    int batches;                  /* of rows */
+    ptrdiff_t ld, thread_scratch; /* of the matrices in scratch; elements of scratch per thread */
+    atomic_int next;              /* batch that no thread has taken: one without a core holds up no other */
     atomic_int status;
 } predict_call;
 

@@ -29,10 +29,10 @@ typedef struct {
 } thread_grid;
 
 typedef struct {
-    int row0, row1;         /* of the group                                                              */
-    int own0, own1;         /* those whose row-wise work (losses, noise, gathering) is this thread's     */
-    worker columns;         /* this thread among those of the group                                      */
-    spin_barrier *barrier;  /* of the group; NULL if it is one thread                                    */
+    int row0, row1;         /* of the group */
+    int own0, own1;         /* those whose row-wise work (losses, noise, gathering) is this thread's */
+    worker columns;         /* this thread among those of the group */
+    spin_barrier *barrier;  /* of the group; NULL if it is one thread */
 } row_group;
 
 /* The row group of a thread; barriers (row_groups,). */

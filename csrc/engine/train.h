@@ -26,18 +26,18 @@
 typedef struct {
     fgd_workspace *workspace;
     fgd_chunk *chunk;
-    ptrdiff_t size;         /* of theta                                                  */
-    spin_barrier *barriers; /* (max_threads,) of the row groups                          */
-    real *scratch;          /* (max_threads, loss_scratch)                               */
+    ptrdiff_t size;         /* of theta */
+    spin_barrier *barriers; /* (max_threads,) of the row groups */
+    real *scratch;          /* (max_threads, loss_scratch) */
     transformed_update update;
-    spin_barrier barrier;   /* of the team                                               */
+    spin_barrier barrier;   /* of the team */
     atomic_int status;
 
     /* written by thread 0, read by the others between barriers */
-    ptrdiff_t next_step;    /* of the next team                                          */
-    int n_threads;          /* of the team after the current step                        */
-    int tuned;              /* 1: the tuner may change n_threads                         */
-    double since;           /* the time up to which the tuner has recorded               */
+    ptrdiff_t next_step;    /* of the next team */
+    int n_threads;          /* of the team after the current step */
+    int tuned;              /* 1: the tuner may change n_threads */
+    double since;           /* the time up to which the tuner has recorded */
 } training;
 
 /* `rows` rows of a step, from row number `row` of it on. */

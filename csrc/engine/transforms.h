@@ -26,7 +26,7 @@ typedef struct {
     const real *grad;
     real *theta, *state;
     const fgd_workspace *workspace; /* for W transposed; NULL if no other step follows */
-    double *squares;                /* (theta_rows,)                                   */
+    double *squares;                /* (theta_rows,) */
     spin_barrier *barrier;
 } transformed_update;
 
@@ -77,8 +77,8 @@ static double clip_factor(const transformed_update *u, ptrdiff_t s, worker self)
 typedef struct {
     update_context rule;
     vec factor, limit, l1;
-    vec kept, gain; /* weights of the average and of theta        */
-    real *average;  /* NULL: not updated in this round            */
+    vec kept, gain; /* weights of the average and of theta */
+    real *average;  /* NULL: not updated in this round */
 } group_update;
 
 static const fgd_group_transforms *group_transforms(const fgd_transforms *t, ptrdiff_t s, int l, int is_bias) {

@@ -54,11 +54,11 @@ enum { TEAMS = 12 };
 #define MAX_INTERVAL 2.0
 #define SLOWDOWN 1.25
 typedef struct {
-    int max, team;          /* threads of team 0 (0: nothing measured yet); the team that trains           */
-    double seconds[TEAMS];  /* per row; 0: not measured                                                    */
-    double fastest[TEAMS];  /* per row, since the measurements of smaller teams were last dropped          */
-    double elapsed, rows;   /* of the current window                                                       */
-    double interval, retry; /* until team 0 is tried again (0: it trains), and the time of that            */
+    int max, team;          /* threads of team 0 (0: nothing measured yet); the team that trains */
+    double seconds[TEAMS];  /* per row; 0: not measured */
+    double fastest[TEAMS];  /* per row, since the measurements of smaller teams were last dropped */
+    double elapsed, rows;   /* of the current window */
+    double interval, retry; /* until team 0 is tried again (0: it trains), and the time of that */
 } thread_tuner;
 
 static inline int team_threads(const thread_tuner *t) { return t->max >> t->team; }

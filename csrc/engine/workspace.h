@@ -18,27 +18,27 @@
 /* The matrices at one end of a layer: number l are the inputs of layer l and the outputs of layer l - 1, n[l] wide. */
 typedef struct {
     ptrdiff_t ld;
-    real *a;     /* activations; a[0] = X                                                            */
-    real *z;     /* inputs of the activation, if its derivative needs them, else NULL                */
-    real *dz;    /* dL/dz; NULL for l = 0                                                            */
-    real *clean; /* the activations before noise, if noise may be added to a, else NULL              */
-    real *mask;  /* the factors of multiplicative noise, if that may be applied to a, else NULL      */
+    real *a;     /* activations; a[0] = X */
+    real *z;     /* inputs of the activation, if its derivative needs them, else NULL */
+    real *dz;    /* dL/dz; NULL for l = 0 */
+    real *clean; /* the activations before noise, if noise may be added to a, else NULL */
+    real *mask;  /* the factors of multiplicative noise, if that may be applied to a, else NULL */
     real *wt;    /* W of layer l transposed, for dA = dZ W^T, in panels of NR columns: panel j / NR is (n_out, NR).
-                    NULL for l = 0 until dX is asked for                                             */
+                    NULL for l = 0 until dX is asked for */
 } layer_memory;
 
 struct fgd_workspace {
     const fgd_net *net;
     ptrdiff_t max_rows;
-    ptrdiff_t rows;      /* of the last forward                                  */
-    layer_memory *at;    /* (L + 1,)                                             */
-    real *y;             /* (max_rows, ld of layer L)                            */
-    real *weight;        /* (max_rows,)                                          */
-    double *loss;        /* (max_rows,)                                          */
-    double *squares;     /* (theta_rows,) sums of squares of a gradient's rows   */
-    fgd_noise noise;     /* of the last forward; its strength is NULL or below   */
-    double *strength;    /* (L,)                                                 */
-    thread_tuner tuner;  /* of all chunks so far                                 */
+    ptrdiff_t rows;      /* of the last forward */
+    layer_memory *at;    /* (L + 1,) */
+    real *y;             /* (max_rows, ld of layer L) */
+    real *weight;        /* (max_rows,) */
+    double *loss;        /* (max_rows,) */
+    double *squares;     /* (theta_rows,) sums of squares of a gradient's rows */
+    fgd_noise noise;     /* of the last forward; its strength is NULL or below */
+    double *strength;    /* (L,) */
+    thread_tuner tuner;  /* of all chunks so far */
 };
 
 static ptrdiff_t odd_lines(ptrdiff_t count) {

@@ -70,8 +70,7 @@ static void read_table(const fgd_table *table, ptrdiff_t begin, ptrdiff_t end, r
     gather_rows(table, &range, to, to_ld);
 }
 
-/* Whether all of x (rows, n) is finite, by the sum of 0 x, which is NaN if it is not.  Several sums hide the latency.
-   */
+/* Whether all of x (rows, n) is finite: the sum of 0 x is NaN if it is not.  Several sums hide the latency. */
 static int all_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
     enum { SUMS = 4 };
     vec sum[SUMS];

@@ -18,8 +18,8 @@
  *
  *                  B (k, NR)
  *                  .------.      a(i, k) = a[i * a_row + k * a_col]: the strides serve A and its transpose, unpacked.
- *     A (rows, k)  | b    |      b(k, j) = b[j / NR * b_panel + k * b_row + j % NR]: rows of NR contiguous elements, in a
- *     .--------.   |      |          row-major matrix (b_panel = NR) or in panels (workspace.h).
+ *     A (rows, k)  | b    |      b(k, j) = b[j / NR * b_panel + k * b_row + j % NR]: rows of NR contiguous elements, in
+ *     .--------.   |      |          a row-major matrix (b_panel = NR) or in panels (workspace.h).
  *     | a      |   '------'      c(i, j) = c[i * c_row + j]: the result, and the partial sums between blocks of k.
  *     '--------'   [ tile ]
  *
@@ -31,44 +31,16 @@
 #define FGD_GEMM_H
 
 #include "../simd/contract.h"
-#include "../tables/activations.h"
-#include "../tables/rules.h"
+#include "epilogue.h"
 #include "range.h"
 #include "update.h"
-
-/*
- * What happens to a finished tile.  These epilogues are compiled into the kernels, where the tile is still in
- * registers: that saves 8 % of a step of digits and 3 % of one of mnist-big over a tile in memory, which is what
- * EPILOGUE_callback gets.  Each entry is the function that is applied, and the activation or the rule that it belongs
- * to:
- *
- *   STORE      c <- tile
- *   FORWARD    c <- function(tile)
- *   BACKWARD   c <- function(x, tile), x being laid out like c
- *   UPDATE     theta <- function(theta, tile), of a rule without state
- */
-/* clang-format off */
-#define FGD_EPILOGUES(STORE, FORWARD, BACKWARD, UPDATE) \
-    STORE(store, identity)                              \
-    FORWARD(relu_forward, relu)                         \
-    BACKWARD(relu_backward, relu)                       \
-    BACKWARD(sigmoid_backward, sigmoid)                 \
-    BACKWARD(tanh_backward, tanh)                       \
-    UPDATE(sgd_step, sgd)
-/* clang-format on */
-
-#define EPILOGUE(function, of) EPILOGUE_##function,
-enum { EPILOGUE_callback, FGD_EPILOGUES(EPILOGUE, EPILOGUE, EPILOGUE, EPILOGUE) };
-#undef EPILOGUE
-
-#define NO_EPILOGUE(function, of) /* for the entries that a use of the list leaves out */
 
 /* The factors, the result, and how they are combined. */
 typedef struct {
     int k;
-    int whole_k;    /* 1: k is not blocked, so that c is not needed                                 */
-    int accumulate; /* 1: the sums start at c instead of 0                                          */
-    int bias;       /* 1: B has one more row, row k, which is added to the finished sums            */
+    int whole_k;    /* 1: k is not blocked, so that c is not needed */
+    int accumulate; /* 1: the sums start at c instead of 0 */
+    int bias;       /* 1: B has one more row, row k, which is added to the finished sums */
     const real *a;
     ptrdiff_t a_row, a_col;
     const real *b;
@@ -80,11 +52,11 @@ typedef struct {
 typedef struct gemm_product gemm_product;
 
 typedef struct {
-    int kind;                     /* entry of FGD_EPILOGUES, or EPILOGUE_callback                   */
-    const real *x;                /* BACKWARD: laid out like c                                      */
-    const update_context *update; /* UPDATE                                                         */
-    ptrdiff_t theta_offset;       /* of gradients: where c begins in theta                          */
-    int prefetch_theta;           /* UPDATE: 1: theta is not in L2; prefetched before each tile     */
+    int kind;                     /* entry of FGD_EPILOGUES, or EPILOGUE_callback */
+    const real *x;                /* BACKWARD: laid out like c */
+    const update_context *update; /* UPDATE */
+    ptrdiff_t theta_offset;       /* of gradients: where c begins in theta */
+    int prefetch_theta;           /* UPDATE: 1: theta is not in L2; prefetched before each tile */
 
     /* EPILOGUE_callback: called for each finished tile. */
     void (*tile_done)(const gemm_product *p, int i, int rows, int j, int vectors, lanes last, vec tile[MR][NV]);
@@ -108,9 +80,9 @@ typedef struct {
 typedef struct {
     int i, j, k0, k1;
     lanes last;
-    const real *b; /* row k0 of the panel                                   */
+    const real *b; /* row k0 of the panel */
     ptrdiff_t b_row;
-    real *packed;  /* (k1 - k0, NR) out, of a kernel that packs the panel   */
+    real *packed;  /* (k1 - k0, NR) out, of a kernel that packs the panel */
     gemm_prefetch prefetch;
 } gemm_tile;
 
@@ -152,45 +124,6 @@ ALWAYS_INLINE void prefetch_tile(const real *first, ptrdiff_t row, int rows) {
 
 /* Rows of A that share a pointer: x86 addressing modes reach strides 0, 1 and 2 from it. */
 enum { GROUP = 3 };
-
-/* Whether an epilogue reads the elements that it overwrites or, BACKWARD, those of x. */
-ALWAYS_INLINE int epilogue_reads(const int kind) {
-    switch (kind) {
-#define READS(function, of) \
-    case EPILOGUE_##function: return 1;
-        FGD_EPILOGUES(NO_EPILOGUE, NO_EPILOGUE, READS, READS)
-#undef READS
-    default: return 0;
-    }
-}
-
-ALWAYS_INLINE int epilogue_updates(const int kind) {
-    switch (kind) {
-#define UPDATES(function, of) \
-    case EPILOGUE_##function: return 1;
-        FGD_EPILOGUES(NO_EPILOGUE, NO_EPILOGUE, NO_EPILOGUE, UPDATES)
-#undef UPDATES
-    default: return 0;
-    }
-}
-
-/* The result for sum, a vector of the tile; old: what an epilogue that reads has read, c: the coefficients of the rule.
-   */
-ALWAYS_INLINE vec epilogue_value(const int kind, vec sum, vec old, const vec *c) {
-    switch (kind) {
-#define FORWARD(function, of) \
-    case EPILOGUE_##function: return function(sum, NULL);
-#define BACKWARD(function, of) \
-    case EPILOGUE_##function: return function(old, sum, NULL);
-#define UPDATE(function, of) \
-    case EPILOGUE_##function: return function(old, sum, NULL, c);
-        FGD_EPILOGUES(NO_EPILOGUE, FORWARD, BACKWARD, UPDATE)
-#undef FORWARD
-#undef BACKWARD
-#undef UPDATE
-    default: return sum;
-    }
-}
 
 /*
  * Apply an epilogue to a tile whose first element is at `offset`.  In theta several rows may share a line, and a masked

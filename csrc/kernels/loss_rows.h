@@ -45,19 +45,18 @@ static vec loss_columns(const fgd_loss *loss, int n, const real *z, const real *
 typedef struct {
     int rows, n;
     const real *z, *y;
-    ptrdiff_t ld;       /* of z and y                                           */
-    const real *weight; /* (rows,), or NULL for 1                               */
+    ptrdiff_t ld;       /* of z and y */
+    const real *weight; /* (rows,), or NULL for 1 */
     double scale;
-    real *dz;           /* (rows, n) out: weight * scale * gradient; or NULL    */
+    real *dz;           /* (rows, n) out: weight * scale * gradient; or NULL */
     ptrdiff_t dz_ld;
-    double *loss;       /* (rows,) out: weight * scale * loss                   */
+    double *loss;       /* (rows,) out: weight * scale * loss */
 } loss_rows;
 
 /* Elements of the scratch memory of compute_losses. */
 static ptrdiff_t loss_scratch(int n) { return 3 * (ptrdiff_t)n * VL; }
 
-/* Loss and gradient of all rows.  FGD_NOT_FINITE: the loss of a row is not; the other rows are computed all the same.
-   */
+/* Loss and gradient of all rows.  FGD_NOT_FINITE: the loss of a row is not; the other rows are computed anyway. */
 static fgd_status compute_losses(const fgd_loss *loss, const loss_rows *of, real *scratch) {
     int labels = loss_needs_labels[loss->kind], n = of->n;
     real *z = scratch, *y = z + n * VL, *dz = y + n * VL;
