@@ -1,6 +1,6 @@
 """python -m benchmarks.partition: what each of many cores would get to do, by the engine's own choice; a simulation.
 
-How a step is shared is asked of the engine, `model.plan(batch, n_threads).grid`; what csrc/train.h does with that, a
+How a step is shared is asked of the engine, `model.plan(batch, n_threads).grid`; what csrc/engine/train.h does with that, a
 barrier after each phase included, is in `phases`, and if it changes there, that function changes and nothing else here.
 A core is one of those that were measured: its multiply-adds, its L2, its share of memory.  A phase lasts as long as the
 thread with most to do: its operations, or its bytes if they take longer.  Not modelled: whatever cores share (L3,
@@ -23,7 +23,7 @@ from .workloads import WORKLOADS, Workload
 
 CORES = (1, 2, 16, 64, 128)
 REAL = 4  # bytes
-NARROW = 4  # outputs whose gradient is made transposed: as in csrc/gradient.h
+NARROW = 4  # outputs whose gradient is computed transposed: SMALL_N in csrc/engine/gradient.h
 L2_BYTES = 1 << 20  # of a core; what a phase reads and writes beyond it comes from memory
 
 # Assumed, for few cores cannot show it: the counter of a barrier moves from core to core, one after the other.
@@ -33,13 +33,13 @@ Part = tuple[int, int]  # rows and columns of a product that are one thread's
 
 
 def _share(count: int, part: int, parts: int) -> int:
-    """How many of `count` things are those of thread `part`: as in csrc/gemm.h."""
+    """How many of `count` things are those of thread `part`: as in csrc/kernels/range.h."""
     return count * (part + 1) // parts - count * part // parts
 
 
 @dataclass(frozen=True)
 class Split:
-    """How threads share a step: as csrc/grid.h does.
+    """How threads share a step: as csrc/engine/partition.h does.
 
     bands, columns : int
         Bands of rows, and the threads of each, which make other columns of a product; a thread beyond them has none.
@@ -147,9 +147,9 @@ def phases(workload: Workload, split: Split) -> Iterator[Phase]:
 
 
 def least_flops() -> float:
-    """Operations of a phase that are worth a thread, as csrc/team.h says."""
-    text = (Path(__file__).resolve().parents[1] / "csrc" / "team.h").read_text()
-    [least] = re.findall(r"^#define FLOPS_OF_PHASE (\S+)", text, re.MULTILINE)
+    """Operations of a phase that are worth a thread, as csrc/engine/tuner.h says."""
+    text = (Path(__file__).resolve().parents[1] / "csrc" / "engine" / "tuner.h").read_text()
+    [least] = re.findall(r"^#define MIN_FLOPS_OF_PHASE (\S+)", text, re.MULTILINE)
     return float(least)
 
 

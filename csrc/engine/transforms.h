@@ -1,5 +1,5 @@
 /*
- * transforms.h: what an update does besides its rule.  Defined by the Python module of the same subject.
+ * transforms.h: what an update does besides its rule.  Its definition in NumPy is fastgd/optimizers/transforms.py.
  *
  * Each thread takes the rows of each layer's part of theta whose gradient it has computed, in up to three rounds:
  *
