@@ -8,7 +8,7 @@
  *   v_set v_load v_store                      all VL lanes
  *   v_lanes(n)                                the first n of VL lanes; all of them if n >= VL
  *   v_load_part v_store_part                  inactive lanes are loaded as 0 / not stored; their memory is not accessed
- *   v_stream(p, v)                            v_store of data that is not read again soon: bypasses caches where a vector
+ *   v_stream(p, v)                            v_store of data not read again soon: bypasses caches where a vector
  *                                             fills a cache line; p must then be aligned to a vector.  stream_end()
  *                                             orders such stores before later ones
  *   v_blend(m, a, b)                          a in the lanes of m, b elsewhere
