@@ -2,7 +2,7 @@
  * philox.h: random words as a function of (seed, stream, index), independent of threads, chunks and instruction sets.
  *
  * Philox4x32-10: the key is the seed, the counter of block b is (b, b >> 32, stream, stream >> 32), and each block is
- * four words of 32 bits.  Its definition in NumPy is philox4x32 in fastgd/random.py.
+ * four words of 32 bits.  Its definition in NumPy is philox4x32 in fastgd/_common/random.py.
  * Reference: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  *
  * Words occupy the low halves of 64-bit lanes; the high halves hold arbitrary bits, which are never used.

@@ -1,5 +1,5 @@
 /*
- * activations.h: every activation of the C core.  The class of the same name in fastgd/activations.py is its
+ * activations.h: every activation of the C core.  The class of the same name in fastgd/activations/ is its
  * definition, with formula and reference; docs/activations.md states how accurate each one is.
  *
  * To add one: its entry in the list and its two functions.  Nothing else in C changes.

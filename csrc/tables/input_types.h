@@ -1,7 +1,7 @@
 /*
  * input_types.h: the element types that the engine reads directly from the caller's memory.
  *
- * To add one: its entry here (name, C type, conversion to real) and in fastgd/arrays.py.
+ * To add one: its entry here (name, C type, conversion to real) and in fastgd/data/arrays.py.
  */
 #ifndef FGD_INPUT_TYPES_H
 #define FGD_INPUT_TYPES_H

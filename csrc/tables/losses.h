@@ -1,5 +1,5 @@
 /*
- * losses.h: every loss of the C core.  The class of the same name in fastgd/losses.py is its definition, with formula
+ * losses.h: every loss of the C core.  The class of the same name in fastgd/losses/ is its definition, with formula
  * and reference.
  *
  * To add one: its entry in the list and its functions.  Nothing else in C changes.

@@ -1,5 +1,6 @@
 /*
- * noise.h: every noise that can be applied to the inputs of a layer during training.  Definitions: fastgd/noise.py.
+ * noise.h: every noise that can be applied to the inputs of a layer during training.  Definitions:
+ * fastgd/layers/noise.py.
  *
  * To add one: its entry in the list and its function.  A MULTIPLICATIVE entry generates factors, which are saved as a
  * mask for the backward pass; an ADDITIVE entry generates summands.  Both state the number of values per random

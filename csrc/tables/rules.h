@@ -1,6 +1,6 @@
 /*
- * rules.h: every update rule of the C core.  The function of the same name in fastgd/rules.py is its definition, with
- * formula and reference, and says what the coefficients of a step are.
+ * rules.h: every update rule of the C core.  The function of the same name in fastgd/optimizers/rules.py is its
+ * definition, with formula and reference, and says what the coefficients of a step are.
  *
  * To add one: its entry in the list (name, slots, coefficients) and its function.  Nothing else in C changes.
  *

@@ -1,6 +1,6 @@
 /*
  * formulas.h: some activations, losses and rules in plain C and libm, independent of the engines: the formulas of
- * fastgd/activations.py, fastgd/losses.py and fastgd/rules.py.  y: the targets of the row.
+ * fastgd/activations/, fastgd/losses/ and fastgd/optimizers/rules.py.  y: the targets of the row.
  */
 #ifndef FGD_TEST_FORMULAS_H
 #define FGD_TEST_FORMULAS_H
