@@ -1,7 +1,8 @@
 """python -m benchmarks.partition: what each of many cores would get to do, by the engine's own choice; a simulation.
 
-How a step is shared is asked of the engine, `model.plan(batch, n_threads).grid`; what csrc/engine/train.h does with that, a
-barrier after each phase included, is in `phases`, and if it changes there, that function changes and nothing else here.
+How a step is shared is asked of the engine, `model.plan(batch, n_threads).grid`; what csrc/engine/train.h does with
+that, a barrier after each phase included, is in `phases`, and if it changes there, that function changes and nothing
+else here.
 A core is one of those that were measured: its multiply-adds, its L2, its share of memory.  A phase lasts as long as the
 thread with most to do: its operations, or its bytes if they take longer.  Not modelled: whatever cores share (L3,
 clocks, memory of several sockets); how well a kernel does on few rows.
