@@ -5,8 +5,7 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-
-from fastgd import backend
+from networks import engine  # noqa: F401  (tests/helpers, which pyproject.toml puts on the path)
 
 from . import machine
 from .summary import microseconds
@@ -14,13 +13,6 @@ from .summary import microseconds
 TABLE = pytest.StashKey[list[tuple[str, ...]]]()
 TURN = 0.02  # seconds of one measurement
 TURNS = 5
-
-
-@pytest.fixture(params=backend.available(), ids=lambda e: e.isa or e.backend)
-def engine(request):
-    """Run the benchmark on each engine in turn."""
-    with backend.override(request.param.backend, request.param.isa) as chosen:
-        yield chosen
 
 
 @pytest.fixture

@@ -7,20 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from networks import ENGINES, NATIVE, REALS, Net, name_of, numbers, run_of
+from networks import CASES, NATIVE, NUMPY, REALS, Net, close, name_of, numbers, run_of
 from problems import EACH_ACTIVATION, LOSS_CASES, targets
 
 from fastgd import losses
-from fastgd.backend import Engine
 from fastgd.data.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adagrad, Adam, RMSprop
 
-NUMPY = Engine("numpy", None)
-CASES = [
-    pytest.param(engine, dtype, id=f"{name_of(engine)}-{dtype}")
-    for engine, dtype in itertools.product(ENGINES, REALS)
-    if (engine, dtype) != (NUMPY, "float64")
-]
 # Every rule; eps is well above what rounding leaves of a gradient that is 0.
 RULE_USERS = {
     "momentum": SGD(momentum=0.9, dampening=0.5),
@@ -36,11 +29,6 @@ WIDTHS = (5, 33, 9, 3)
 
 # Sums of up to 1025 products of numbers near 1, and what functions make of them, lose less than 300 units.
 TOLERANCE = {dtype: 300 * np.finfo(dtype).eps for dtype in REALS}
-
-
-def close(got, want, tolerance):
-    """Equal, but for rounding errors of the size of the largest number."""
-    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance * abs(want).max(initial=0))
 
 
 # Every loss with every rule, and the activations in turn; a bounded one where outputs are exponents.

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from problems import EACH_ACTIVATION, LOSS_CASES, targets
+from torch_optimizers import TORCH_OPTIMIZERS
 
 from fastgd import activations, losses, schedules
 from fastgd.engine import numpy_engine
@@ -89,16 +90,6 @@ TORCH_LOSSES = {  # the loss of each row
     "binary_focal, weights": lambda Z, Y: binary_focal(Z, Y, 0.5, 0.25),
     "hinge": lambda Z, Y: F.relu(1 - Y * Z).mean(dim=1),
     "squared_hinge": lambda Z, Y: (F.relu(1 - Y * Z) ** 2).mean(dim=1),
-}
-TORCH_OPTIMIZERS = {
-    "sgd": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
-    "adadelta": torch.optim.Adadelta,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
 }
 # The same names in PyTorch; {} compares the defaults (for SGD, PyTorch's lr is 0.001).
 SETTINGS = {

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from torch_optimizers import TORCH_OPTIMIZERS
 
 import fastgd as gd
 from fastgd.optimizers import OPTIMIZERS
@@ -11,16 +12,6 @@ from fastgd.optimizers import OPTIMIZERS
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
-TORCH_OPTIMIZERS = {
-    "sgd": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
-    "adadelta": torch.optim.Adadelta,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
-}
 ROWS, BATCH, EPOCHS, STEPS = 100, 10, 5, 50
 RNG = np.random.default_rng(3)
 X, Y = RNG.normal(size=(ROWS, 6)), RNG.integers(3, size=ROWS)

@@ -5,18 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
-from networks import ENGINES, NATIVE, REALS, Net, name_of, part_of, run_of
+from networks import CASES, ENGINES, NATIVE, NUMPY, REALS, Net, close, name_of, part_of, run_of
 
 import fastgd as gd
-from fastgd.backend import Engine
 from fastgd.optimizers import OPTIMIZERS
 
-NUMPY = Engine("numpy", None)
-CASES = [
-    pytest.param(engine, dtype, id=f"{name_of(engine)}-{dtype}")
-    for engine, dtype in itertools.product(ENGINES, REALS)
-    if (engine, dtype) != (NUMPY, "float64")
-]
 FUSED = [engine for engine in NATIVE if engine.isa != "scalar"]
 WIDTHS = (5, 33, 9, 3)
 WIDE = (40, 140, 19, 3)  # beyond the blocks of 512 numbers and of 64 columns; all ragged
@@ -69,10 +62,6 @@ def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None
         transforms = optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more)
         net.network.train(part_of(whole, piece.start, piece.stop, coefficients=coefficients, transforms=transforms))
     return np.concatenate([net.theta, state.ravel()]), np.concatenate([whole.losses, norms])
-
-
-def close(got, want, tolerance):
-    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance * abs(want).max())
 
 
 @pytest.mark.parametrize("engine, dtype", CASES)

@@ -1,10 +1,12 @@
-"""Networks bound to an engine, and short trainings of them."""
+"""The engines of this machine, networks bound to them, and short trainings of these."""
 
+import itertools
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from problems import targets
 
 from fastgd import activations, backend, losses, optimizers
@@ -12,6 +14,7 @@ from fastgd.engine.chunk import Chunk
 
 ENGINES = backend.available()
 NATIVE = [engine for engine in ENGINES if engine.backend == "native"]
+NUMPY = backend.Engine("numpy", None)
 REALS = ["float32", "float64"]
 
 
@@ -19,13 +22,33 @@ def name_of(engine):
     return engine.isa or engine.backend
 
 
+# (engine, dtype) for everything that is compared with the reference, the NumPy engine in float64.
+CASES = [
+    pytest.param(engine, dtype, id=f"{name_of(engine)}-{dtype}")
+    for engine, dtype in itertools.product(ENGINES, REALS)
+    if (engine, dtype) != (NUMPY, "float64")
+]
+
+
+@pytest.fixture(params=ENGINES, ids=name_of)
+def engine(request):
+    """Run the test on each engine in turn."""
+    with backend.override(request.param.backend, request.param.isa) as chosen:
+        yield chosen
+
+
+def close(got, want, tolerance):
+    """Equal, apart from rounding errors relative to the largest value."""
+    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance * abs(want).max(initial=0))
+
+
 def numbers(rng, *shape):
-    """Normal random numbers that float32 holds exactly."""
+    """Normal random values that float32 holds exactly."""
     return rng.normal(size=shape).astype("float32").astype("float64")
 
 
 def layers_of(widths, hidden="tanh"):
-    """Every second layer has no bias, the last one is linear."""
+    """Dense layers; every second one has no bias, the last one is linear."""
     names = [hidden] * (len(widths) - 2) + ["identity"]
     return [
         SimpleNamespace(n_in=n_in, n_out=n_out, activation=activations.get(name), bias=i % 2 == 0)
@@ -36,7 +59,7 @@ def layers_of(widths, hidden="tanh"):
 class Net:
     """A network on an engine, with its vectors.
 
-    theta starts as numbers that float32 holds exactly, so that networks of both dtypes are the same network.
+    The initial theta holds values that float32 holds exactly, so that networks of both dtypes are the same network.
     """
 
     def __init__(self, engine, dtype, widths, hidden="tanh", noises=()):
@@ -52,7 +75,7 @@ class Net:
         self.network = engine.executor(layers, self.theta, self.grad, noises)
 
     def parameters(self):
-        """Their names, as an optimiser's groups need them."""
+        """Names of the parameters, as the groups of an optimizer need them."""
         return [f"{i}.{name}" for i, bias in enumerate(self.biases) for name in ["weight"] + bias * ["bias"]]
 
     def empty(self, *shape):
@@ -120,7 +143,7 @@ def part_of(chunk, first, last, **changes):
 
 
 def run_of(loss, optimizer, widths, rows=20, batch=9, epochs=2, weighted=False, seed=1):
-    """A run over random rows in random order, the last batch of each epoch smaller."""
+    """A run on random rows in random order, with a smaller last batch in each epoch."""
     rng = np.random.default_rng(seed)
     loss = losses.get(loss)
     order = np.concatenate([rng.permutation(rows) for _ in range(epochs)])
