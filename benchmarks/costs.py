@@ -14,8 +14,8 @@ import numpy as np
 
 import fastgd as gd
 from fastgd.activations import ACTIVATIONS
-from fastgd.layers.stack import table
 
+from .summary import table
 from .workloads import WORKLOADS
 
 WORKLOAD, STEPS = WORKLOADS["mnist-big"], 16

@@ -5,12 +5,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from fastgd.data.targets import targets
-from fastgd.layers.stack import table
-
 from . import figures, partition
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
-from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share
+from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
+from .targets import targets
 
 HEAD = """# Performance
 

@@ -1,48 +1,45 @@
-"""What the report computes, beside what it measures."""
+"""What the report computes from measurements."""
 
 import pytest
 
 from fastgd import backend
-from fastgd.cli.predict import predict
-from fastgd.data.splits import Split
-from fastgd.data.targets import targets
 
 from .instructions import check
-from .partition import CORES, Core, by_rows, engines_split
-from .targets import SPEEDS
+from .partition import CORES, Core, Split, by_rows, engine_split, predict
+from .targets import SPEEDS, targets
 from .workloads import WORKLOADS
 
-CORE = Core(flops=1e11, near=1e11, far=1e10)
+CORE = Core(flops=1e11, l2=1e11, memory=1e10)
 
 
 @pytest.mark.parametrize("threads", [*CORES, 7])
 @pytest.mark.parametrize("columns", [1, 3])
-def test_parts_make_the_whole(columns, threads):
+def test_parts_cover_the_product(columns, threads):
     split = Split(threads, max(1, threads // columns), min(columns, threads), panel=32)
     for m, n in ((1, 1), (16, 3), (128, 512), (785, 10)):
-        for parts in (split.of_pass(m, n), split.of_update(m, n)):
+        for parts in (split.of_product(m, n), split.of_gradient(m, n)):
             assert len(parts) == threads
             assert sum(rows * columns for rows, columns in parts) == m * n
 
 
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
-def test_one_thread_does_all(workload):
-    one = predict(workload, engines_split(workload, 1), CORE)
-    biases = 2 * workload.batch * sum(workload.widths[1:])  # their gradients are a row of each dW
+def test_one_thread_does_everything(workload):
+    one = predict(workload, engine_split(workload, 1), CORE)
+    biases = 2 * workload.batch * sum(workload.widths[1:])  # whose gradients are a row of each dW
     assert (one.flops, one.balance, one.barriers) == (workload.flops + biases, 1, 0)
 
 
-def test_more_threads_do_less_each_and_read_more_in_all():
+def test_more_threads_compute_less_each_and_read_more_in_total():
     workload = WORKLOADS["mnist-big"]
     few, many = (predict(workload, by_rows(workload, count), CORE) for count in (2, 64))
     assert many.flops < few.flops / 25
     assert 64 * many.bytes > 4 * 2 * few.bytes
 
 
-@pytest.mark.skipif(backend.choose().backend == "numpy", reason="NumPy's BLAS shares its products as it likes")
-def test_many_threads_share_rows_where_these_are_few():
+@pytest.mark.skipif(backend.choose().backend == "numpy", reason="NumPy's BLAS divides its products itself")
+def test_many_threads_share_the_rows_of_a_small_batch():
     workload = WORKLOADS["mnist-big"]
-    rows_only, grid = (predict(workload, split(workload, 64), CORE) for split in (by_rows, engines_split))
+    rows_only, grid = (predict(workload, split(workload, 64), CORE) for split in (by_rows, engine_split))
     assert grid.split.columns > 1 and grid.bytes < rows_only.bytes / 2
 
 
@@ -51,8 +48,8 @@ def test_only_more_instructions_are_wrong(found, is_wrong):
     assert (check(found, 1000, "a compiler") is not None) == is_wrong
 
 
-def test_targets_are_judged():
-    """A step of 1 µs beside a peer's of 5 and PyTorch's of 250."""
+def test_targets_are_compared_with_results():
+    """A step of 1 µs, a peer's of 5 and PyTorch's of 250."""
     seconds = {"fastgd/1": 1e-6, "fastgd/2": 2e-6, "jax-scan/1": 5e-6, "torch/1": 250e-6}
     runs = {key: {"seconds": [value] * 3} for key, value in seconds.items()}
     found = list(targets({"training": {"tiny": {"runs": runs, "flops": 1e3, "peak": {"1": 100.0}}}}))
