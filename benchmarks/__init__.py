@@ -1,11 +1,11 @@
-"""How fast fastgd is, beside the machine's limit and beside others.
+"""How fast fastgd is, compared with the limits of the machine and with other libraries.
 
-    pytest benchmarks                   every kernel row and workload on every engine, in a few minutes
-    python -m benchmarks                the report of docs/performance, with the peers that are installed
-    python -m benchmarks --quick        the same in less than three minutes, for everyday use
-    python -m benchmarks.instructions   instructions of a step, which no other load on the machine changes
-    python -m benchmarks.costs          what each option of a training costs over the plain step
-    python -m benchmarks.partition      what many cores would get to do
+    pytest benchmarks                   every kernel and workload on every engine, in a few minutes
+    python -m benchmarks                the report in docs/performance, with the peers that are installed
+    python -m benchmarks --quick        a shorter run in less than three minutes, for everyday use
+    python -m benchmarks.instructions   instructions per step, which do not depend on other load on the machine
+    python -m benchmarks.costs          what each training option costs compared with the plain step
+    python -m benchmarks.partition      what many cores would compute, simulated
 
-Answers are checked against the NumPy engine in float64 before anything is timed.
+Results are checked against the NumPy engine in float64 before anything is timed.
 """

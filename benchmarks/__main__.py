@@ -1,12 +1,12 @@
-"""Measure fastgd beside its peers; write tables and pictures.
+"""Measure fastgd and its peers; write tables and figures.
 
     python -m benchmarks                    everything with all installed peers, to docs/performance
-    python -m benchmarks --quick            training beside the fastest peers, in less than three minutes
+    python -m benchmarks --quick            training with the fastest peers, in less than three minutes
     python -m benchmarks training --workloads tiny digits --contenders fastgd torch-manual
-    python -m benchmarks --draw             report and pictures again from results.json
+    python -m benchmarks --draw             rewrite report and figures from results.json
 
-Only what is complete goes to docs/performance: --quick and a choice of workloads or contenders are printed, and written
-to build/performance.
+Only complete results go to docs/performance: those of --quick and of selected workloads or contenders are printed, and
+written to build/performance.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from .sections import SECTIONS, Options
 from .workloads import TRAININGS
 
 ROOT = Path(__file__).resolve().parents[1]
-HOME, ASIDE = ROOT / "docs" / "performance", ROOT / "build" / "performance"
+REPORT, SCRATCH = ROOT / "docs" / "performance", ROOT / "build" / "performance"
 QUICK_SECTIONS = ("training", "comparisons")
 TOO_LONG = ("wide", "full-batch")  # for --quick
 
@@ -32,12 +32,14 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, formatter_class=plain)
     _add_names(parser, "sections", SECTIONS, "what to measure")
     _add_names(parser, "--workloads", TRAININGS, "what to train")
-    _add_names(parser, "--contenders", CONTENDERS, "who takes part, if installed")
+    _add_names(parser, "--contenders", CONTENDERS, "what to compare, if installed")
     parser.add_argument("--quick", action="store_true", help="less of everything, in less than three minutes")
-    parser.add_argument("--seconds", type=float, help="of one turn (default: 0.3, quick: 0.04)")
-    parser.add_argument("--rounds", type=int, help="turns of each contender (default: 7, quick: 3)")
-    parser.add_argument("--out", type=Path, help=f"folder of the report (default: {HOME.relative_to(ROOT)}, see above)")
-    parser.add_argument("--draw", action="store_true", help="measure nothing")
+    parser.add_argument("--seconds", type=float, help="seconds per turn (default: 0.3, quick: 0.04)")
+    parser.add_argument("--rounds", type=int, help="turns per contender (default: 7, quick: 3)")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder of the report (default: {REPORT.relative_to(ROOT)}, see above)"
+    )
+    parser.add_argument("--draw", action="store_true", help="only rewrite the report")
     return parser.parse_args()
 
 
@@ -49,12 +51,12 @@ def _add_names(parser: argparse.ArgumentParser, flag: str, names: Any, what: str
 def _chosen(names: list[str], known: Any, default: Any) -> tuple[str, ...]:
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise SystemExit(f"there is no {', '.join(unknown)}; there are {' '.join(known)}")
+        raise SystemExit(f"unknown: {', '.join(unknown)}; choose from {' '.join(known)}")
     return tuple(names or default)
 
 
 def _measure(sections: tuple[str, ...], options: Options, results: dict[str, Any], file: Path) -> None:
-    """Add what is measured to `results`, and write it to the file after each section."""
+    """Add measurements to `results`, and write them to the file after each section."""
     for name in sections:
         begun = time.perf_counter()
         results[name] = SECTIONS[name](options)
@@ -76,12 +78,12 @@ def main() -> None:
         arguments.rounds or (3 if quick else 7),
         quick,
     )
-    is_whole = not (quick or arguments.workloads or arguments.contenders)
-    out = arguments.out or (HOME if is_whole else ASIDE)
+    is_complete = not (quick or arguments.workloads or arguments.contenders)
+    out = arguments.out or (REPORT if is_complete else SCRATCH)
     out.mkdir(parents=True, exist_ok=True)
     file = out / "results.json"
     results: dict[str, Any] = {}
-    if file.exists() and (is_whole or arguments.draw):
+    if file.exists() and (is_complete or arguments.draw):
         results = json.loads(file.read_text())
     if not arguments.draw:
         _measure(sections, options, results, file)
@@ -89,7 +91,7 @@ def main() -> None:
     from . import report  # needs matplotlib
 
     text = report.write(results, out)
-    if not is_whole:
+    if not is_complete:
         print(text)
     print(f"wrote {out / 'README.md'}")
 

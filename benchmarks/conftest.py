@@ -1,4 +1,4 @@
-"""What `pytest benchmarks` measures with: the engines, a timer, and at the end a table of rates beside the peak."""
+"""Fixtures of `pytest benchmarks`: engines and a timer; at the end, a table of rates relative to the peak."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -11,13 +11,13 @@ from . import machine
 from .summary import microseconds
 
 TABLE = pytest.StashKey[list[tuple[str, ...]]]()
-TURN = 0.02  # seconds of one measurement
+TURN = 0.02  # seconds per measurement
 TURNS = 5
 
 
 @pytest.fixture
 def measure(benchmark, request):
-    """measure(call, per=, flops=, moved=, level=, n_threads=): time it, and note its rates."""
+    """measure(call, per=, flops=, moved=, level=, n_threads=): time a call, and record its rates."""
 
     def measure(
         call: Callable[[], Any],
@@ -27,18 +27,18 @@ def measure(benchmark, request):
         level: str = "memory",
         n_threads: int | None = None,
     ) -> None:
-        """Median over some turns.
+        """Record the median over some turns.
 
         Parameters
         ----------
         call : callable
-            What is timed.
+            The code to time.
         per : int
-            Steps of a call.
+            Steps per call.
         flops, moved : float
-            Operations, and bytes that go to or from `level` ("L1", "L2", "memory"), of one step.
+            Operations per step, and bytes per step from and to `level` ("L1", "L2", "memory").
         n_threads : int or None
-            Whose limits its rates are compared with; None: those of all CPUs.
+            Number of CPUs with whose limits the rates are compared; None: all.
         """
         benchmark.pedantic(call, rounds=TURNS, iterations=_calls(call, benchmark.disabled), warmup_rounds=1)
         if benchmark.disabled:
@@ -52,13 +52,13 @@ def measure(benchmark, request):
             rate = moved / seconds / 1e9
             facts |= {"GB/s": rate, f"of {level}": rate / machine.bandwidth(level, n_threads)}
         benchmark.extra_info |= facts
-        request.config.stash[TABLE].append((request.node.name, *_words(facts)))
+        request.config.stash[TABLE].append((request.node.name, *_formatted(facts)))
 
     return measure
 
 
 def _calls(call: Callable[[], Any], disabled: bool) -> int:
-    """Of one turn."""
+    """Calls per turn."""
     if disabled:
         return 1
     call()
@@ -67,7 +67,7 @@ def _calls(call: Callable[[], Any], disabled: bool) -> int:
     return max(1, int(TURN / max(perf_counter() - begun, 1e-7)))
 
 
-def _words(facts: dict[str, float]) -> tuple[str, ...]:
+def _formatted(facts: dict[str, float]) -> tuple[str, ...]:
     rates = [
         f"{value:.0%} {name}" if name.startswith("of ") else f"{value:.3g} {name}" for name, value in facts.items()
     ]
@@ -79,15 +79,13 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """The rates, which pytest-benchmark keeps in its JSON only."""
+    """Print the rates, which pytest-benchmark only writes to its JSON."""
     rows = config.stash[TABLE]
     if not rows:
         return
     terminalreporter.section("rates")
-    terminalreporter.write_line(
-        "of peak, L2, memory: of these limits, for rows of the tables (test_rows) of one CPU's:"
-    )
-    for line in machine.limits_in_words():
+    terminalreporter.write_line("of peak, L2, memory: relative to these limits; in test_kernels, to those of one CPU:")
+    for line in machine.limits_in_formatted():
         terminalreporter.write_line(f"  {line}")
     width = max(len(row[0]) for row in rows)
     for name, time, *rates in rows:

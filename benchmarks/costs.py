@@ -1,8 +1,8 @@
-"""python -m benchmarks.costs: what each option of a training costs, in % over the plain step.
+"""python -m benchmarks.costs: what each training option costs, in % of the plain step.
 
-The plain step is SGD on mnist-big, ReLU, cross-entropy; options change one thing each.  Each turn stands between two
-plain ones; a figure is the lower quartile of the turns over that of their plain neighbours, so that other load counts
-little.
+The plain step is SGD on mnist-big, ReLU, cross-entropy; each option changes one thing. Each turn is measured between
+two plain turns, and the lower quartile of the turns is compared with that of these plain turns, so that other load on
+the machine has little influence.
 """
 
 import argparse
@@ -30,7 +30,7 @@ ALL: dict[str, Any] = {
     "groups": {"*.bias": {"lr": 2.0}},
 }
 
-BESIDE: dict[str, dict[str, Any]] = {
+BESIDES_RULE: dict[str, dict[str, Any]] = {
     "`sample_weight`": {"sample_weight": np.linspace(0.5, 1.5, ROWS)},
     **{f"`{name}`": {"optimizer": gd.SGD(LR, **{name: ALL[name]})} for name in ("clip_value", "clip_norm")},
     "`grad_norm=True`": {"grad_norm": True},
@@ -60,7 +60,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     '`output="softmax"`': {"output": "softmax"},
     "`dropout=0.5`": {"dropout": 0.5},
 }
-TABLES = {"beside SGD": BESIDE, "optimiser": OPTIMIZERS, "instead of ReLU": LAYERS}
+TABLES = {"besides SGD": BESIDES_RULE, "optimiser": OPTIMIZERS, "instead of ReLU": LAYERS}
 
 
 def trainer_of(options: dict[str, Any], n_threads: int) -> gd.Trainer:
@@ -77,21 +77,21 @@ def trainer_of(options: dict[str, Any], n_threads: int) -> gd.Trainer:
 
 
 class Run:
-    """A training whose turns are timed."""
+    """A training to time."""
 
     def __init__(self, X: Any, y: Any, options: dict[str, Any], n_threads: int) -> None:
         self._data, self._weight = (X, y), options.get("sample_weight")
         self._trainer = trainer_of(options, n_threads)
 
     def turn(self) -> float:
-        """Seconds of one epoch."""
+        """Train for one epoch; returns the seconds."""
         begun = time.perf_counter()
         self._trainer.fit(*self._data, epochs=1, sample_weight=self._weight, verbose=0)
         return time.perf_counter() - begun
 
 
 def costs(options: dict[str, dict[str, Any]], n_threads: int, rounds: int) -> dict[str, float]:
-    """By name, how much longer a step takes than the plain one, as a share of it."""
+    """Extra time per step for each option, relative to the plain step."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((ROWS, WORKLOAD.widths[0])).astype("float32"), rng.integers(10, size=ROWS)
     plain, runs = Run(X, y, {}, n_threads), {name: Run(X, y, some, n_threads) for name, some in options.items()}
@@ -99,7 +99,7 @@ def costs(options: dict[str, dict[str, Any]], n_threads: int, rounds: int) -> di
     for number in range(rounds + 1):
         for name, run in runs.items():
             turn = plain.turn(), run.turn(), plain.turn()
-            if number > 0:  # the first round makes the memory warm
+            if number > 0:  # the first round warms up the memory
                 turns[name].append(turn)
     return {name: _quartile(found, 1) / _quartile(found, (0, 2)) - 1 for name, found in turns.items()}
 

@@ -1,4 +1,4 @@
-"""The pictures of the report, as SVG."""
+"""The figures of the report, as SVG."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from .peers import CONTENDERS, TRAINERS, is_peer
 from .summary import Result, best, fastest_peer, microseconds, peak
 
-# Okabe & Ito, "Color Universal Design", 2008: distinct for colour-blind readers.
+# Okabe & Ito, "Color Universal Design", 2008: colours that colour-blind readers can distinguish.
 OURS, GREY, DARK = "#D55E00", "#B0B0B0", "#444444"
 COLORS = {
     "fastgd": OURS,
@@ -29,9 +29,9 @@ COLORS = {
     "sklearn": "#56B4E9",
     "onnxruntime": "#000000",
 }
-DASHED = ("torch-manual", "fastgd-buffer")  # beside another of that colour
+DASHED = ("torch-manual", "fastgd-buffer")  # because another contender has that colour
 STYLE = {
-    "svg.hashsalt": "fastgd",  # the same numbers give the same file
+    "svg.hashsalt": "fastgd",  # the same results give the same file
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -42,16 +42,16 @@ STYLE = {
 
 
 def draw(section: str, results: Result, folder: Path) -> None:
-    """The pictures of one section."""
+    """Write the figures of a section."""
     with plt.rc_context(STYLE):
-        for name, picture in PICTURES.get(section, {}).items():
-            figure = picture(results)
+        for name, make in FIGURES.get(section, {}).items():
+            figure = make(results)
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             plt.close(figure)
 
 
 def _training(results: Result) -> Figure:
-    """Bars of speed, a panel for each workload."""
+    """Bars of speed, one panel per workload."""
     races = [race for race in results["training"].values() if "fastgd" in best(race)]
     rows = -(-len(races) // 2)
     names = [name for name in TRAINERS if any(name in best(race) for race in races)]
@@ -66,15 +66,15 @@ def _training(results: Result) -> Figure:
     return figure
 
 
-def _bars(ax: Axes, race: Result, most: int) -> None:
-    """One panel; bars are as thick as if there were `most` of them."""
+def _bars(ax: Axes, race: Result, max_bars: int) -> None:
+    """One panel; bars are as thick as if there were `max_bars` of them."""
     field = sorted(best(race).values(), key=lambda one: one.seconds)
     ours = best(race)["fastgd"].seconds
     speeds = np.array([ours / one.seconds for one in field])
-    places = most - np.arange(len(field))
+    places = max_bars - np.arange(len(field))
     ax.barh(places, speeds, color=[GREY if is_peer(one.name) else OURS for one in field], height=0.72)
     ax.set_title(race["title"].replace(", ", "\n", 1), fontsize=9)
-    ax.set(xlim=(0, 1.5 * max(1, speeds.max())), ylim=(0.4, most + 0.6), xticks=[0, 0.5, 1])
+    ax.set(xlim=(0, 1.5 * max(1, speeds.max())), ylim=(0.4, max_bars + 0.6), xticks=[0, 0.5, 1])
     ax.set_yticks(places, [one.label for one in field])
     ax.tick_params(axis="y", length=0)
     for place, one, speed in zip(places, field, speeds, strict=True):
@@ -83,35 +83,35 @@ def _bars(ax: Axes, race: Result, most: int) -> None:
 
 
 def _roofline(results: Result) -> Figure:
-    """Whole steps of fastgd, and of its fastest peer, under the machine's limits."""
+    """Steps of fastgd and of its fastest peer, with the machine's limits."""
     figure, ax = plt.subplots(figsize=(7.5, 5))
     limits, races = results["limits"], results["training"]
     threads = max(limits["fma"]["float32"], key=int)
     top = max(limits["fma"]["float32"][threads], *(peak(race) for race in races.values()))
-    least, most = 0.2, 1e3
-    ax.set(xscale="log", yscale="log", xlim=(least, most), ylim=(5, top * 1.6), ylabel="GFLOP/s")
+    left, right = 0.2, 1e3
+    ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(5, top * 1.6), ylabel="GFLOP/s")
     ax.set(title="Whole training steps under the machine's limits")
     ax.set(xlabel="operations of a step per byte that it must read or write (batch, theta), FLOP/B")
     one = limits["fma"]["float32"]["1"]
     for rate, style, text in ((top, "-", f"multiply-adds: {top:.0f} GFLOP/s"), (one, "--", f"1 thread: {one:.0f}")):
         ax.axhline(rate, color=DARK, linewidth=1.5 if rate == top else 0.8, linestyle=style)
-        ax.text(most * 0.95, rate * 1.05, text, ha="right", fontsize=8, color=DARK)
-    figure.draw_without_rendering()  # settles the slope of the lines that follow
+        ax.text(right * 0.95, rate * 1.05, text, ha="right", fontsize=8, color=DARK)
+    figure.draw_without_rendering()  # fixes the slope of the lines below
     for level, rates in limits["bandwidth"].items():
-        _bandwidth(ax, f"{level}: {rates[threads]:.0f} GB/s", rates[threads], least, top)
+        _bandwidth(ax, f"{level}: {rates[threads]:.0f} GB/s", rates[threads], left, top)
     for name, race in races.items():
         _points(ax, name, race)
     ax.legend(loc="lower right", fontsize=8)
     return figure
 
 
-def _bandwidth(ax: Axes, text: str, rate: float, least: float, top: float) -> None:
-    """The line y = rate x up to the roof, its name above it."""
-    ends = np.array([[least, least * rate], [top / rate, top]])
+def _bandwidth(ax: Axes, text: str, rate: float, left: float, top: float) -> None:
+    """The line y = rate x up to the roof, with its name above it."""
+    ends = np.array([[left, left * rate], [top / rate, top]])
     ax.plot(*ends.T, color=DARK, linewidth=1.5 if text.startswith("memory") else 0.8)
     across, up = np.diff(ax.transData.transform(ends), axis=0)[0]
     slope = float(np.degrees(np.arctan2(up, across)))
-    place = ends[0] ** 0.4 * ends[1] ** 0.6  # near the middle, of logarithms
+    place = ends[0] ** 0.4 * ends[1] ** 0.6  # near the middle on logarithmic axes
     ax.annotate(text, place, (-4, 4), textcoords="offset points", rotation=slope, rotation_mode="anchor", ha="center",
                 fontsize=8, color=DARK)  # fmt: skip
 
@@ -131,7 +131,7 @@ def _points(ax: Axes, name: str, race: Result) -> None:
 
 
 def _prediction(results: Result) -> Figure:
-    """GFLOP/s of a call by its rows."""
+    """GFLOP/s of a call by number of rows."""
     section = results["predictions"]
     figure, axes = plt.subplots(1, len(section), figsize=(5 * len(section), 4), squeeze=False, sharey=True)
     for ax, (name, calls) in zip(axes.flat, section.items(), strict=True):
@@ -158,7 +158,7 @@ def _scaling(results: Result) -> Figure:
 
 
 def _curves(ax: Axes, races: list[Result], sizes: list[int]) -> None:
-    """GFLOP/s of all contenders by size, under the machine's own."""
+    """GFLOP/s of all contenders by size, and the machine's peak."""
     ax.set(xscale="log", yscale="log")
     for who in CONTENDERS:
         points = [
@@ -178,7 +178,7 @@ def _look(who: str) -> dict[str, Any]:
     return look | {"markersize": 3.5, "linewidth": 1.2, "linestyle": "--" if who in DASHED else "-"}
 
 
-PICTURES: dict[str, dict[str, Callable[[Result], Figure]]] = {
+FIGURES: dict[str, dict[str, Callable[[Result], Figure]]] = {
     "training": {"training": _training, "roofline": _roofline},
     "predictions": {"prediction": _prediction},
     "scaling": {"scaling": _scaling},

@@ -1,4 +1,4 @@
-"""What fastgd takes beside time: memory, seconds of an import, bytes on disk; and how all of it grows with the rows."""
+"""What fastgd needs besides time: memory, import time, bytes on disk; and how time grows with the number of rows."""
 
 import os
 import shutil
@@ -17,13 +17,13 @@ from .workloads import WORKLOADS, Workload
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
-# Of the largest file of rows, uint8 as images come: 640 MB.
+# uint8, as of images: the largest file has 640 MB.
 COLUMNS = 64
 
 IMPORTS = ("numpy", "fastgd", "sklearn.neural_network", "jax", "torch", "tensorflow")
 DISTRIBUTIONS = ("numpy", "scikit-learn", "jax", "jaxlib", "torch", "tensorflow", "tensorflow-cpu")
 
-# Prints the kB by which a workload's training raises the highest memory of a process that holds model and data.
+# Prints the kB by which training raises the peak memory of a process that already holds model and data.
 MEMORY = """
 import resource, sys
 from benchmarks.workloads import WORKLOADS
@@ -31,15 +31,15 @@ workload = WORKLOADS[sys.argv[1]]
 X, y = workload.data()
 model = workload.model()
 chunk = workload.chunk(model, X, y, workload.order(2))
-with open("/proc/self/clear_refs", "w") as file: file.write("5")  # the highest so far is forgotten
-def highest():
+with open("/proc/self/clear_refs", "w") as file: file.write("5")  # resets the peak
+def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-before = highest()
+before = peak()
 model.network.train(chunk)
-print(highest() - before)
+print(peak() - before)
 """
 
-# Prints the seconds per row of one or more epochs of Trainer.fit on rows in a file, and the kB as above.
+# Prints the seconds per row of one or more epochs of Trainer.fit on rows in a file.
 FIT = """
 import sys, time
 import numpy as np
@@ -60,7 +60,7 @@ print(min(times) / epochs / rows)
 
 
 def memory(names: Iterable[str]) -> dict[str, Any]:
-    """Bytes that training takes beyond model and data, and what they are to be compared with; Linux only."""
+    """Bytes that training needs besides model and data, and what to compare them with; Linux only."""
     if not Path("/proc/self/clear_refs").exists():
         return {}
     found = {}
@@ -76,13 +76,13 @@ def _activations(task: Workload) -> int:
     return 2 * 4 * task.batch * sum(task.widths)
 
 
-def rows_of_the_data() -> list[dict[str, float]]:
-    """Seconds per row of `Trainer.fit` on more and more memory-mapped rows: checks and order of rows included."""
+def times_by_rows() -> list[dict[str, float]]:
+    """Seconds per row of `Trainer.fit` on 1e3 to 1e7 memory-mapped rows, including checks and shuffling."""
     with TemporaryDirectory(prefix="fastgd-rows-") as folder:
         path = Path(folder, "rows.npy")
-        most = [rows for rows in ROWS if rows * COLUMNS < shutil.disk_usage(folder).free / 2]
-        _write_rows(path, most[-1])
-        return [{"rows": rows, "seconds": float(_python(FIT, str(path), str(rows)))} for rows in most]
+        counts = [rows for rows in ROWS if rows * COLUMNS < shutil.disk_usage(folder).free / 2]
+        _write_rows(path, counts[-1])
+        return [{"rows": rows, "seconds": float(_python(FIT, str(path), str(rows)))} for rows in counts]
 
 
 def _write_rows(path: Path, rows: int) -> None:
@@ -97,20 +97,21 @@ def _write_rows(path: Path, rows: int) -> None:
 
 
 def import_times() -> dict[str, float]:
-    """Seconds, each in a fresh process with a warm disk; NumPy is there before the others."""
+    """Seconds of each import in a fresh process with a warm disk; NumPy is imported before the others."""
     return {name: _import_time(name) for name in IMPORTS if find_spec(name.split(".")[0])}
 
 
 def _import_time(name: str) -> float:
     first = "" if name == "numpy" else "import numpy;"
     code = f"import time;{first}t=time.perf_counter();import {name};print(time.perf_counter()-t)"
-    _python(code)  # compiles what is not
+    _python(code)  # compiles what is not yet compiled
     return sorted(float(_python(code)) for _ in range(5))[2]
 
 
 def sizes(with_wheel: bool) -> dict[str, Any]:
-    """Bytes: {"wheel": of fastgd, "wheel, unpacked": ..., "installed": {distribution: bytes}}; building a wheel takes
-    half a minute.
+    """Bytes: {"wheel": of fastgd, "wheel, unpacked": ..., "installed": {distribution: bytes}}.
+
+    Building the wheel takes half a minute.
     """
     installed = {name: size for name in DISTRIBUTIONS if (size := _installed(name))}
     return {"installed": installed, **(_wheel() if with_wheel else {})}
@@ -125,7 +126,7 @@ def _installed(name: str) -> int:
 
 
 def _wheel() -> dict[str, int]:
-    """Of a wheel built from a copy of this project; nothing if it cannot be built here (it needs PyPI)."""
+    """Bytes of a wheel built from a copy of this project; nothing if it cannot be built here (it needs PyPI)."""
     with TemporaryDirectory(prefix="fastgd-wheel-") as folder:
         copy = Path(folder, "project")
         shutil.copytree(
@@ -141,7 +142,7 @@ def _wheel() -> dict[str, int]:
 
 
 def _python(code: str, *arguments: str) -> str:
-    """What a fresh Python prints; it may keep what it compiles, as an installation does."""
+    """The output of a fresh Python process, which may cache what it compiles, as in an installation."""
     command = [sys.executable, "-c", code, *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout

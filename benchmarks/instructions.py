@@ -1,11 +1,11 @@
-"""python -m benchmarks.instructions: instructions of one training step, which no other load on the machine changes.
+"""python -m benchmarks.instructions: instructions per training step, which do not depend on other load on the machine.
 
 A plain step (4-16-3, ReLU, cross-entropy, SGD, batch 16) on the AVX2 engine and one thread, counted by valgrind's
-callgrind: the difference of two runs with different numbers of steps, so that the start of Python cancels.  The network
-is so small that whatever a step does beside its arithmetic shows: this is the guard that features which are not used
-cost nothing.  The count depends on the compiler; `instructions.json` holds the accepted one for each.
+callgrind: the difference of two runs with different numbers of steps, so that the start of Python cancels out. The
+network is so small that all overhead besides the arithmetic is visible: this check guarantees that unused features cost
+nothing. The count depends on the compiler; `instructions.json` holds the accepted count for each.
 
-Exit status 1: more instructions than accepted.  `--accept` writes the new number, to be committed with its reason.
+Exit status 1: more instructions than accepted. `--accept` writes the new count, to be committed with its reason.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from fastgd import backend
 from .workloads import WORKLOADS
 
 ACCEPTED = Path(__file__).with_suffix(".json")
-ISA = "avx2"  # the best that valgrind 3.19 knows
+ISA = "avx2"  # the best that valgrind 3.19 supports
 CHUNK, FEW, MANY = 1000, 1, 11  # steps of a call; calls of the two runs
-TOLERANCE = 0.02  # two runs differ by some 0.2 %; a branch on every row of the batch is 1 %
+TOLERANCE = 0.02  # two runs differ by about 0.2 %; a branch per row of the batch is 1 %
 
 COUNTER = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-# One thread each, or idle pools would be counted while they spin; no random order of Python's own sets and dicts.
+# One thread each, because spinning idle pools would be counted; no random order of Python's sets.
 QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
@@ -41,7 +41,7 @@ def run(calls: int) -> None:
 
 
 def count() -> int:
-    """Instructions of one step."""
+    """Instructions per step."""
     return round((_instructions(MANY) - _instructions(FEW)) / ((MANY - FEW) * CHUNK))
 
 
@@ -56,40 +56,40 @@ def _instructions(calls: int) -> int:
     return int(found[1])
 
 
-def _cannot() -> str | None:
-    """Why nothing can be counted here."""
+def _obstacle() -> str | None:
+    """The reason why instructions cannot be counted here, if there is one."""
     if shutil.which(COUNTER[0]) is None:
-        return f"there is no {COUNTER[0]} (Debian: apt install {COUNTER[0]})"
+        return f"{COUNTER[0]} is not installed (Debian: apt install {COUNTER[0]})"
     if all(engine.isa != ISA for engine in backend.available()):
-        return f"there is no {ISA} engine"
+        return f"the {ISA} engine is not available"
     return None
 
 
 def check(found: int, accepted: int | None, compiler: str) -> str | None:
-    """Print how `found` compares with what is accepted; what is wrong, if something is."""
+    """Print how `found` compares with the accepted count; returns an error message if it is too high."""
     advice = "python -m benchmarks.instructions --accept"
     if accepted is None:
-        print(f"instructions: {found:,} a step; none accepted for {compiler} yet: {advice}")
+        print(f"instructions: {found:,} per step; none accepted for {compiler} yet: {advice}")
         return None
     change = found / accepted - 1
-    print(f"instructions: {found:,} a step, {change:+.1%} of the {accepted:,} that are accepted for {compiler}")
+    print(f"instructions: {found:,} per step, {change:+.1%} compared with the {accepted:,} accepted for {compiler}")
     if change < -TOLERANCE:
-        print(f"instructions: fewer than accepted; hold the gain: {advice}")
+        print(f"instructions: fewer than accepted; record the gain: {advice}")
     if change <= TOLERANCE:
         return None
     return (
         f"a plain training step takes {change:.1%} more instructions than accepted ({found:,}, not {accepted:,}).\n"
-        "A feature that is not used must cost nothing: look for work that was added to every step or every row\n"
-        "(callgrind_annotate shows where). If it is worth its price, accept the new number and commit it with the\n"
+        "An unused feature must cost nothing: look for work that was added to every step or every row\n"
+        "(callgrind_annotate shows where). If it is worth the cost, accept the new count and commit it with the\n"
         f"reason: {advice}"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__.splitlines()[0])
-    parser.add_argument("--accept", action="store_true", help=f"write what is counted to {ACCEPTED.name}")
+    parser.add_argument("--accept", action="store_true", help=f"write the count to {ACCEPTED.name}")
     arguments = parser.parse_args()
-    reason = _cannot()
+    reason = _obstacle()
     if reason:
         print(f"instructions: skipped, {reason}")
         return
@@ -98,7 +98,7 @@ def main() -> None:
     accepted, found = json.loads(ACCEPTED.read_text()), count()
     if arguments.accept:
         ACCEPTED.write_text(json.dumps(dict(sorted((accepted | {compiler: found}).items())), indent=2) + "\n")
-        print(f"instructions: {found:,} a step are accepted for {compiler}")
+        print(f"instructions: {found:,} per step are accepted for {compiler}")
     else:
         sys.exit(check(found, accepted.get(compiler), compiler))
 

@@ -1,4 +1,4 @@
-"""The machine: its measured limits, and what is installed on it."""
+"""The machine: its measured limits, and the installed software."""
 
 import os
 import platform
@@ -16,10 +16,10 @@ from fastgd import backend
 
 HERE = Path(__file__).parent
 
-# Bytes that one CPU reads and writes: with room to spare in the caches of CPUs since 2015, or in none.
+# Working set per CPU: well within the cache of that level on CPUs since 2015, or beyond any cache.
 LEVELS = {"L1": 18 << 10, "L2": 160 << 10, "memory": 384 << 20}
 
-# Clocks fall by a tenth or so when all CPUs work; less than this share of one CPU's rate has another reason.
+# Clocks drop by about a tenth when all CPUs work; a lower share of one CPU's rate than this has another reason.
 BUSY = 0.75
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "scikit-learn", "onnxruntime")
@@ -32,17 +32,17 @@ def threads() -> int:
 
 @cache
 def _folder() -> TemporaryDirectory[str]:
-    """Of what is compiled here; gone when this process ends."""
+    """Folder for compiled programs; deleted when this process ends."""
     return TemporaryDirectory(prefix="fastgd-peak-")
 
 
 @cache
 def _program(real: str) -> Path:
-    """peak.c, compiled for this CPU.  RuntimeError without a C compiler."""
+    """peak.c, compiled for this CPU; RuntimeError without a C compiler."""
     compiler = os.environ.get("CC", "cc")
     if shutil.which(compiler) is None:
         raise RuntimeError(
-            f"the machine's peak is measured by benchmarks/peak.c, which needs a C compiler, not {compiler!r}"
+            f"benchmarks/peak.c measures the machine's peak and needs a C compiler, but {compiler!r} is not found"
         )
     program = Path(_folder().name) / real
     flags = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", f"-DREAL={real}")
@@ -57,13 +57,13 @@ def _run(real: str, *arguments: object) -> float:
 
 @cache
 def fma_peak(dtype: str = "float32", n_threads: int | None = None) -> float:
-    """GFLOP/s of fused multiply-adds in registers; n_threads=None: all CPUs."""
+    """GFLOP/s of fused multiply-adds in registers on n_threads CPUs; None: all."""
     return _run({"float32": "float", "float64": "double"}[dtype], "fma", n_threads or threads())
 
 
 @cache
 def bandwidth(level: str = "memory", n_threads: int | None = None) -> float:
-    """GB/s of two reads and a write from and to "L1", "L2" or "memory"; n_threads=None: all CPUs."""
+    """GB/s of two reads and a write from and to "L1", "L2" or "memory" on n_threads CPUs; None: all."""
     count = n_threads or threads()
     return _run("float", "bytes", count, LEVELS[level] * (1 if level == "memory" else count))
 
@@ -85,8 +85,8 @@ def limits() -> dict[str, Any]:
     }
 
 
-def limits_in_words() -> Iterator[str]:
-    """A line for each limit; one more if the machine was too busy to show what it can do."""
+def limit_lines() -> Iterator[str]:
+    """One line per limit, and a warning if the machine was too busy for reliable limits."""
     found = limits()
     for unit, rows in (("GFLOP/s", found["fma"]), ("GB/s", found["bandwidth"])):
         for name, rates in rows.items():
@@ -96,7 +96,7 @@ def limits_in_words() -> Iterator[str]:
             yield f"{name}: {by_count}"
     one, *_, every = found["fma"]["float32"].values()
     if every < BUSY * threads() * one:
-        yield "BUSY: all CPUs together reach much less than one alone promises: other work is running, so repeat later"
+        yield "BUSY: all CPUs together are much slower than one CPU suggests: other work is running, so repeat later"
 
 
 def describe() -> dict[str, Any]:

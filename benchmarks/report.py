@@ -1,4 +1,4 @@
-"""docs/performance/README.md and its pictures, from the numbers of results.json."""
+"""docs/performance/README.md and its figures, from results.json."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,38 +12,38 @@ from .targets import targets
 
 HEAD = """# Performance
 
-fastgd beside the limits of the machine and beside its peers, as `python -m benchmarks` measured it: {machine}.
-All raw numbers are in [results.json](results.json).
+fastgd compared with the limits of the machine and with its peers, as measured by `python -m benchmarks`: {machine}.
+All raw results are in [results.json](results.json).
 """
 
 METHOD = """## How it was measured
 
-- A *step* is all of it: gather of the batch from shuffled rows, forward, loss, backward, update. Every contender starts
-  from the same theta and takes the same batches in float32 (`Trainer.fit`: an order of its own). Before it is timed,
-  its theta after a few steps must be that of the NumPy engine in float64, to 1 % of theta's movement.
-- Each contender runs in a process of its own, on one thread (pinned to one CPU) and on all, and gets a turn of
-  {seconds:g} s in each of {rounds} rounds. Reported is the median of the rounds at the better number of threads.
-  Compiling, and converting the data, is not timed.
-- *Peak* is what a loop of fused multiply-adds in registers reaches ([peak.c](../../benchmarks/peak.c)) on all CPUs, the
-  best of some dozen runs before and after each race. Only the products count as operations: 2 per weight and row in
+- A *step* includes everything: gathering the batch from shuffled rows, forward, loss, backward, update. Every
+  contender starts from the same theta and reads the same batches in float32 (`Trainer.fit`: its own order). Before it
+  is timed, its theta after a few steps must agree with the NumPy engine in float64 to 1 % of theta's movement.
+- Each contender runs in its own process, on one thread (pinned to one CPU) and on all, and gets a turn of {seconds:g} s
+  in each of {rounds} rounds. The median of the rounds at the better number of threads is reported. Compilation and
+  conversion of the data are not timed.
+- *Peak* is the rate of a loop of fused multiply-adds in registers ([peak.c](../../benchmarks/peak.c)) on all CPUs, the
+  best of about a dozen runs before and after each race. Only the products count as operations: 2 per weight and row in
   each of forward, dX and dW (no dX for the first layer).
-- Peers as people write them (PyTorch eager, Keras `fit`, scikit-learn, a jitted step in JAX) and as an expert does
-  (PyTorch with its fused optimiser, without autograd, compiled; whole epochs in one jitted loop of JAX or TensorFlow;
-  NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
+- Peers are written as users write them (PyTorch eager, Keras `fit`, scikit-learn, a jitted step in JAX) and as experts
+  do (PyTorch with its fused optimizer, without autograd, compiled; whole epochs in one jitted loop of JAX or
+  TensorFlow; NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
 - The benchmarks are part of the repository, not of the wheel: in a checkout, `pip install ".[bench]"`, then
-  `python -m benchmarks` on a machine that does nothing else.
+  `python -m benchmarks` on an otherwise idle machine.
 """
 
 
 def write(results: Result, folder: Path) -> str:
-    """README.md, whose text is returned, and pictures, of the sections that there are."""
+    """Write README.md and the figures of the measured sections; returns the text of README.md."""
     parts = [_head(results), "\n".join(_targets(results))]
     for name, section in SECTIONS.items():
         if name in results:
             parts.append("\n".join(section(results[name])))
             figures.draw(name, results, folder)
     (folder / "many-cores.md").write_text(partition.report(results["limits"], results.get("training")))
-    parts += ["## Many cores\n\n[many-cores.md](many-cores.md): what 16, 64 and 128 cores would get to do, simulated."]
+    parts += ["## Many cores\n\n[many-cores.md](many-cores.md): what 16, 64 and 128 cores would compute, simulated."]
     parts.append(METHOD.format(**results["settings"]))
     text = "\n\n".join(part.strip() for part in parts) + "\n"
     (folder / "README.md").write_text(text)
@@ -53,10 +53,10 @@ def write(results: Result, folder: Path) -> str:
 def _targets(results: Result) -> Iterator[str]:
     lines = list(targets(results))
     met = sum(line.is_met for line in lines)
-    yield f"## Targets\n\n{met} of {len(lines)} are reached; those in bold are not.\n"
+    yield f"## Targets\n\n{met} of {len(lines)} are met; those in bold are not.\n"
     yield from table(
         ("what", "target", "reached"),
-        [(one.what, one.wanted, one.reached if one.is_met else f"**{one.reached}**") for one in lines],
+        [(one.what, one.target, one.reached if one.is_met else f"**{one.reached}**") for one in lines],
     )
 
 
@@ -74,7 +74,7 @@ def _head(results: Result) -> str:
 
 def _training(section: Result) -> Iterator[str]:
     yield "## Training\n"
-    yield "Microseconds a step, and how many times faster than others fastgd is.\n"
+    yield "Microseconds per step, and by which factor fastgd is faster than others.\n"
     yield from table(
         (
             "workload",
@@ -88,8 +88,8 @@ def _training(section: Result) -> Iterator[str]:
         ),
         [_training_row(result) for result in section.values() if "fastgd" in best(result)],
     )
-    yield "\n![Microseconds a step of every contender](training.svg)\n"
-    yield "All contenders, µs a step (threads of the better run):\n"
+    yield "\n![Microseconds per step of every contender](training.svg)\n"
+    yield "All contenders, µs per step (threads of the better run):\n"
     yield from table(
         ("contender", *section),
         [
@@ -98,7 +98,7 @@ def _training(section: Result) -> Iterator[str]:
             if any(name in best(result) for result in section.values())
         ],
     )
-    yield "\nWhere each step's time stands under the limits of the machine:\n"
+    yield "\nThe speed of each step compared with the limits of the machine:\n"
     yield "![Roofline](roofline.svg)"
     failed = {f"{task}, {key}: {why}" for task, result in section.items() for key, why in failures(result).items()}
     yield from ["", "Failed:", "", *(f"- {line}" for line in sorted(failed))] if failed else []
@@ -124,7 +124,7 @@ def _cell(one: Best | None) -> str:
 
 
 def _comparisons(section: Result) -> Iterator[str]:
-    yield "## Other rules, activations and numbers\n"
+    yield "## Other rules, activations and dtypes\n"
     rows = []
     for base, group in section.items():
         plain = best(group[base])["fastgd"].seconds
@@ -133,13 +133,13 @@ def _comparisons(section: Result) -> Iterator[str]:
             title = result["title"] if name == base else f"the same, {name}"
             cost = "" if name == base else f"{seconds / plain:.2f}"
             rows.append((title, microseconds(seconds), cost, f"{share(result, seconds):.0%}"))
-    yield from table(("workload", "µs a step", "times the first", "of its dtype's peak"), rows)
+    yield from table(("workload", "µs per step", "times the first", "of its dtype's peak"), rows)
 
 
 def _predictions(section: Result) -> Iterator[str]:
     yield "## Prediction\n"
     for name, results in section.items():
-        yield f"\nµs a call of `predict` for so many rows, network of *{name}*:\n"
+        yield f"\nµs per call of `predict` by number of rows, network of *{name}*:\n"
         yield from table(
             ("contender", *(f"{result['rows']:,}" for result in results)),
             [
@@ -159,22 +159,22 @@ def _scaling(section: Result) -> Iterator[str]:
         yield f"\nBy {what}, fastgd:\n"
         results = [result for result in section[what] if "fastgd" in best(result)]
         yield from table(
-            ("network", "µs a step", "1 thread", "GFLOP/s", "of peak", "times the fastest peer"),
+            ("network", "µs per step", "1 thread", "GFLOP/s", "of peak", "times the fastest peer"),
             [_scaling_row(result) for result in results],
         )
     yield "\nBy threads, fastgd alone:\n"
     counts = list(dict.fromkeys(key.split("/")[1] for result in section["threads"] for key in result["runs"]))
     yield from table(
-        ("workload, µs a step on so many threads", *counts),
+        ("workload, µs per step by number of threads", *counts),
         [
             (result["title"], *(microseconds(median(run["seconds"])) for run in result["runs"].values()))
             for result in section["threads"]
         ],
     )
-    yield "\n`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32), with checks and orders:\n"
+    yield "\n`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32), including checks and shuffling:\n"
     yield from table(
         ("rows", *(f"{row['rows']:,}" for row in section["rows"])),
-        [("ns a row", *(f"{row['seconds'] * 1e9:.0f}" for row in section["rows"]))],
+        [("ns per row", *(f"{row['seconds'] * 1e9:.0f}" for row in section["rows"]))],
     )
 
 
@@ -189,9 +189,9 @@ def _scaling_row(result: Result) -> tuple[str, ...]:
 
 def _footprints(section: Result) -> Iterator[str]:
     yield "## Memory, import, size\n"
-    yield "What training takes beyond the data and the model:\n"
+    yield "What training needs besides the data and the model:\n"
     yield from table(
-        ("workload", "taken", "activations of one batch, twice", "theta"),
+        ("workload", "needed", "activations of one batch, twice", "theta"),
         [
             (name, *(bytes_of(one[key]) for key in ("workspace", "activations", "theta")))
             for name, one in section["memory"].items()
@@ -202,8 +202,8 @@ def _footprints(section: Result) -> Iterator[str]:
     size = section["size"]
     rows += [(f"fastgd, {what}", bytes_of(size[what])) for what in ("wheel", "wheel, unpacked") if what in size]
     rows += [(f"{name}, installed", bytes_of(taken)) for name, taken in size["installed"].items()]
-    yield from table(("what", "takes"), rows)
-    yield "\nImports are in a fresh process after NumPy's, with a warm disk; packages are without what they depend on."
+    yield from table(("what", "needs"), rows)
+    yield "\nImports are in a fresh process after NumPy's, with a warm disk; packages without their dependencies."
 
 
 SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {

@@ -1,4 +1,4 @@
-"""Taking turns: every contender is timed once in each round, so that a slow minute of the machine meets all of them."""
+"""Rounds: every contender is timed once in each, so that a slow minute of the machine affects all of them."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from .workloads import Workload, write_problem
 Result = dict[str, Any]
 Peak = dict[str, float]  # GFLOP/s by number of threads
 
-# Between two turns, for the thread pools of the last contender to stop spinning; OpenBLAS waits about 20 ms.
+# Seconds between two turns, until the thread pools of the last contender stop spinning; OpenBLAS takes about 20 ms.
 PAUSE = 0.05
 
 
@@ -32,14 +32,14 @@ def workers(names: Iterable[str], threads: Iterable[int]) -> Iterator[list[Worke
 
 
 def training(workload: Workload, field: list[Worker], seconds: float, rounds: int) -> Result:
-    """One workload by all workers that can train it.
+    """Time one workload on all workers that can train it.
 
     Returns
     -------
     dict
-        "title", "flops" and "bytes" of a step; "peak", the better of two measurements around the rounds; and
-        "runs": for each worker's key {"seconds": per step, of each round; "steps" of a turn; "wrong"; "loss"}, or
-        {"failed": why}.
+        "title", "flops" and "bytes" of a step; "peak", the better of two measurements before and after the rounds; and
+        "runs": for each worker's key {"seconds": per step in each round; "steps" per turn; "wrong"; "loss"}, or
+        {"failed": reason}.
     """
     field = [worker for worker in field if worker.ask("can", workload)]
     runs, peak = _race([(worker, workload) for worker in field], seconds, rounds)
@@ -48,7 +48,7 @@ def training(workload: Workload, field: list[Worker], seconds: float, rounds: in
 
 
 def comparison(workloads: list[Workload], seconds: float, rounds: int) -> dict[str, Result]:
-    """Several workloads by fastgd in the same rounds: each name's result, as of `training`."""
+    """Time several workloads on fastgd in the same rounds: results by name, as of `training`."""
     with workers(["fastgd"] * len(workloads), [machine.threads()]) as field:
         runs, peak = _race(list(zip(field, workloads, strict=True)), seconds, rounds)
     return {
@@ -78,7 +78,7 @@ def _facts(workload: Workload) -> Result:
 
 
 def predictions(workload: Workload, rows: int, field: list[Worker], seconds: float, rounds: int) -> Result:
-    """Predictions of `rows` rows a call: "rows", "flops" of a call; "peak", and "runs" in seconds a call, as above."""
+    """Time predictions of `rows` rows: "rows"; "flops" per call; "peak"; "runs" in seconds per call, as above."""
     prepare = "prepare_predictions", workload, rows
     runs = {worker.key: _try(lambda w=worker: {"seconds": [], **w.ask(*prepare)}) for worker in field}
     _rounds([(runs[worker.key], worker) for worker in field], rounds, lambda worker: worker.ask("predictions", seconds))
@@ -92,7 +92,7 @@ def _prepare(worker: Worker, workload: Workload, folder: Path, seconds: float) -
 
 
 def _rounds(entries: list[tuple[Result, Worker]], rounds: int, turn: Callable[[Worker], float]) -> None:
-    """Every other round backwards, so that none always follows the same one."""
+    """Run the rounds, every other one backwards, so that no contender always follows the same one."""
     for number in range(rounds):
         for run, worker in entries[:: -1 if number % 2 else 1]:
             if "failed" not in run:
@@ -114,5 +114,5 @@ def _peak(dtype: str, threads: Iterable[int]) -> Peak:
 
 
 def _higher(one: Peak, other: Peak) -> Peak:
-    """Of two measurements of what is possible, the better: a peak can only be underestimated."""
+    """The better of two measurements of the peak, which can only be underestimated."""
     return {threads: max(rate, other[threads]) for threads, rate in one.items()}

@@ -1,4 +1,4 @@
-"""What is measured for the report: one function for each section, each returns plain numbers for JSON."""
+"""The measurements of the report: one function per section, which returns plain values for JSON."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ Result = dict[str, Any]
 
 ROWS_OF_A_CALL = {"digits": (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000), "mnist-big": (1, 16, 256, 4096)}
 QUICK_ROWS = 10_000
-SCALERS = ("fastgd", "numpy", "torch-manual", "jax-scan")  # who takes part where one size alone changes
+SCALERS = ("fastgd", "numpy", "torch-manual", "jax-scan")  # contenders where only one size changes
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Options:
     workloads, contenders : tuple of str
         Names of `WORKLOADS` and of `CONTENDERS`.
     seconds : float
-        Of one turn.
+        Seconds per turn.
     rounds : int
-        Turns of each contender.
+        Turns per contender.
     quick : bool
-        Whether to leave out what takes minutes: calls of many rows, the building of a wheel.
+        Whether to skip what takes minutes: calls with many rows, building a wheel.
     """
 
     workloads: tuple[str, ...]
@@ -39,27 +39,27 @@ class Options:
     quick: bool = False
 
     def of(self, names: Sequence[str]) -> list[str]:
-        """Those that are asked for and installed."""
+        """Those that are selected and installed."""
         return [name for name in names if name in self.contenders and CONTENDERS[name].is_installed]
 
     @property
     def doublings(self) -> list[int]:
-        """1, 2, 4 ... and as many as there are CPUs."""
+        """1, 2, 4 ... and the number of CPUs."""
         return sorted({min(1 << i, machine.threads()) for i in range(machine.threads().bit_length() + 1)})
 
     @property
     def threads(self) -> list[int]:
-        """One, and as many as there are CPUs."""
+        """One, and the number of CPUs."""
         return sorted({1, machine.threads()})
 
 
 def training(options: Options) -> Result:
-    """Every workload by every contender, on one thread and on all."""
+    """Every workload on every contender, with one thread and with all."""
     return _races([TRAININGS[name] for name in options.workloads], options.of(TRAINERS), options)
 
 
 def comparisons(options: Options) -> Result:
-    """What other rules, activations and dtypes cost: {workload: {its own name or a variant's: result}}."""
+    """The cost of other rules, activations and dtypes: {workload: {its own name or a variant's: result}}."""
     bases = [name for name in VARIANTS if name in options.workloads]
     return {name: _say(name, lambda n=name: _compare(n, options)) for name in bases}
 
@@ -69,7 +69,7 @@ def _compare(base: str, options: Options) -> Result:
 
 
 def predictions(options: Options) -> Result:
-    """Calls of `predict` with few rows and with many: {workload: [result for each number of rows]}."""
+    """Calls of `predict` with few rows and with many: {workload: [result by number of rows]}."""
     results: Result = {}
     with rounds.workers(options.of(PREDICTORS), options.threads) as field:
         for name in ROWS_OF_A_CALL:
@@ -84,14 +84,14 @@ def _predict(name: str, field: list[rounds.Worker], options: Options) -> list[Re
 
 
 def scaling(options: Options) -> Result:
-    """Speed by width, batch and threads: {"width": [result...], ...}; "rows": seconds a row by rows of the data."""
+    """Speed by width, batch and threads: {"width": [result...], ...}; "rows": seconds per row by rows of the data."""
     few = replace(options, seconds=options.seconds / 2, rounds=min(3, options.rounds))
     tasks = [task for name, task in WORKLOADS.items() if name in options.workloads]
     return {
         "width": list(_races(WIDTHS, few.of(SCALERS), few).values()),
         "batch": list(_races(BATCHES, few.of(SCALERS), few).values()),
         "threads": list(_races(tasks, ["fastgd"], few, few.doublings).values()),
-        "rows": _say("rows of the data", footprint.rows_of_the_data),
+        "rows": _say("rows of the data", footprint.times_by_rows),
     }
 
 
@@ -104,7 +104,7 @@ def _races(tasks: Sequence[Workload], names: list[str], options: Options, thread
 
 
 def footprints(options: Options) -> Result:
-    """Memory of a training, time of an import, sizes on disk."""
+    """Memory of training, import time, sizes on disk."""
     return {
         "memory": _say("memory", lambda: footprint.memory(name for name in options.workloads if name in WORKLOADS)),
         "import": _say("import time", footprint.import_times),

@@ -1,4 +1,4 @@
-"""What the tables and the pictures say, from the numbers of results.json."""
+"""Values for the tables and figures, from results.json."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Best:
 
 
 def best(result: Result) -> dict[str, Best]:
-    """By name, every contender that did not fail."""
+    """Every contender that did not fail, by name."""
     found: dict[str, Best] = {}
     for key, run in result["runs"].items():
         name, threads = key.rsplit("/", 1)
@@ -37,7 +37,7 @@ def best(result: Result) -> dict[str, Best]:
 
 
 def fastest_peer(result: Result) -> Best | None:
-    """The best of somebody else's code."""
+    """The fastest contender that is not fastgd."""
     peers = [one for name, one in best(result).items() if is_peer(name)]
     return min(peers, key=lambda one: one.seconds, default=None)
 
@@ -48,17 +48,17 @@ def peak(result: Result) -> float:
 
 
 def share(result: Result, seconds: float) -> float:
-    """Of the peak on all CPUs, for a step of these seconds."""
+    """The share of the peak on all CPUs that a step in these seconds reaches."""
     return result["flops"] / seconds / 1e9 / peak(result)
 
 
 def failures(result: Result) -> dict[str, str]:
-    """Worker's key: why it failed."""
+    """Reasons of failure by worker's key."""
     return {key: run["failed"] for key, run in result["runs"].items() if "failed" in run}
 
 
 def microseconds(seconds: float) -> str:
-    """Three digits, in thin-spaced thousands: 0.71, 6.32, 97.8, 372 000."""
+    """Three digits, thousands separated by a thin space: 0.71, 6.32, 97.8, 372 000."""
     number = seconds * 1e6
     if number >= 1000:
         digits = 3 - len(str(int(number)))
@@ -67,12 +67,12 @@ def microseconds(seconds: float) -> str:
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    """Lines of Markdown; all columns but the first are numbers."""
+    """A table as lines of Markdown; all columns but the first are aligned to the right."""
     head = list(header)
     rule = ["---", *["---:"] * (len(head) - 1)]
     return [f"| {' | '.join(map(str, row))} |" for row in (head, rule, *rows)]
 
 
 def bytes_of(number: float) -> str:
-    """In kB or MB."""
+    """A size in kB or MB."""
     return f"{number / 1e6:,.1f} MB" if number >= 1e6 else f"{number / 1e3:,.0f} kB"

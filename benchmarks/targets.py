@@ -1,4 +1,4 @@
-"""What fastgd is to reach, beside what it reached: computed from results.json, so that it can be quoted."""
+"""The performance targets, and whether results.json meets them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .summary import Best, Result, best, bytes_of, fastest_peer, microseconds, s
 
 
 class Speed(NamedTuple):
-    """Of one workload, at least: times the fastest peer; share of all CPUs' multiply-adds; times PyTorch eager."""
+    """Minimum for a workload: factor over the fastest peer; share of all CPUs' peak; factor over PyTorch eager."""
 
     peer: float
     share: float | None = None
@@ -24,7 +24,7 @@ SPEEDS = {
     "mnist-big": Speed(1.4, 0.90),
     "wide": Speed(1.15, 0.90),
 }
-# At most so many times the plain workload; at least so large a share of the dtype's own peak.
+# Maximum cost relative to the plain workload; minimum share of the dtype's own peak.
 COSTS = {
     ("mnist-big", "momentum"): 1.15,
     ("mnist-big", "Adam"): 1.15,
@@ -32,36 +32,36 @@ COSTS = {
     ("tabular", "tanh"): 1.10,
 }
 SHARES = {("mnist-big", "float64"): 0.85}
-ONE_ROW = {"fastgd": 3e-6, "fastgd-buffer": 1.5e-6}  # seconds of a prediction of one row, 64-64-10
-PREDICTION_SHARE = 0.80  # where arithmetic is what takes the time
+ONE_ROW = {"fastgd": 3e-6, "fastgd-buffer": 1.5e-6}  # seconds to predict one row, 64-64-10
+PREDICTION_SHARE = 0.80  # where arithmetic dominates
 COMPUTE_BOUND_ROWS = 1000
 IMPORT_SECONDS, WHEEL_BYTES, FLATNESS, MEMORY = 0.020, 1e6, 1.25, 1.0
-LEAST_MEMORY = 1e6  # bytes; below, stacks of threads and whole pages are what is seen
+MIN_MEMORY = 1e6  # bytes; below, thread stacks and page granularity dominate
 
 
 @dataclass(frozen=True)
 class Target:
-    """One line: what was measured, what it should be, what it is."""
+    """What was measured, its target and the measured value."""
 
     what: str
-    wanted: str
+    target: str
     reached: str
     is_met: bool
 
 
 def targets(results: Result) -> Iterator[Target]:
-    """All whose section was measured."""
-    for section, judge in JUDGES.items():
+    """The targets whose section was measured."""
+    for section, compare in SECTIONS.items():
         if section in results:
-            yield from judge(results[section])
+            yield from compare(results[section])
 
 
-def _at_least(what: str, wanted: float, reached: float, form: str) -> Target:
-    return Target(what, f"≥ {form.format(wanted)}", form.format(reached), reached >= wanted)
+def _at_least(what: str, target: float, reached: float, form: str) -> Target:
+    return Target(what, f"≥ {form.format(target)}", form.format(reached), reached >= target)
 
 
-def _at_most(what: str, wanted: float, reached: float, form: str) -> Target:
-    return Target(what, f"≤ {form.format(wanted)}", form.format(reached), reached <= wanted)
+def _at_most(what: str, target: float, reached: float, form: str) -> Target:
+    return Target(what, f"≤ {form.format(target)}", form.format(reached), reached <= target)
 
 
 def _training(section: Result) -> Iterator[Target]:
@@ -78,22 +78,22 @@ def _training(section: Result) -> Iterator[Target]:
             yield _at_least(f"{name}: share of peak", speed.share, share(section[name], ours), "{:.0%}")
 
 
-def _times(what: str, wanted: float, other: Best, ours: float) -> Target:
+def _times(what: str, target: float, other: Best, ours: float) -> Target:
     return _at_least(
-        f"{what} ({other.label}, {microseconds(other.seconds)} µs)", wanted, other.seconds / ours, "{:.3g}x"
+        f"{what} ({other.label}, {microseconds(other.seconds)} µs)", target, other.seconds / ours, "{:.3g}x"
     )
 
 
 def _comparisons(section: Result) -> Iterator[Target]:
-    for (base, name), wanted in COSTS.items():
+    for (base, name), target in COSTS.items():
         if base in section:
             plain, other = (best(section[base][one])["fastgd"].seconds for one in (base, name))
-            yield _at_most(f"{base}, {name}: times the plain step", wanted, other / plain, "{:.2f}x")
-    for (base, name), wanted in SHARES.items():
+            yield _at_most(f"{base}, {name}: times the plain step", target, other / plain, "{:.2f}x")
+    for (base, name), target in SHARES.items():
         if base in section:
             result = section[base][name]
             reached = share(result, best(result)["fastgd"].seconds)
-            yield _at_least(f"{base}, {name}: share of its peak", wanted, reached, "{:.0%}")
+            yield _at_least(f"{base}, {name}: share of its peak", target, reached, "{:.0%}")
 
 
 def _predictions(section: Result) -> Iterator[Target]:
@@ -115,17 +115,17 @@ def _predictions(section: Result) -> Iterator[Target]:
 
 def _scaling(section: Result) -> Iterator[Target]:
     costs = [row["seconds"] for row in section["rows"]]
-    most, least = section["rows"][-1]["rows"], section["rows"][0]["rows"]
+    first, last = section["rows"][0]["rows"], section["rows"][-1]["rows"]
     yield _at_most(
-        f"cost of a row, {least:,} to {most:,} rows: highest over lowest", FLATNESS, max(costs) / min(costs), "{:.2f}x"
+        f"cost per row, {first:,} to {last:,} rows: highest over lowest", FLATNESS, max(costs) / min(costs), "{:.2f}x"
     )
 
 
 def _footprints(section: Result) -> Iterator[Target]:
     for name, one in section["memory"].items():
         due = one["activations"] + one["theta"]
-        if due > LEAST_MEMORY:
-            what = f"{name}: memory, times that of activations (of a batch, twice) and theta"
+        if due > MIN_MEMORY:
+            what = f"{name}: memory, relative to activations (of a batch, twice) and theta"
             yield _at_most(what, MEMORY, one["workspace"] / due, "{:.2f}x")
     yield _at_most(
         "import of fastgd after NumPy, ms", IMPORT_SECONDS * 1e3, section["import"]["fastgd"] * 1e3, "{:.0f}"
@@ -135,7 +135,7 @@ def _footprints(section: Result) -> Iterator[Target]:
         yield Target("wheel", f"≤ {bytes_of(WHEEL_BYTES)}", bytes_of(wheel), wheel <= WHEEL_BYTES)
 
 
-JUDGES = {
+SECTIONS = {
     "training": _training,
     "comparisons": _comparisons,
     "predictions": _predictions,

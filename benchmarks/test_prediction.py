@@ -1,4 +1,4 @@
-"""Predictions of few rows and of many, on every engine of this machine."""
+"""Predictions of few rows and of many on every engine of this machine."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from .workloads import WORKLOADS, outputs
 
 CALLS = [("digits", rows) for rows in (1, 32, 1_000, 30_000, 1_000_000)]
 CALLS += [("mnist-big", rows) for rows in (1, 128, 4096)]
-TOO_LONG = ("scalar", None)  # for more than this:
-TOO_MANY = 100_000
+SLOW = ("scalar", None)  # engines that predict at most MAX_ROWS here
+MAX_ROWS = 100_000
 
 
 @pytest.mark.benchmark(group="prediction")
 @pytest.mark.parametrize("name, rows", CALLS)
 def test_predict(engine, name, rows, measure):
-    if rows > TOO_MANY and engine.isa in TOO_LONG:
+    if rows > MAX_ROWS and engine.isa in SLOW:
         pytest.skip("a call would take seconds")
     workload = WORKLOADS[name]
     model = workload.model()

@@ -1,4 +1,4 @@
-"""Steps of every workload, on every engine of this machine beside the NumPy engine."""
+"""Steps of every workload on every engine of this machine."""
 
 from dataclasses import replace
 from functools import cache
@@ -11,25 +11,25 @@ from .workloads import TOLERANCE, WORKLOADS, Workload, reference, wrong_share
 
 # Where a step of the slowest engines would take a minute.
 TOO_LONG = {"wide": ("scalar", None)}
-LEAST_FLOPS = 2e7  # of one call: its overhead does not show
+MIN_FLOPS = 2e7  # of a call, so that its overhead is negligible
 
 
 @cache
 def problem(workload: Workload):
-    """Data, and theta after the first steps as it should be."""
+    """Data, and the expected theta after the first steps."""
     X, y = workload.data()
     return X, y, reference(workload, X, y)
 
 
 def train(workload, measure):
-    """Check some steps on the chosen engine, then time them."""
+    """Check some steps on the engine in use, then time them."""
     X, y, expected = problem(workload)
     model = workload.model()
     first = model.theta.copy()
     model.network.train(workload.chunk(model, X, y, workload.order(workload.check_steps)))
     assert wrong_share(model.theta, first, expected) < TOLERANCE
 
-    steps = max(1, round(LEAST_FLOPS / workload.flops))
+    steps = max(1, round(MIN_FLOPS / workload.flops))
     chunk = workload.chunk(model, X, y, workload.order(steps))
     measure(lambda: model.network.train(chunk), per=steps, flops=workload.flops)
 

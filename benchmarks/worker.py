@@ -1,4 +1,4 @@
-"""One contender in a process of its own, which waits for its turns.
+"""A contender in its own process, which waits for its turns.
 
 A worker sleeps on a pipe while others are timed; its threads are limited before its libraries are imported.
 """
@@ -19,25 +19,25 @@ from .peers import CONTENDERS
 from .workloads import TOLERANCE, Workload, mean_loss, outputs, read_problem, wrong_share
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FASTGD_NUM_THREADS")
-PATIENCE = 600  # seconds for one answer; compiling the largest network takes half a minute
+TIMEOUT = 600  # seconds per answer; compiling the largest network takes half a minute
 
 
 class Failure(Exception):
-    """What went wrong in a worker, in words."""
+    """What went wrong in a worker."""
 
 
-class Desk:
-    """What a worker can be asked for."""
+class Tasks:
+    """The methods that a worker can be asked to run."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.name, self.threads = name, threads
 
     def can(self, workload: Workload) -> bool:
-        """Whether the contender knows its rule, activation and dtype."""
+        """Whether the contender supports the workload's rule, activation and dtype."""
         return CONTENDERS[self.name].load().can(workload)
 
     def prepare(self, workload: Workload, folder: Path) -> dict[str, float]:
-        """Make the contender, and check its first steps: {"wrong": share of theta's movement, "loss": after them}."""
+        """Create the contender, and check its first steps: {"wrong": share of theta's movement, "loss": afterwards}."""
         self.workload, problem = workload, read_problem(folder)
         self.theta, X, y = problem["theta"], problem["X"], problem["y"]
         self.contender = CONTENDERS[self.name].load()(workload, X, y, self.theta, self.threads)
@@ -50,29 +50,29 @@ class Desk:
         return {"wrong": wrong, "loss": mean_loss(workload, theta, X, y)}
 
     def calibrate(self, seconds: float) -> int:
-        """Choose the number of steps that take about so long; the last try also warms up what is compiled for it.
+        """Choose the number of steps that take about this time; the last attempt also warms up what is compiled for it.
 
-        Several tries: where a call costs more than its steps, the first ones say little of them.
+        Several attempts, because where a call costs more than its steps, the first ones say little about the steps.
         """
-        steps = least = self.contender.least_steps
+        steps = min_steps = self.contender.min_steps
         for _ in range(7):
             self.order = self.workload.order(steps)
             self.turn()
             took = self.turn() * steps
-            if 0.7 * seconds <= took or took >= seconds / 2 and steps == least:
+            if 0.7 * seconds <= took or took >= seconds / 2 and steps == min_steps:
                 break
-            steps = max(1, int(steps * min(seconds / took, 1000.0)) // least) * least
+            steps = max(1, int(steps * min(seconds / took, 1000.0)) // min_steps) * min_steps
         return len(self.order)
 
     def turn(self) -> float:
-        """Seconds per step, from the first theta on."""
+        """Seconds per step, starting from the first theta."""
         self.contender.start(self.theta)
         begun = time.perf_counter()
         self.contender.race(self.order)
         return (time.perf_counter() - begun) / len(self.order)
 
     def prepare_predictions(self, workload: Workload, rows: int) -> dict[str, float]:
-        """Make a predictor, and check its outputs: {"wrong": largest error relative to the largest output}."""
+        """Create a predictor, and check its outputs: {"wrong": largest error relative to the largest output}."""
         theta = workload.model().theta
         X, y = replace(workload, rows=4 * workload.batch).data()
         self.contender = CONTENDERS[self.name].load()(workload, X, y, theta, self.threads)
@@ -88,7 +88,7 @@ class Desk:
         return {"wrong": wrong}
 
     def predictions(self, seconds: float) -> float:
-        """Seconds per call; the median of many calls, or of some tens of calls each where they are short."""
+        """Seconds per call: the median over calls, or over bundles of them where they are short."""
         return seconds_per_call(lambda: self.contender.predict(self.X), seconds)
 
 
@@ -110,25 +110,25 @@ def seconds_per_call(call: Callable[[], object], seconds: float) -> float:
 
 
 def serve(connection: Connection, name: str, threads: int) -> None:
-    """The life of a worker: answer until the other end closes."""
+    """Run a worker: answer until the other end closes."""
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # XLA's pool takes as many threads as CPUs
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries chatter there; what fails is told through the pipe
-    desk = Desk(name, threads)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries log to stderr; failures go through the pipe
+    tasks = Tasks(name, threads)
     while True:
         try:
             method, arguments = connection.recv()
         except EOFError:
             return
         try:
-            connection.send(getattr(desk, method)(*arguments))
-        except Exception as error:  # the report says which contender failed and how, and goes on
+            connection.send(getattr(tasks, method)(*arguments))
+        except Exception as error:  # the report names the contender that failed and continues
             lines = str(error).strip().splitlines()
             connection.send(Failure(f"{type(error).__name__}: {lines[0] if lines else ''}"))
 
 
 class Worker:
-    """The other end: starts the process, asks, waits."""
+    """A worker process, seen from the main process."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.name, self.threads = name, threads
@@ -146,15 +146,15 @@ class Worker:
 
     @property
     def key(self) -> str:
-        """In the results: name/threads."""
+        """Key in the results: name/threads."""
         return f"{self.name}/{self.threads}"
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """An answer of `Desk`; Failure if there is none."""
+        """The result of a method of `Tasks`; Failure if there is none."""
         try:
             self._connection.send((method, arguments))
-            if not self._connection.poll(PATIENCE):
-                raise Failure(f"no answer for {PATIENCE} s")
+            if not self._connection.poll(TIMEOUT):
+                raise Failure(f"no answer for {TIMEOUT} s")
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
             raise Failure(f"the process ended ({type(error).__name__})") from None
@@ -163,7 +163,7 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """End the process: it leaves when its pipe is closed."""
+        """End the process, which returns when its pipe is closed."""
         self._connection.close()
         self._process.join(10)
         if self._process.is_alive():

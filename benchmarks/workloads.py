@@ -1,6 +1,6 @@
-"""What is trained: networks, data, batches, and the float64 reference that every contender must agree with.
+"""The workloads: networks, data, batches, and the float64 reference that every contender must agree with.
 
-To add a workload: one row of `WORKLOADS`.  Tests, report and pictures run over that table.
+To add a workload, add an entry to `WORKLOADS`: tests, report and figures run over that table.
 """
 
 from dataclasses import dataclass, replace
@@ -16,25 +16,24 @@ from fastgd.engine.chunk import Chunk
 Floats = NDArray[np.floating]
 Order = NDArray[np.int64]
 
-# The share of theta's movement that may be wrong.  float32 rounds theta to 6e-8 of itself at each step, and theta
-# moves by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3.  A wrong batch, rate or divisor is
-# over 0.1.
+# The share of theta's movement that may be wrong. float32 rounds theta to 6e-8 of itself in each step, and theta moves
+# by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3. A wrong batch, rate or divisor is over 0.1.
 TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One training: a network, its data and its rule.
+    """A network, its data and its update rule.
 
     Attributes
     ----------
     widths : tuple of int
         Inputs, hidden units, outputs.
     batch, rows : int
-        Rows of a step and of the data; a multiple, so that all steps are alike.
+        Rows of a step and of the data; `rows` is a multiple of `batch`, so that all steps are alike.
     optimizer : {"sgd", "momentum", "adam"}
     check_steps : int
-        Steps after which theta is compared with the reference.
+        Number of steps after which theta is compared with the reference.
     """
 
     name: str
@@ -50,9 +49,9 @@ class Workload:
 
     @property
     def title(self) -> str:
-        """As tables say it: mnist 784-128-10, batch 64."""
+        """As in tables: mnist 784-128-10, batch 64."""
         facts = [f"{self.name} {'-'.join(map(str, self.widths))}", f"batch {self.batch:,}"]
-        facts += [word for word, usual in ((self.activation, "relu"), (self.optimizer, "sgd")) if word != usual]
+        facts += [name for name, usual in ((self.activation, "relu"), (self.optimizer, "sgd")) if name != usual]
         return ", ".join(facts)
 
     @property
@@ -67,24 +66,24 @@ class Workload:
 
     @property
     def is_full_batch(self) -> bool:
-        """Whether a step takes all rows: then peers need not gather them."""
+        """Whether a step reads all rows: then peers need not gather them."""
         return self.batch == self.rows
 
     @property
     def flops(self) -> int:
-        """Of a step's products: forward and dW cost 2 a weight and row each; dX as much, but for the first layer."""
+        """Operations of a step's products: 2 per weight and row in forward, dW and dX (no dX for the first layer)."""
         return self.batch * (6 * sum(self.weights) - 2 * self.weights[0])
 
     @property
     def bytes(self) -> int:
-        """That a step must at least move to and from memory: its rows in, theta and the rule's slots in and out."""
+        """Minimum traffic of a step from and to memory: its rows in, theta and the rule's slots in and out."""
         slots = {"sgd": 0, "momentum": 1, "adam": 2}[self.optimizer]
         return np.dtype(self.dtype).itemsize * (self.batch * self.widths[0] + 2 * (1 + slots) * self.size)
 
     def data(self) -> tuple[Floats, NDArray]:
-        """X (rows, n_in) and y: class numbers (rows,) int64, or numbers (rows, n_out).
+        """X (rows, n_in) and y: class indices (rows,) int64, or real targets (rows, n_out).
 
-        A linear teacher with noise: the loss falls, but not to 0, where gradients would be denormal numbers.
+        A linear teacher with noise: the loss falls, but not to 0, where gradients would be subnormal.
         """
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.rows, self.widths[0]), self.dtype)
@@ -93,7 +92,7 @@ class Workload:
         return (X, Z.argmax(axis=1)) if self.loss == "cross_entropy" else (X, np.tanh(Z))
 
     def order(self, steps: int) -> Order:
-        """Row numbers (steps, batch): epochs, each in a random order of its own; a full batch as it stands."""
+        """Row indices (steps, batch): epochs, each in its own random order; a full batch in the given order."""
         if self.is_full_batch:
             return np.tile(np.arange(self.rows), (steps, 1))
         rng = np.random.default_rng(1)
@@ -102,13 +101,13 @@ class Workload:
         return rows[: steps * self.batch].reshape(steps, self.batch)
 
     def model(self, dtype: str | None = None) -> gd.Sequential:
-        """The network with its first weights; in float64 they are those of the workload's dtype."""
+        """The network with its initial weights; in float64 they are those of the workload's dtype."""
         model = gd.MLP(*self.widths, activation=self.activation, seed=0, dtype=self.dtype)
         if dtype in (None, self.dtype):
             return model
-        twin = gd.MLP(*self.widths, activation=self.activation, seed=0, dtype=dtype)
-        twin.theta = model.theta
-        return twin
+        copy = gd.MLP(*self.widths, activation=self.activation, seed=0, dtype=dtype)
+        copy.theta = model.theta
+        return copy
 
     def chunk(self, model: gd.Sequential, X: Floats, y: NDArray, order: Order, n_threads: int = 0) -> Chunk:
         """The steps on the rows order[0], order[1] ... (steps, batch), for `model.network.train`."""
@@ -127,7 +126,7 @@ class Workload:
         )
 
     def rule(self) -> gd.optimizers.Optimizer:
-        """The optimiser; its state starts anew."""
+        """A new optimizer."""
         if self.optimizer == "adam":
             return gd.Adam(lr=self.lr)
         return gd.SGD(lr=self.lr, momentum=0.9 if self.optimizer == "momentum" else 0.0)
@@ -145,7 +144,7 @@ WORKLOADS = {
     )
 }
 
-# What another rule, activation or dtype costs, beside the workload of that name.
+# Other rules, activations and dtypes, to be compared with the workload of that name.
 VARIANTS = {
     "mnist-big": (
         {"name": "momentum", "optimizer": "momentum", "lr": 0.01},
@@ -163,7 +162,7 @@ FULL_BATCH = Workload("full-batch", (4, 32, 16, 4), 10_000, 10_000, "mse", "tanh
 
 TRAININGS = WORKLOADS | {FULL_BATCH.name: FULL_BATCH}
 
-# Networks and batches between the workloads: how speed depends on one size alone.
+# Networks and batches in between: how speed depends on a single size.
 WIDTHS = [
     Workload(f"width {n}", (n, n, 10), 128, 2048, check_steps=2) for n in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 ]
@@ -197,7 +196,7 @@ def reference(workload: Workload, X: Floats, y: NDArray) -> NDArray[np.float64]:
 
 
 def wrong_share(theta: Floats, first: Floats, expected: NDArray[np.float64]) -> float:
-    """Distance of theta from what is expected, relative to the way from its first value."""
+    """Distance of theta from the expected one, relative to the distance of that from the initial one."""
     return float(np.linalg.norm(theta - expected) / np.linalg.norm(first - expected))
 
 
@@ -210,13 +209,13 @@ def outputs(workload: Workload, theta: Floats, X: Floats) -> NDArray[np.float64]
 
 
 def mean_loss(workload: Workload, theta: Floats, X: Floats, y: NDArray, rows: int = 1024) -> float:
-    """Of the first rows of the data, in float64."""
+    """Mean loss over the first rows of the data, in float64."""
     Z = outputs(workload, theta, X[:rows])
     return float(losses.get(workload.loss).rows(Z, y[:rows].reshape(len(Z), -1)).mean())
 
 
 def write_problem(workload: Workload, folder: Path) -> None:
-    """Data, first theta and reference, as files for other processes."""
+    """Write data, initial theta and reference to files for other processes."""
     X, y = workload.data()
     arrays = {"X": X, "y": y, "theta": workload.model().theta, "expected": reference(workload, X, y)}
     for name, array in arrays.items():
@@ -224,6 +223,6 @@ def write_problem(workload: Workload, folder: Path) -> None:
 
 
 def read_problem(folder: Path) -> dict[str, NDArray]:
-    """The arrays of `write_problem` by name; the vectors of theta's size are mapped, so that all workers share them."""
+    """The arrays of `write_problem` by name; vectors of theta's size are memory-mapped and so shared by all workers."""
     modes = {"X": None, "y": None, "theta": "c", "expected": "c"}
     return {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name, mode in modes.items()}

@@ -1,7 +1,7 @@
-"""Who takes part: fastgd and its peers, each as people write it and as an expert does.
+"""The contenders: fastgd and its peers, each as users write it and as an expert does.
 
-To add a contender: a class in a file of this folder, and its row in `CONTENDERS`.  A contender is made in a process of
-its own (`worker.py`), so that nobody's thread pool disturbs another's, and does what `Contender` says.
+To add a contender, add a class to this folder and an entry to `CONTENDERS`. A contender is created in its own process
+(`worker.py`), so that thread pools do not disturb each other.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ..workloads import Order, Workload
 
 
 class Contender:
-    """One training of one workload.
+    """A training of a workload.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ class Contender:
     X, y : ndarray (rows, n_in), (rows,) or (rows, n_out)
         The data; converting it is not timed.
     theta : ndarray (size,)
-        First parameters, layer by layer W (n_in, n_out), then b.
+        Initial parameters, layer by layer W (n_in, n_out), then b.
     threads : int
     """
 
-    optimizers = frozenset(("sgd",))  # what it knows; a workload with another is not given to it
+    optimizers = frozenset(("sgd",))  # that it supports; workloads with others are not given to it
     activations = frozenset(("relu", "tanh", "sigmoid"))
     dtypes = frozenset(("float32",))
-    least_steps = 1  # that it can be timed on
+    min_steps = 1  # of a turn
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         self.workload = workload
@@ -43,15 +43,15 @@ class Contender:
         return known and workload.dtype in cls.dtypes
 
     def start(self, theta: NDArray) -> None:
-        """Set the parameters (size,) and forget all momentum."""
+        """Set the parameters (size,) and reset the optimizer's state."""
         raise NotImplementedError
 
     def train(self, order: Order) -> None:
-        """Steps on the rows order[0], order[1]...: (steps, batch)."""
+        """Train on the rows order[0], order[1] ... (steps, batch)."""
         raise NotImplementedError
 
     def race(self, order: Order) -> None:
-        """What is timed, the gather of the rows included."""
+        """The timed work, which includes gathering the rows."""
         self.train(order)
 
     def theta(self) -> NDArray:
@@ -59,13 +59,13 @@ class Contender:
         raise NotImplementedError
 
     def predict(self, X: NDArray) -> object:
-        """Outputs (rows, n_out) for X (rows, n_in), in the contender's own kind of array."""
+        """Outputs (rows, n_out) for X (rows, n_in), in the contender's own array type."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Row:
-    """One contender: `place` is "module:class", `packages` are what it imports."""
+class Entry:
+    """Where a contender is: `place` is "module:class"; `packages` are what it imports."""
 
     label: str
     place: str
@@ -82,31 +82,31 @@ class Row:
 
 
 CONTENDERS = {
-    "fastgd": Row("fastgd", "own:Engine"),
-    "fastgd-fit": Row("fastgd, Trainer.fit", "own:Fit"),
-    "fastgd-buffer": Row("fastgd, into a buffer", "own:Buffered"),
-    "fastgd-numpy": Row("fastgd, NumPy engine", "own:NumPyEngine"),
-    "numpy": Row("NumPy by hand", "by_numpy:ByHand"),
-    "sklearn": Row("scikit-learn MLP", "by_sklearn:MLP", ("sklearn",)),
-    "torch-loader": Row("PyTorch, DataLoader", "by_torch:Loader", ("torch",)),
-    "torch": Row("PyTorch eager", "by_torch:Eager", ("torch",)),
-    "torch-fused": Row("PyTorch, fused optimiser", "by_torch:Fused", ("torch",)),
-    "torch-manual": Row("PyTorch, no autograd", "by_torch:Manual", ("torch",)),
-    "torch-compile": Row("PyTorch, compiled step", "by_torch:Compiled", ("torch",)),
-    "jax-step": Row("JAX, jitted step", "by_jax:Step", ("jax",)),
-    "jax-scan": Row("JAX, epochs in one jit", "by_jax:Scan", ("jax",)),
-    "keras": Row("Keras, fit", "by_keras:Fit", ("tensorflow", "keras")),
-    "tensorflow": Row("TensorFlow XLA, epochs in one jit", "by_tensorflow:Loop", ("tensorflow",)),
-    "onnxruntime": Row("ONNX Runtime", "by_onnx:Session", ("onnxruntime", "onnx")),
+    "fastgd": Entry("fastgd", "own:Engine"),
+    "fastgd-fit": Entry("fastgd, Trainer.fit", "own:Fit"),
+    "fastgd-buffer": Entry("fastgd, into a buffer", "own:Buffered"),
+    "fastgd-numpy": Entry("fastgd, NumPy engine", "own:NumPyEngine"),
+    "numpy": Entry("NumPy by hand", "by_numpy:ByHand"),
+    "sklearn": Entry("scikit-learn MLP", "by_sklearn:MLP", ("sklearn",)),
+    "torch-loader": Entry("PyTorch, DataLoader", "by_torch:Loader", ("torch",)),
+    "torch": Entry("PyTorch eager", "by_torch:Eager", ("torch",)),
+    "torch-fused": Entry("PyTorch, fused optimiser", "by_torch:Fused", ("torch",)),
+    "torch-manual": Entry("PyTorch, no autograd", "by_torch:Manual", ("torch",)),
+    "torch-compile": Entry("PyTorch, compiled step", "by_torch:Compiled", ("torch",)),
+    "jax-step": Entry("JAX, jitted step", "by_jax:Step", ("jax",)),
+    "jax-scan": Entry("JAX, epochs in one jit", "by_jax:Scan", ("jax",)),
+    "keras": Entry("Keras, fit", "by_keras:Fit", ("tensorflow", "keras")),
+    "tensorflow": Entry("TensorFlow XLA, epochs in one jit", "by_tensorflow:Loop", ("tensorflow",)),
+    "onnxruntime": Entry("ONNX Runtime", "by_onnx:Session", ("onnxruntime", "onnx")),
 }
 TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime"))
-# Those that were the fastest peer of a workload, and those that targets name.
+# The fastest peer of each workload, and those that the targets refer to.
 QUICK = ("fastgd", "fastgd-buffer", "numpy", "torch", "torch-manual", "jax-scan", "tensorflow", "onnxruntime")
 PREDICTORS = ("fastgd", "fastgd-buffer", "fastgd-numpy", "numpy", "sklearn", "torch", "jax-step", "onnxruntime")
 
 
 def is_peer(name: str) -> bool:
-    """Whether it is somebody else's code."""
+    """Whether it is not fastgd."""
     return not name.startswith("fastgd")
 
 

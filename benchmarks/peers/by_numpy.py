@@ -1,4 +1,4 @@
-"""NumPy with its BLAS, as an expert writes it: buffers made once, every product and sum into a place of its own."""
+"""NumPy with its BLAS, as an expert writes it: every result goes to a preallocated buffer."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class ByHand(Contender):
     def train(self, order: Order) -> None:
         for rows in order:
             self._forward(rows)
-            self._slope_of_loss(rows)
+            self._loss_gradient(rows)
             self._backward()
             self.grad *= self.workload.lr
             self.vector -= self.grad
@@ -48,8 +48,8 @@ class ByHand(Contender):
             if l < last:
                 np.maximum(a[l + 1], 0, out=a[l + 1])
 
-    def _slope_of_loss(self, rows: NDArray) -> None:
-        """dz[-1] <- the mean loss's slope."""
+    def _loss_gradient(self, rows: NDArray) -> None:
+        """dz[-1] <- the gradient of the mean loss."""
         Z, dz = self.a[-1], self.dz[-1]
         if self.workload.loss == "mse":
             np.subtract(Z, self.y[rows], out=dz)

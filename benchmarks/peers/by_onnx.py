@@ -31,9 +31,9 @@ class Session(Contender):
 
 
 def _model(workload: Workload, theta: NDArray) -> bytes:
-    nodes, numbers, last = [], [], len(workload.widths) - 2
+    nodes, values, last = [], [], len(workload.widths) - 2
     for l, (W, b) in enumerate(parameters(workload.widths, theta)):
-        numbers += [
+        values += [
             numpy_helper.from_array(np.ascontiguousarray(part), f"{name}{l}") for name, part in (("W", W), ("b", b))
         ]
         nodes.append(helper.make_node("Gemm", [f"a{l}", f"W{l}", f"b{l}"], [f"z{l}"]))
@@ -41,7 +41,7 @@ def _model(workload: Workload, theta: NDArray) -> bytes:
             nodes.append(helper.make_node(NODES[workload.activation], [f"z{l}"], [f"a{l + 1}"]))
     into = helper.make_tensor_value_info("a0", TensorProto.FLOAT, [None, workload.widths[0]])
     out = helper.make_tensor_value_info(f"z{last}", TensorProto.FLOAT, [None, workload.widths[-1]])
-    graph = helper.make_graph(nodes, workload.name, [into], [out], numbers)
+    graph = helper.make_graph(nodes, workload.name, [into], [out], values)
     opset = [helper.make_opsetid("", 17)]
     model: bytes = helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
     return model

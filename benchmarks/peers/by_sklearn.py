@@ -11,13 +11,13 @@ NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
 
 class MLP(Contender):
-    """`partial_fit` makes one epoch of the rows that it is given: all batches of a measurement, in their order."""
+    """`partial_fit` runs one epoch on the given rows: all batches of a measurement, in their order."""
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
         is_mse = workload.loss == "mse"
         self.X, self.y = X, y.ravel() if is_mse and y.shape[1] == 1 else y
-        self.words = {} if is_mse else {"classes": np.arange(workload.widths[-1])}
+        self.options = {} if is_mse else {"classes": np.arange(workload.widths[-1])}
         self.model = (MLPRegressor if is_mse else MLPClassifier)(
             hidden_layer_sizes=workload.widths[1:-1],
             activation=NAMES[workload.activation],
@@ -28,7 +28,7 @@ class MLP(Contender):
             momentum=0,
             shuffle=False,
         )
-        self.model.partial_fit(self.X[: workload.batch], self.y[: workload.batch], **self.words)
+        self.model.partial_fit(self.X[: workload.batch], self.y[: workload.batch], **self.options)
 
     @classmethod
     def can(cls, workload: Workload) -> bool:
@@ -44,7 +44,7 @@ class MLP(Contender):
 
     def train(self, order: Order) -> None:
         rows = order.ravel()
-        self.model.partial_fit(self.X[rows], self.y[rows], **self.words)
+        self.model.partial_fit(self.X[rows], self.y[rows], **self.options)
 
     def predict(self, X: NDArray) -> NDArray:
         return self.model.predict(X)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..workloads import Order, Workload, parameters
 from . import Contender, flatten
 
-tf.get_logger().setLevel("ERROR")  # it warns of each compilation, and we want one for each number of steps
+tf.get_logger().setLevel("ERROR")  # it warns about recompilation, which each number of steps needs
 
 
 class Loop(Contender):
@@ -43,8 +43,8 @@ class Loop(Contender):
             with tf.GradientTape() as tape:
                 tape.watch(layers)
                 loss = self._loss(tf.gather(X, rows), tf.gather(y, rows), layers)
-            slopes = tape.gradient(loss, layers)
-            return i + 1, [part - self.workload.lr * g for part, g in zip(layers, slopes, strict=True)]
+            gradients = tape.gradient(loss, layers)
+            return i + 1, [part - self.workload.lr * g for part, g in zip(layers, gradients, strict=True)]
 
         return tf.while_loop(lambda i, _: i < order.shape[0], step, [tf.constant(0), layers])[1]
 

@@ -1,4 +1,4 @@
-"""PyTorch: from what tutorials show to what an expert does."""
+"""PyTorch, as in tutorials and as an expert writes it."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from . import Contender, batch_of, flatten
 
 MODULES = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 FUNCTIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
-SLOPES: dict[str, Callable[[Tensor], Tensor]] = {  # f'(z) from a = f(z)
+DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {  # f'(z) from a = f(z)
     "relu": lambda a: a > 0,
     "tanh": lambda a: 1 - a * a,
     "sigmoid": lambda a: a * (1 - a),
@@ -64,7 +64,7 @@ class Eager(Contender):
 
 
 class Fused(Eager):
-    """The optimiser in one kernel."""
+    """The optimizer as one kernel."""
 
     is_fused = True
 
@@ -80,7 +80,7 @@ class Loader(Eager):
 
 
 class Manual(Contender):
-    """No autograd, no modules: products with their sums and updates fused where PyTorch can."""
+    """No autograd and no modules; products fused with sums and updates where PyTorch can."""
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
@@ -105,15 +105,15 @@ class Manual(Contender):
     def _step(self, X: Tensor, y: Tensor, rows: Tensor) -> None:
         X, y = batch_of(self.workload, X, y, rows)
         a = self._forward(X)
-        dz = self._slope_of_loss(a[-1], y)
-        slope, lr = SLOPES[self.workload.activation], self.workload.lr
+        dz = self._loss_gradient(a[-1], y)
+        derivative, lr = DERIVATIVES[self.workload.activation], self.workload.lr
         for l in reversed(range(len(self.layers))):
             W, b = self.layers[l]
             dx = dz @ W.T if l else None
             W.addmm_(a[l].T, dz, alpha=-lr)
             b.sub_(dz.sum(0), alpha=lr)
             if dx is not None:
-                dz = dx.mul_(slope(a[l]))
+                dz = dx.mul_(derivative(a[l]))
 
     def _forward(self, X: Tensor) -> list[Tensor]:
         a, f = [X], FUNCTIONS[self.workload.activation]
@@ -122,7 +122,7 @@ class Manual(Contender):
         W, b = self.layers[-1]
         return [*a, torch.addmm(b, a[-1], W)]
 
-    def _slope_of_loss(self, Z: Tensor, y: Tensor) -> Tensor:
+    def _loss_gradient(self, Z: Tensor, y: Tensor) -> Tensor:
         if self.workload.loss == "mse":
             return (Z - y).mul_(2 / Z.numel())
         dz = torch.softmax(Z, 1)

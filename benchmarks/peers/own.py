@@ -35,7 +35,7 @@ class Engine(Contender):
 
 
 class Buffered(Engine):
-    """Predictions into an array that is there already."""
+    """Predictions into a preallocated array."""
 
     def start(self, theta: NDArray) -> None:
         super().start(theta)
@@ -48,7 +48,7 @@ class Buffered(Engine):
 
 
 class NumPyEngine(Engine):
-    """The same on the definitions."""
+    """The same on the NumPy engine."""
 
     def train(self, order: Order) -> None:
         with backend.override("numpy"):
@@ -60,20 +60,20 @@ class NumPyEngine(Engine):
 
 
 class Fit(Engine):
-    """`Trainer.fit` with all that belongs to it: checks, orders of rows, history, copies of the last good theta."""
+    """`Trainer.fit` with everything that it does: checks, shuffling, history, snapshots of theta."""
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
         self.y = y.reshape(-1) if workload.widths[-1] == 1 else y
-        self.least_steps = workload.rows // workload.batch
+        self.min_steps = workload.rows // workload.batch
 
     def train(self, order: Order) -> None:
         rows = order.ravel()
         self._trainer(shuffle=False).fit(self.X[rows], self.y[rows], epochs=1, verbose=0)
 
     def race(self, order: Order) -> None:
-        """Whole epochs in an order of its own, as many steps as asked for."""
-        self._trainer(shuffle=True).fit(self.X, self.y, epochs=len(order) // self.least_steps, verbose=0)
+        """Whole epochs in its own order, with the same number of steps."""
+        self._trainer(shuffle=True).fit(self.X, self.y, epochs=len(order) // self.min_steps, verbose=0)
 
     def _trainer(self, shuffle: bool) -> gd.Trainer:
         loss, rule, batch = self.workload.loss, self.workload.rule(), self.workload.batch

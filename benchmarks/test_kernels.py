@@ -1,4 +1,4 @@
-"""Every row of the tables, on every engine: products, activations, losses, rules and types of numbers, on one CPU."""
+"""Every kernel on every engine, on one CPU: products, activations, losses, rules and input types."""
 
 from functools import cache
 
@@ -12,8 +12,8 @@ from fastgd.optimizers import OPTIMIZERS, RULES
 
 from .workloads import TOLERANCE, WORKLOADS, Workload, wrong_share
 
-# In L2, as the activations of a batch are; more than any cache holds, as theta of large networks is.
-NUMBERS = {"L2": 1 << 14, "memory": 1 << 24}
+# In L2, as the activations of a batch; beyond any cache, as theta of large networks.
+SIZES = {"L2": 1 << 14, "memory": 1 << 24}
 RULE_USERS = {name: cls() for name, cls in OPTIMIZERS.items()} | {"momentum": gd.SGD(momentum=0.9)}
 LAYERS = {  # as the workloads have them: "784x128, batch 64"
     f"{n_in}x{n_out}, batch {workload.batch}": (workload.batch, n_in, n_out)
@@ -21,17 +21,17 @@ LAYERS = {  # as the workloads have them: "784x128, batch 64"
     for n_in, n_out in zip(workload.widths, workload.widths[1:], strict=False)
     if workload.batch * n_in * n_out < 1e8
 }
-# One output, so that reading the rows is what takes the time.
+# One output, so that reading the rows dominates.
 LINEAR = Workload("linear", (784, 1), 64, 16384, loss="mse", lr=1e-6)
 
 
 def close(got, want, sums_of=1):
-    """float32 rounds to 6e-8 of the largest term, in each addition of sums of so many terms."""
+    """Equal up to float32 rounding: 6e-8 of the largest term in each addition of sums of `sums_of` terms."""
     np.testing.assert_allclose(got, want, rtol=0, atol=(1e-5 + 6e-8 * sums_of) * np.abs(want).max())
 
 
 class Layer:
-    """One layer between arrays: A (rows, n_in) to Z (rows, n_out), dZ to dX; W, b, A and dZ in float64 too."""
+    """One layer: A (rows, n_in) to Z (rows, n_out), dZ to dX; `exact` holds W, b, A and dZ in float64."""
 
     def __init__(self, rows, n_in, n_out, activation="identity"):
         rng = np.random.default_rng(0)
@@ -49,59 +49,59 @@ class Layer:
 
 
 @pytest.fixture
-def alone(measure):
-    """`measure`, for calls that run on one thread."""
-    return lambda *arguments, **words: measure(*arguments, n_threads=1, **words)
+def measure_one(measure):
+    """`measure` for calls that run on one thread."""
+    return lambda *args, **kwargs: measure(*args, n_threads=1, **kwargs)
 
 
 @pytest.mark.benchmark(group="product")
 @pytest.mark.parametrize("what", ["forward", "dW", "dW and dX"])
 @pytest.mark.parametrize("layer", LAYERS)
-def test_product(engine, layer, what, alone):
-    """The three products of a layer, as a loop of one's own calls them: copies in and out included."""
+def test_product(engine, layer, what, measure_one):
+    """The three products of a layer, as a custom loop calls them, including copies in and out."""
     rows, n_in, n_out = LAYERS[layer]
     layer = Layer(rows, n_in, n_out)
     W, b, A, dZ = layer.exact
     layer.forward()
     close(layer.Z, A @ W + b, n_in)
     if what == "forward":
-        alone(layer.forward, flops=2 * rows * n_in * n_out)
+        measure_one(layer.forward, flops=2 * rows * n_in * n_out)
         return
     dX = layer.dX if what == "dW and dX" else None
     layer.backward(dX)
     close(layer.model.gradients()["0.weight"], A.T @ dZ, rows)
     if dX is not None:
         close(dX, dZ @ W.T, n_out)
-    alone(lambda: layer.backward(dX), flops=2 * rows * n_in * n_out * (1 if dX is None else 2))
+    measure_one(lambda: layer.backward(dX), flops=2 * rows * n_in * n_out * (1 if dX is None else 2))
 
 
 @pytest.mark.benchmark(group="activation")
 @pytest.mark.parametrize("way", ["forward", "backward"])
 @pytest.mark.parametrize("name", activations.ACTIVATIONS)
-def test_activation(engine, name, way, alone):
-    """A layer of one input, so that its activation is most of its work."""
-    layer, f = Layer(64, 1, NUMBERS["L2"] // 64, name), activations.get(name)
+def test_activation(engine, name, way, measure_one):
+    """A layer of one input, so that its activation dominates."""
+    layer, f = Layer(64, 1, SIZES["L2"] // 64, name), activations.get(name)
     W, b, A, dZ = layer.exact
     layer.forward()
     Z = A @ W + b
     close(layer.Z, f.forward(Z))
     if way == "forward":
-        alone(layer.forward, moved=layer.Z.nbytes, level="L2")
+        measure_one(layer.forward, moved=layer.Z.nbytes, level="L2")
         return
     layer.backward()
     close(layer.model.gradients()["0.bias"], f.backward(Z if f.saved == "z" else f.forward(Z), dZ).sum(axis=0), 64)
-    alone(layer.backward, moved=2 * layer.Z.nbytes, level="L2")
+    measure_one(layer.backward, moved=2 * layer.Z.nbytes, level="L2")
 
 
 @pytest.mark.benchmark(group="loss")
 @pytest.mark.parametrize("n_out", [1, 10, 1000])
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_loss(engine, name, n_out, alone):
-    """Losses and slopes of the rows of Z."""
+def test_loss(engine, name, n_out, measure_one):
+    """Losses and gradients of the rows of Z."""
     loss, rng = losses.get(name), np.random.default_rng(0)
     if loss.link == "softmax" and n_out == 1:
-        pytest.skip("one class is no choice")
-    Z = rng.standard_normal((NUMBERS["L2"] // n_out, n_out), "float32")
+        pytest.skip("a softmax needs two classes")
+    Z = rng.standard_normal((SIZES["L2"] // n_out, n_out), "float32")
     is_labels = loss.target == "labels"
     Y = rng.integers(n_out, size=(len(Z), 1)) if is_labels else rng.dirichlet(np.ones(max(n_out, 2)), len(Z))[:, :n_out]
     Y = Y if is_labels else np.ascontiguousarray(Y, "float32")
@@ -110,33 +110,33 @@ def test_loss(engine, name, n_out, alone):
     network.loss(loss, Z, Y, None, rows, dZ)
     close(rows, loss.rows(Z.astype("float64"), Y), n_out)
     close(dZ, loss.gradient(Z.astype("float64"), Y), n_out)
-    alone(lambda: network.loss(loss, Z, Y, None, rows, dZ), moved=Z.nbytes + Y.nbytes + dZ.nbytes, level="L2")
+    measure_one(lambda: network.loss(loss, Z, Y, None, rows, dZ), moved=Z.nbytes + Y.nbytes + dZ.nbytes, level="L2")
 
 
 @pytest.mark.benchmark(group="rule")
-@pytest.mark.parametrize("level", NUMBERS)
+@pytest.mark.parametrize("level", SIZES)
 @pytest.mark.parametrize("name", RULE_USERS)
-def test_rule(engine, name, level, alone):
-    """theta and state from a gradient, in one pass: theta and slots in and out, the gradient in."""
-    optimizer, size = RULE_USERS[name], NUMBERS[level]
+def test_rule(engine, name, level, measure_one):
+    """One pass over theta and state: theta and slots in and out, the gradient in."""
+    optimizer, size = RULE_USERS[name], SIZES[level]
     model = gd.Sequential(gd.Dense(size // 64, 64, bias=False), seed=0)
     model.grad[:] = np.random.default_rng(0).standard_normal(model.size, "float32")
     state = np.zeros((optimizer.slots, model.size), "float32")
     (c,) = optimizer.coefficients(np.full(1, 1e-3), np.ones(1, np.int64))
-    few = slice(NUMBERS["L2"])
+    few = slice(SIZES["L2"])
     expected = model.theta[few].astype("float64")
     RULES[optimizer.rule](expected, model.grad[few].astype("float64"), state[:, few].astype("float64"), c)
     model.network.update(optimizer, c, state)
     close(model.theta[few], expected)
     moved = (3 + 2 * optimizer.slots) * model.theta.nbytes
-    alone(lambda: model.network.update(optimizer, c, state), moved=moved, level=level)
+    measure_one(lambda: model.network.update(optimizer, c, state), moved=moved, level=level)
 
 
 @pytest.mark.benchmark(group="gather")
 @pytest.mark.parametrize("dtype", sorted(map(str, ENGINE_DTYPES)))
-def test_gather(engine, dtype, alone):
+def test_gather(engine, dtype, measure_one):
     """Batches of shuffled rows of every type, in the training of a linear model: bytes of the rows."""
-    X, y = numbers()
+    X, y = linear_data()
     X, steps = X.astype(dtype), LINEAR.rows // LINEAR.batch
     model, exact = LINEAR.model(), LINEAR.model("float64")
     first = model.theta.copy()
@@ -145,11 +145,11 @@ def test_gather(engine, dtype, alone):
         exact.network.train(LINEAR.chunk(exact, X, y, LINEAR.order(4)))
     assert wrong_share(model.theta, first, exact.theta) < TOLERANCE
     chunk = LINEAR.chunk(model, X, y, LINEAR.order(steps), n_threads=1)
-    alone(lambda: model.network.train(chunk), per=steps, moved=LINEAR.batch * X.strides[0], level="memory")
+    measure_one(lambda: model.network.train(chunk), per=steps, moved=LINEAR.batch * X.strides[0], level="memory")
 
 
 @cache
-def numbers():
-    """Data of LINEAR that every type can hold: more than any cache does."""
+def linear_data():
+    """Data of LINEAR that every type can hold, beyond any cache."""
     X, y = LINEAR.data()
     return np.abs(10 * X), y
