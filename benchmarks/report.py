@@ -171,7 +171,7 @@ def _scaling(section: Result) -> Iterator[str]:
             for result in section["threads"]
         ],
     )
-    yield "\n`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32), including checks and shuffling:\n"
+    yield "\n`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32), with checks and shuffling:\n"
     yield from table(
         ("rows", *(f"{row['rows']:,}" for row in section["rows"])),
         [("ns per row", *(f"{row['seconds'] * 1e9:.0f}" for row in section["rows"]))],

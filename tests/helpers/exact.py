@@ -1,6 +1,6 @@
-"""Activations and their derivatives to as many digits as one asks for (mpmath), and the arguments to ask them for.
+"""Activations and their derivatives to any number of digits (mpmath), and arguments to test them with.
 
-Each takes z and the numbers of the activation; what is written here shares nothing with the definitions.
+Each function takes z and the parameters of the activation; it shares no code with the definitions.
 """
 
 import mpmath
@@ -12,8 +12,8 @@ def sigmoid(z):
     return 1 / (1 + exp(-z)) if z > 0 else exp(z) / (1 + exp(z))
 
 
-def below(z):
-    """The share of N(0, 1) below z."""
+def normal_cdf(z):
+    """Distribution function of N(0, 1)."""
     return erfc(-z / sqrt(2)) / 2 if abs(z) < 1e4 else mpf(int(z > 0))
 
 
@@ -51,7 +51,7 @@ EXACT = {  # name: (f, f')
         lambda z: z * min(max(z + 3, 0), 6) / 6,
         lambda z: 0 if z <= -3 else (1 if z >= 3 else z / 3 + mpf(1) / 2),
     ),
-    "gelu": (lambda z: z * below(z), lambda z: below(z) + z * exp(-z * z / 2) / sqrt(2 * pi)),
+    "gelu": (lambda z: z * normal_cdf(z), lambda z: normal_cdf(z) + z * exp(-z * z / 2) / sqrt(2 * pi)),
     "gelu_tanh": (
         lambda z: z * sigmoid(two_u(z)),
         lambda z: sigmoid(two_u(z)) * (1 + z * sigmoid(-two_u(z)) * sqrt(8 / pi) * (1 + 3 * mpf("0.044715") * z * z)),
@@ -63,13 +63,12 @@ EXACT = {  # name: (f, f')
 }
 
 
-MARKS = np.array(
-    [1, 3, 6, 8, 20, 22, 24, 40, 50]
-)  # where something of the functions, or of how they are computed, ends
+# Where a piece of a function, or of its implementation, ends.
+MARKS = np.array([1, 3, 6, 8, 20, 22, 24, 40, 50])
 
 
 def arguments(dtype, count, seed=0):
-    """Numbers of all sizes and both signs, the extremes among them; dense where something happens."""
+    """Values of all magnitudes and both signs, including the extremes; dense where a function changes."""
     rng, limits = np.random.default_rng(seed), np.finfo(dtype)
     tail = 110 if dtype == "float32" else 760
     sizes = np.exp2(rng.uniform(limits.minexp, limits.maxexp - 1, count // 4)), rng.uniform(0, tail, count // 4)
@@ -80,12 +79,12 @@ def arguments(dtype, count, seed=0):
     return np.concatenate([x, -x])
 
 
-def values(function, numbers, z, digits=40):
-    """`function` at each number of z, as long doubles: the rounding of those is far below the errors looked for."""
-    numbers = [mpf(number) for number in numbers]
+def values(function, parameters, z, digits=40):
+    """`function` at each element of z, as long doubles, whose rounding is far below the errors to detect."""
+    parameters = [mpf(parameter) for parameter in parameters]
     with mpmath.workdps(digits):
-        # long double from two doubles: the nearest one, and the rest
-        exact = [mpf(function(mpf(float(x)), *numbers)) for x in z]
+        # a long double from two doubles: the nearest one, and the remainder
+        exact = [mpf(function(mpf(float(x)), *parameters)) for x in z]
         high = np.array([float(x) for x in exact], np.longdouble)
         low = [float(x - mpf(float(h))) if np.isfinite(h) else 0.0 for x, h in zip(exact, high, strict=True)]
     return high + np.array(low, np.longdouble)
