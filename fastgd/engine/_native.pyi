@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any, Final, final
+from typing import Final, final
 
 from .._common.typing import Array, Floats
 from ..layers.noise import Noise, NoiseSpec
