@@ -26,16 +26,16 @@ DISTRIBUTIONS = ("numpy", "scikit-learn", "jax", "jaxlib", "torch", "tensorflow"
 # Prints the kB by which a workload's training raises the highest memory of a process that holds model and data.
 MEMORY = """
 import resource, sys
-from benchmarks.workloads import WORKLOADS, Chunk
+from benchmarks.workloads import WORKLOADS
 workload = WORKLOADS[sys.argv[1]]
 X, y = workload.data()
 model = workload.model()
-chunk = Chunk(workload, model, X, y, workload.order(2))
+chunk = workload.chunk(model, X, y, workload.order(2))
 with open("/proc/self/clear_refs", "w") as file: file.write("5")  # the highest so far is forgotten
 def highest():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 before = highest()
-chunk.train()
+model.network.train(chunk)
 print(highest() - before)
 """
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fastgd import backend
 
-from .workloads import WORKLOADS, Chunk
+from .workloads import WORKLOADS
 
 ACCEPTED = Path(__file__).with_suffix(".json")
 ISA = "avx2"  # the best that valgrind 3.19 knows
@@ -32,11 +32,12 @@ QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": 
 
 
 def run(calls: int) -> None:
-    """What is counted: so many calls of the engine, each of `CHUNK` steps."""
+    """The work to count: `calls` calls of the engine, each of `CHUNK` steps."""
     workload = WORKLOADS["tiny"]
-    chunk = Chunk(workload, workload.model(), *workload.data(), workload.order(CHUNK))
+    model = workload.model()
+    chunk = workload.chunk(model, *workload.data(), workload.order(CHUNK), n_threads=1)
     for _ in range(calls):
-        chunk.train(1)
+        model.network.train(chunk)
 
 
 def count() -> int:

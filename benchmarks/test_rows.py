@@ -10,7 +10,7 @@ from fastgd import activations, backend, losses
 from fastgd.data.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, RULES
 
-from .workloads import TOLERANCE, WORKLOADS, Chunk, Workload, wrong_share
+from .workloads import TOLERANCE, WORKLOADS, Workload, wrong_share
 
 # In L2, as the activations of a batch are; more than any cache holds, as theta of large networks is.
 NUMBERS = {"L2": 1 << 14, "memory": 1 << 24}
@@ -140,12 +140,12 @@ def test_gather(engine, dtype, alone):
     X, steps = X.astype(dtype), LINEAR.rows // LINEAR.batch
     model, exact = LINEAR.model(), LINEAR.model("float64")
     first = model.theta.copy()
-    Chunk(LINEAR, model, X, y, LINEAR.order(4)).train(1)
+    model.network.train(LINEAR.chunk(model, X, y, LINEAR.order(4), n_threads=1))
     with backend.override("numpy"):
-        Chunk(LINEAR, exact, X, y, LINEAR.order(4)).train()
+        exact.network.train(LINEAR.chunk(exact, X, y, LINEAR.order(4)))
     assert wrong_share(model.theta, first, exact.theta) < TOLERANCE
-    chunk = Chunk(LINEAR, model, X, y, LINEAR.order(steps))
-    alone(lambda: chunk.train(1), per=steps, moved=LINEAR.batch * X.strides[0], level="memory")
+    chunk = LINEAR.chunk(model, X, y, LINEAR.order(steps), n_threads=1)
+    alone(lambda: model.network.train(chunk), per=steps, moved=LINEAR.batch * X.strides[0], level="memory")
 
 
 @cache

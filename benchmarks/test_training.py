@@ -7,7 +7,7 @@ import pytest
 
 from fastgd import activations
 
-from .workloads import TOLERANCE, WORKLOADS, Chunk, Workload, reference, wrong_share
+from .workloads import TOLERANCE, WORKLOADS, Workload, reference, wrong_share
 
 # Where a step of the slowest engines would take a minute.
 TOO_LONG = {"wide": ("scalar", None)}
@@ -26,12 +26,12 @@ def train(workload, measure):
     X, y, expected = problem(workload)
     model = workload.model()
     first = model.theta.copy()
-    Chunk(workload, model, X, y, workload.order(workload.check_steps)).train()
+    model.network.train(workload.chunk(model, X, y, workload.order(workload.check_steps)))
     assert wrong_share(model.theta, first, expected) < TOLERANCE
 
     steps = max(1, round(LEAST_FLOPS / workload.flops))
-    chunk = Chunk(workload, model, X, y, workload.order(steps))
-    measure(chunk.train, per=steps, flops=workload.flops)
+    chunk = workload.chunk(model, X, y, workload.order(steps))
+    measure(lambda: model.network.train(chunk), per=steps, flops=workload.flops)
 
 
 @pytest.mark.benchmark(group="training")

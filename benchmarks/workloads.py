@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import fastgd as gd
 from fastgd import backend, losses
+from fastgd.engine.chunk import Chunk
 
 Floats = NDArray[np.floating]
 Order = NDArray[np.int64]
@@ -109,6 +110,22 @@ class Workload:
         twin.theta = model.theta
         return twin
 
+    def chunk(self, model: gd.Sequential, X: Floats, y: NDArray, order: Order, n_threads: int = 0) -> Chunk:
+        """The steps on the rows order[0], order[1] ... (steps, batch), for `model.network.train`."""
+        steps, optimizer = len(order), self.rule()
+        return Chunk(
+            X=X,
+            Y=y.reshape(len(y), -1),
+            order=order.ravel(),
+            starts=np.arange(0, order.size + 1, self.batch),
+            loss=losses.get(self.loss),
+            optimizer=optimizer,
+            coefficients=optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
+            state=optimizer.bind(model.size, model.dtype),
+            losses=np.empty(steps),
+            n_threads=n_threads,
+        )
+
     def rule(self) -> gd.optimizers.Optimizer:
         """The optimiser; its state starts anew."""
         if self.optimizer == "adam":
@@ -171,35 +188,11 @@ def parameters(widths: tuple[int, ...], theta: Floats) -> list[tuple[Floats, Flo
     return found
 
 
-class Chunk:
-    """Everything that `Network.train` wants for some steps of a workload, made once.
-
-    Parameters
-    ----------
-    model : Sequential
-        To be trained.
-    order : (steps, batch) int64
-    """
-
-    def __init__(self, workload: Workload, model: gd.Sequential, X: Floats, y: NDArray, order: Order) -> None:
-        steps, batch = order.shape
-        optimizer = workload.rule()
-        self.model, self.state, self.losses = model, optimizer.bind(model.size, model.dtype), np.empty(steps)
-        coefficients = optimizer.coefficients(np.full(steps, workload.lr), np.arange(1, steps + 1))
-        starts = np.arange(0, order.size + 1, batch)
-        loss = losses.get(workload.loss)
-        self._arguments = (X, y.reshape(len(y), -1), None, order.ravel(), starts, loss, optimizer, coefficients)
-
-    def train(self, n_threads: int = 0) -> None:
-        """The steps, from where theta is."""
-        self.model.network.train(*self._arguments, self.state, self.losses, n_threads)
-
-
 def reference(workload: Workload, X: Floats, y: NDArray) -> NDArray[np.float64]:
     """theta after `check_steps` steps of the NumPy engine in float64."""
     with backend.override("numpy"):
         model = workload.model("float64")
-        Chunk(workload, model, X, y, workload.order(workload.check_steps)).train()
+        model.network.train(workload.chunk(model, X, y, workload.order(workload.check_steps)))
     return model.theta
 
 

@@ -1,11 +1,11 @@
-"""The contract of an engine, and which one runs.
+"""The choice of the engine that does the arithmetic.
 
-An engine is a class `Network`: a network bound to its memory, with six verbs. Above this file nobody knows which
-engine does the work; below it nobody knows users, epochs or files. There are two: `_native` (C, one for each
-instruction set) and `numpy_engine` (the definitions, the reference).
+An engine is a class `Executor` (`fastgd.engine.contract`). There are two: `_native`, in C, with a variant for each
+instruction set, and `numpy_engine`, which combines the definitions and is the reference. Code above this module does
+not know which one runs; code below it does not know users, epochs or files.
 
-Environment, read when the first network is made: FASTGD_BACKEND=native|numpy, FASTGD_ISA=avx512|avx2|neon|scalar,
-FASTGD_NUM_THREADS.
+Environment variables, read when the first executor is created: FASTGD_BACKEND=native|numpy,
+FASTGD_ISA=avx512|avx2|neon|scalar, FASTGD_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -25,34 +25,41 @@ import numpy as np
 from ._common.typing import Array
 from ._version import __version__
 from .engine import numpy_engine, threads
-from .engine.contract import Network
+from .engine.contract import Executor
 from .engine.numpy_layers import LayerLike
 from .layers.noise import Noise
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine: `backend` "native" or "numpy", and its instruction set."""
+    """An engine.
+
+    Attributes
+    ----------
+    backend : {"native", "numpy"}
+    isa : str or None
+        Instruction set; None for the NumPy engine.
+    """
 
     backend: str
     isa: str | None
 
-    def network(
+    def executor(
         self,
         layers: Sequence[LayerLike],
         theta: Array,
         grad: Array,
         noises: Sequence[Noise | None] = (),
         lock: threading.Lock | None = None,
-    ) -> Network:
-        """A network of this engine."""
+    ) -> Executor:
+        """A network bound to its memory and run by this engine; see `fastgd.engine.contract.Executor`."""
         home: Any = numpy_engine if self.backend == "numpy" else _native()
-        return home.Network(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
+        return home.Executor(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
 
 
 @cache
 def _native() -> ModuleType:
-    """The extension; ImportError says why it is there but cannot be loaded."""
+    """The extension module; ImportError if it is installed but cannot be loaded."""
     try:
         from .engine import _native as native
     except ImportError as error:
@@ -69,7 +76,7 @@ def _is_pure() -> bool:
 
 
 def available() -> list[Engine]:
-    """All engines of this installation that this CPU can run, best first."""
+    """All engines of this installation that run on this CPU, best first."""
     native = [] if _is_pure() else [Engine("native", isa) for isa in _native().ISAS]
     return [*native, Engine("numpy", None)]
 
@@ -78,7 +85,13 @@ _chosen: Engine | None = None
 
 
 def choose() -> Engine:
-    """The engine that runs: by FASTGD_BACKEND and FASTGD_ISA, else the best one. ValueError if there is none such."""
+    """The engine in use: the best one that FASTGD_BACKEND and FASTGD_ISA allow.
+
+    Raises
+    ------
+    ValueError
+        No available engine matches the environment variables.
+    """
     global _chosen
     if _chosen is None:
         _chosen = _find(os.environ.get("FASTGD_BACKEND") or None, os.environ.get("FASTGD_ISA") or None)
@@ -93,14 +106,20 @@ def _find(backend: str | None, isa: str | None) -> Engine:
         if backend in (None, engine.backend) and isa in (None, engine.isa):
             return engine
     have = ", ".join(engine.backend + (f" ({engine.isa})" if engine.isa else "") for engine in engines)
-    raise ValueError(
-        f"there is no engine with FASTGD_BACKEND={backend or ''} and FASTGD_ISA={isa or ''}; there are {have}"
-    )
+    raise ValueError(f"no engine matches FASTGD_BACKEND={backend or ''} and FASTGD_ISA={isa or ''}; available: {have}")
 
 
 @contextmanager
 def override(backend: str | None = None, isa: str | None = None) -> Iterator[Engine]:
-    """Run on another engine for a while: `with backend.override("numpy"): ...`. For the whole process; for tests."""
+    """Context manager that switches the whole process to another engine; meant for tests.
+
+    Examples
+    --------
+    >>> from fastgd import backend
+    >>> with backend.override("numpy") as engine:
+    ...     engine.backend
+    'numpy'
+    """
     global _chosen
     before, _chosen = _chosen, _find(backend, isa)
     try:
@@ -110,15 +129,15 @@ def override(backend: str | None = None, isa: str | None = None) -> Iterator[Eng
 
 
 def default_threads() -> int:
-    """Threads that a call may use when it asks for 0."""
+    """Maximum number of threads of a call that asks for 0."""
     if choose().backend == "numpy":
         return threads.available()
     return _native().max_threads()  # type: ignore[no-any-return]
 
 
 def config() -> dict[str, Any]:
-    """What runs: versions, engine, instruction set, threads, compiler."""
-    import platform  # slow to import, and needed here alone
+    """Versions, engine, instruction set, threads and compiler in use."""
+    import platform  # slow to import, and only needed here
 
     engine = choose()
     return {

@@ -253,10 +253,10 @@ def test_one_thread_at_a_time_may_change_a_network(engine):
     net, optimizer = Net(engine, "float32", WIDTHS), SGD()
     run, short = (run_of("mse", optimizer, WIDTHS, epochs=epochs) for epochs in (20_000, 1))
     state, still = np.empty((0, net.theta.size), "float32"), np.zeros(2)
-    call = run.arguments(net)
-    training = threading.Thread(target=net.network.train, kwargs=call)
+    chunk = run.chunk(net)
+    training = threading.Thread(target=net.network.train, args=(chunk,))
     training.start()
-    while np.isnan(call["losses"][0]):
+    while np.isnan(chunk.losses[0]):
         time.sleep(1e-4)
     for forbidden in (
         lambda: net.forward(run.X),
@@ -264,7 +264,7 @@ def test_one_thread_at_a_time_may_change_a_network(engine):
         lambda: net.network.update(optimizer, still, state),
         lambda: short.on(net),
     ):
-        with pytest.raises(RuntimeError, match="at work in another thread: wait for it, or train a copy"):
+        with pytest.raises(RuntimeError, match="in use by another thread: wait until it has finished, or train a copy"):
             forbidden()
     net.predict(run.X)
     net.network.loss(run.loss, net.empty(20, 3), run.Y, None, np.empty(20), None)

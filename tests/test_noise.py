@@ -154,7 +154,7 @@ def test_forward_is_a_step_of_train(engine, dtype, noise):
     draw = noise_spec(noise, steps, step=2**40)
     fused, loop = disturbed(engine, dtype, noise), disturbed(engine, dtype, noise)
     losses, _ = run.on(fused, noise=draw)
-    arguments = run.arguments(loop)
+    chunk = run.chunk(loop)
     for s in range(steps):
         rows = run.order[run.starts[s] : run.starts[s + 1]]
         Z = loop.forward(run.X[rows], noise=NoiseSpec(draw.seed, draw.step + s, draw.amounts[s : s + 1]))
@@ -162,7 +162,7 @@ def test_forward_is_a_step_of_train(engine, dtype, noise):
         loop.network.loss(run.loss, Z, run.Y[rows], None, each, dZ)
         assert losses[s] == pytest.approx(each.mean(), rel=SAME[dtype])
         loop.network.backward(dZ / len(rows))
-        loop.network.update(run.optimizer, arguments["coefficients"][s], arguments["state"])
+        loop.network.update(run.optimizer, chunk.coefficients[s], chunk.state)
     np.testing.assert_allclose(loop.theta, fused.theta, rtol=0, atol=SAME[dtype])
 
 

@@ -11,6 +11,7 @@ from fastgd import activations, losses, optimizers
 from fastgd.activations import Activation
 from fastgd.data.arrays import ENGINE_DTYPES
 from fastgd.engine import numpy_engine
+from fastgd.engine.chunk import Chunk
 from fastgd.optimizers import OPTIMIZERS, SGD
 
 
@@ -25,7 +26,7 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
     size = sum((layer.n_in + layer.bias) * layer.n_out for layer in layers)
     theta = rng.normal(size=size).astype(dtype)
     grad = np.full_like(theta, np.nan)
-    return numpy_engine.Network(layers, theta, grad), theta, grad
+    return numpy_engine.Executor(layers, theta, grad), theta, grad
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -83,7 +84,7 @@ def chunk(net, theta, loss, optimizer, X, Y, weight=None, order=None, starts=Non
     steps = len(starts) - 1
     coefficients = optimizer.coefficients(np.full(steps, lr), np.arange(1, steps + 1))
     state, result = optimizer.bind(theta.size, theta.dtype), np.full(steps, np.nan)
-    net.train(X, Y, weight, order, starts, losses.get(loss), optimizer, coefficients, state, result)
+    net.train(Chunk(X, Y, order, starts, losses.get(loss), optimizer, coefficients, state, result, weight))
     return result
 
 
@@ -195,7 +196,7 @@ def test_two_threads_on_one_network_get_an_error_but_may_predict():
         lambda: chunk(net, theta, "mse", SGD(), X, np.ones((4, 2))),
     ):
         work.append(forbidden)
-        with pytest.raises(RuntimeError, match="at work in another thread"):
+        with pytest.raises(RuntimeError, match="in use by another thread"):
             net.forward(X, Z)
     work.append(lambda: net.loss(losses.get("mse"), np.ones((4, 2)), np.ones((4, 2)), None, values, None))
     net.forward(X, Z)
@@ -221,15 +222,15 @@ def test_backward_needs_a_forward_after_training():
     [
         ({"X": np.ones((6, 4))}, "X must have shape"),
         ({"Y": np.ones((5, 1), int)}, "Y must have shape"),
-        ({"Y": np.full((6, 1), 2)}, r"class numbers must be in 0 \.\.\. 1"),
-        ({"Y": np.full((6, 1), -1)}, r"class numbers must be in 0 \.\.\. 1"),
-        ({"Y": np.full((6, 1), np.nan)}, r"class numbers must be in 0 \.\.\. 1"),
+        ({"Y": np.full((6, 1), 2)}, r"class indices must be in 0 \.\.\. 1"),
+        ({"Y": np.full((6, 1), -1)}, r"class indices must be in 0 \.\.\. 1"),
+        ({"Y": np.full((6, 1), np.nan)}, r"class indices must be in 0 \.\.\. 1"),
         ({"weight": np.ones(5)}, "weight must have shape"),
         ({"weight": np.ones(6, np.float32)}, "weight must have shape .* float64"),
-        ({"order": np.array([0, 6])}, "order must hold row numbers"),
-        ({"order": np.array([-1, 0])}, "order must hold row numbers"),
-        ({"starts": np.array([0, 7])}, "starts must rise"),
-        ({"starts": np.array([0, 2, 2])}, "starts must rise"),
+        ({"order": np.array([0, 6])}, "order must hold row indices"),
+        ({"order": np.array([-1, 0])}, "order must hold row indices"),
+        ({"starts": np.array([0, 7])}, "starts must be strictly increasing"),
+        ({"starts": np.array([0, 2, 2])}, "starts must be strictly increasing"),
     ],
 )
 def test_train_refuses_what_does_not_fit(change, message):
@@ -253,6 +254,6 @@ def test_network_refuses_vectors_that_it_cannot_use():
         (np.zeros(3, int), np.zeros(3, int), "float32 or float64"),
     ):
         with pytest.raises(ValueError, match=message):
-            numpy_engine.Network(layers, theta, grad)
+            numpy_engine.Executor(layers, theta, grad)
     with pytest.raises(ValueError, match="isa must be None"):
-        numpy_engine.Network(layers, good, np.zeros(3), "avx2")
+        numpy_engine.Executor(layers, good, np.zeros(3), "avx2")

@@ -8,6 +8,7 @@ from problems import EACH_ACTIVATION, LOSS_CASES, targets
 
 from fastgd import activations, losses, schedules
 from fastgd.engine import numpy_engine
+from fastgd.engine.chunk import Chunk
 from fastgd.optimizers import OPTIMIZERS
 
 torch = pytest.importorskip("torch")
@@ -209,12 +210,12 @@ def train_fastgd(name, settings):
         SimpleNamespace(n_in=6, n_out=8, activation=activations.get("tanh"), bias=True),
         SimpleNamespace(n_in=8, n_out=3, activation=activations.get("identity"), bias=True),
     ]
-    network = numpy_engine.Network(layers, theta, np.zeros_like(theta))
+    network = numpy_engine.Executor(layers, theta, np.zeros_like(theta))
     optimizer, values, t = OPTIMIZERS[name](**settings), np.empty(STEPS), np.arange(STEPS)
     coefficients = optimizer.coefficients(optimizer.schedule(t / 10, 5), t + 1)
     state, starts = optimizer.bind(theta.size, theta.dtype), np.arange(0, batches.size + 1, ROWS)
     loss = losses.get("cross_entropy")
-    network.train(X, Y, None, batches.ravel(), starts, loss, optimizer, coefficients, state, values)
+    network.train(Chunk(X, Y, batches.ravel(), starts, loss, optimizer, coefficients, state, values))
     return values, theta
 
 

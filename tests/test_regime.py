@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from networks import ENGINES, NATIVE, REALS, Net, name_of, run_of
+from networks import ENGINES, NATIVE, REALS, Net, name_of, part_of, run_of
 
 import fastgd as gd
 from fastgd.backend import Engine
@@ -58,21 +58,17 @@ def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None
     """theta, state, losses and norms after a run; the optimiser is left as it is."""
     net, optimizer = Net(engine, dtype, widths), copy.deepcopy(optimizer)
     state = optimizer.bind(net.theta.size, dtype, net)
-    call, steps = run.arguments(net), len(run.starts) - 1
+    whole = run.chunk(net, state=state[: optimizer.slots], n_threads=n_threads)
+    steps = whole.n_steps
     epoch, within = np.divmod(np.arange(steps), 3)
     epoch_times, ends, norms = epoch + within / 3, epoch + (within + 1) / 3, np.full(steps, np.nan)
     for part in np.array_split(np.arange(steps), pieces):
         piece, t = slice(part[0], part[-1] + 1), part + 1
         more = {} if micro_batch is None else {"batch": micro_batch}
-        changed = {
-            "starts": run.starts[part[0] : part[-1] + 2],
-            "losses": call["losses"][piece],
-            "state": state[: optimizer.slots],
-            "coefficients": optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4),
-            "regime": optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more),
-        }
-        net.network.train(**call | changed, n_threads=n_threads)
-    return np.concatenate([net.theta, state.ravel()]), np.concatenate([call["losses"], norms])
+        coefficients = optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4)
+        transforms = optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more)
+        net.network.train(part_of(whole, piece.start, piece.stop, coefficients=coefficients, transforms=transforms))
+    return np.concatenate([net.theta, state.ravel()]), np.concatenate([whole.losses, norms])
 
 
 def close(got, want, tolerance):

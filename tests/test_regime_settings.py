@@ -175,8 +175,8 @@ def test_a_schedule_must_stay_in_the_interval(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"group": np.array([0, 1, 0, 2, 0, 0])}, "group must hold numbers in 0 "),
-        ({"group": np.array([0, -1, 0, 1, 0, 0])}, "group must hold numbers in 0 "),
+        ({"group": np.array([0, 1, 0, 2, 0, 0])}, "group must hold indices in 0 "),
+        ({"group": np.array([0, -1, 0, 1, 0, 0])}, "group must hold indices in 0 "),
         ({"group": np.zeros(4, int)}, r"group must have shape \(6,\)"),
         ({"per_step": np.zeros((1, 3))}, r"per_step must have shape \(1, 2\)"),
         ({"per_step": np.zeros((2, 2))}, r"per_step must have shape \(1, 2\)"),

@@ -121,7 +121,7 @@ def test_one_thread_at_a_time_on_both_sides_of_the_softmax(engine):
     model.forward(X)
     logits = model.network_for("softmax")
     assert logits is not model.network and model.network_for("identity") is model.network
-    with model._networks._lock, pytest.raises(RuntimeError, match="at work in another thread"):
+    with model._networks._lock, pytest.raises(RuntimeError, match="in use by another thread"):
         logits.forward(X, np.empty((300, 10)))
-    with model._networks._lock, pytest.raises(RuntimeError, match="at work in another thread"):
+    with model._networks._lock, pytest.raises(RuntimeError, match="in use by another thread"):
         model.forward(X)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 import fastgd as gd
 from fastgd import backend
 
-from ..workloads import Chunk, Order, Workload
+from ..workloads import Order, Workload
 from . import Contender
 
 
@@ -25,7 +25,7 @@ class Engine(Contender):
         self.model.theta = theta
 
     def train(self, order: Order) -> None:
-        Chunk(self.workload, self.model, self.X, self.y, order).train()
+        self.model.network.train(self.workload.chunk(self.model, self.X, self.y, order))
 
     def theta(self) -> NDArray:
         return self.model.theta

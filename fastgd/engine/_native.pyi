@@ -1,4 +1,4 @@
-"""Types of the C engine (_native.pyx); `Network` is described in backend.py."""
+"""Types of the C engine (_native.pyx); `Executor` is described in backend.py."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -23,7 +23,7 @@ COMPILER: str
 def max_threads() -> int: ...
 def set_max_threads(threads: int) -> None: ...
 
-class Network:
+class Executor:
     def __init__(
         self,
         layers: Sequence[Any],

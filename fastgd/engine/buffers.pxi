@@ -1,6 +1,6 @@
-# Arrays of the caller's, as the core is told of them; a part of _native.pyx.
+# The caller's arrays as buffers, checked for the core. Included by `_native.pyx`.
 
-# Row of TYPES of each one-letter buffer format; -1: the core does not read it.
+# Index in TYPES of each one-letter buffer format; -1: a type that the core does not read.
 cdef int[128] _type_of
 for _letter in range(128):
     _type_of[_letter] = -1
@@ -10,7 +10,7 @@ for _kind, _letters in {"uint": "?BHILQ", "int": "bhilq", "float": "efd"}.items(
 
 
 cdef class _Array:
-    """An array of the caller's, held while in use."""
+    """The buffer of an array, held while in use."""
     cdef Py_buffer view
 
     def __cinit__(self, array, int flags):
@@ -36,7 +36,7 @@ cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t col
     return a
 
 
-cdef bint _touch(_Array rows, _Array other):
+cdef bint _overlaps(_Array rows, _Array other):
     """Whether a dense array lies where these rows do, or between them."""
     cdef Py_buffer *view = &rows.view
     cdef Py_ssize_t to_last = (view.shape[0] - 1) * view.strides[0]
@@ -47,20 +47,20 @@ cdef bint _touch(_Array rows, _Array other):
 
 
 cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
-    """Rows of `width` neighbours of any type that the core reads."""
+    """table <- rows of `width` contiguous values of any type that the core reads."""
     cdef _Array a = _Array(array, PyBUF_STRIDES)
     cdef Py_buffer *view = &a.view
-    cdef int row = -1
+    cdef int type = -1
     if view.ndim != 2 or view.shape[1] != width:
         raise ValueError(f"{name} must have shape (rows, {width}), not {a.shape()}")
     if view.format[0] >= 0 and view.format[1] == 0:
-        row = _type_of[view.format[0]]
-    if row < 0:
-        raise TypeError(f"{name} has numbers of format {view.format.decode()!r}, which the native engine does not read")
+        type = _type_of[view.format[0]]
+    if type < 0:
+        raise TypeError(f"{name} has format {view.format.decode()!r}, which the native engine cannot read")
     if width > 1 and view.strides[1] != view.itemsize:
-        raise ValueError(f"the numbers of a row of {name} must be neighbours in memory")
+        raise ValueError(f"the values of a row of {name} must be contiguous in memory")
     if (<size_t> view.buf | <size_t> view.strides[0]) % <size_t> view.itemsize:
         raise ValueError(f"{name} is not aligned in memory")
-    table.data, table.type, table.width = view.buf, row, <int> width
+    table.data, table.type, table.width = view.buf, type, <int> width
     table.count, table.stride = view.shape[0], view.strides[0]
     return a

@@ -4,88 +4,82 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .._common.typing import Array
+from .._common.typing import Array, Floats
 from ..layers.noise import NoiseSpec
 from ..losses.base import Loss
 from ..optimizers import Optimizer
 from ..optimizers.transforms import Transforms
+from .chunk import Chunk
 from .plan import Plan
 
+# What engines raise in the same words.
+IN_USE = "this model is in use by another thread: wait until it has finished, or train a copy of the model"
+NO_FORWARD = "backward needs the activations of a forward pass: call forward first, with no training in between"
+OVERLAP = "X and out share memory"
+X_NOT_FINITE = "X has a value that is not finite in the dtype of theta"
 
-class Network(Protocol):
-    """What every engine's network does.
 
-    Network(layers, theta, grad, isa=None, noises=(), lock=None) refers to theta and grad, (size,) float32 or float64,
-    and does not copy them; theta is layer by layer W (n_in, n_out) row-major, then b (n_out,). All results are of
-    theta's dtype. `noises` are what may disturb the inputs of each layer; how much, and by which random numbers, is
-    said to forward and train. Networks on the same vectors share a lock.
+class Executor(Protocol):
+    """A network bound to its memory: what every engine's class of this name can do.
 
-    X (rows, n_in) and Y are read as they are: bool, integers of 8 to 64 bits, floats of 16 to 64, the numbers of a row
-    neighbours in memory, rows any distance apart. n_threads=0: as many as pay.
+    `Executor(layers, theta, grad, isa=None, noises=(), lock=None)` refers to theta and grad, (size,) float32 or
+    float64, and does not copy them; theta holds, layer by layer, W (n_in, n_out) in row-major order, then b (n_out,).
+    All results have the dtype of theta, `real` below. `noises` may be added to the inputs of each layer; their strength
+    and random numbers are arguments of `forward` and `train`. Executors on the same vectors share a lock.
 
-    All verbs but predict may be run by one thread at a time: another gets a RuntimeError. Networks with one lock count
-    as one.
+    X (rows, n_in) and Y are read in place: bool, integers of 8 to 64 bits, floats of 16 to 64, the values of a row
+    contiguous, the distance between rows arbitrary. `n_threads` is a maximum; 0: the engine decides.
+
+    All methods but `predict`, `loss` and `plan` are exclusive: while one runs, a call from another thread raises
+    RuntimeError. Executors with a common lock count as one.
     """
 
     def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
-        """out (rows, n_out) <- the outputs. Any number of threads may predict on one network.
+        """out (rows, n_out) <- the outputs. Any number of threads may call it at the same time.
 
-        ValueError if a number of X is not finite in the dtype of theta, or if out shares memory with X.
+        Raises
+        ------
+        ValueError
+            A value of X is not finite in the dtype of theta, or out shares memory with X.
         """
 
     def forward(self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None:
-        """The same, and keep the activations for `backward`.
+        """out (rows, n_out) <- the outputs; the activations are kept for `backward`.
 
-        With noise, whose amounts are those of one step (1, layers), this is the forward pass of that step of a run:
-        `train` with the same seed and step number has just the same disturbances.
+        With noise, whose strengths are those of one step (1, layers), this is the forward pass of that step of a run:
+        `train` with the same seed and step index adds exactly the same noise.
         """
 
     def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, accumulate: bool = False) -> None:
         """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, summed over rows, from dZ (rows, n_out) = dL/d outputs.
 
-        With `accumulate` dL/dtheta is added to grad: the sum over the rows of several passes.
+        With `accumulate`, dL/dtheta is added to grad: the sum over the rows of several passes.
 
-        RuntimeError without a `forward` before, or with training in between.
+        Raises
+        ------
+        RuntimeError
+            There was no `forward` before, or training in between.
         """
 
-    def loss(
-        self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: NDArray[np.float64], dZ: Array | None
-    ) -> None:
-        """rows (B,) <- weight * loss of each row of outputs Z (B, n_out); dZ (B, n_out) or None <- its derivative."""
+    def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None) -> None:
+        """rows (B,) <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its gradient."""
 
     def update(
-        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Transforms | None = None
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None:
-        """theta, state (slots, size) <- one step of optimizer.rule with grad; see `train`."""
+        """theta, state (slots, size) <- one step of `optimizer.rule` with grad; arguments as in `Chunk`."""
 
-    def train(
-        self,
-        X: Array,
-        Y: Array,
-        weight: Array | None,
-        order: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        loss: Loss,
-        optimizer: Optimizer,
-        coefficients: NDArray[np.float64],
-        state: Array,
-        losses: NDArray[np.float64],
-        n_threads: int = 0,
-        regime: Transforms | None = None,
-        noise: NoiseSpec | None = None,
-    ) -> None:
-        """A chunk of training: step s on the rows order[starts[s]:starts[s + 1]] of X, Y and weight (or None).
+    def train(self, chunk: Chunk) -> None:
+        """Execute the steps of a chunk; the gradient of each is that of its mean loss.
 
-        coefficients (steps, groups n) of optimizer.rule, group by group; regime: what a step does beside the rule, with
-        its groups, None: one group, nothing else; losses (steps,) <- the mean loss of each step's rows before its
-        update: sum of weight * loss / sum of weight. The gradient is that mean's. noise: that of all steps; None: none.
-
-        LossNotFinite (its `step` is the number in this chunk) stops before the step's update; theta keeps the updates
-        of the steps before. ValueError for row or class numbers outside the data.
+        Raises
+        ------
+        LossNotFinite
+            A loss became inf or NaN: training stopped before the update of that step (`step` is its index in the
+            chunk), and theta holds the updates of the steps before it.
+        ValueError
+            The arrays do not fit, or hold row or class indices outside the data; nothing has changed.
         """
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
-        """What `train` would do for steps of `batch` rows, on n_threads (0: as many as pay)."""
+        """How `train` would execute steps of `batch` rows on n_threads (0: the engine decides)."""

@@ -1,4 +1,4 @@
-"""The engine in NumPy: the definitions, put together. It needs no compiler and is what the C engine is tested against.
+"""The engine in NumPy: it combines the definitions, needs no compiler and is the reference for tests of the C engine.
 
 All arithmetic is in the dtype of theta. Threads are those of NumPy's BLAS, so `n_threads` has no effect.
 """
@@ -11,25 +11,24 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._common.typing import Array
+from .._common.typing import Array, Floats, Ints
 from ..layers.noise import Noise, NoiseSpec, check_noise_spec
 from ..losses import Loss, LossNotFinite
-from ..optimizers import RULES, Optimizer, transforms
+from ..optimizers import RULES, Optimizer
 from ..optimizers.transforms import WHOLE_STEP, Transforms
+from ..optimizers.transforms import update as update_with_transforms
 from . import threads
+from .chunk import Chunk
+from .contract import IN_USE, NO_FORWARD, OVERLAP, X_NOT_FINITE
 from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .plan import Plan
-
-X_NOT_FINITE = "X has a number that is not finite in the dtype of theta"
-SHARED = "X and out share memory"
 
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
 
 
-class Network:
-    """A dense network on the NumPy engine; see `fastgd.backend` for what the methods promise.
+class Executor:
+    """A dense network on the NumPy engine; `fastgd.engine.contract.Executor` describes the methods.
 
     Parameters
     ----------
@@ -38,11 +37,16 @@ class Network:
     theta, grad : (size,) float32 or float64
         Parameters and gradient, C-contiguous, writable, of one dtype. They are referenced, not copied.
     isa : None
-        There for the signature: instruction sets are NumPy's affair.
+        Only there because other engines have it: NumPy chooses the instruction set.
     noises : sequence of Noise or None, default=()
-        What may disturb the inputs of each layer; empty: nothing.
+        Noise that may be added to the inputs of each layer; empty: none.
     lock : lock or None, default=None
-        Held while it works; networks on the same vectors share one.
+        Held by exclusive methods; executors on the same vectors share one.
+
+    Raises
+    ------
+    ValueError
+        `isa` is not None, or theta or grad has another shape, dtype or memory layout.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class Network:
         lock: threading.Lock | None = None,
     ) -> None:
         if isa is not None:
-            raise ValueError(f"the NumPy engine has no instruction sets to choose from: isa must be None, not {isa!r}")
+            raise ValueError(f"the NumPy engine has no choice of instruction sets: isa must be None, not {isa!r}")
         if theta.dtype not in (np.float32, np.float64):
             raise ValueError(f"theta must be float32 or float64, not {theta.dtype}")
         size = sum((layer.n_in + layer.bias) * layer.n_out for layer in layers)
@@ -71,10 +75,10 @@ class Network:
         self._kept: list[LayerPass] | None = None
         self._lock = lock or threading.Lock()
 
-    def predict(self, X: NDArray[Any], out: Array, n_threads: int = 0) -> None:
+    def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
         self._check_rows(X, out)
         if np.may_share_memory(X, out):
-            raise ValueError(SHARED)
+            raise ValueError(OVERLAP)
         for start in range(0, len(X), _BLOCK):
             with np.errstate(over="ignore"):
                 A = X[start : start + _BLOCK].astype(out.dtype, copy=False)
@@ -84,7 +88,7 @@ class Network:
                 A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
 
-    def forward(self, X: NDArray[Any], out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None:
+    def forward(self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None:
         with self._exclusive():
             self._check_rows(X, out)
             self._check_noise(noise, 1)
@@ -93,7 +97,7 @@ class Network:
     def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, accumulate: bool = False) -> None:
         with self._exclusive():
             if self._kept is None:
-                raise RuntimeError("backward needs the activations of a forward pass: call forward first")
+                raise RuntimeError(NO_FORWARD)
             B = len(self._kept[0].A)
             _check("dZ", dZ, (B, self._n_out), self._theta.dtype)
             if dX is not None:
@@ -104,9 +108,9 @@ class Network:
         self,
         loss: Loss,
         Z: Array,
-        Y: NDArray[Any],
+        Y: Array,
         weight: Array | None,
-        rows: NDArray[np.float64],
+        rows: Floats,
         dZ: Array | None,
     ) -> None:
         B = len(Z)
@@ -125,41 +129,23 @@ class Network:
             dZ[:] = (loss.gradient(Z, Y).T * w).T
 
     def update(
-        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Transforms | None = None
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None:
         with self._exclusive():
             _check("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
-            self._check_regime(regime, 1)
-            self._update(optimizer, coefficients, state, regime, 0)
+            self._check_transforms(transforms, 1)
+            self._update(optimizer, coefficients, state, transforms, 0)
 
-    def train(
-        self,
-        X: NDArray[Any],
-        Y: NDArray[Any],
-        weight: Array | None,
-        order: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        loss: Loss,
-        optimizer: Optimizer,
-        coefficients: NDArray[np.float64],
-        state: Array,
-        losses: NDArray[np.float64],
-        n_threads: int = 0,
-        regime: Transforms | None = None,
-        noise: NoiseSpec | None = None,
-    ) -> None:
-        # A loss that overflows is an error with the number of its step, not a warning from somewhere inside NumPy.
+    def train(self, chunk: Chunk) -> None:
+        # A loss that overflows is an error with the index of its step, not a warning from somewhere inside NumPy.
         with self._exclusive(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._check_train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses)
-            self._check_regime(regime, len(losses))
-            self._check_noise(noise, len(losses))
-            self._kept, batch = None, regime.batch if regime else WHOLE_STEP
-            for s, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
-                rows = order[start:stop]
-                losses[s] = self._mean_loss(X, Y, weight, rows, batch, loss, None if noise is None else noise.of(s))
-                if not np.isfinite(losses[s]):
+            self._check_chunk(chunk)
+            self._kept = None
+            for s, coefficients in enumerate(chunk.coefficients):
+                chunk.losses[s] = self._mean_loss(chunk, s)
+                if not np.isfinite(chunk.losses[s]):
                     raise LossNotFinite(s)
-                self._update(optimizer, coefficients[s], state, regime, s)
+                self._update(chunk.optimizer, coefficients, chunk.state, chunk.transforms, s)
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
         weights = [layer.W.size for layer in self._layers]
@@ -169,44 +155,31 @@ class Network:
         most, why = threads.available(), "NumPy's BLAS decides"
         return Plan("numpy", str(self._theta.dtype), batch, (), most, most, (), why, workspace, flops)
 
-    def _mean_loss(
-        self,
-        X: NDArray[Any],
-        Y: NDArray[Any],
-        weight: Array | None,
-        rows: NDArray[np.int64],
-        batch: int,
-        loss: Loss,
-        noise: NoiseSpec | None,
-    ) -> float:
-        """The mean loss of these rows, `batch` at a time; `grad` <- its gradient. If all weights are 0, so are both."""
+    def _mean_loss(self, chunk: Chunk, s: int) -> float:
+        """The mean loss of a step; `grad` <- its gradient. Both are 0 if all weights are 0."""
+        rows, weight = chunk.rows(s), chunk.weight
+        noise = None if chunk.noise is None else chunk.noise.of(s)
+        micro_batch = WHOLE_STEP if chunk.transforms is None else chunk.transforms.batch
         divisor = float(len(rows)) if weight is None else float(weight[rows].sum(dtype=np.float64)) or 1.0
         total = 0.0
-        for start in range(0, len(rows), batch):
-            part = rows[start : start + batch]
-            w = None if weight is None else weight[part]
-            draw = None if noise is None else noise.of(0, start)
-            total += self._sum_of_losses(X[part], Y[part], w, loss, divisor, draw, accumulate=start > 0)
+        for start in range(0, len(rows), micro_batch):
+            part = rows[start : start + micro_batch]
+            part_noise = None if noise is None else noise.of(0, start)
+            total += self._sum_of_losses(chunk, part, divisor, part_noise, accumulate=start > 0)
         return total / divisor
 
     def _sum_of_losses(
-        self,
-        X: NDArray[Any],
-        Y: NDArray[Any],
-        weight: Array | None,
-        loss: Loss,
-        divisor: float,
-        noise: NoiseSpec | None,
-        accumulate: bool,
+        self, chunk: Chunk, rows: Ints, divisor: float, noise: NoiseSpec | None, accumulate: bool
     ) -> float:
-        """The weighted losses of some rows; `grad` <- the gradient of their sum / divisor, or that is added to it."""
-        Z, kept = self._forward(X.astype(self._theta.dtype, copy=False), noise)
-        Y = self._targets(loss, Y)
-        rows, dZ = loss.rows(Z, Y).astype(np.float64), loss.gradient(Z, Y)
-        if weight is not None:
-            rows, dZ = rows * weight, dZ * weight[:, np.newaxis]
+        """The sum of the weighted losses of some rows; `grad` <- the gradient of sum / divisor, or += to accumulate."""
+        Z, kept = self._forward(chunk.X[rows].astype(self._theta.dtype, copy=False), noise)
+        Y = self._targets(chunk.loss, chunk.Y[rows])
+        losses, dZ = chunk.loss.rows(Z, Y).astype(np.float64), chunk.loss.gradient(Z, Y)
+        if chunk.weight is not None:
+            weight = chunk.weight[rows]
+            losses, dZ = losses * weight, dZ * weight[:, np.newaxis]
         self._backward(kept, dZ / self._theta.dtype.type(divisor), accumulate=accumulate)
-        return float(rows.sum())
+        return float(losses.sum())
 
     def _forward(self, A: Array, noise: NoiseSpec | None) -> tuple[Array, list[LayerPass]]:
         """Outputs of the rows A (B, n_in) in a step with this noise, and what the backward pass needs of each layer."""
@@ -247,92 +220,83 @@ class Network:
             dX[:] = dA
 
     def _update(
-        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, regime: Transforms | None, s: int
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None, s: int
     ) -> None:
         rule = RULES[optimizer.rule]
-        if regime is None:
+        if transforms is None:
             rule(self._theta, self._grad, state, coefficients.astype(self._theta.dtype))
         else:
-            transforms.update(regime, s, rule, coefficients, self._theta, self._grad, state, self._parts)
+            update_with_transforms(transforms, s, rule, coefficients, self._theta, self._grad, state, self._parts)
 
-    def _targets(self, loss: Loss, Y: NDArray[Any]) -> NDArray[Any]:
-        """Y as the loss computes with it: class numbers as they are, rows in the dtype of theta."""
+    def _targets(self, loss: Loss, Y: Array) -> Array:
+        """Y as the loss reads it: class indices as they are, other targets in the dtype of theta."""
         return Y if loss.target == "labels" else Y.astype(self._theta.dtype, copy=False)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Work that no other thread may do on this network at the same time."""
+        """Hold the lock; RuntimeError if another thread holds it."""
         if not self._lock.acquire(blocking=False):
-            raise RuntimeError("this model is at work in another thread: wait for it, or train a copy of the model")
+            raise RuntimeError(IN_USE)
         try:
             yield
         finally:
             self._lock.release()
 
-    def _check_rows(self, X: NDArray[Any], out: Array) -> None:
+    def _check_rows(self, X: Array, out: Array) -> None:
         _check("X", X, (len(X), self._n_in))
         if X.dtype.kind not in "biuf":
-            raise TypeError(f"X has numbers of dtype {X.dtype}, which an engine does not read")
+            raise TypeError(f"X has dtype {X.dtype}, which engines cannot read")
         _check("out", out, (len(X), self._n_out), self._theta.dtype)
 
-    def _check_targets(self, loss: Loss, Y: NDArray[Any], n: int) -> None:
+    def _check_targets(self, loss: Loss, Y: Array, n: int) -> None:
         _check("Y", Y, (n, 1 if loss.target == "labels" else self._n_out))
 
     def _check_noise(self, noise: NoiseSpec | None, steps: int) -> None:
         if noise is not None:
             check_noise_spec(noise, steps, len(self._layers))
 
-    def _check_labels(self, loss: Loss, Y: NDArray[Any]) -> None:
+    def _check_labels(self, loss: Loss, Y: Array) -> None:
         if loss.target == "labels" and Y.size and not (Y.min() >= 0 and Y.max() < self._n_out):
-            raise ValueError(f"class numbers must be in 0 ... {self._n_out - 1}, not {Y.min()} ... {Y.max()}")
+            raise ValueError(f"class indices must be in 0 ... {self._n_out - 1}, not {Y.min()} ... {Y.max()}")
 
-    def _check_regime(self, regime: Transforms | None, steps: int) -> None:
-        if regime is None:
+    def _check_transforms(self, transforms: Transforms | None, steps: int) -> None:
+        if transforms is None:
             return
-        _check("of_step", regime.per_step, (steps, 2), np.float64)
-        _check("of_group", regime.per_group, (steps, 3 * regime.groups), np.float64)
-        _check("group", regime.group, (len(self._parts),), np.int64)
-        if regime.group.min() < 0 or regime.group.max() >= regime.groups:
-            raise ValueError(f"group must hold numbers in 0 ... {regime.groups - 1}, not {regime.group}")
-        if regime.average is not None:
-            _check("average", regime.average, (self._theta.size,), self._theta.dtype)
-        if regime.norm is not None:
-            _check("norm", regime.norm, (steps,), np.float64)
-        if regime.batch < 1:
-            raise ValueError(f"batch must be 1 or more, not {regime.batch}")
+        _check("per_step", transforms.per_step, (steps, 2), np.float64)
+        _check("per_group", transforms.per_group, (steps, 3 * transforms.groups), np.float64)
+        _check("group", transforms.group, (len(self._parts),), np.int64)
+        if transforms.group.min() < 0 or transforms.group.max() >= transforms.groups:
+            raise ValueError(f"group must hold indices in 0 ... {transforms.groups - 1}, not {transforms.group}")
+        if transforms.average is not None:
+            _check("average", transforms.average, (self._theta.size,), self._theta.dtype)
+        if transforms.norm is not None:
+            _check("norm", transforms.norm, (steps,), np.float64)
+        if transforms.batch < 1:
+            raise ValueError(f"batch must be 1 or more, not {transforms.batch}")
 
-    def _check_train(
-        self,
-        X: NDArray[Any],
-        Y: NDArray[Any],
-        weight: Array | None,
-        order: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        loss: Loss,
-        optimizer: Optimizer,
-        coefficients: NDArray[np.float64],
-        state: Array,
-        losses: NDArray[np.float64],
-    ) -> None:
+    def _check_chunk(self, chunk: Chunk) -> None:
         """The last line of defence; nothing has changed when it raises."""
-        n, steps, dtype = len(X), len(losses), self._theta.dtype
-        _check("X", X, (n, self._n_in))
-        self._check_targets(loss, Y, n)
-        if weight is not None:
-            _check("weight", weight, (n,), dtype)
-        _check("losses", losses, (steps,), np.float64)
-        _check("coefficients", coefficients, (steps, coefficients.shape[-1]), np.float64)
-        _check("state", state, (optimizer.slots, self._theta.size), dtype)
+        n, steps, dtype = len(chunk.X), chunk.n_steps, self._theta.dtype
+        order, starts = chunk.order, chunk.starts
+        _check("X", chunk.X, (n, self._n_in))
+        self._check_targets(chunk.loss, chunk.Y, n)
+        if chunk.weight is not None:
+            _check("weight", chunk.weight, (n,), dtype)
+        _check("losses", chunk.losses, (steps,), np.float64)
+        _check("coefficients", chunk.coefficients, (steps, chunk.coefficients.shape[-1]), np.float64)
+        _check("state", chunk.state, (chunk.optimizer.slots, self._theta.size), dtype)
         _check("order", order, (len(order),), np.int64)
         _check("starts", starts, (steps + 1,), np.int64)
         if starts[0] < 0 or starts[-1] > len(order) or (np.diff(starts) < 1).any():
-            raise ValueError(f"starts must rise within 0 ... {len(order)}")
+            raise ValueError(f"starts must be strictly increasing within 0 ... {len(order)}")
         if order.size and not (order.min() >= 0 and order.max() < n):
-            raise ValueError(f"order must hold row numbers in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
-        self._check_labels(loss, Y[order])
+            raise ValueError(f"order must hold row indices in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
+        self._check_labels(chunk.loss, chunk.Y[order])
+        self._check_transforms(chunk.transforms, steps)
+        self._check_noise(chunk.noise, steps)
 
 
-def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Any = None) -> None:
+def _check(name: str, array: Array, shape: tuple[int, ...], dtype: Any = None) -> None:
     if array.shape != shape or (dtype is not None and array.dtype != dtype):
-        wanted = "" if dtype is None else f" and dtype {np.dtype(dtype)}"
-        raise ValueError(f"{name} must have shape {shape}{wanted}, not {array.shape} and {array.dtype}")
+        expected = "" if dtype is None else f" and dtype {np.dtype(dtype)}"
+        raise ValueError(f"{name} must have shape {shape}{expected}, not {array.shape} and {array.dtype}")

@@ -1,46 +1,127 @@
-# What `_native.pyx` hands to the core beside plain arrays: the numbers of a function, and a `fastgd.regime.Regime`.
+# What `_native.pyx` hands to the core besides arrays: parameters, noise, transforms, chunks. Included by it.
 
 
-cdef class _Constants:
-    """Float64 numbers of an activation or a loss; NULL if it has none."""
+cdef class _Params:
+    """The float64 parameters of an activation or a loss; NULL if it has none."""
     cdef double *data
 
-    def __cinit__(self, numbers):
-        numbers = tuple(numbers)
-        if not numbers:
+    def __cinit__(self, values):
+        values = tuple(values)
+        if not values:
             return
-        self.data = <double *> PyMem_Calloc(len(numbers), sizeof(double))
+        self.data = <double *> PyMem_Calloc(len(values), sizeof(double))
         if self.data is NULL:
             raise MemoryError()
-        for i, number in enumerate(numbers):
-            self.data[i] = number
+        for i, value in enumerate(values):
+            self.data[i] = value
 
     def __dealloc__(self):
         PyMem_Free(self.data)
 
 
+cdef _Array _noise_spec(spec, Py_ssize_t steps, int layers, fgd_noise *to):
+    """to <- the noise of some steps (a `fastgd.layers.noise.NoiseSpec`, or None); the array that it refers to."""
+    if spec is None:
+        to.strength = NULL
+        return None
+    check_noise_spec(spec, steps, layers)
+    cdef _Array a = _dense("the amounts of noise", spec.amounts, b"d", steps, layers)
+    to.seed, to.step, to.row, to.strength = spec.seed, spec.step, spec.row, <double *> a.view.buf
+    return a
+
+
 cdef class _Transforms:
-    """What an update does beside its rule, with the arrays that it refers to; `used` is NULL without."""
+    """A `fastgd.optimizers.transforms.Transforms`, or None: then `used` is NULL."""
     cdef fgd_transforms to
     cdef const fgd_transforms *used
     cdef _Array group, per_step, per_group, average, norm
 
-    def __cinit__(self, regime, Network of, Py_ssize_t steps):
+    def __cinit__(self, transforms, Executor of, Py_ssize_t steps):
         self.to.n_groups, self.to.micro_batch = 1, maxsize
-        if regime is None:
+        if transforms is None:
             return
-        self.to.net, self.to.n_groups, self.to.micro_batch, self.used = &of.net, regime.groups, regime.batch, &self.to
-        self.group = _dense("group", regime.group, b"q", 2 * of.net.L)
-        self.per_step = _dense("per_step", regime.per_step, b"d", steps, 2)
-        self.per_group = _dense("per_group", regime.per_group, b"d", steps, 3 * self.to.n_groups)
+        self.to.net, self.to.n_groups, self.to.micro_batch = &of.net, transforms.groups, transforms.batch
+        self.used = &self.to
+        self.group = _dense("group", transforms.group, b"q", 2 * of.net.L)
+        self.per_step = _dense("per_step", transforms.per_step, b"d", steps, 2)
+        self.per_group = _dense("per_group", transforms.per_group, b"d", steps, 3 * self.to.n_groups)
         self.to.group = <int64_t *> self.group.view.buf
         self.to.per_step = <fgd_step_transforms *> self.per_step.view.buf
         self.to.per_group = <fgd_group_transforms *> self.per_group.view.buf
-        if self.to.micro_batch < 1 or not all(0 <= group < self.to.n_groups for group in regime.group):
-            raise ValueError(f"group must hold numbers in 0 .. {self.to.n_groups - 1}, and batch be 1 or more")
-        if regime.average is not None:
-            self.average = _dense("average", regime.average, of.real, of.size, -1, True)
+        self._check()
+        if transforms.average is not None:
+            self.average = _dense("average", transforms.average, of.real, of.size, -1, True)
             self.to.average = self.average.view.buf
-        if regime.norm is not None:
-            self.norm = _dense("norm", regime.norm, b"d", steps, -1, True)
+        if transforms.norm is not None:
+            self.norm = _dense("norm", transforms.norm, b"d", steps, -1, True)
             self.to.norm = <double *> self.norm.view.buf
+
+    cdef _check(self):
+        cdef Py_ssize_t i
+        if self.to.micro_batch < 1:
+            raise ValueError(f"batch must be 1 or more, not {self.to.micro_batch}")
+        for i in range(2 * self.to.net.L):
+            if not 0 <= self.to.group[i] < self.to.n_groups:
+                raise ValueError(f"group must hold indices in 0 .. {self.to.n_groups - 1}, not {self.to.group[i]}")
+
+
+cdef class _Chunk:
+    """A `fastgd.engine.chunk.Chunk`, and the buffers that it refers to."""
+    cdef fgd_chunk to
+    cdef Py_ssize_t max_rows    # of a pass through the network; at least 1
+    cdef _Params params
+    cdef _Transforms transforms
+    cdef _Array X, Y, weight, order, starts, coefficients, state, losses, noise
+
+    def __cinit__(self, chunk, Executor of):
+        losses = chunk.losses
+        self.to.n_steps, self.to.n_threads = len(losses), chunk.n_threads
+        self._set_data(chunk, of)
+        self._set_steps(chunk)
+        self._set_update(chunk, of)
+        self.losses = _dense("losses", losses, b"d", self.to.n_steps, -1, True)
+        self.to.losses = <double *> self.losses.view.buf
+        self.noise = _noise_spec(chunk.noise, self.to.n_steps, of.net.L, &self.to.noise)
+        self._check_starts()
+
+    cdef _set_data(self, chunk, Executor of):
+        loss = chunk.loss
+        self.params = _Params(loss.parameters)
+        self.to.loss = fgd_loss(LOSSES[loss.c_name], self.params.data)
+        self.X = _table("X", chunk.X, of.n_in, &self.to.X)
+        self.Y = _table("Y", chunk.Y, 1 if fgd_loss_needs_labels(self.to.loss.kind) else of.n_out, &self.to.Y)
+        if self.to.X.count != self.to.Y.count:
+            raise ValueError(f"X has {self.to.X.count} rows, but Y has {self.to.Y.count}")
+        weight = chunk.weight
+        if weight is not None:
+            self.weight = _dense("weight", weight, of.real, self.to.X.count)
+            self.to.weight = self.weight.view.buf
+
+    cdef _set_steps(self, chunk):
+        order = chunk.order
+        self.order = _dense("order", order, b"q", len(order))
+        self.starts = _dense("starts", chunk.starts, b"q", self.to.n_steps + 1)
+        self.to.order, self.to.starts = <int64_t *> self.order.view.buf, <int64_t *> self.starts.view.buf
+
+    cdef _set_update(self, chunk, Executor of):
+        self.to.rule = RULES[chunk.optimizer.rule]
+        self.transforms = _Transforms(chunk.transforms, of, self.to.n_steps)
+        self.to.transforms = self.transforms.used
+        self.coefficients = _dense("coefficients", chunk.coefficients, b"d", self.to.n_steps,
+                                   self.transforms.to.n_groups * fgd_rule_coefficients(self.to.rule))
+        self.state = _dense("state", chunk.state, of.real, fgd_rule_slots(self.to.rule), of.size, True)
+        self.to.coefficients, self.to.state = <double *> self.coefficients.view.buf, self.state.view.buf
+        self.to.theta, self.to.grad = of.theta.view.buf, of.grad.view.buf
+
+    cdef _check_starts(self):
+        """That every step has rows; `max_rows` <- the most that pass through the network at once."""
+        cdef Py_ssize_t i, length = self.order.view.shape[0]
+        cdef const int64_t *starts = self.to.starts
+        if not 0 <= starts[0] <= starts[self.to.n_steps] <= length:
+            raise ValueError(f"starts must lie within 0 .. {length}, the length of order")
+        self.max_rows = 1
+        for i in range(self.to.n_steps):
+            if starts[i] >= starts[i + 1]:
+                raise ValueError(f"step {i} has no rows: starts must be strictly increasing")
+            self.max_rows = max(self.max_rows, starts[i + 1] - starts[i])
+        self.max_rows = min(self.max_rows, self.transforms.to.micro_batch)

@@ -20,6 +20,6 @@ def outputs_of_layers(model: Sequential, X: Array, n_threads: int = 0) -> Iterat
         part = slice(start, start + layer.size)
         out = np.empty((len(X), layer.n_out), model.dtype)
         with np.errstate(all="ignore"):
-            engine.network([layer], model.theta[part], model.grad[part]).predict(X, out, n_threads)
+            engine.executor([layer], model.theta[part], model.grad[part]).predict(X, out, n_threads)
         yield index, layer, out
         X, start = out, part.stop

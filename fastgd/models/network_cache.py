@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from .. import backend
 from .._common.typing import Array
+from ..engine.contract import Executor
 from ..layers.dense import Dense
 from ..layers.noise import Noise
 
@@ -20,10 +21,10 @@ class Networks:
         self._layers, self._noises = layers, noises
         self._theta, self._grad = theta, grad
         self._lock = threading.Lock()
-        self._made: dict[str, backend.Network] = {}
+        self._made: dict[str, Executor] = {}
         self._engine: backend.Engine | None = None
 
-    def of(self, link: str) -> backend.Network:
+    def of(self, link: str) -> Executor:
         """The network as a loss or a head with this link sees it; "identity": up to its last activation.
 
         Raises
@@ -38,7 +39,7 @@ class Networks:
             self._made[link] = self._new(link, engine)
         return self._made[link]
 
-    def _new(self, link: str, engine: backend.Engine) -> backend.Network:
+    def _new(self, link: str, engine: backend.Engine) -> Executor:
         last, layers = self._layers[-1], self._layers
         own = last.activation.link
         if own == link != "identity":
@@ -50,4 +51,4 @@ class Networks:
             )
         elif link != "identity":
             return self.of("identity")
-        return engine.network(layers, self._theta, self._grad, self._noises, self._lock)
+        return engine.executor(layers, self._theta, self._grad, self._noises, self._lock)

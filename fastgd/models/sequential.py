@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import backend
 from .._common import random
 from .._common.checks import check_int
 from .._common.memory import zeros
 from .._common.typing import Array, Floats
 from ..data.arrays import as_numbers, as_rows, check_finite, finite_rows
 from ..data.outputs import OutputSpec
+from ..engine.contract import Executor
 from ..engine.plan import Plan
 from ..layers.dense import Dense
 from ..layers.noise import Noise, NoiseSpec, noise_spec
@@ -135,11 +135,11 @@ class Sequential:
         return views(self.layers, self._grad)
 
     @property
-    def network(self) -> backend.Network:
+    def network(self) -> Executor:
         """This model on the engine now chosen, made on first use; for loops that need no checks."""
         return self.network_for("identity")
 
-    def network_for(self, link: str) -> backend.Network:
+    def network_for(self, link: str) -> Executor:
         """The network as a loss or a head with this link sees it: see `fastgd.networks`."""
         return self._networks.of(link)
 

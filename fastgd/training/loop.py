@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..callbacks.base import Callback, looks_at_epochs
+from ..engine.chunk import Chunk
 from ..losses import LossNotFinite
 from . import diagnostics
 from .chunks import ChunkSizer, EpochBlock, Snapshot, plan_epochs, step_coefficients
@@ -70,15 +71,16 @@ def _train_chunk(
     optimizer, n_steps = trainer.optimizer, chunk.stop - chunk.start
     order, starts = span.read(chunk)
     wanted = data.micro_batch, trainer.measures_norm
-    coefficients, regime = step_coefficients(span, chunk, optimizer, trainer.model, trainer.run.last_epoch, *wanted)
+    coefficients, transforms = step_coefficients(span, chunk, optimizer, trainer.model, trainer.run.last_epoch, *wanted)
     noise = trainer.model.noise(trainer.seed, trainer.step, span.epoch_times[chunk], trainer.run.last_epoch)
     begun, failure = time.perf_counter(), None
     last_good.keep()
     kept = time.perf_counter()
     X, Y, weight, places = data.read(order, starts, trainer.step)
+    steps = X, Y, places, starts, data.loss, optimizer, coefficients
+    updated = last_good.state[: optimizer.slots], span.losses[chunk]
     try:
-        arguments = (X, Y, weight, places, starts, data.loss, optimizer, coefficients, last_good.state[: optimizer.slots])
-        train_steps(trainer.model, *arguments, span.losses[chunk], trainer.n_threads or 0, regime, noise)
+        train_steps(trainer.model, Chunk(*steps, *updated, weight, transforms, noise, trainer.n_threads or 0))
         if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
             raise LossNotFinite(n_steps - 1)
     except LossNotFinite as problem:

@@ -13,6 +13,7 @@ from .._common import random
 from .._common.checks import check_int, check_scalar
 from .._common.exact_math import exp, log
 from .._common.typing import Floats
+from ..engine.chunk import Chunk
 from ..losses import Loss, LossNotFinite
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
@@ -154,11 +155,12 @@ def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: F
         values = np.empty(len(t))
         epoch_times = np.append(t, t[-1] + 1) / (len(data.rows) / data.batch)
         coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], float(len(rates)))
-        regime = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], float(len(rates)))
+        transforms = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], float(len(rates)))
         noise = model.noise(request.seed, done, epoch_times[:-1], float(len(rates)))
-        arguments = (data.X, data.Y, data.weight, order[: starts[-1]], starts, data.loss, optimizer, coefficients)
+        steps = data.X, data.Y, order[: starts[-1]], starts, data.loss, optimizer, coefficients
+        updated = state[: optimizer.slots], values
         try:
-            train(model, *arguments, state[: optimizer.slots], values, request.n_threads or 0, regime, noise)
+            train(model, Chunk(*steps, *updated, data.weight, transforms, noise, request.n_threads or 0))
         except LossNotFinite as failure:
             values = values[: failure.step]
         except CustomLossError as stopped:

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.typing import Array
-from ..layers.noise import NoiseSpec
+from ..engine.chunk import Chunk
 from ..losses.base import Loss, LossNotFinite
 from ..losses.custom import Custom
 from ..models.sequential import Sequential
-from ..optimizers import Optimizer
-from ..optimizers.transforms import Transforms
 
 
 class CustomLossError(Exception):
@@ -30,59 +28,32 @@ class CustomLossError(Exception):
         self.step = step
 
 
-def train(
-    model: Sequential,
-    X: NDArray[Any],
-    Y: NDArray[Any],
-    weight: Array | None,
-    order: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    loss: Loss,
-    optimizer: Optimizer,
-    coefficients: NDArray[np.float64],
-    state: Array,
-    losses: NDArray[np.float64],
-    n_threads: int = 0,
-    regime: Transforms | None = None,
-    noise: NoiseSpec | None = None,
-) -> None:
-    """A chunk of training, as `backend.Network.train` describes it; `CustomLossError` if the user's function fails."""
-    network = model.network_for(loss.link)
-    if not isinstance(loss, Custom):
-        network.train(
-            X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses, n_threads, regime, noise
-        )
+def train(model: Sequential, chunk: Chunk) -> None:
+    """Execute the steps of a chunk; `CustomLossError` if the user's function fails."""
+    network = model.network_for(chunk.loss.link)
+    if not isinstance(chunk.loss, Custom):
+        network.train(chunk)
         return
-    for s in range(len(losses)):
-        rows = order[starts[s] : starts[s + 1]]
-        draw = None if noise is None else noise.of(s)
-        losses[s] = _pass(model, X, Y, weight, rows, loss, s, n_threads, regime, draw)
+    for s, coefficients in enumerate(chunk.coefficients):
+        chunk.losses[s] = _pass(model, chunk, chunk.loss, s)
+        transforms = None if chunk.transforms is None else chunk.transforms.of(s)
         with np.errstate(over="ignore", invalid="ignore"):
-            network.update(optimizer, coefficients[s], state, None if regime is None else regime.of(s))
+            network.update(chunk.optimizer, coefficients, chunk.state, transforms)
 
 
-def _pass(
-    model: Sequential,
-    X: NDArray[Any],
-    Y: NDArray[Any],
-    weight: Array | None,
-    rows: NDArray[np.int64],
-    loss: Custom,
-    step: int,
-    n_threads: int,
-    regime: Transforms | None,
-    noise: NoiseSpec | None,
-) -> float:
-    """The mean loss of a step's rows; `model.grad` <- its gradient, summed over as many passes as the regime asks."""
-    batch = len(rows) if regime is None else regime.batch
+def _pass(model: Sequential, chunk: Chunk, loss: Custom, s: int) -> float:
+    """The mean loss of a step's rows; `model.grad` <- its gradient, summed over micro-batches."""
+    rows, weight, n_threads = chunk.rows(s), chunk.weight, chunk.n_threads
+    noise = None if chunk.noise is None else chunk.noise.of(s)
+    micro_batch = len(rows) if chunk.transforms is None else chunk.transforms.batch
     total, mean = _total(None if weight is None else weight[rows], len(rows)), 0.0
-    for start in range(0, len(rows), batch):
-        some = rows[start : start + batch]
+    for start in range(0, len(rows), micro_batch):
+        some = rows[start : start + micro_batch]
         Z = np.empty((len(some), model.n_out), model.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            model.network.forward(X[some], Z, n_threads, None if noise is None else noise.of(0, start))
+            model.network.forward(chunk.X[some], Z, n_threads, None if noise is None else noise.of(0, start))
         weights = None if weight is None else weight[some]
-        value, dZ = _of_step(loss, step, Z, Y[some], weights)
+        value, dZ = _of_step(loss, s, Z, chunk.Y[some], weights)
         share = _total(weights, len(some)) / total if total > 0 else 0.0
         with np.errstate(over="ignore", invalid="ignore"):
             model.network.backward(dZ * dZ.dtype.type(share), None, n_threads, start > 0)
@@ -99,7 +70,7 @@ def measure(
     rows: NDArray[np.float64],
     dZ: Array | None,
 ) -> None:
-    """Losses and slopes of rows, as `backend.Network.loss` describes it; a `Custom` gives each row the mean of all."""
+    """Losses and slopes of rows, as an engine's `loss` does; a `Custom` gives each row the mean of all."""
     if not isinstance(loss, Custom):
         model.network_for(loss.link).loss(loss, Z, Y, weight, rows, dZ)
         return

@@ -8,6 +8,7 @@ import numpy as np
 from problems import targets
 
 from fastgd import activations, backend, losses, optimizers
+from fastgd.engine.chunk import Chunk
 
 ENGINES = backend.available()
 NATIVE = [engine for engine in ENGINES if engine.backend == "native"]
@@ -48,7 +49,7 @@ class Net:
         self.grad = np.full_like(self.theta, np.nan)
         self.n_out = widths[-1]
         self.biases = [layer.bias for layer in layers]
-        self.network = engine.network(layers, self.theta, self.grad, noises)
+        self.network = engine.executor(layers, self.theta, self.grad, noises)
 
     def parameters(self):
         """Their names, as an optimiser's groups need them."""
@@ -70,7 +71,7 @@ class Net:
 
 @dataclass
 class Run:
-    """What is trained on, and how; float64 where engines take the dtype of theta."""
+    """Data, steps, loss and optimizer of a short training; float64 where engines take the dtype of theta."""
 
     X: Any
     Y: Any
@@ -81,36 +82,41 @@ class Run:
     weight: Any = None
     lr: float = 0.05
 
-    def arguments(self, net):
-        """Of a call of train for all steps."""
+    def chunk(self, net, **changes):
+        """All steps as one chunk for `net`, with some fields changed."""
         steps = len(self.starts) - 1
-        return {
-            "X": self.X,
-            "Y": self.Y,
-            "weight": None if self.weight is None else self.weight.astype(net.dtype),
-            "order": self.order,
-            "starts": self.starts,
-            "loss": self.loss,
-            "optimizer": self.optimizer,
-            "coefficients": self.optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
-            "state": np.zeros((self.optimizer.slots, net.theta.size), net.dtype),
-            "losses": np.full(steps, np.nan),
-        }
+        chunk = Chunk(
+            X=self.X,
+            Y=self.Y,
+            order=self.order,
+            starts=self.starts,
+            loss=self.loss,
+            optimizer=self.optimizer,
+            coefficients=self.optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
+            state=np.zeros((self.optimizer.slots, net.theta.size), net.dtype),
+            losses=np.full(steps, np.nan),
+            weight=None if self.weight is None else self.weight.astype(net.dtype),
+        )
+        return replace(chunk, **changes)
 
     def on(self, net, pieces=1, n_threads=0, noise=None):
-        """Train `net`, in some calls; returns losses and state."""
-        whole = self.arguments(net)
-        for part in np.array_split(np.arange(len(self.starts) - 1), pieces):
-            steps = slice(part[0], part[-1] + 1)
-            piece = {name: whole[name][steps] for name in ("coefficients", "losses")}
-            piece |= {"starts": self.starts[part[0] : part[-1] + 2], "n_threads": n_threads}
-            if noise is not None:
-                piece["noise"] = noise._replace(step=noise.step + part[0], amounts=noise.amounts[steps])
-            net.network.train(**whole | piece)
-        return whole["losses"], whole["state"]
+        """Train `net`, in `pieces` calls; returns losses and state."""
+        whole = self.chunk(net, n_threads=n_threads, noise=noise)
+        for steps in np.array_split(np.arange(whole.n_steps), pieces):
+            net.network.train(part_of(whole, steps[0], steps[-1] + 1))
+        return whole.losses, whole.state
 
     def changed(self, **changes):
         return replace(self, **changes)
+
+
+def part_of(chunk, first, last, **changes):
+    """The steps `first` to `last` - 1 of a chunk, with some fields changed."""
+    steps, noise = slice(first, last), chunk.noise
+    if noise is not None:
+        noise = noise._replace(step=noise.step + first, amounts=noise.amounts[steps])
+    values = {name: getattr(chunk, name)[steps] for name in ("coefficients", "losses")}
+    return replace(chunk, **{**values, "starts": chunk.starts[first : last + 1], "noise": noise, **changes})
 
 
 def run_of(loss, optimizer, widths, rows=20, batch=9, epochs=2, weighted=False, seed=1):
