@@ -4,6 +4,7 @@
 Arrays come as buffers, so this module needs neither NumPy's headers nor a build for each version of Python. `Executor`
 is the native counterpart of `fastgd.engine.numpy_engine.Executor`; `fastgd.engine.contract` describes both.
 """
+cimport cython
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
@@ -107,7 +108,7 @@ cdef class Executor:
         self.layers = <fgd_layer *> PyMem_Calloc(len(layers), sizeof(fgd_layer))
         if self.layers is NULL:
             raise MemoryError()
-        self.params = [_Params(layer.activation.parameters) for layer in layers]
+        self.params = [_params(layer.activation.parameters) for layer in layers]
         for l, layer in enumerate(layers):
             if l and layers[l - 1].n_out != layer.n_in:
                 raise ValueError(f"layer {l} takes {layer.n_in} inputs, but layer {l - 1} has {layers[l - 1].n_out} "
@@ -198,7 +199,7 @@ cdef class Executor:
         """rows (B,) float64 <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its gradient."""
         cdef fgd_table table
         cdef fgd_status status
-        cdef _Params params = _Params(loss.parameters)
+        cdef _Params params = _params(loss.parameters)
         cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.c_name], params.data)
         cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.kind) else self.n_out, &table)
         cdef Py_ssize_t count = table.count
@@ -221,7 +222,7 @@ cdef class Executor:
         """theta, state <- one step of optimizer.rule with grad."""
         cdef int rule = RULES[optimizer.rule]
         cdef fgd_status status
-        cdef _Transforms t = _Transforms(transforms, self, 1)
+        cdef _Transforms t = _transforms(transforms, self, 1)
         cdef _Array c = _dense("coefficients", coefficients, b"d", t.to.n_groups * fgd_rule_coefficients(rule))
         cdef _Array s = _dense("state", state, self.real, fgd_rule_slots(rule), self.size, True)
         self._acquire()
@@ -236,7 +237,7 @@ cdef class Executor:
 
     def train(self, chunk):
         """Execute the steps of a chunk."""
-        cdef _Chunk c = _Chunk(chunk, self)
+        cdef _Chunk c = _chunk(chunk, self)
         cdef fgd_status status
         self._acquire()
         try:

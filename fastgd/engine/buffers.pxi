@@ -9,12 +9,11 @@ for _kind, _letters in {"uint": "?BHILQ", "int": "bhilq", "float": "efd"}.items(
         _type_of[ord(_letter)] = TYPES.get(f"{_kind}{8 * calcsize(_letter)}", -1)
 
 
+@cython.final
+@cython.no_gc  # it is in no cycle
 cdef class _Array:
     """The buffer of an array, held while in use."""
     cdef Py_buffer view
-
-    def __cinit__(self, array, int flags):
-        PyObject_GetBuffer(array, &self.view, flags | PyBUF_FORMAT)
 
     def __dealloc__(self):
         PyBuffer_Release(&self.view)
@@ -23,9 +22,16 @@ cdef class _Array:
         return tuple([self.view.shape[i] for i in range(self.view.ndim)])
 
 
+cdef _Array _array(array, int flags):
+    """Made by a function, because arguments of a class would be boxed."""
+    cdef _Array a = _Array.__new__(_Array)
+    PyObject_GetBuffer(array, &a.view, flags | PyBUF_FORMAT)
+    return a
+
+
 cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t columns=-1, bint writable=False):
     """A C-contiguous array (rows,), or (rows, columns), of the type that the format letter stands for."""
-    cdef _Array a = _Array(array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
+    cdef _Array a = _array(array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
     cdef Py_buffer *view = &a.view
     cdef int ndim = 1 if columns < 0 else 2
     if (view.ndim != ndim or view.shape[0] != rows or (ndim == 2 and view.shape[1] != columns)
@@ -48,7 +54,7 @@ cdef bint _overlaps(_Array rows, _Array other):
 
 cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
     """table <- rows of `width` contiguous values of any type that the core reads."""
-    cdef _Array a = _Array(array, PyBUF_STRIDES)
+    cdef _Array a = _array(array, PyBUF_STRIDES)
     cdef Py_buffer *view = &a.view
     cdef int type = -1
     if view.ndim != 2 or view.shape[1] != width:

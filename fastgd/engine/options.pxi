@@ -1,22 +1,26 @@
 # What `_native.pyx` hands to the core besides arrays: parameters, noise, transforms, chunks. Included by it.
 
 
+@cython.final
 cdef class _Params:
     """The float64 parameters of an activation or a loss; NULL if it has none."""
     cdef double *data
 
-    def __cinit__(self, values):
-        values = tuple(values)
-        if not values:
-            return
-        self.data = <double *> PyMem_Calloc(len(values), sizeof(double))
-        if self.data is NULL:
-            raise MemoryError()
-        for i, value in enumerate(values):
-            self.data[i] = value
-
     def __dealloc__(self):
         PyMem_Free(self.data)
+
+
+cdef _Params _params(values):
+    cdef _Params p = _Params.__new__(_Params)
+    values = tuple(values)
+    if not values:
+        return p
+    p.data = <double *> PyMem_Calloc(len(values), sizeof(double))
+    if p.data is NULL:
+        raise MemoryError()
+    for i, value in enumerate(values):
+        p.data[i] = value
+    return p
 
 
 cdef _Array _noise_spec(spec, Py_ssize_t steps, int layers, fgd_noise *to):
@@ -30,16 +34,15 @@ cdef _Array _noise_spec(spec, Py_ssize_t steps, int layers, fgd_noise *to):
     return a
 
 
+@cython.final
+@cython.no_gc
 cdef class _Transforms:
     """A `fastgd.optimizers.transforms.Transforms`, or None: then `used` is NULL."""
     cdef fgd_transforms to
     cdef const fgd_transforms *used
     cdef _Array group, per_step, per_group, average, norm
 
-    def __cinit__(self, transforms, Executor of, Py_ssize_t steps):
-        self.to.n_groups, self.to.micro_batch = 1, maxsize
-        if transforms is None:
-            return
+    cdef _set(self, transforms, Executor of, Py_ssize_t steps):
         self.to.net, self.to.n_groups, self.to.micro_batch = &of.net, transforms.groups, transforms.batch
         self.used = &self.to
         self.group = _dense("group", transforms.group, b"q", 2 * of.net.L)
@@ -65,6 +68,16 @@ cdef class _Transforms:
                 raise ValueError(f"group must hold indices in 0 .. {self.to.n_groups - 1}, not {self.to.group[i]}")
 
 
+cdef _Transforms _transforms(transforms, Executor of, Py_ssize_t steps):
+    cdef _Transforms t = _Transforms.__new__(_Transforms)
+    t.to.n_groups, t.to.micro_batch = 1, maxsize
+    if transforms is not None:
+        t._set(transforms, of, steps)
+    return t
+
+
+@cython.final
+@cython.no_gc
 cdef class _Chunk:
     """A `fastgd.engine.chunk.Chunk`, and the buffers that it refers to."""
     cdef fgd_chunk to
@@ -73,20 +86,9 @@ cdef class _Chunk:
     cdef _Transforms transforms
     cdef _Array X, Y, weight, order, starts, coefficients, state, losses, noise
 
-    def __cinit__(self, chunk, Executor of):
-        losses = chunk.losses
-        self.to.n_steps, self.to.n_threads = len(losses), chunk.n_threads
-        self._set_data(chunk, of)
-        self._set_steps(chunk)
-        self._set_update(chunk, of)
-        self.losses = _dense("losses", losses, b"d", self.to.n_steps, -1, True)
-        self.to.losses = <double *> self.losses.view.buf
-        self.noise = _noise_spec(chunk.noise, self.to.n_steps, of.net.L, &self.to.noise)
-        self._check_starts()
-
     cdef _set_data(self, chunk, Executor of):
         loss = chunk.loss
-        self.params = _Params(loss.parameters)
+        self.params = _params(loss.parameters)
         self.to.loss = fgd_loss(LOSSES[loss.c_name], self.params.data)
         self.X = _table("X", chunk.X, of.n_in, &self.to.X)
         self.Y = _table("Y", chunk.Y, 1 if fgd_loss_needs_labels(self.to.loss.kind) else of.n_out, &self.to.Y)
@@ -105,7 +107,7 @@ cdef class _Chunk:
 
     cdef _set_update(self, chunk, Executor of):
         self.to.rule = RULES[chunk.optimizer.rule]
-        self.transforms = _Transforms(chunk.transforms, of, self.to.n_steps)
+        self.transforms = _transforms(chunk.transforms, of, self.to.n_steps)
         self.to.transforms = self.transforms.used
         self.coefficients = _dense("coefficients", chunk.coefficients, b"d", self.to.n_steps,
                                    self.transforms.to.n_groups * fgd_rule_coefficients(self.to.rule))
@@ -125,3 +127,17 @@ cdef class _Chunk:
                 raise ValueError(f"step {i} has no rows: starts must be strictly increasing")
             self.max_rows = max(self.max_rows, starts[i + 1] - starts[i])
         self.max_rows = min(self.max_rows, self.transforms.to.micro_batch)
+
+
+cdef _Chunk _chunk(chunk, Executor of):
+    cdef _Chunk c = _Chunk.__new__(_Chunk)
+    losses = chunk.losses
+    c.to.n_steps, c.to.n_threads = len(losses), chunk.n_threads
+    c._set_data(chunk, of)
+    c._set_steps(chunk)
+    c._set_update(chunk, of)
+    c.losses = _dense("losses", losses, b"d", c.to.n_steps, -1, True)
+    c.to.losses = <double *> c.losses.view.buf
+    c.noise = _noise_spec(chunk.noise, c.to.n_steps, of.net.L, &c.to.noise)
+    c._check_starts()
+    return c
