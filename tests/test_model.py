@@ -152,9 +152,11 @@ def test_plan_says_what_will_run(engine):
     assert engine.backend in plan.engine and (engine.isa or "numpy") in plan.engine
     assert plan.flops == 2 * 64 * (2 * 784 * 128 + 3 * 128 * 10)
     assert plan.workspace >= 4 * 64 * (784 + 2 * (128 + 10))  # activations, and gradients of all but the inputs
-    assert 1 <= plan.threads <= plan.most
-    assert f"{plan.threads} of {plan.most}" in str(plan) and "MiB" in str(plan)
-    assert gd.MLP(4, 3).plan(1).threads == (plan.most if engine.backend == "numpy" else 1)
+    assert 1 <= plan.threads <= plan.max_threads
+    assert f"{plan.threads} of {plan.max_threads}" in str(plan) and "MiB" in str(plan)
+    with pytest.warns(DeprecationWarning, match="use Plan.max_threads"):
+        assert plan.most == plan.max_threads
+    assert gd.MLP(4, 3).plan(1).threads == (plan.max_threads if engine.backend == "numpy" else 1)
     with pytest.raises(ValueError, match="batch_size"):
         gd.MLP(4, 3).plan(0)
 

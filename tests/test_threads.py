@@ -86,7 +86,7 @@ def test_environment(tmp_path, monkeypatch, environment, want):
 @pytest.mark.parametrize("variable", threads.VARIABLES)
 def test_environment_that_is_no_number(tmp_path, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
-    with pytest.raises(ValueError, match=f"{variable} must be a whole number >= 1, not '{value}'"):
+    with pytest.raises(ValueError, match=f"{variable} must be an integer >= 1, not '{value}'"):
         threads.available(str(tmp_path))
 
 

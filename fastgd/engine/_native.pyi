@@ -1,68 +1,50 @@
-"""Types of the C engine (_native.pyx); `Executor` is described in backend.py."""
+"""Types of the C engine, `_native.pyx`; `contract.Executor` describes its methods."""
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Final, final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .._common.typing import Array, Floats
 from ..layers.noise import Noise, NoiseSpec
-from ..losses import Loss
+from ..losses.base import Loss
 from ..optimizers import Optimizer
+from ..optimizers.transforms import Transforms
+from .chunk import Chunk
+from .numpy_layers import LayerLike
 from .plan import Plan
 
-ISAS: tuple[str, ...]
-TYPES: dict[str, int]
-ACTIVATIONS: dict[str, int]
-LOSSES: dict[str, int]
-RULES: dict[str, int]
-NOISES: dict[str, int]
-COMPILER: str
+ISAS: Final[tuple[str, ...]]
+TYPES: Final[dict[str, int]]
+ACTIVATIONS: Final[dict[str, int]]
+LOSSES: Final[dict[str, int]]
+RULES: Final[dict[str, int]]
+NOISES: Final[dict[str, int]]
+COMPILER: Final[str]
 
 def max_threads() -> int: ...
 def set_max_threads(threads: int) -> None: ...
 
+@final
 class Executor:
-    def __init__(
-        self,
-        layers: Sequence[Any],
-        theta: NDArray[Any],
-        grad: NDArray[Any],
+    def __new__(
+        cls,
+        layers: Sequence[LayerLike],
+        theta: Array,
+        grad: Array,
         isa: str | None = None,
         noises: Sequence[Noise | None] = (),
         lock: Lock | None = None,
-    ) -> None: ...
+    ) -> Executor: ...
     @property
     def isa(self) -> str: ...
-    def predict(self, X: NDArray[Any], out: NDArray[Any], n_threads: int = 0) -> None: ...
-    def forward(
-        self, X: NDArray[Any], out: NDArray[Any], n_threads: int = 0, noise: NoiseSpec | None = None
-    ) -> None: ...
-    def backward(self, dZ: NDArray[Any], dX: NDArray[Any] | None = None, n_threads: int = 0) -> None: ...
+    def predict(self, X: Array, out: Array, n_threads: int = 0) -> None: ...
+    def forward(self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None: ...
+    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, accumulate: bool = False) -> None: ...
     def loss(
-        self,
-        loss: Loss,
-        Z: NDArray[Any],
-        Y: NDArray[Any],
-        weight: NDArray[Any] | None,
-        rows: NDArray[np.float64],
-        dZ: NDArray[Any] | None = None,
+        self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None
     ) -> None: ...
-    def update(self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: NDArray[Any]) -> None: ...
-    def train(
-        self,
-        X: NDArray[Any],
-        Y: NDArray[Any],
-        weight: NDArray[Any] | None,
-        order: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        loss: Loss,
-        optimizer: Optimizer,
-        coefficients: NDArray[np.float64],
-        state: NDArray[Any],
-        losses: NDArray[np.float64],
-        n_threads: int = 0,
-        noise: NoiseSpec | None = None,
+    def update(
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None: ...
+    def train(self, chunk: Chunk) -> None: ...
     def plan(self, batch: int, n_threads: int = 0) -> Plan: ...

@@ -1,4 +1,4 @@
-# cython: language_level=3, freethreading_compatible=True
+# cython: language_level=3, freethreading_compatible=True, auto_pickle=False, autotestdict=False
 """The boundary to the C core: convert and check the arguments, release the GIL, call C once, raise.
 
 Arrays come as buffers, so this module needs neither NumPy's headers nor a build for each version of Python. `Executor`
@@ -11,13 +11,15 @@ from cpython.buffer cimport (
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t
 
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
 from struct import calcsize
-from sys import maxsize
 from threading import Lock
 
 from ..layers.noise import check_noise_spec
 from ..losses.base import LossNotFinite
-from .contract import IN_USE, NO_FORWARD, OVERLAP, X_NOT_FINITE
+from . import contract
 from .plan import Plan
 
 
@@ -55,7 +57,7 @@ cdef _fail(fgd_status status, Py_ssize_t step=-1):
     if status == FGD_NO_MEMORY:
         raise MemoryError("the engine's workspace does not fit in memory: use a smaller batch")
     if status == FGD_NOT_FINITE and step < 0:
-        raise ValueError(X_NOT_FINITE)
+        raise ValueError(contract.X_NOT_FINITE)
     if status == FGD_BAD_ROW_NUMBER:
         raise ValueError("order has a row index outside the data")
     if status == FGD_BAD_LABEL:
@@ -67,6 +69,7 @@ cdef class Executor
 include "options.pxi"
 
 
+@cython.final
 cdef class Executor:
     """A network bound to its memory, run by the C core. See `fastgd.engine.contract.Executor`."""
     cdef const fgd_engine *engine
@@ -120,6 +123,9 @@ cdef class Executor:
         self.net = fgd_net(<int> len(layers), self.layers)
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
 
+    def __reduce__(self):
+        raise TypeError("an Executor cannot be pickled, because it refers to memory: pickle the model")
+
     @property
     def isa(self):
         """The instruction set that runs this network."""
@@ -127,7 +133,7 @@ cdef class Executor:
 
     cdef _acquire(self):
         if not self.lock.acquire(False):
-            raise RuntimeError(IN_USE)
+            raise RuntimeError(contract.IN_USE)
 
     cdef _reserve(self, Py_ssize_t rows):
         """Make the workspace large enough for a pass of `rows` rows."""
@@ -148,14 +154,14 @@ cdef class Executor:
         cdef _Array x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
         if _overlaps(x, z):
-            raise ValueError(OVERLAP)
+            raise ValueError(contract.OVERLAP)
         with nogil:
             status = self.engine.predict(&self.net, self.theta.view.buf, &table, z.view.buf, n_threads)
         if status != FGD_OK:
             _fail(status)
 
     def forward(self, X, out, int n_threads=0, noise=None):
-        """The same, with the noise of one step, and keep the activations for `backward`."""
+        """out (rows, n_out) <- the outputs with the noise of one step; the activations are kept for `backward`."""
         cdef fgd_table table
         cdef fgd_noise c_noise
         cdef fgd_status status
@@ -182,7 +188,7 @@ cdef class Executor:
         self._acquire()
         try:
             if not self.rows:
-                raise RuntimeError(NO_FORWARD)
+                raise RuntimeError(contract.NO_FORWARD)
             z = _dense("dZ", dZ, self.real, self.rows, self.n_out)
             if dX is not None:
                 x = _dense("dX", dX, self.real, self.rows, self.n_in, True)
@@ -251,15 +257,15 @@ cdef class Executor:
             _fail(status, c.to.failed)
 
     def plan(self, Py_ssize_t batch, int n_threads=0):
-        """What `train` would do for steps of `batch` rows, as a Plan."""
+        """How `train` would execute steps of `batch` rows, as a Plan."""
         cdef fgd_plan p = self.engine.plan(&self.net, batch, n_threads)
         if n_threads > 0:
-            why = "as asked for"
+            why = "as requested"
         elif p.n_threads == p.max_threads == 1:
-            why = "there is no other"
+            why = "the only one available"
         elif p.n_threads == p.max_threads:
-            why = "all; fewer while that is measured to be faster"
+            why = "all; fewer while that proves faster"
         else:
-            why = f"each must be worth {p.min_flops:,.0f} operations of a forward pass"
+            why = f"each needs {p.min_flops:,.0f} operations of a forward pass to pay"
         return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns),
-                    p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops)
+                    p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops, p.min_flops)

@@ -61,7 +61,7 @@ class Executor(Protocol):
             There was no `forward` before, or training in between.
         """
 
-    def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None) -> None:
+    def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
         """rows (B,) <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its gradient."""
 
     def update(

@@ -104,15 +104,7 @@ class Executor:
                 _check("dX", dX, (B, self._n_in), self._theta.dtype)
             self._backward(self._kept, dZ, dX, accumulate)
 
-    def loss(
-        self,
-        loss: Loss,
-        Z: Array,
-        Y: Array,
-        weight: Array | None,
-        rows: Floats,
-        dZ: Array | None,
-    ) -> None:
+    def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
         B = len(Z)
         _check("Z", Z, (B, self._n_out), self._theta.dtype)
         _check("rows", rows, (B,), np.float64)
@@ -152,8 +144,8 @@ class Executor:
         widths = [layer.W.shape[0] for layer in self._layers] + [2 * self._n_out]
         workspace = 2 * batch * sum(widths) * self._theta.itemsize
         flops = 2.0 * batch * (3 * sum(weights) - weights[0])
-        most, why = threads.available(), "NumPy's BLAS decides"
-        return Plan("numpy", str(self._theta.dtype), batch, (), most, most, (), why, workspace, flops)
+        max_threads, why = threads.available(), "NumPy's BLAS decides"
+        return Plan("numpy", str(self._theta.dtype), batch, (), max_threads, max_threads, (), why, workspace, flops)
 
     def _mean_loss(self, chunk: Chunk, s: int) -> float:
         """The mean loss of a step; `grad` <- its gradient. Both are 0 if all weights are 0."""
@@ -182,27 +174,27 @@ class Executor:
         return float(losses.sum())
 
     def _forward(self, A: Array, noise: NoiseSpec | None) -> tuple[Array, list[LayerPass]]:
-        """Outputs of the rows A (B, n_in) in a step with this noise, and what the backward pass needs of each layer."""
+        """Outputs of the rows A (B, n_in) with the noise of a step, and what the backward pass needs of each layer."""
         kept = []
         for l, layer in enumerate(self._layers):
-            A, multipliers = self._disturb(l, A, noise)
+            A, multipliers = self._add_noise(l, A, noise)
             z = layer.products(A)
             a = layer.activation.forward(z)
             kept.append(LayerPass(A, z if layer.activation.saved == "z" else a, multipliers))
             A = a
         return A, kept
 
-    def _disturb(self, l: int, A: Array, draw: NoiseSpec | None) -> tuple[Array, Array | None]:
-        """The inputs A (B, n_in) of layer l with noise, and what it has multiplied them by, if it does that."""
+    def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
+        """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""
         noise = self._noises[l]
-        if noise is None or draw is None or not draw.amounts[0, l] > 0:
+        if noise is None or spec is None or not spec.amounts[0, l] > 0:
             return A, None
-        shape = draw.row + len(A), A.shape[1]
-        numbers = noise.numbers(draw.seed, draw.step, l, shape, float(draw.amounts[0, l]))[draw.row :].astype(A.dtype)
-        return (A * numbers, numbers) if noise.multiplies else (A + numbers, None)
+        shape = spec.row + len(A), A.shape[1]
+        values = noise.numbers(spec.seed, spec.step, l, shape, float(spec.amounts[0, l]))[spec.row :].astype(A.dtype)
+        return (A * values, values) if noise.multiplies else (A + values, None)
 
     def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, accumulate: bool = False) -> None:
-        """`grad` <- dL/dtheta, or that is added to it, dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
+        """`grad` <- dL/dtheta (or += to accumulate), dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
         for i in range(len(kept) - 1, -1, -1):
             layer = self._layers[i]
             dz = layer.activation.backward(kept[i].x, dA)
@@ -214,7 +206,7 @@ class Executor:
                 np.add(layer.db if accumulate else 0, dz.sum(axis=0), out=layer.db)
             if i > 0 or dX is not None:
                 dA = dz @ layer.W.T
-                multipliers = kept[i].kept
+                multipliers = kept[i].multipliers
                 dA = dA if multipliers is None else dA * multipliers
         if dX is not None:
             dX[:] = dA

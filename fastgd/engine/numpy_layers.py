@@ -1,4 +1,4 @@
-"""What the NumPy engine makes of a layer: its views of the flat vectors, and what it keeps of a pass."""
+"""The NumPy engine's layers: views of the flat vectors, and what a forward pass keeps for the backward pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..optimizers.transforms import Part
 
 
 class LayerLike(Protocol):
-    """What an engine must know of a layer."""
+    """What an engine reads of a layer."""
 
     n_in: int
     n_out: int
@@ -20,7 +20,14 @@ class LayerLike(Protocol):
 
 
 class LayerViews(NamedTuple):
-    """Views of one layer: W, dW (n_in, n_out); b, db (n_out,), of length 0 without a bias."""
+    """Views of one layer's part of theta and grad.
+
+    Attributes
+    ----------
+    activation : Activation
+    W, dW : (n_in, n_out)
+    b, db : (n_out,), or (0,) without a bias
+    """
 
     activation: Activation
     W: Array
@@ -35,18 +42,25 @@ class LayerViews(NamedTuple):
 
 
 class LayerPass(NamedTuple):
-    """What a layer keeps for the way back: its inputs A (B, n_in) and what `activation.backward` reads (B, n_out).
+    """What a layer keeps for the backward pass.
 
-    kept : (B, n_in) or None
+    Attributes
+    ----------
+    A : (B, n_in)
+        Inputs, with noise.
+    x : (B, n_out)
+        What `activation.backward` reads: the layer's outputs or z.
+    multipliers : (B, n_in) or None
         What noise has multiplied the inputs by.
     """
 
     A: Array
     x: Array
-    kept: Array | None
+    multipliers: Array | None
 
 
 def views_of(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator[LayerViews]:
+    """Views of each layer in theta and grad, (size,)."""
     start = 0
     for layer in layers:
         shape, middle = (layer.n_in, layer.n_out), start + layer.n_in * layer.n_out
@@ -57,6 +71,7 @@ def views_of(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator
 
 
 def parts_of(layers: Sequence[LayerLike]) -> Iterator[Part]:
+    """W and b of each layer in turn, as parts of the flat vectors; the b of a layer without a bias is empty."""
     start = 0
     for layer in layers:
         middle = start + layer.n_in * layer.n_out

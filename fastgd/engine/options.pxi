@@ -70,7 +70,7 @@ cdef class _Transforms:
 
 cdef _Transforms _transforms(transforms, Executor of, Py_ssize_t steps):
     cdef _Transforms t = _Transforms.__new__(_Transforms)
-    t.to.n_groups, t.to.micro_batch = 1, maxsize
+    t.to.n_groups, t.to.micro_batch = 1, PY_SSIZE_T_MAX
     if transforms is not None:
         t._set(transforms, of, steps)
     return t

@@ -1,11 +1,12 @@
-"""What will run: the facts of a training step on the chosen engine, in a few lines for people."""
+"""How an engine would execute a training step: the facts, and a printed summary."""
 
+import warnings
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `model.plan(batch_size)` says; printing it gives a line for each fact.
+    """The result of `model.plan(batch_size)`; prints as one line per fact.
 
     Attributes
     ----------
@@ -15,18 +16,22 @@ class Plan:
     batch : int
         Rows of a step.
     tile : tuple of int
-        Rows and columns of the product's kernel; () if they are a library's affair.
-    threads, most : int
-        Threads that a training starts with, and that it may use.
+        Rows and columns of the kernel for matrix products; () if that is up to a library.
+    threads : int
+        Threads that a training starts with.
+    max_threads : int
+        Threads that it may use.
     grid : tuple of int
-        How they share forward and backward: bands of rows, and threads to a band, each of which makes other columns of
-        every product; () if that is a library's affair.
+        How the threads divide forward and backward: row groups, and threads of a group, each of which computes other
+        columns of every product; () if that is up to a library.
     why : str
-        Why so many threads.
+        The reason for this number of threads.
     workspace : int
-        Bytes beyond data, theta and the optimiser's state.
+        Bytes besides data, theta and the optimizer's state.
     flops : float
-        Operations of a step's products: 2 a weight and row in each of forward, dX and dW (no dX for the first layer).
+        Operations of a step's products: 2 per weight and row in each of forward, dX and dW (no dX for the first layer).
+    min_flops : float, default=0.0
+        Operations of a forward pass per thread below which a thread does not pay; 0 if that is up to a library.
     """
 
     engine: str
@@ -34,21 +39,28 @@ class Plan:
     batch: int
     tile: tuple[int, ...]
     threads: int
-    most: int
+    max_threads: int
     grid: tuple[int, ...]
     why: str
     workspace: int
     flops: float
+    min_flops: float = 0.0
+
+    @property
+    def most(self) -> int:
+        """Deprecated name of `max_threads`."""
+        warnings.warn("Plan.most is deprecated: use Plan.max_threads", DeprecationWarning, stacklevel=2)
+        return self.max_threads
 
     def __str__(self) -> str:
         lines = [f"engine     {self.engine}, {self.dtype}"]
         if self.tile:
             lines.append(f"tile       {self.tile[0]} rows x {self.tile[1]} columns")
-        lines.append(f"threads    {self.threads} of {self.most}: {self.why}")
+        lines.append(f"threads    {self.threads} of {self.max_threads}: {self.why}")
         if self.grid and self.grid[1] > 1:
             lines.append(f"grid       {self.grid[0]} x {self.grid[1]}: {self.grid[1]} threads share the same rows")
         lines += [
             f"workspace  {self.workspace / 2**20:,.2f} MiB for steps of {self.batch:,} rows",
-            f"work       {self.flops / 1e6:,.3g} million operations a step",
+            f"work       {self.flops / 1e6:,.3g} million operations per step",
         ]
         return "\n".join(lines)

@@ -1,6 +1,6 @@
-"""How many threads this process may use: the least of its CPU affinity, its cgroup's quota and what the user says.
+"""The number of threads that this process may use: the minimum of CPU affinity, cgroup quota and the user's setting.
 
-Containers limit a process by a quota of CPU time that `os.cpu_count` does not see: threads beyond it only wait.
+Containers limit a process by a quota of CPU time that `os.cpu_count` does not see: threads in excess of it only wait.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ import os
 from collections.abc import Iterator
 from os.path import dirname, join
 
-VARIABLES = ("FASTGD_NUM_THREADS", "OMP_NUM_THREADS")  # the first that is set counts
+VARIABLES = ("FASTGD_NUM_THREADS", "OMP_NUM_THREADS")  # the first that is set takes effect
 
 
 def available(root: str = "/") -> int:
-    """Threads worth starting, >= 1.
+    """Number of threads, at least 1, that can run at the same time.
 
     Parameters
     ----------
     root : str, default="/"
-        Where `proc` and `sys` are; another folder in tests.
+        Folder that contains `proc` and `sys`; another one in tests.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
     ValueError
-        The environment variable is not a whole number >= 1.
+        The environment variable is not an integer >= 1.
     """
-    limits = [_affinity(), *(math.ceil(quota) for quota in _quotas(root)), *_wanted()]
+    limits = [_affinity(), *(math.ceil(quota) for quota in _quotas(root)), *_requested()]
     return max(1, min(limits))
 
 
@@ -36,19 +40,25 @@ def _affinity() -> int:
     return os.cpu_count() or 1
 
 
-def _wanted() -> Iterator[int]:
+def _requested() -> Iterator[int]:
     for variable in VARIABLES:
         text = os.environ.get(variable, "").split(",")[0].strip()  # OMP_NUM_THREADS=4,2 sets nested levels too
         if not text:
             continue
         if not text.isdecimal() or int(text) < 1:
-            raise ValueError(f"the environment variable {variable} must be a whole number >= 1, not {text!r}")
+            raise ValueError(f"the environment variable {variable} must be an integer >= 1, not {text!r}")
         yield int(text)
         return
 
 
 def _quotas(root: str) -> Iterator[float]:
-    """CPUs' worth of time for this process's cgroup and each of its parents, of cgroups v2 and v1."""
+    """CPU time quotas, in CPUs, of this process's cgroup and of each of its parents; cgroups v2 and v1.
+
+    References
+    ----------
+    Linux kernel documentation, "Control Group v2", section "CPU Interface Files" (cpu.max), and "CFS Bandwidth Control"
+    (cpu.cfs_quota_us).
+    """
     for line in _read(join(root, "proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):

@@ -228,9 +228,9 @@ class Sequential:
         >>> print(MLP(784, 128, 10).plan(batch_size=64))  # doctest: +SKIP
         engine     native (avx512), float32
         tile       14 rows x 32 columns
-        threads    2 of 2: all; fewer while that is measured to be faster
+        threads    2 of 2: all; fewer while that proves faster
         workspace  0.57 MiB for steps of 64 rows
-        work       26.2 million operations a step
+        work       26.2 million operations per step
         """
         threads = 0 if n_threads is None else check_int("n_threads", n_threads)
         return self.network.plan(check_int("batch_size", batch_size), threads)
