@@ -146,7 +146,7 @@ def lr_finder(
 def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
     """The test itself, an epoch in each call of the engine."""
     model, measured = request.model, np.empty(0)
-    optimizer.state, optimizer.steps = None, 0
+    optimizer.state, optimizer.averaged_theta, optimizer.steps = None, None, 0
     state = optimizer.bind(model.size, model.dtype)
     for order, starts in _epochs(data, request.seed):
         done = len(measured)
@@ -158,7 +158,7 @@ def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: F
         transforms = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], float(len(rates)))
         noise = model.noise(request.seed, done, epoch_times[:-1], float(len(rates)))
         steps = data.X, data.Y, order[: starts[-1]], starts, data.loss, optimizer, coefficients
-        updated = state[: optimizer.slots], values
+        updated = state, values
         try:
             train(model, Chunk(*steps, *updated, data.weight, transforms, noise, request.n_threads or 0))
         except LossNotFinite as failure:
