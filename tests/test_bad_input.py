@@ -322,7 +322,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_model_files(file, damage):
     DAMAGE[damage](file)
-    with pytest.raises(ValueError, match=r"model\.npz is not a model file of fastgd, or is damaged"):
+    with pytest.raises(ValueError, match=r"model\.npz is not a fastgd model file, or it is damaged"):
         gd.load(file)
 
 

@@ -261,7 +261,7 @@ OPTIONS = {
     "unknown option": (["train", "--fast"], "unrecognized arguments: --fast"),
     "no command": ([], "required"),
     "no model": (["predict", "no.npz", "t.csv"], "no.npz: No such file or directory"),
-    "not a model": (["predict", "t.npz", "t.csv"], "t.npz is not a model file"),
+    "not a model": (["predict", "t.npz", "t.csv"], "t.npz is not a fastgd model file"),
 }
 
 

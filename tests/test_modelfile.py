@@ -108,7 +108,7 @@ def test_safetensors_is_named_where_it_is_missing(tmp_path, monkeypatch):
 
 
 def refused(path):
-    with pytest.raises(ValueError, match="not a model file of fastgd, or is damaged"):
+    with pytest.raises(ValueError, match="not a fastgd model file, or it is damaged"):
         gd.load(path)
 
 

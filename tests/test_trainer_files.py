@@ -96,8 +96,8 @@ def test_what_is_no_trainer_is_refused(tmp_path):
 def test_damaged_words_are_refused(damage, tmp_path):
     path = tmp_path / "run.npz"
     words, arrays = file_of_a_run(path)
-    files.write(path, words | damage, arrays)
-    with pytest.raises(ValueError, match="is not a model file of fastgd, or is damaged"):
+    files.save_arrays(path, words | damage, arrays)
+    with pytest.raises(ValueError, match="is not a fastgd model file, or it is damaged"):
         gd.Trainer.load(path)
 
 
@@ -108,8 +108,8 @@ def file_of_a_run(path):
     trainer.save(path)
     with np.load(path) as file:
         arrays = {name: file[name] for name in file if name != "fastgd.json"}
-    with files.reading(path) as reader:
-        return reader.words, arrays
+    with files.open_arrays(path) as reader:
+        return reader.config, arrays
 
 
 STRANGE = (None, True, -1, 0, 3, 1e300, float("nan"), 10**30, "", "x", [], [[]], {}, {"name": "x"}, {"kind": "Step"})
@@ -142,7 +142,7 @@ def test_almost_valid_files_raise_value_errors_only(tmp_path):
     rng, refused = np.random.default_rng(0), 0
     for _ in range(400):
         changed = mutated(words, rng)
-        files.write(path, changed, arrays)
+        files.save_arrays(path, changed, arrays)
         try:
             trainer = gd.Trainer.load(path)
         except ValueError:

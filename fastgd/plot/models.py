@@ -13,7 +13,7 @@ from .._common.typing import Array, Floats
 from ..data.arrays import finite_rows, to_array
 from ..layers.stack import views
 from ..losses import Loss
-from ..models.layer_outputs import outputs_of_layers
+from ..models.layer_outputs import layer_outputs
 from ..models.sequential import Sequential
 from ..training.evaluation import Validation
 from ..training.fit_data import WithoutTrainer, prepare
@@ -234,7 +234,7 @@ def activations(model: Sequential, X: Any, *, bins: int = 60, title: str = "Outp
     X = finite_rows(X, model.n_in)
     figure = new_figure(3.3 * len(model.layers), 3.2)
     figure.suptitle(title)
-    for index, layer, out in outputs_of_layers(model, X):
+    for index, layer, out in layer_outputs(model, X):
         name = "share of the outputs" if index == 0 else ""
         ax = axes_of(figure.add_subplot(1, len(model.layers), index + 1), "", "output", name)
         shown = out[out != 0]

@@ -58,7 +58,7 @@ class Saved(Protocol):
 
 def write(path: str | os.PathLike[str], trainer: Saved) -> None:
     """Write a trainer to a `.npz` or `.safetensors` file; an older file is replaced only by a whole new one."""
-    files.write(path, *contents(trainer))
+    files.save_arrays(path, *contents(trainer))
 
 
 def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -102,12 +102,12 @@ def read(file: files.Reader) -> dict[str, Any]:
 
     An exception of some kind for a file that is none of its.
     """
-    words = file.words
+    words = file.config
     if words["format"] != _FORMAT:
         raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.load reads models)")
     found: dict[str, Array] = {}
 
-    def arrays(expected: files.Expected) -> Mapping[str, Array]:
+    def arrays(expected: files.ArraySpecs) -> Mapping[str, Array]:
         found.update(file.arrays({**expected, **_others(words, expected)}))
         return found
 
@@ -129,7 +129,7 @@ def _state_rows(optimizer: Optimizer) -> Array | None:
     return rows if rows.size else None
 
 
-def _others(words: dict[str, Any], parameters: files.Expected) -> files.Expected:
+def _others(words: dict[str, Any], parameters: files.ArraySpecs) -> files.ArraySpecs:
     """What the file must hold beside the parameters."""
     size = sum(int(np.prod(shape)) for shape, _ in parameters.values())
     dtype = next(iter(parameters.values()))[1]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._common.typing import Array
 from ..layers.dense import Dense
-from ..models.layer_outputs import outputs_of_layers
+from ..models.layer_outputs import layer_outputs
 from ..models.sequential import Sequential
 from .fit_data import FitData
 
@@ -58,7 +58,7 @@ def check_data(data: FitData, link: str) -> None:
 def check_network(model: Sequential, data: FitData) -> None:
     """Look at the hidden layers after the last step, for some training rows."""
     hidden = len(model.layers) - 1
-    for index, layer, out in islice(outputs_of_layers(model, _sample(data.X, data.rows), 1), hidden):
+    for index, layer, out in islice(layer_outputs(model, _sample(data.X, data.rows), 1), hidden):
         text = _dead(index, layer, out) or _saturated(index, layer, out)
         if text:
             _warn(text)
@@ -95,7 +95,7 @@ def on_divergence(model: Sequential, X: Array) -> str:
         if not all(np.isfinite(v).all() for name, v in parameters.items() if name.startswith(f"{index}.")):
             return f"the update of layer {index} ({model.layers[index].activation.name}) grew out of bounds first"
     text = ""
-    for index, layer, out in outputs_of_layers(model, X):
+    for index, layer, out in layer_outputs(model, X):
         inputs, largest = largest, float(np.abs(out).max())
         weights = float(np.abs(parameters[f"{index}.weight"]).max())
         text = (

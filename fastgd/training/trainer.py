@@ -304,7 +304,7 @@ class Trainer:
         from ..models import files
         from . import checkpoint
 
-        with files.reading(path) as file:
+        with files.open_arrays(path) as file:
             saved = checkpoint.read(file)
             saved |= {name: value for name, value in (("loss", loss), ("metrics", metrics)) if value is not None}
             missing = [name for name in ("loss", "metrics") if name not in saved]
