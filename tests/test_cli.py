@@ -229,7 +229,7 @@ def test_interrupted_at_once(tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_train_chunk", interrupt, raising=True)
+    monkeypatch.setattr(loop, "train_chunk", interrupt, raising=True)
     assert cli.main(["train", "--out", str(tmp_path)]) == 0
     assert "no epoch was finished" in capsys.readouterr().out
     assert (tmp_path / "fastgd-model.npz").exists()

@@ -62,7 +62,7 @@ def test_stopped_at_any_step(engine, steps, suffix, tmp_path):
     for resumed in (stopped, loaded):
         fit(resumed, None)
         check_same(resumed, whole)
-        assert resumed.begun is None
+        assert resumed.partial_epoch is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -169,7 +169,7 @@ def test_the_average_goes_on_from_where_it_was(engine, saved, tmp_path):
     whole, stopped = (make(optimizer=gd.SGD(lr=0.05, average=gd.EMA(0.9))) for _ in range(2))
     fit(whole, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping()])
     fit(stopped, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping(), StepBudget(8)])
-    assert stopped.begun is not None and (stopped.stopped[1] != stopped.averaged.theta).any()
+    assert stopped.partial_epoch is not None and (stopped.resume_theta[1] != stopped.averaged.theta).any()
     if saved:
         stopped.save(tmp_path / "run.npz")
         stopped = gd.Trainer.load(tmp_path / "run.npz")
@@ -184,7 +184,7 @@ def test_a_theta_of_ones_own_is_what_a_stopped_run_goes_on_from(engine):
     for each in (trainer, other):
         fit(each, 4, callbacks=[StepBudget(6)])
     trainer.model.theta = trainer.model.theta * 0.5
-    assert trainer.stopped is None
+    assert trainer.resume_theta is None
     fit(trainer, None)
     fit(other, None)
     assert (trainer.model.theta != other.model.theta).any()
@@ -226,7 +226,7 @@ def test_settings_come_back(tmp_path):
         "grad_norm",
         "epoch",
         "step",
-        "begun",
+        "partial_epoch",
         "loss",
     ):
         assert getattr(loaded, name) == getattr(trainer, name)
@@ -245,9 +245,9 @@ def test_other_data_begin_the_epoch_again(engine):
     X, y, _ = problem()
     trainer = make()
     fit(trainer, 2, callbacks=[StepBudget(5)])
-    assert trainer.begun.rows == ROWS
+    assert trainer.partial_epoch.rows == ROWS
     trainer.fit(X[:40], y[:40], epochs=1, verbose=0)
-    assert (trainer.epoch, trainer.step, trainer.begun) == (2, 5 + 3, None)
+    assert (trainer.epoch, trainer.step, trainer.partial_epoch) == (2, 5 + 3, None)
 
 
 def test_there_must_be_a_run_to_finish():

@@ -61,7 +61,7 @@ def test_numbers_beyond_float32_are_named(engine):
     X[7, 1] = 1e39
     trainer = make("mse", batch_size=None)
     theta = trainer.model.theta.copy()
-    with pytest.raises(FloatingPointError, match=r"X has numbers up to 1e\+39, which float32 cannot hold"):
+    with pytest.raises(FloatingPointError, match=r"X has values up to 1e\+39, which float32 cannot hold"):
         trainer.fit(X, y, epochs=1, verbose=0)
     np.testing.assert_array_equal(trainer.model.theta, theta)
 

@@ -1,8 +1,8 @@
 """Model files: named arrays with a JSON config, as `.npz` (NumPy's own format) or `.safetensors`.
 
 Both are safe to open: no pickle, no code, and no allocation larger than the file itself, whatever the file claims.  A
-file is written under a temporary name, flushed to disk and then renamed, so an older one survives a crash at any moment.
-To read such a file without fastgd: `numpy.load(path)`, or any reader of safetensors.
+file is written under a temporary name, flushed to disk and then renamed, so an older one survives a crash at any
+moment.  To read such a file without fastgd: `numpy.load(path)`, or any reader of safetensors.
 """
 
 import json
