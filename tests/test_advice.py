@@ -85,7 +85,7 @@ def test_classes_as_numbers():
     X, y = blobs(300)
     trainer = gd.Trainer(gd.MLP(4, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.001))
     (text,) = advice_of(trainer, X, y)
-    assert "whole numbers 0 to 2" in text and 'loss="cross_entropy" and 3 outputs' in text
+    assert "integers 0 to 2" in text and 'loss="cross_entropy" and 3 outputs' in text
 
 
 def test_validation_rows_that_are_training_rows():

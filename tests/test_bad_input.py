@@ -343,7 +343,7 @@ def test_every_flipped_byte_is_found_or_harmless(file):
 def test_missing_file_and_unknown_ending(tmp_path):
     with pytest.raises(FileNotFoundError):
         gd.load(tmp_path / "none.npz")
-    with pytest.raises(ValueError, match=r"ends in \.npz or \.safetensors, not '\.h5'"):
+    with pytest.raises(ValueError, match=r"must end in \.npz or \.safetensors, not '\.h5'"):
         gd.load(tmp_path / "model.h5")
-    with pytest.raises(ValueError, match=r"ends in \.npz or \.safetensors"):
+    with pytest.raises(ValueError, match=r"must end in \.npz or \.safetensors"):
         gd.MLP(2, 1).save(tmp_path / "model")

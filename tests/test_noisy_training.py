@@ -109,7 +109,7 @@ def test_the_finder_and_lbfgs(engine):
     theta = model.theta.copy()
     assert 0 < gd.lr_finder(model, X, y, loss="cross_entropy", steps=30).suggestion < 10
     pytest.importorskip("scipy")
-    with pytest.raises(ValueError, match="L-BFGS needs a loss that does not change"):
+    with pytest.raises(ValueError, match="L-BFGS needs a deterministic loss"):
         gd.fit_lbfgs(model, X, y, loss="cross_entropy")
     np.testing.assert_array_equal(model.theta, theta)
 
@@ -142,7 +142,7 @@ def test_augmentation_sees_batches_as_they_are(engine):
 
 def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
     monkeypatch.setattr("fastgd.data.augment._BYTES", 2 * 16 * 4 * 4)
-    monkeypatch.setattr(ChunkSizer, "learn", lambda *args, **times: None)
+    monkeypatch.setattr(ChunkSizer, "update", lambda *args, **times: None)
     trainer, chunks = make(), Chunks()
     fit(trainer, augment=jitter, callbacks=[chunks])
     assert chunks.count == trainer.step // 2
