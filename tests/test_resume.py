@@ -1,4 +1,4 @@
-"""A run that is stopped and goes on, in memory or from a file, ends in the bits of one that never stopped."""
+"""A run that is stopped and resumed, in memory or from a file, ends in the bits of one that never stopped."""
 
 import os
 
@@ -49,7 +49,7 @@ def saved_and_loaded(trainer, path):
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 @pytest.mark.parametrize("steps", [4, 9, 23])
 def test_stopped_at_any_step(engine, steps, suffix, tmp_path):
-    """Steps of 16, 16, 16 and 2 rows: after an epoch, within one, before the last step of all."""
+    """Steps of 16, 16, 16 and 2 rows: after an epoch, within one, before the very last step."""
     if suffix == "safetensors":
         pytest.importorskip("safetensors")
     whole = make()
@@ -79,7 +79,7 @@ def test_every_optimizer_goes_on_from_a_file(engine, name, dtype, tmp_path):
 
 @pytest.mark.parametrize("steps", [4, 9])
 def test_steps_of_several_batches(engine, steps, tmp_path):
-    """Steps of 4, 4, 4 and 1 batches: a run stops between steps, so none is ever half done."""
+    """Steps of 4, 4, 4 and 1 batches: a run stops between steps, never within one."""
     options = {"batch_size": 4, "accumulate": 4, "grad_norm": True}
     whole, stopped = (make(optimizer=gd.Adam(lr=0.01, average=gd.EMA(0.9)), **options) for _ in range(2))
     fit(whole, EPOCHS)
@@ -116,7 +116,8 @@ def test_what_callbacks_remember_goes_on_too(engine, step, tmp_path):
     path = tmp_path / "run.npz"
     whole = make(optimizer=gd.SGD(lr=1.5))
     run(whole, 60, EveryStep(lambda trainer: trainer.step == step and trainer.save(path), step))
-    assert whole.stop_reason and whole.optimizer.lr < 1.5
+    assert whole.stop_reason
+    assert whole.optimizer.lr < 1.5
     loaded = gd.Trainer.load(path)
     assert loaded.step == step
     run(loaded, None)
@@ -127,7 +128,7 @@ def test_what_callbacks_remember_goes_on_too(engine, step, tmp_path):
 @pytest.mark.parametrize("step", [3, 14, 21])
 @pytest.mark.parametrize("from_file", [False, True])
 def test_a_stop_from_outside_does_not_lose_what_callbacks_remember(engine, step, from_file, tmp_path):
-    """After the stop the model is the best one so far, but the run goes on from where it was."""
+    """After the stop the model is the best one so far, but the run resumes from where it was."""
     X, y, _ = problem()
 
     def run(trainer, epochs, *more):
@@ -159,17 +160,19 @@ def test_a_run_that_stopped_itself_does_not_go_on(engine, tmp_path):
     assert killed.epoch == whole.epoch < 60
     for resumed in (killed, whole):
         run(resumed, None)
-        assert resumed.epoch == whole.epoch and "was best in epoch" in resumed.stop_reason
+        assert resumed.epoch == whole.epoch
+        assert "was best in epoch" in resumed.stop_reason
         np.testing.assert_array_equal(resumed.model.theta, whole.model.theta)
 
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_average_goes_on_from_where_it_was(engine, saved, tmp_path):
-    """Early stopping puts the best epoch's theta and average back; a run that goes on takes up neither."""
+    """Early stopping restores the best epoch's theta and average; a run that resumes uses neither."""
     whole, stopped = (make(optimizer=gd.SGD(lr=0.05, average=gd.EMA(0.9))) for _ in range(2))
     fit(whole, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping()])
     fit(stopped, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping(), StepBudget(8)])
-    assert stopped.partial_epoch is not None and (stopped.resume_theta[1] != stopped.averaged.theta).any()
+    assert stopped.partial_epoch is not None
+    assert (stopped.resume_theta[1] != stopped.averaged.theta).any()
     if saved:
         stopped.save(tmp_path / "run.npz")
         stopped = gd.Trainer.load(tmp_path / "run.npz")
@@ -230,7 +233,8 @@ def test_settings_come_back(tmp_path):
         "loss",
     ):
         assert getattr(loaded, name) == getattr(trainer, name)
-    assert loaded.optimizer.lr == trainer.optimizer.lr and loaded.model.dtype == trainer.model.dtype
+    assert loaded.optimizer.lr == trainer.optimizer.lr
+    assert loaded.model.dtype == trainer.model.dtype
 
 
 def test_labels_come_back(tmp_path):

@@ -48,6 +48,7 @@ def MLP(
 
     Examples
     --------
+    >>> import fastgd as gd
     >>> gd.MLP(64, 32, 10, seed=0).layers
     (Dense(64, 32, "relu"), Dense(32, 10, "identity"))
     """

@@ -1,8 +1,7 @@
 """The sequential model: layers, one flat vector of parameters, and the methods that users call.
 
 `theta` holds the parameters layer by layer: W (n_in, n_out) row-major, then b (n_out,).  The gradient and every slot of
-an optimiser have the same layout.  An engine does the arithmetic (see `backend.py`); this file handles shapes, views
-and names.
+an optimiser have the same layout.  An engine does the arithmetic; this file handles shapes, views and names.
 """
 
 import math
@@ -66,6 +65,7 @@ class Sequential:
 
     Examples
     --------
+    >>> import fastgd as gd
     >>> model = gd.Sequential(gd.Dense(2, 3, "relu"), gd.Dense(3, 1), seed=0)
     >>> model.predict([[1.0, 2.0]]).shape
     (1, 1)
@@ -127,7 +127,7 @@ class Sequential:
 
     @property
     def network(self) -> Executor:
-        """This model on the current engine, created on first use; for loops that need no checks."""
+        """The network on the current engine, created on first use; for loops that need no checks."""
         return self.network_for("identity")
 
     def network_for(self, link: str) -> Executor:

@@ -191,7 +191,7 @@ def _seen_rows(data: FitData) -> str:
     alike = rows[candidates[keys_found == training[candidates]]]
     known = set(_bytes(data.X[alike], data.Y[alike]))
     seen = sum(row in known for row in _bytes(X, Y)) if known else 0
-    few_distinct = len(alike) > _REPEATS * len(known) and bool((X == np.round(X)).all())
+    few_distinct = len(alike) > _REPEATS * len(known) and bool((np.round(X) == X).all())
     if seen <= _SEEN * len(X) or few_distinct:
         return ""
     return (

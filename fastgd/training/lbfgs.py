@@ -77,6 +77,7 @@ def fit_lbfgs(
     Examples
     --------
     >>> import numpy as np
+    >>> import fastgd as gd
     >>> X = np.linspace(-1, 1, 20).reshape(-1, 1)
     >>> model = gd.MLP(1, 1, seed=0, dtype="float64")
     >>> history = gd.fit_lbfgs(model, X, 1 + 2 * X[:, 0], loss="mse")

@@ -119,6 +119,7 @@ def lr_finder(
 
     Examples
     --------
+    >>> import fastgd as gd
     >>> X, y = gd.datasets.digits()
     >>> test = gd.lr_finder(gd.MLP(64, 32, 10, seed=0), X / 16, y, loss="cross_entropy")
     >>> 0.01 < test.suggestion < 1
