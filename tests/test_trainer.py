@@ -153,7 +153,7 @@ def test_a_batch_without_weight_changes_nothing(engine):
         gd.Cosine(0.1, final=0.01),
         gd.Warmup(0.1, epochs=1.5),
         gd.Warmup(gd.Cosine(0.1), epochs=2),
-        lambda epoch: 0.1 / (1 + epoch),
+        pytest.param(lambda epoch: 0.1 / (1 + epoch), id="lambda"),
     ],
     ids=str,
 )
