@@ -107,6 +107,10 @@ class Callback:
         """Restore that state, after `on_fit_begin` of a `fit(epochs=None)` that resumes a run; it may stop it again."""
 
 
+# Classes as trainer files of the previous release name them.
+_RENAMED = {"Movement": "ParameterTolerance"}
+
+
 class CallbackList:
     """The callbacks of one `fit`, each called with the trainer, in order.
 
@@ -150,7 +154,7 @@ class CallbackList:
         without_state = list(self._callbacks)
         for name, state in states:
             for callback in without_state:
-                if type(callback).__name__ == name:
+                if type(callback).__name__ == _RENAMED.get(name, name):
                     callback.restore(self._trainer, state)
                     without_state.remove(callback)
                     break
