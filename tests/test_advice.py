@@ -1,4 +1,4 @@
-"""Warnings that name the cause and the cure, and that come only where they should."""
+"""Warnings that name cause and remedy, and that appear only where they should."""
 
 import linecache
 import warnings
@@ -69,29 +69,33 @@ def test_unscaled_inputs():
     trainer = classifier(batch_size=None)
     trainer.optimizer.lr = 1e-9
     (text,) = advice_of(trainer, X, y)
-    assert "column 2" in text and "(X - X.mean(0)) / X.std(0)" in text
-    assert advice_of(trainer, X, y) == []  # said once, before the first step
+    assert "column 2" in text
+    assert "(X - X.mean(0)) / X.std(0)" in text
+    assert advice_of(trainer, X, y) == []  # warned once, before the first step
 
 
 def test_pixels_that_are_not_scaled():
-    """Grey values 0 ... 16: no column is far larger than the others, but steps are longer than rates are made for."""
+    """Grey values 0 ... 16: no column is far larger than the others, but steps are longer than usual rates assume."""
     X, y = gd.datasets.digits()
     trainer = gd.Trainer(gd.MLP(64, 32, 10, seed=0), loss="cross_entropy", optimizer=gd.SGD(lr=0.1, momentum=0.9))
     texts = advice_of(trainer, X, y)
-    assert "X is not scaled: column" in texts[0] and "pixels" in texts[0]
+    assert "X is not scaled: column" in texts[0]
+    assert "pixels" in texts[0]
 
 
 def test_classes_as_numbers():
     X, y = blobs(300)
     trainer = gd.Trainer(gd.MLP(4, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.001))
     (text,) = advice_of(trainer, X, y)
-    assert "whole numbers 0 to 2" in text and 'loss="cross_entropy" and 3 outputs' in text
+    assert "integers 0 to 2" in text
+    assert 'loss="cross_entropy" and 3 outputs' in text
 
 
 def test_validation_rows_that_are_training_rows():
     X, y = blobs(300)
     (text,) = advice_of(classifier(), X, y, validation=(X[:50], y[:50]))
-    assert "50 of 50 validation rows" in text and "groups=" in text
+    assert "50 of 50 validation rows" in text
+    assert "groups=" in text
     (text,) = advice_of(classifier(), np.repeat(X, 3, axis=0), np.repeat(y, 3), validation=0.2)
     assert "validation rows are training rows too" in text
     assert advice_of(classifier(), X, y, validation=(X[:50], (y[:50] + 1) % 3)) == []
@@ -103,11 +107,12 @@ def test_dead_units(engine):
     trainer.model.parameters()["0.bias"][:12] = -1e3
     (text,) = advice_of(trainer, X, y)
     assert "12 of the 16 relu units of layer 0" in text or "13 of the 16" in text
-    assert "leaky_relu" in text and "Lower lr" in text
+    assert "leaky_relu" in text
+    assert "Lower lr" in text
 
 
 def test_noise_is_off_and_names_no_other_layer(engine):
-    """Layers are numbered as in `model.parameters`; the noise would wake the dead units."""
+    """Layers are numbered as in `model.parameters`; the noise would revive the dead units."""
     X, y = blobs(300)
     hidden = gd.Dense(4, 16, "tanh"), gd.GaussianNoise(1e3), gd.Dense(16, 16, "relu"), gd.Dropout(0.5)
     model = gd.Sequential(gd.Dropout(0.5), *hidden, gd.Dense(16, 3), seed=0)
@@ -119,7 +124,8 @@ def test_noise_is_off_and_names_no_other_layer(engine):
     assert "of the 16 relu units of layer 1" in text
     model.parameters()["0.weight"][:] *= 100
     saturated, dead = advice_of(trainer, X, y)
-    assert "of layer 0 (tanh)" in saturated and "of the 16 relu units of layer 1" in dead
+    assert "of layer 0 (tanh)" in saturated
+    assert "of the 16 relu units of layer 1" in dead
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "hard_sigmoid"])
@@ -128,7 +134,8 @@ def test_saturated_units(engine, activation):
     trainer = classifier(activation)
     trainer.model.parameters()["0.weight"][:] *= 100
     (text,) = advice_of(trainer, X, y)
-    assert f"layer 0 ({activation})" in text and "almost no gradient" in text
+    assert f"layer 0 ({activation})" in text
+    assert "almost no gradient" in text
 
 
 def test_verbose_0_gives_no_advice():

@@ -1,4 +1,4 @@
-"""Wrong input through the public names: which exception, which words, and that nothing has changed."""
+"""Invalid input through the public API: the exception, its message, and that nothing has changed."""
 
 import io
 import zipfile
@@ -25,12 +25,11 @@ def make_trainer(loss="cross_entropy", n_out=2, **options):
 
 
 def state_of(trainer):
-    """All that a training changes, as bytes and plain values."""
+    """Everything that training changes, as bytes and plain values."""
     model, optimizer = trainer.model, trainer.optimizer
-    classes = None if model.head.classes is None else model.head.classes.tolist()
     return {
         "theta": model.theta.tobytes(),
-        "head": (model.head.link, classes, model.head.flat),
+        "head": (model.head.link, np.array(model.head.classes).tolist(), model.head.flat),
         "slots": None if optimizer.state is None else optimizer.state.tobytes(),
         "steps": optimizer.steps,
         "history": {name: list(column) for name, column in trainer.history.items()},
@@ -107,19 +106,19 @@ FITS = {
 
 @pytest.mark.parametrize("case", FITS)
 def test_fit_refuses_and_changes_nothing(trainer, case):
-    arguments, options, error, words = FITS[case]
+    arguments, options, error, message = FITS[case]
     before = state_of(trainer)
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=message):
         trainer.fit(*arguments, **{"epochs": 1, "verbose": 0} | options)
     after = state_of(trainer)
-    # Binding the optimiser makes its slots, all zero; a bound one must keep its own.
+    # Binding the optimiser creates its slots, all zero; one that is bound must keep its own.
     if before["slots"] is None:
         assert not any(after.pop("slots") or b"")
         del before["slots"]
     assert after == before
 
 
-@pytest.mark.parametrize("loss, n_out, y, error, words", [
+@pytest.mark.parametrize(("loss", "n_out", "y", "error", "message"), [
     ("cross_entropy", 1, Y, ValueError, "one output per class; for a single output use loss='bce'"),
     ("bce", 1, Y + Y * X[:, 0], ValueError, "two classes or probabilities"),
     ("bce", 2, np.full((ROWS, 2), 1.5), ValueError, r"y must be in \[0, 1\] .* but is 1.5 in row 0, column 0"),
@@ -127,10 +126,10 @@ def test_fit_refuses_and_changes_nothing(trainer, case):
     ("mse", 2, Y, ValueError, r"shape \(rows, 2\), one column per output"),
     ("mse", 1, spoilt(Y.astype(float), 4, np.inf), ValueError, "y must be finite, but has inf in row 4"),
 ])  # fmt: skip
-def test_targets_that_do_not_fit_the_loss(loss, n_out, y, error, words):
+def test_targets_that_do_not_fit_the_loss(loss, n_out, y, error, message):
     trainer = make_trainer(loss, n_out)
     before = state_of(trainer)
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=message):
         trainer.fit(X, y, verbose=0)
     assert state_of(trainer) == before
 
@@ -182,7 +181,7 @@ READABLE = {
 
 @pytest.mark.parametrize("layout", READABLE)
 def test_every_readable_layout_gives_the_same_numbers(engine, layout):
-    """The same bits, but for the NumPy engine: its BLAS may sum in another order for another stride."""
+    """The same bits, except for the NumPy engine, whose BLAS may sum in a different order for a different stride."""
     rtol = 1e-4 if engine.backend == "numpy" else 0
     expected, trainer = make_trainer(), make_trainer()
     expected.fit(X, Y, epochs=2, verbose=0)
@@ -196,9 +195,9 @@ def test_every_readable_layout_gives_the_same_numbers(engine, layout):
 @pytest.mark.parametrize("case", [name for name in FITS if name.startswith("X ")])
 def test_predict_refuses(trainer, verb, case):
     trainer.fit(X, Y, epochs=1, verbose=0)
-    (bad, _), _, error, words = FITS[case]
+    (bad, _), _, error, message = FITS[case]
     before = state_of(trainer)
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=message):
         getattr(trainer.model, verb)(bad)
     assert state_of(trainer) == before
 
@@ -208,31 +207,32 @@ def test_a_loop_of_ones_own_refuses():
     with pytest.raises(RuntimeError, match="forward"):
         model.backward(np.ones((ROWS, 2)))
     model.forward(X)
-    for bad, error, words in [
+    for bad, error, message in [
         (np.ones((ROWS, 3)), ValueError, "dZ must have shape .* 3 columns where 2"),
         (np.ones((ROWS - 1, 2)), ValueError, r"dZ must have shape \(40, 2\)"),
         (np.full((ROWS, 2), np.nan), ValueError, "dZ must be finite, but has nan in row 0, column 0"),
     ]:
-        with pytest.raises(error, match=words):
+        with pytest.raises(error, match=message):
             model.backward(bad)
     model.backward(np.ones((ROWS, 2)))
     optimizer.step(model)
     theta = model.theta.copy()
     with pytest.raises(ValueError, match="optimi[sz]er"):
         optimizer.step(gd.MLP(COLUMNS, 5, 2, seed=0))
-    assert (model.theta == theta).all() and optimizer.steps == 1
+    assert (model.theta == theta).all()
+    assert optimizer.steps == 1
 
 
 def test_theta_refuses():
     model = gd.MLP(COLUMNS, 2, seed=0)
     theta = model.theta.copy()
-    for bad, error, words in [
+    for bad, error, message in [
         (theta[:-1], ValueError, r"theta must have shape \(8,\), not \(7,\)"),
         (theta * np.nan, ValueError, "theta must be finite"),
         (np.full(8, 1e300), ValueError, "theta must be finite"),
         (["a"] * 8, TypeError, "theta must hold numbers"),
     ]:
-        with pytest.raises(error, match=words):
+        with pytest.raises(error, match=message):
             model.theta = bad
     assert (model.theta == theta).all()
 
@@ -269,8 +269,8 @@ CONSTRUCTIONS = {
 
 @pytest.mark.parametrize("case", CONSTRUCTIONS)
 def test_construction_refuses(case):
-    make, error, words = CONSTRUCTIONS[case]
-    with pytest.raises(error, match=words):
+    make, error, message = CONSTRUCTIONS[case]
+    with pytest.raises(error, match=message):
         make()
 
 
@@ -313,8 +313,8 @@ DAMAGE = {
     "huge layer": lambda path: with_member(
         path, "fastgd.json", lambda old: old.replace(b'"n_in": 3', b'"n_in": 2000000000')
     ),
-    "no words": lambda path: with_member(path, "fastgd.json", lambda old: b"{}"),
-    "words cut off": lambda path: with_member(path, "fastgd.json", lambda old: old[:-5]),
+    "empty config": lambda path: with_member(path, "fastgd.json", lambda old: b"{}"),
+    "truncated config": lambda path: with_member(path, "fastgd.json", lambda old: old[:-5]),
     "unknown activation": lambda path: with_member(path, "fastgd.json", lambda old: old.replace(b"relu", b"rely")),
 }
 
@@ -322,12 +322,12 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_model_files(file, damage):
     DAMAGE[damage](file)
-    with pytest.raises(ValueError, match=r"model\.npz is not a model file of fastgd, or is damaged"):
+    with pytest.raises(ValueError, match=r"model\.npz is not a fastgd model file, or it is damaged"):
         gd.load(file)
 
 
 def test_every_flipped_byte_is_found_or_harmless(file):
-    """Either an error in words, or a model of the right shape with finite numbers; never a crash."""
+    """Either an error message, or a model of the right shape with finite values; never a crash."""
     content, refused = file.read_bytes(), 0
     for place in range(0, len(content), 7):
         file.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
@@ -343,7 +343,7 @@ def test_every_flipped_byte_is_found_or_harmless(file):
 def test_missing_file_and_unknown_ending(tmp_path):
     with pytest.raises(FileNotFoundError):
         gd.load(tmp_path / "none.npz")
-    with pytest.raises(ValueError, match=r"ends in \.npz or \.safetensors, not '\.h5'"):
+    with pytest.raises(ValueError, match=r"must end in \.npz or \.safetensors, not '\.h5'"):
         gd.load(tmp_path / "model.h5")
-    with pytest.raises(ValueError, match=r"ends in \.npz or \.safetensors"):
+    with pytest.raises(ValueError, match=r"must end in \.npz or \.safetensors"):
         gd.MLP(2, 1).save(tmp_path / "model")

@@ -229,7 +229,7 @@ def test_interrupted_at_once(tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_train_chunk", interrupt, raising=True)
+    monkeypatch.setattr(loop, "train_chunk", interrupt, raising=True)
     assert cli.main(["train", "--out", str(tmp_path)]) == 0
     assert "no epoch was finished" in capsys.readouterr().out
     assert (tmp_path / "fastgd-model.npz").exists()
@@ -261,7 +261,7 @@ OPTIONS = {
     "unknown option": (["train", "--fast"], "unrecognized arguments: --fast"),
     "no command": ([], "required"),
     "no model": (["predict", "no.npz", "t.csv"], "no.npz: No such file or directory"),
-    "not a model": (["predict", "t.npz", "t.csv"], "t.npz is not a model file"),
+    "not a model": (["predict", "t.npz", "t.csv"], "t.npz is not a fastgd model file"),
 }
 
 

@@ -214,7 +214,7 @@ def test_resume(engine, steps, tmp_path):
     whole.fit(X, Y, epochs=4, validation=0.2, verbose=0)
     stopped.fit(X, Y, epochs=4, validation=0.2, callbacks=[StepBudget(steps)], verbose=0)
     stopped.save(tmp_path / "run.npz")
-    with pytest.raises(ValueError, match=r"hold code of your own: give it again, Trainer.load\(path, loss=...\)"):
+    with pytest.raises(ValueError, match=r"hold custom code: pass it again, Trainer.load\(path, loss=...\)"):
         gd.Trainer.load(tmp_path / "run.npz")
     loaded = gd.Trainer.load(tmp_path / "run.npz", loss=mse)
     loaded.fit(X, Y, epochs=None, validation=0.2, verbose=0)
@@ -235,7 +235,7 @@ def test_rows_and_gradient_are_those_of_the_mean(engine):
     assert loss.rows(Z, Y).mean() == pytest.approx(mse(Z, Y)[0]) and loss.parameters == ()
     np.testing.assert_allclose(loss.gradient(Z, Y) / ROWS, mse(Z, Y)[1])
     rows, dZ = np.empty(ROWS), np.empty_like(Z)
-    measure(gd.MLP(4, 1, dtype="float64"), losses.get(weighted_mse), Z, Y, np.zeros(ROWS), rows, dZ)
+    measure(gd.MLP(4, 1, dtype="float64").network, losses.get(weighted_mse), Z, Y, np.zeros(ROWS), rows, dZ)
     assert (rows == 0).all() and (dZ == 0).all()
 
 

@@ -49,7 +49,9 @@ def test_classes_are_not_functions():
 
 def test_weights_need_a_function_that_takes_them():
     for arguments in ({"sample_weight": np.ones(ROWS)}, {"validation": (X, Y, np.ones(ROWS))}):
-        with pytest.raises(ValueError, match="sample_weight needs a loss that knows of it: give your function a third"):
+        with pytest.raises(
+            ValueError, match="sample_weight needs a loss that takes weights: give your function a third"
+        ):
             custom(mse).fit(X, Y, epochs=1, verbose=0, **arguments)
 
 

@@ -1,4 +1,4 @@
-"""`Trainer.evaluate`: what validation in `fit` measures, on its own."""
+"""`Trainer.evaluate` measures what validation in `fit` does."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,8 @@ def test_metrics_and_average_are_those_of_the_trainer():
     history = trainer.fit(X, y, epochs=2, validation=(X, y), verbose=0)
     measured = trainer.evaluate(X, y)
     assert list(measured) == ["loss", "accuracy", "<lambda>"]
-    assert measured["loss"] == history["validation_loss"][-1] and measured["<lambda>"] == ROWS
+    assert measured["loss"] == history["validation_loss"][-1]
+    assert measured["<lambda>"] == ROWS
 
 
 def test_before_any_training():
@@ -35,11 +36,12 @@ def test_before_any_training():
     names = np.array(["ant", "bee", "cat"])[y]
     trainer = make()
     assert 0 <= trainer.evaluate(X, names)["accuracy"] <= 1
-    assert trainer.model.head.classes is None and trainer.history["epoch"] == []
+    assert trainer.model.head.classes is None
+    assert trainer.history["epoch"] == []
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    ("arguments", "words"),
     [
         ((np.ones((3, 5)), [0, 1, 2]), "5 columns where 4 are expected"),
         ((np.ones((3, 4)), [0, 1]), "the same number of rows, not 3 and 2"),

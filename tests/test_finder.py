@@ -18,10 +18,11 @@ def find(loss="cross_entropy", batch_size=16, **options):
 
 @pytest.mark.parametrize("optimizer", ["sgd", gd.SGD(momentum=0.9), "adam", "lion"], ids=str)
 def test_it_is_a_training_with_rising_rates(engine, optimizer):
-    """A loop of one's own over the same rows and rates has the same losses; model and optimiser are left alone."""
+    """A custom loop over the same rows and rates has the same losses; model and optimiser are unchanged."""
     kept = copy.deepcopy(optimizer)
     model, test = find(optimizer=optimizer, start=1e-4, end=0.1, steps=30, seed=2)
-    assert repr(optimizer) == repr(kept) and getattr(optimizer, "steps", 0) == 0
+    assert repr(optimizer) == repr(kept)
+    assert getattr(optimizer, "steps", 0) == 0
     np.testing.assert_array_equal(model.theta, gd.MLP(4, 8, 3, activation="tanh", seed=0, dtype="float64").theta)
     np.testing.assert_allclose(test.rates, np.geomspace(1e-4, 0.1, 30)[: len(test.rates)], rtol=1e-13)
     X, y, _ = problem()
@@ -42,7 +43,7 @@ def test_it_is_a_training_with_rising_rates(engine, optimizer):
 
 
 def test_it_ends_where_the_loss_bursts():
-    """Full batches, whose losses do not jump."""
+    """Full batches, whose losses do not fluctuate."""
     _, test = find("mse", None, start=1e-4, end=1e6, steps=100)
     assert 10 < len(test.rates) < 90
     assert test.rates[0] < test.suggestion <= test.rates[test.smooth.argmin()]

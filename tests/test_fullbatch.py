@@ -26,7 +26,8 @@ def test_least_squares(engine, weighted, weight_decay, monkeypatch):
     want = np.linalg.solve(H, 2 * A.T @ (w * y) / w.sum())
     np.testing.assert_allclose(model.theta, want, rtol=1e-8)
     assert (np.diff(history["loss"]) <= 0).all()
-    assert history["gradient"][-1] < 1e-8 and history["epoch"] == list(range(1, len(history["epoch"]) + 1))
+    assert history["gradient"][-1] < 1e-8
+    assert history["epoch"] == list(range(1, len(history["epoch"]) + 1))
 
 
 def test_a_classifier(engine):
@@ -34,7 +35,8 @@ def test_a_classifier(engine):
     names = np.array(["ant", "bee", "cat"])[y]
     model = gd.MLP(4, 8, 3, activation="tanh", seed=0)
     history = gd.fit_lbfgs(model, X, names, loss="cross_entropy", weight_decay=1e-3, epochs=50)
-    assert len(history["loss"]) <= 50 and (model.predict(X) == names).mean() > 0.95
+    assert len(history["loss"]) <= 50
+    assert (model.predict(X) == names).mean() > 0.95
 
 
 def test_nothing_changes_if_a_check_fails():
@@ -50,7 +52,7 @@ def test_nothing_changes_if_a_check_fails():
 
 
 def test_no_row_is_looked_at_twice_for_one_theta(monkeypatch):
-    """SciPy asks for f and for its gradient, and we for both once more after each step."""
+    """SciPy evaluates f and its gradient together, and again after each step."""
     thetas, evaluate = [], lbfgs._Objective._evaluate
     monkeypatch.setattr(
         lbfgs._Objective, "_evaluate", lambda self, theta: thetas.append(theta.copy()) or evaluate(self, theta)

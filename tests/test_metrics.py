@@ -128,7 +128,7 @@ def test_metrics_of_ones_own_are_given_again(tmp_path):
         return 0.5
 
     make(metrics=["accuracy", mine]).save(tmp_path / "a.npz")
-    with pytest.raises(ValueError, match=r"code of your own: give it again, Trainer.load\(path, metrics=...\)"):
+    with pytest.raises(ValueError, match=r"custom code: pass it again, Trainer.load\(path, metrics=...\)"):
         gd.Trainer.load(tmp_path / "a.npz")
     loaded = gd.Trainer.load(tmp_path / "a.npz", metrics=["accuracy", mine])
     assert [metric.name for metric in loaded.metrics] == ["accuracy", "mine"]

@@ -37,14 +37,15 @@ def test_theta_assignment_copies_and_checks():
     network, values = model.network, np.arange(model.size, dtype=float)
     model.theta = values
     values[:] = 0
-    assert model.theta[-1] == model.size - 1 and model.network is network
+    assert model.theta[-1] == model.size - 1
+    assert model.network is network
     model.theta += 1
     assert model.theta[0] == 1
     before = model.theta.copy()
     with pytest.raises(ValueError, match=rf"shape \({model.size},\), not \(3,\)"):
         model.theta = [1, 2, 3]
     with pytest.raises(ValueError, match="theta must be finite"):
-        model.theta = np.full(model.size, 1e300)  # more than float32 holds
+        model.theta = np.full(model.size, 1e300)  # too large for float32
     np.testing.assert_array_equal(model.theta, before)
 
 
@@ -57,7 +58,7 @@ def test_forward_is_the_formula(engine, activation, dtype):
     b0 += 0.1
     model.parameters()["0.bias"][:] = b0
     want = ACTIVATIONS[activation]().forward(X @ W0 + b0) @ W1 + b1
-    tolerance = 1e-5 if dtype == "float32" else 1e-12  # some ten roundings
+    tolerance = 1e-5 if dtype == "float32" else 1e-12  # about ten roundings
     for Z in (model.forward(X), model.predict(X)):
         assert Z.dtype == dtype
         np.testing.assert_allclose(Z, want, rtol=tolerance, atol=tolerance)
@@ -114,7 +115,8 @@ def test_initializers_fill_the_weights_alone(init):
     model = model_of(50, 40, init=INITIALIZERS[init](**numbers) if numbers else init)
     weight = model.parameters()["0.weight"]
     assert not model.parameters()["0.bias"].any()
-    assert np.isfinite(weight).all() and (weight.any() or init == "zeros")
+    assert np.isfinite(weight).all()
+    assert weight.any() or init == "zeros"
 
 
 def test_reset_is_a_new_start():
@@ -127,7 +129,7 @@ def test_reset_is_a_new_start():
 
 
 @pytest.mark.parametrize(
-    "call, error, words",
+    ("call", "error", "message"),
     [
         (lambda: gd.MLP(3), ValueError, "inputs and outputs"),
         (lambda: gd.MLP(3, 0), ValueError, "n_out must be 1 or more"),
@@ -142,18 +144,20 @@ def test_reset_is_a_new_start():
         (lambda: gd.Sequential(gd.Dense(3, 4), gd.Dense(5, 2)), ValueError, "layer 1 takes 5 columns.*gives 4"),
     ],
 )
-def test_bad_models_are_refused(call, error, words):
-    with pytest.raises(error, match=words):
+def test_bad_models_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
         call()
 
 
 def test_plan_says_what_will_run(engine):
     plan = gd.MLP(784, 128, 10).plan(batch_size=64)
-    assert engine.backend in plan.engine and (engine.isa or "numpy") in plan.engine
+    assert engine.backend in plan.engine
+    assert (engine.isa or "numpy") in plan.engine
     assert plan.flops == 2 * 64 * (2 * 784 * 128 + 3 * 128 * 10)
     assert plan.workspace >= 4 * 64 * (784 + 2 * (128 + 10))  # activations, and gradients of all but the inputs
     assert 1 <= plan.threads <= plan.max_threads
-    assert f"{plan.threads} of {plan.max_threads}" in str(plan) and "MiB" in str(plan)
+    assert f"{plan.threads} of {plan.max_threads}" in str(plan)
+    assert "MiB" in str(plan)
     with pytest.warns(DeprecationWarning, match="use Plan.max_threads"):
         assert plan.most == plan.max_threads
     assert gd.MLP(4, 3).plan(1).threads == (plan.max_threads if engine.backend == "numpy" else 1)
@@ -163,13 +167,16 @@ def test_plan_says_what_will_run(engine):
 
 @pytest.mark.skipif(threads.available() == 1, reason="one thread has nobody to share with")
 def test_plan_for_more_threads_than_rows(engine):
-    """Few rows for many weights: threads share rows and split columns; many rows: each thread has its own."""
+    """With few rows for many weights threads share rows and split columns; with many rows each thread has its own."""
     if engine.backend == "numpy":
         return
     few, many = (gd.MLP(784, 512, 10).plan(rows, n_threads=64) for rows in (32, 100_000))
-    assert few.threads == many.threads == 64 and many.grid == (64, 1)
-    assert few.grid[1] > 1 and few.grid[0] * few.grid[1] <= 64
-    assert "threads share the same rows" in str(few) and "share" not in str(many)
+    assert few.threads == many.threads == 64
+    assert many.grid == (64, 1)
+    assert few.grid[1] > 1
+    assert few.grid[0] * few.grid[1] <= 64
+    assert "threads share the same rows" in str(few)
+    assert "share" not in str(many)
 
 
 @pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])

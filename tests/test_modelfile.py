@@ -1,4 +1,4 @@
-"""Model files: what they keep, and what is refused."""
+"""Model files: what they store, and what is rejected."""
 
 import json
 import zipfile
@@ -85,7 +85,8 @@ def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda number: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         model_of(seed=1).save(path)
-    assert path.read_bytes() == old and [p.name for p in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_unknown_endings_and_missing_files(tmp_path):
@@ -108,7 +109,7 @@ def test_safetensors_is_named_where_it_is_missing(tmp_path, monkeypatch):
 
 
 def refused(path):
-    with pytest.raises(ValueError, match="not a model file of fastgd, or is damaged"):
+    with pytest.raises(ValueError, match="not a fastgd model file, or it is damaged"):
         gd.load(path)
 
 
@@ -121,7 +122,7 @@ def test_truncated_files_are_refused(path):
 
 
 def test_flipped_bytes_never_crash(path):
-    """A change is refused or harmless: whatever is loaded has finite parameters of the right size."""
+    """A change is rejected or harmless: what is loaded has finite parameters of the right size."""
     model_of().save(path)
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -133,7 +134,8 @@ def test_flipped_bytes_never_crash(path):
             model = gd.load(path)
         except ValueError:
             continue
-        assert model.theta.shape == (model.size,) and np.isfinite(model.theta).all()
+        assert model.theta.shape == (model.size,)
+        assert np.isfinite(model.theta).all()
 
 
 def test_foreign_files_are_refused(tmp_path):
@@ -144,13 +146,13 @@ def test_foreign_files_are_refused(tmp_path):
 
 
 def rewritten(path, change, drop=(), add=None, compress=zipfile.ZIP_STORED):
-    """A model file with other words or members."""
+    """A model file with a changed config or other members."""
     model_of().save(path)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    words = json.loads(members["fastgd.json"])
-    change(words)
-    members["fastgd.json"] = json.dumps(words).encode()
+    config = json.loads(members["fastgd.json"])
+    change(config)
+    members["fastgd.json"] = json.dumps(config).encode()
     members = {name: content for name, content in members.items() if name not in drop} | (add or {})
     with zipfile.ZipFile(path, "w", compress) as archive:
         for name, content in members.items():
@@ -167,7 +169,7 @@ HUGE = 2**31 - 1
 
 
 @pytest.mark.parametrize(
-    "change, options",
+    ("change", "options"),
     [
         (lambda w: w.update(format="fastgd model 99"), {}),
         (lambda w: w.update(dtype="float16"), {}),
@@ -201,7 +203,7 @@ def test_lying_files_are_refused(tmp_path, change, options):
 
 
 def test_a_rewritten_honest_file_is_read(tmp_path):
-    """What the test above changes is what makes its files fail."""
+    """Only the changes of the test above make its files fail."""
     np.testing.assert_array_equal(
-        gd.load(rewritten(tmp_path / "model.npz", lambda words: None)).theta, model_of().theta
+        gd.load(rewritten(tmp_path / "model.npz", lambda config: None)).theta, model_of().theta
     )

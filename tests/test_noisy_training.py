@@ -1,4 +1,4 @@
-"""Trainers with noise and with augmentation: what they see, what they do not, and that runs can be repeated."""
+"""Trainers with noise and augmentation: what they affect, and that runs are reproducible."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_chunks_and_threads_change_nothing(engine, augment):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_passes_of_one_step_have_noise_of_their_own(engine, threads):
-    """Row r of a step is disturbed in the same way, whichever pass it is in: accumulation is still a larger batch."""
+    """Row r of a step gets the same noise in any micro-batch: accumulation still equals a larger batch."""
     passes, whole = make("float64", batch_size=5, accumulate=3, n_threads=threads), make("float64", batch_size=15)
     for trainer in (passes, whole):
         fit(trainer)
@@ -85,7 +85,7 @@ def test_validation_goes_without_noise(engine):
 
 
 def test_dropout_can_be_scheduled(engine):
-    """No more noise from epoch 2 on: there, runs with p = 0 and p > 0 before have the same rules again."""
+    """No noise from epoch 2 on, so from there on runs with p = 0 and p > 0 before take the same steps."""
     trainer = make(dropout=lambda epoch: 0.5 if epoch < 2 else 0.0)
     plain = make(dropout=0)
     fit(trainer, 2)
@@ -109,13 +109,13 @@ def test_the_finder_and_lbfgs(engine):
     theta = model.theta.copy()
     assert 0 < gd.lr_finder(model, X, y, loss="cross_entropy", steps=30).suggestion < 10
     pytest.importorskip("scipy")
-    with pytest.raises(ValueError, match="L-BFGS needs a loss that does not change"):
+    with pytest.raises(ValueError, match="L-BFGS needs a deterministic loss"):
         gd.fit_lbfgs(model, X, y, loss="cross_entropy")
     np.testing.assert_array_equal(model.theta, theta)
 
 
 def test_augmentation_is_a_step_on_changed_rows(engine):
-    """One step on the whole data, as if the changed rows had been given."""
+    """One step on all rows, as if the augmented rows had been passed."""
     X, y = blobs()
     weight = np.arange(len(X)) / len(X)
     one, other = make(batch_size=None, shuffle=False), make(batch_size=None, shuffle=False)
@@ -142,14 +142,14 @@ def test_augmentation_sees_batches_as_they_are(engine):
 
 def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
     monkeypatch.setattr("fastgd.data.augment._BYTES", 2 * 16 * 4 * 4)
-    monkeypatch.setattr(ChunkSizer, "learn", lambda *args, **times: None)
+    monkeypatch.setattr(ChunkSizer, "update", lambda *args, **times: None)
     trainer, chunks = make(), Chunks()
     fit(trainer, augment=jitter, callbacks=[chunks])
     assert chunks.count == trainer.step // 2
 
 
 @pytest.mark.parametrize(
-    "augment, error, words",
+    ("augment", "error", "message"),
     [
         ("flip", TypeError, "augment must be a function"),
         (lambda X, rng: X[:-1], ValueError, "rows of the shape it was given"),
@@ -160,10 +160,10 @@ def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
         (lambda X, rng: X.astype(str), TypeError, "the result of augment"),
     ],
 )
-def test_bad_augmentation_changes_nothing(engine, augment, error, words):
+def test_bad_augmentation_changes_nothing(engine, augment, error, message):
     trainer = make()
     theta = trainer.model.theta.copy()
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=message):
         fit(trainer, augment=augment)
     np.testing.assert_array_equal(trainer.model.theta, theta)
     assert trainer.step == 0

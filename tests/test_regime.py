@@ -61,7 +61,8 @@ def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None
         coefficients = optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4)
         transforms = optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more)
         net.network.train(part_of(whole, piece.start, piece.stop, coefficients=coefficients, transforms=transforms))
-    return np.concatenate([net.theta, state.ravel()]), np.concatenate([whole.losses, norms])
+    average = [] if optimizer.averaged_theta is None else optimizer.averaged_theta
+    return np.concatenate([net.theta, state.ravel(), average]), np.concatenate([whole.losses, norms])
 
 
 @pytest.mark.parametrize("engine, dtype", CASES)

@@ -1,4 +1,4 @@
-"""A run that is stopped and goes on, in memory or from a file, ends in the bits of one that never stopped."""
+"""A run that is stopped and resumed, in memory or from a file, ends in the bits of one that never stopped."""
 
 import os
 
@@ -34,6 +34,8 @@ def check_same(one, other):
     np.testing.assert_array_equal(one.model.theta, other.model.theta)
     if one.optimizer.state is not None and one.optimizer.state.size:
         np.testing.assert_array_equal(one.optimizer.state, other.optimizer.state)
+    if one.optimizer.averaged_theta is not None:
+        np.testing.assert_array_equal(one.optimizer.averaged_theta, other.optimizer.averaged_theta)
     assert (one.epoch, one.step, one.optimizer.steps) == (other.epoch, other.step, other.optimizer.steps)
     for name in set(one.history) - {"seconds"}:
         assert one.history[name] == other.history[name]
@@ -47,7 +49,7 @@ def saved_and_loaded(trainer, path):
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 @pytest.mark.parametrize("steps", [4, 9, 23])
 def test_stopped_at_any_step(engine, steps, suffix, tmp_path):
-    """Steps of 16, 16, 16 and 2 rows: after an epoch, within one, before the last step of all."""
+    """Steps of 16, 16, 16 and 2 rows: after an epoch, within one, before the very last step."""
     if suffix == "safetensors":
         pytest.importorskip("safetensors")
     whole = make()
@@ -60,7 +62,7 @@ def test_stopped_at_any_step(engine, steps, suffix, tmp_path):
     for resumed in (stopped, loaded):
         fit(resumed, None)
         check_same(resumed, whole)
-        assert resumed.begun is None
+        assert resumed.partial_epoch is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -77,7 +79,7 @@ def test_every_optimizer_goes_on_from_a_file(engine, name, dtype, tmp_path):
 
 @pytest.mark.parametrize("steps", [4, 9])
 def test_steps_of_several_batches(engine, steps, tmp_path):
-    """Steps of 4, 4, 4 and 1 batches: a run stops between steps, so none is ever half done."""
+    """Steps of 4, 4, 4 and 1 batches: a run stops between steps, never within one."""
     options = {"batch_size": 4, "accumulate": 4, "grad_norm": True}
     whole, stopped = (make(optimizer=gd.Adam(lr=0.01, average=gd.EMA(0.9)), **options) for _ in range(2))
     fit(whole, EPOCHS)
@@ -114,7 +116,8 @@ def test_what_callbacks_remember_goes_on_too(engine, step, tmp_path):
     path = tmp_path / "run.npz"
     whole = make(optimizer=gd.SGD(lr=1.5))
     run(whole, 60, EveryStep(lambda trainer: trainer.step == step and trainer.save(path), step))
-    assert whole.stop_reason and whole.optimizer.lr < 1.5
+    assert whole.stop_reason
+    assert whole.optimizer.lr < 1.5
     loaded = gd.Trainer.load(path)
     assert loaded.step == step
     run(loaded, None)
@@ -125,7 +128,7 @@ def test_what_callbacks_remember_goes_on_too(engine, step, tmp_path):
 @pytest.mark.parametrize("step", [3, 14, 21])
 @pytest.mark.parametrize("from_file", [False, True])
 def test_a_stop_from_outside_does_not_lose_what_callbacks_remember(engine, step, from_file, tmp_path):
-    """After the stop the model is the best one so far, but the run goes on from where it was."""
+    """After the stop the model is the best one so far, but the run resumes from where it was."""
     X, y, _ = problem()
 
     def run(trainer, epochs, *more):
@@ -157,17 +160,19 @@ def test_a_run_that_stopped_itself_does_not_go_on(engine, tmp_path):
     assert killed.epoch == whole.epoch < 60
     for resumed in (killed, whole):
         run(resumed, None)
-        assert resumed.epoch == whole.epoch and "was best in epoch" in resumed.stop_reason
+        assert resumed.epoch == whole.epoch
+        assert "was best in epoch" in resumed.stop_reason
         np.testing.assert_array_equal(resumed.model.theta, whole.model.theta)
 
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_average_goes_on_from_where_it_was(engine, saved, tmp_path):
-    """Early stopping puts the best epoch's theta and average back; a run that goes on takes up neither."""
+    """Early stopping restores the best epoch's theta and average; a run that resumes uses neither."""
     whole, stopped = (make(optimizer=gd.SGD(lr=0.05, average=gd.EMA(0.9))) for _ in range(2))
     fit(whole, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping()])
     fit(stopped, EPOCHS, validation=0.3, callbacks=[gd.EarlyStopping(), StepBudget(8)])
-    assert stopped.begun is not None and (stopped.stopped[1] != stopped.averaged.theta).any()
+    assert stopped.partial_epoch is not None
+    assert (stopped.resume_theta[1] != stopped.averaged.theta).any()
     if saved:
         stopped.save(tmp_path / "run.npz")
         stopped = gd.Trainer.load(tmp_path / "run.npz")
@@ -182,7 +187,7 @@ def test_a_theta_of_ones_own_is_what_a_stopped_run_goes_on_from(engine):
     for each in (trainer, other):
         fit(each, 4, callbacks=[StepBudget(6)])
     trainer.model.theta = trainer.model.theta * 0.5
-    assert trainer.stopped is None
+    assert trainer.resume_theta is None
     fit(trainer, None)
     fit(other, None)
     assert (trainer.model.theta != other.model.theta).any()
@@ -224,11 +229,12 @@ def test_settings_come_back(tmp_path):
         "grad_norm",
         "epoch",
         "step",
-        "begun",
+        "partial_epoch",
         "loss",
     ):
         assert getattr(loaded, name) == getattr(trainer, name)
-    assert loaded.optimizer.lr == trainer.optimizer.lr and loaded.model.dtype == trainer.model.dtype
+    assert loaded.optimizer.lr == trainer.optimizer.lr
+    assert loaded.model.dtype == trainer.model.dtype
 
 
 def test_labels_come_back(tmp_path):
@@ -243,9 +249,9 @@ def test_other_data_begin_the_epoch_again(engine):
     X, y, _ = problem()
     trainer = make()
     fit(trainer, 2, callbacks=[StepBudget(5)])
-    assert trainer.begun.rows == ROWS
+    assert trainer.partial_epoch.rows == ROWS
     trainer.fit(X[:40], y[:40], epochs=1, verbose=0)
-    assert (trainer.epoch, trainer.step, trainer.begun) == (2, 5 + 3, None)
+    assert (trainer.epoch, trainer.step, trainer.partial_epoch) == (2, 5 + 3, None)
 
 
 def test_there_must_be_a_run_to_finish():

@@ -1,5 +1,6 @@
 """Training: the loop over epochs, on every engine."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_fit_twice_is_fit_once_longer(engine, optimizer):
 
 
 def test_chunks_change_no_bit(engine, monkeypatch):
-    """Whatever the cutting into calls of the engine, and whoever looks on."""
+    """However steps are divided into calls of the engine, and whatever callbacks there are."""
     plain, watched, stepwise = make(), make(), make()
     fit(plain, 6)
     fit(watched, 6, callbacks=[EachEpoch(lambda trainer: None)])
@@ -93,16 +94,18 @@ def test_history_has_a_row_per_epoch(engine):
     trainer = make("mse")
     history = fit(trainer, 4)
     assert list(history) == ["epoch", "loss", "lr", "seconds"]
-    assert history["epoch"] == [1, 2, 3, 4] and history["lr"] == [0.05] * 4
+    assert history["epoch"] == [1, 2, 3, 4]
+    assert history["lr"] == [0.05] * 4
     assert all(seconds > 0 for seconds in history["seconds"])
     fit(trainer, 1, validation=0.2)
     assert list(history) == ["epoch", "loss", "lr", "seconds", "validation_loss", "validation_r2"]
-    assert np.isnan(history["validation_loss"][:4]).all() and np.isfinite(history["validation_loss"][4])
+    assert np.isnan(history["validation_loss"][:4]).all()
+    assert np.isfinite(history["validation_loss"][4])
     assert history is trainer.history
 
 
 def test_loss_is_the_mean_over_rows(engine):
-    """Batches of 16, 16, 16 and 2 rows count by their rows; a rate of almost nothing leaves theta as it is."""
+    """Batches of 16, 16, 16 and 2 rows are weighted by their rows; a tiny rate leaves theta unchanged."""
     trainer = make("mse", gd.SGD(lr=1e-30), dtype="float64")
     history = fit(trainer, 2)
     X, y, _ = problem("mse")
@@ -150,7 +153,7 @@ def test_a_batch_without_weight_changes_nothing(engine):
         gd.Cosine(0.1, final=0.01),
         gd.Warmup(0.1, epochs=1.5),
         gd.Warmup(gd.Cosine(0.1), epochs=2),
-        lambda epoch: 0.1 / (1 + epoch),
+        pytest.param(lambda epoch: 0.1 / (1 + epoch), id="lambda"),
     ],
     ids=str,
 )
@@ -163,7 +166,7 @@ def test_schedules(engine, lr):
 
 
 def test_every_number_of_the_optimizer_may_be_a_schedule(engine):
-    """A momentum that steps down after 2 of 4 epochs is a run whose momentum is changed there."""
+    """A momentum that drops after 2 of 4 epochs equals a run whose momentum is changed there."""
     scheduled = make(optimizer=gd.SGD(lr=0.05, momentum=gd.Step(0.8, every=2, factor=0.5)))
     fit(scheduled, 4)
     changed = make(optimizer=gd.SGD(lr=0.05, momentum=0.8))
@@ -180,7 +183,7 @@ def test_a_schedule_goes_on_in_the_next_fit(engine):
 
 
 def test_validation_forms(engine):
-    """A fraction keeps rows out of the training; a pair of the same rows gives the same numbers."""
+    """A fraction holds out rows; a pair of the same rows gives the same values."""
     X, y, _ = problem()
     by_fraction, by_pair = make(seed=1), make(seed=1)
     by_fraction.fit(X, y, epochs=2, validation=0.3, verbose=0)
@@ -197,7 +200,7 @@ def test_validation_forms(engine):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_validation_is_the_definition(engine, loss, weighted, monkeypatch):
-    """Loss and metric of the rows kept out, however they are cut into blocks."""
+    """Loss and metric of the held-out rows, however they are divided into blocks."""
     monkeypatch.setattr("fastgd.training.evaluation._BLOCK", 4)
     X, y, _ = problem(loss)
     weight = 1 + np.arange(ROWS) % 3 if weighted else None
@@ -269,11 +272,12 @@ def test_any_kind_of_rows(engine, convert):
 
 
 def test_small_data_take_few_calls():
-    """A thousand epochs of 50 rows that nobody looks at: chunks, not epochs, are what Python handles."""
+    """A thousand epochs of 50 rows without callbacks: Python handles chunks, not epochs."""
     counter = Chunks()
     trainer = make("mse", gd.SGD(lr=0.001))
     fit(trainer, 1000, callbacks=[counter])
-    assert len(trainer.history["loss"]) == 1000 and counter.count < 100
+    assert len(trainer.history["loss"]) == 1000
+    assert counter.count < 100
 
 
 def test_the_trainers_seed_is_the_models():
@@ -293,3 +297,32 @@ def test_a_trainer_can_be_pickled(engine):
     fit(other, 2)
     np.testing.assert_array_equal(one.model.theta, other.model.theta)
     assert one.history["loss"] == other.history["loss"]
+
+
+def test_a_shallow_copy_has_its_own_counters():
+    """It shares model, optimiser and history, as the attributes of any object."""
+    one = make()
+    fit(one, 2)
+    other = copy.copy(one)
+    fit(other, 1)
+    assert (one.epoch, other.epoch) == (2, 3)
+    assert other.model is one.model
+    assert other.history is one.history
+
+
+def test_settings_assigned_between_fits_take_effect():
+    one, other = make(batch_size=16), make(batch_size=50)
+    one.batch_size, one.n_threads, one.shuffle, other.shuffle = 50, 1, False, False
+    fit(one)
+    fit(other)
+    assert one.step == other.step == 3
+    np.testing.assert_array_equal(one.model.theta, other.model.theta)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("begun", "partial_epoch"), ("stopped", "resume_theta"), ("judged", "eval_model")]
+)
+def test_renamed_attributes_keep_their_old_names(old, new):
+    trainer = make()
+    with pytest.warns(DeprecationWarning, match=f"Trainer.{old} is deprecated: use Trainer.{new}"):
+        assert getattr(trainer, old) is getattr(trainer, new)

@@ -1,4 +1,4 @@
-"""Training that cannot go on, or should never have begun: what is said, and what is left as it was."""
+"""Training that fails or is refused: the message, and what is left unchanged."""
 
 import pickle
 
@@ -25,13 +25,17 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(engine):
     theta, state, step_before = trainer.model.theta.copy(), trainer.optimizer.state.copy(), trainer.step
     with pytest.raises(FloatingPointError) as raised:
         trainer.fit(X, y, epochs=50, verbose=0)
-    words = str(raised.value)
-    step = int(words.split("at step ")[1].split()[0])
-    assert f"(epoch {(step - 1) // 4 + 1})" in words and f"after step {trainer.step}." in words
-    assert "lr (now 30)" in words and "layer 0 (identity) grew out of bounds first, with inputs up to" in words
-    assert 8 <= trainer.step < step and trainer.optimizer.steps == trainer.step
+    message = str(raised.value)
+    step = int(message.split("at step ")[1].split()[0])
+    assert f"(epoch {(step - 1) // 4 + 1})" in message
+    assert f"after step {trainer.step}." in message
+    assert "lr (now 30)" in message
+    assert "layer 0 (identity) grew out of bounds first, with inputs up to" in message
+    assert 8 <= trainer.step < step
+    assert trainer.optimizer.steps == trainer.step
     assert trainer.stop_reason == "error"
-    assert np.isfinite(trainer.model.theta).all() and np.isfinite(trainer.optimizer.state).all()
+    assert np.isfinite(trainer.model.theta).all()
+    assert np.isfinite(trainer.optimizer.state).all()
     if trainer.step == step_before:  # the first call of the engine failed
         np.testing.assert_array_equal(trainer.model.theta, theta)
         np.testing.assert_array_equal(trainer.optimizer.state, state)
@@ -42,11 +46,11 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(engine):
 def test_the_layer_that_blew_up_first_is_named(engine):
     """Outputs grow from the first layer to the last, gradients from the last to the first."""
     X, y, _ = problem("mse")
+    model = gd.MLP(4, 8, 8, 8, 1, seed=0)
+    model.parameters()["1.weight"][0] = 9e37
     with pytest.raises(
         FloatingPointError, match=r"layer 1 \(relu\) grew out of bounds first.*weights up to 9e\+37 and"
     ):
-        model = gd.MLP(4, 8, 8, 8, 1, seed=0)
-        model.parameters()["1.weight"][0] = 9e37
         gd.Trainer(model, loss="mse").fit(100 * X, y, epochs=1, verbose=0)
     model = gd.MLP(4, 8, 1, seed=0)
     model.parameters()["1.weight"][:] = 0  # so that layer 0 has no gradient
@@ -56,18 +60,18 @@ def test_the_layer_that_blew_up_first_is_named(engine):
 
 
 def test_numbers_beyond_float32_are_named(engine):
-    """They are finite as they come, so it is the training that finds them."""
+    """They are finite in their own dtype, so only training detects them."""
     X, y, _ = problem("mse")
     X[7, 1] = 1e39
     trainer = make("mse", batch_size=None)
     theta = trainer.model.theta.copy()
-    with pytest.raises(FloatingPointError, match=r"X has numbers up to 1e\+39, which float32 cannot hold"):
+    with pytest.raises(FloatingPointError, match=r"X has values up to 1e\+39, which float32 cannot hold"):
         trainer.fit(X, y, epochs=1, verbose=0)
     np.testing.assert_array_equal(trainer.model.theta, theta)
 
 
 def test_a_last_update_that_is_not_finite_is_found(engine):
-    """No loss comes after it that could tell."""
+    """No later loss reveals it."""
     X, y, _ = problem("mse")
     trainer = make("mse", gd.SGD(lr=lambda epoch: 1e38 if epoch >= 0.75 else 0.01))
     theta = trainer.model.theta.copy()
@@ -80,7 +84,7 @@ def test_a_last_update_that_is_not_finite_is_found(engine):
 
 
 def test_the_step_that_failed_is_named(engine, monkeypatch):
-    """One step at a time, theta is as it was before just that step; longer chunks name the same step."""
+    """One step at a time, theta is as it was before that very step; longer chunks name the same step."""
     named = []
     for flops in (1, 1e9):
         monkeypatch.setattr(chunks, "_FIRST_FLOPS", flops)
@@ -122,25 +126,25 @@ BAD = [
 
 
 def everything(trainer):
-    """All that a fit changes."""
+    """Everything that a fit changes."""
     optimizer = trainer.optimizer
     return trainer.model, optimizer.state, optimizer.steps, trainer.step, trainer.epoch, dict(trainer.history)
 
 
-@pytest.mark.parametrize("change, error, words", BAD, ids=lambda value: str(value)[:40])
-def test_bad_input_changes_nothing(change, error, words):
+@pytest.mark.parametrize(("change", "error", "message"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_input_changes_nothing(change, error, message):
     X, y, _ = problem()
     new, trained = make(), make()
     fit(trained, 1)
     for trainer in (new, trained):
         before = pickle.dumps(everything(trainer))
-        with pytest.raises(error, match=words):
+        with pytest.raises(error, match=message):
             trainer.fit(**({"X": X, "y": y, "verbose": 0} | change))
         assert pickle.dumps(everything(trainer)) == before
 
 
 @pytest.mark.parametrize(
-    "options, error, words",
+    ("options", "error", "message"),
     [
         ({"model": "mlp"}, TypeError, "model must be a Sequential"),
         ({"loss": "msee"}, ValueError, "mse"),
@@ -151,8 +155,8 @@ def test_bad_input_changes_nothing(change, error, words):
         ({"seed": -1}, ValueError, "seed"),
     ],
 )
-def test_bad_settings_are_refused(options, error, words):
-    with pytest.raises(error, match=words):
+def test_bad_settings_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
         gd.Trainer(**({"model": gd.MLP(4, 3), "loss": "mse"} | options))
 
 

@@ -1,4 +1,4 @@
-"""Files of trainers: killed while they are written, damaged, foreign, almost valid."""
+"""Trainer files: interrupted while being written, damaged, foreign, almost valid."""
 
 import copy
 import json
@@ -29,10 +29,11 @@ def test_a_crash_while_saving_leaves_the_older_file(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "fsync", crash)
     with pytest.raises(OSError, match="full"):
         trainer.save(path)
-    assert gd.Trainer.load(path).epoch == 1 and os.listdir(tmp_path) == ["run.npz"]
+    assert gd.Trainer.load(path).epoch == 1
+    assert os.listdir(tmp_path) == ["run.npz"]
 
 
-SAVE_FOR_EVER = """
+SAVE_FOREVER = """
 import sys
 import fastgd as gd
 X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0]
@@ -45,16 +46,17 @@ while True:
 
 
 def test_killed_in_the_middle_of_saves(tmp_path):
-    """SIGKILL at moments that nobody chose: what is there is whole, and as new as what was saved."""
+    """SIGKILL at arbitrary moments: the file is complete, and the last one that was saved."""
     path = tmp_path / "run.npz"
     for kill in range(4):
-        child = subprocess.Popen([sys.executable, "-c", SAVE_FOR_EVER, path], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen([sys.executable, "-c", SAVE_FOREVER, path], stdout=subprocess.PIPE, text=True)
         saved = [int(child.stdout.readline()) for _ in range(3 + 5 * kill)][-1]
         time.sleep(0.0007 * kill)
         child.kill()
         saved = max([saved, *map(int, child.communicate()[0].split())])
         loaded = gd.Trainer.load(path)
-        assert loaded.epoch in (saved, saved + 1) and len(loaded.history["loss"]) == loaded.epoch
+        assert loaded.epoch in (saved, saved + 1)
+        assert len(loaded.history["loss"]) == loaded.epoch
 
 
 def test_what_is_no_trainer_is_refused(tmp_path):
@@ -93,32 +95,32 @@ def test_what_is_no_trainer_is_refused(tmp_path):
     ],
     ids=str,
 )
-def test_damaged_words_are_refused(damage, tmp_path):
+def test_damaged_configs_are_refused(damage, tmp_path):
     path = tmp_path / "run.npz"
-    words, arrays = file_of_a_run(path)
-    files.write(path, words | damage, arrays)
-    with pytest.raises(ValueError, match="is not a model file of fastgd, or is damaged"):
+    config, arrays = file_of_a_run(path)
+    files.save_arrays(path, config | damage, arrays)
+    with pytest.raises(ValueError, match="is not a fastgd model file, or it is damaged"):
         gd.Trainer.load(path)
 
 
 def file_of_a_run(path):
-    """Words and arrays of a file that has everything in it."""
+    """Config and arrays of a file that has everything in it."""
     trainer = make(optimizer=gd.SGD(lr=gd.Warmup(gd.Step(0.1, 2), 1), momentum=0.9))
     fit(trainer, 9, validation=0.3, callbacks=[gd.EarlyStopping(), StepBudget(13)])
     trainer.save(path)
     with np.load(path) as file:
         arrays = {name: file[name] for name in file if name != "fastgd.json"}
-    with files.reading(path) as reader:
-        return reader.words, arrays
+    with files.open_arrays(path) as reader:
+        return reader.config, arrays
 
 
 STRANGE = (None, True, -1, 0, 3, 1e300, float("nan"), 10**30, "", "x", [], [[]], {}, {"name": "x"}, {"kind": "Step"})
 
 
-def mutated(words, rng):
+def mutated(config, rng):
     """A copy with one value, somewhere deep in it, replaced, left out or added."""
-    words = copy.deepcopy(words)
-    part = words
+    config = copy.deepcopy(config)
+    part = config
     while True:
         keys = list(part) if isinstance(part, dict) else list(range(len(part)))
         key = keys[rng.integers(len(keys))]
@@ -132,17 +134,17 @@ def mutated(words, rng):
         part["extra"] = value
     else:
         part[key] = value
-    return words
+    return config
 
 
 def test_almost_valid_files_raise_value_errors_only(tmp_path):
-    """What is loaded all the same has passed all checks: it can be trained."""
+    """A file that is loaded nevertheless has passed all checks: it can be trained."""
     path = tmp_path / "run.npz"
-    words, arrays = file_of_a_run(path)
+    config, arrays = file_of_a_run(path)
     rng, refused = np.random.default_rng(0), 0
     for _ in range(400):
-        changed = mutated(words, rng)
-        files.write(path, changed, arrays)
+        changed = mutated(config, rng)
+        files.save_arrays(path, changed, arrays)
         try:
             trainer = gd.Trainer.load(path)
         except ValueError:
@@ -154,7 +156,7 @@ def test_almost_valid_files_raise_value_errors_only(tmp_path):
 
 
 def test_almost_valid_headers_of_arrays_raise_value_errors_only(tmp_path):
-    """Bytes of the .npy header, which numpy reads as Python's literals; the sums of the archive are right."""
+    """Bytes of the .npy header, which NumPy parses as a Python literal; the checksums of the archive are correct."""
     path = tmp_path / "run.npz"
     make().save(path)
     with zipfile.ZipFile(path) as archive:
@@ -170,7 +172,7 @@ def test_almost_valid_headers_of_arrays_raise_value_errors_only(tmp_path):
             for name, content in (members | {"0.bias.npy": bytes(header)}).items():
                 archive.writestr(name, content)
         try:
-            gd.Trainer.load(path)  # blanks at the end of a header mean nothing
+            gd.Trainer.load(path)  # trailing blanks of a header have no meaning
         except ValueError:
             refused += 1
     assert refused > 200

@@ -94,7 +94,11 @@ def test_callbacks_refuse_bad_values(make_one, words):
 def test_every_n_steps(engine):
     """At exactly these steps, over two fits, and no bit changes by it."""
     seen, trainer, plain = [], make(), make()
-    every = callbacks.EveryStep(lambda t: seen.append((t.step, t.optimizer.steps, t.begun and len(t.begun.losses))), 3)
+
+    def record(t):
+        seen.append((t.step, t.optimizer.steps, t.partial_epoch and len(t.partial_epoch.losses)))
+
+    every = callbacks.EveryStep(record, 3)
     fit(trainer, 2, callbacks=[every])
     fit(trainer, 2, callbacks=[every])
     fit(plain, 4)

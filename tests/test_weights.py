@@ -16,7 +16,7 @@ UNEVEN = np.where(np.arange(ROWS) % 10 == 0, 1, np.where(np.arange(ROWS) % 10 < 
 
 
 def full_batch(loss="cross_entropy", n_out=3, **options):
-    """One plain step on all rows, in float64: theta tells the gradient."""
+    """One SGD step on all rows in float64, so that theta reveals the gradient."""
     model = gd.MLP(4, n_out, seed=0, dtype="float64")
     return gd.Trainer(model, loss=loss, optimizer=gd.SGD(lr=0.1), batch_size=None, shuffle=False, **options)
 
@@ -40,7 +40,7 @@ def test_balanced_is_scikit_learns_formula(engine):
 
 @pytest.mark.parametrize("kind", ["numbers", "words", "one-hot", "-1 and 1", "two words"])
 def test_weights_by_label(engine, kind):
-    """Named as the user's labels are; a class that is not named weighs 1; times the weights of the rows."""
+    """Keys are the user's labels; a class that is not listed has weight 1; multiplied by the weights of the rows."""
     per_row = np.array([1, 2.5, 0.5])[KIND] * (1 + np.arange(ROWS) % 2)
     y, given, loss, n_out = KIND, {1: 2.5, 2: 0.5}, "cross_entropy", 3
     if kind == "words":
@@ -65,7 +65,7 @@ def test_class_weights_in_every_loss_on_labels(engine, loss):
 
 
 def test_balanced_counts_the_training_rows(engine):
-    """Rows that are kept out do not count, and measure what they are: class weights are for training."""
+    """Held-out rows do not count for balancing, and validation ignores class weights."""
     given, by_hand = full_batch(seed=1), full_batch(seed=1)
     given.fit(X, UNEVEN, epochs=1, validation=0.3, class_weight="balanced", verbose=0)
     rows, rest = split_rows(ROWS, 0.3, 1)
@@ -118,7 +118,8 @@ def test_bad_class_weights(case):
     before = trainer.model.theta.copy()
     with pytest.raises(error, match=words):
         trainer.fit(X, y, epochs=1, class_weight=given, verbose=0)
-    assert (trainer.model.theta == before).all() and trainer.model.head.classes is None
+    assert (trainer.model.theta == before).all()
+    assert trainer.model.head.classes is None
 
 
 # ---- rows

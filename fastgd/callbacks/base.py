@@ -1,8 +1,8 @@
-"""What every callback is, and what it sees of a training."""
+"""The base class of callbacks, and what they see of a training."""
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -15,20 +15,20 @@ from .history import History
 
 @dataclass(eq=False)
 class Run:
-    """The `fit` under way.
+    """The current `fit`.
 
     Attributes
     ----------
     first_epoch, last_epoch : int
-        Epochs done before it, and to be done at its end.
+        Number of epochs done before it, and at its end.
     rows : int
-        Training rows of an epoch.
+        Number of training rows in an epoch.
     columns : tuple of str
-        What it records in the history.
+        Columns that it records in the history.
     rows_done : int
-        Training rows used so far in this `fit`, each as often as it was used.
+        Number of rows trained on so far in this `fit`, counting repetitions.
     loss : float
-        Mean training loss of the engine's last call.
+        Mean training loss of the last chunk of steps.
     """
 
     first_epoch: int
@@ -40,7 +40,23 @@ class Run:
 
 
 class Training(Protocol):
-    """What a callback sees of the trainer (see `Trainer`)."""
+    """What callbacks see of a training: the part of `Trainer` that they may rely on.
+
+    Attributes
+    ----------
+    model : Sequential
+        Its theta may be read and changed.
+    optimizer : Optimizer
+        Its settings may be changed.
+    history : History
+        Includes the epoch that has just ended.
+    epoch, step : int
+        Number of epochs and steps done, over all calls of `fit`.
+    stop_reason : str or None
+        Why the training stops early: "interrupted", "error" or the reason given to `stop`.
+    run : Run
+        The current `fit`.
+    """
 
     model: Sequential
     optimizer: Optimizer
@@ -57,11 +73,12 @@ class Training(Protocol):
     def save(self, path: str | os.PathLike[str]) -> None: ...
 
 
+# What a file keeps of a callback: numbers, and vectors of theta's dtype, by name.
 State: TypeAlias = "dict[str, float | int | NDArray[Any]]"
 
 
 class Callback:
-    """Hooks into `Trainer.fit`; each may call `trainer.stop("why")`, and read or change `trainer.model.theta`."""
+    """Hooks into `Trainer.fit`; each may call `trainer.stop("reason")`, and read or change `trainer.model.theta`."""
 
     def on_fit_begin(self, trainer: Training) -> None:
         """After all checks, before the first step; an error raised here leaves model and optimiser untouched."""
@@ -74,52 +91,90 @@ class Callback:
         """After each epoch; `logs` is its row of the history, by column."""
 
     def on_chunk_end(self, trainer: Training) -> None:
-        """After each call of the engine, be it within an epoch or after several, and after every `on_epoch_end`.
+        """After each chunk of steps, which may be part of an epoch or span several, and after every `on_epoch_end`.
 
-        That is every 50 ms or so, and after the step that `next_step` of a callback asked for.
+        That is about every 50 ms, and after the step that `next_step` of any callback returned.
         """
 
     def on_fit_end(self, trainer: Training) -> None:
-        """At the end, however it came: `trainer.stop_reason` says how ("error" if an exception is on its way)."""
+        """At the end, however it came about: see `trainer.stop_reason` ("error" if an exception is propagating)."""
 
     def state(self) -> State:
-        """What `Trainer.save` keeps of this callback: numbers and vectors of theta's dtype, by name."""
+        """What `Trainer.save` keeps of this callback: numbers, and vectors of theta's dtype, by name."""
         return {}
 
     def restore(self, trainer: Training, state: State) -> None:
-        """Take up that state, after `on_fit_begin` of a `fit(epochs=None)` that finishes a run; it may stop it too."""
+        """Restore that state, after `on_fit_begin` of a `fit(epochs=None)` that resumes a run; it may stop it again."""
 
 
-def states_of(callbacks: list[Callback]) -> list[tuple[str, State]]:
-    """What callbacks remember, each with the name of its class."""
-    return [(type(callback).__name__, state) for callback in callbacks if (state := callback.state())]
+# Classes as trainer files of the previous release name them.
+_RENAMED = {"Movement": "ParameterTolerance"}
 
 
-def restore(trainer: Training, callbacks: list[Callback], states: list[tuple[str, State]]) -> None:
-    """Give each state to the first callback of its class that has none yet."""
-    waiting = list(callbacks)
-    for name, state in states:
-        for callback in waiting:
-            if type(callback).__name__ == name:
-                callback.restore(trainer, state)
-                waiting.remove(callback)
-                break
+class CallbackList:
+    """The callbacks of one `fit`, each called with the trainer, in order.
 
+    Parameters
+    ----------
+    callbacks : sequence of Callback
+    trainer : Trainer
 
-def looks_at_epochs(callback: Callback) -> bool:
-    """Whether it has an `on_epoch_end` of its own."""
-    return type(callback).on_epoch_end is not Callback.on_epoch_end
+    Attributes
+    ----------
+    need_every_epoch : bool
+        Whether a chunk of steps must not go past the end of an epoch, because a callback overrides `on_epoch_end`.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback], trainer: Training) -> None:
+        self._callbacks, self._trainer = callbacks, trainer
+        self._step_counters = [c for c in callbacks if type(c).next_step is not Callback.next_step]
+        self.need_every_epoch = any(type(c).on_epoch_end is not Callback.on_epoch_end for c in callbacks)
+
+    def max_steps(self) -> float:
+        """Maximum number of steps before the next `on_chunk_end`."""
+        step = self._trainer.step
+        return min((callback.next_step(self._trainer) - step for callback in self._step_counters), default=math.inf)
+
+    def on_epoch_end(self, logs: dict[str, float]) -> None:
+        """Call this hook of each callback."""
+        for callback in self._callbacks:
+            callback.on_epoch_end(self._trainer, logs)
+
+    def on_chunk_end(self) -> None:
+        """Call this hook of each callback."""
+        for callback in self._callbacks:
+            callback.on_chunk_end(self._trainer)
+
+    def states(self) -> list[tuple[str, State]]:
+        """The non-empty states, each with the name of its callback's class."""
+        return [(type(callback).__name__, state) for callback in self._callbacks if (state := callback.state())]
+
+    def restore(self, states: list[tuple[str, State]]) -> None:
+        """Give each state to the first callback of its class that has none yet."""
+        without_state = list(self._callbacks)
+        for name, state in states:
+            for callback in without_state:
+                if type(callback).__name__ == _RENAMED.get(name, name):
+                    callback.restore(self._trainer, state)
+                    without_state.remove(callback)
+                    break
 
 
 def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
-    """The callbacks as a list; TypeError for what is none."""
+    """The callbacks as a list.
+
+    Raises
+    ------
+    TypeError
+        Not a sequence, or an element is not a Callback.
+    """
     if isinstance(callbacks, Callback):
         raise TypeError(f"callbacks must be a sequence: write callbacks=[{type(callbacks).__name__}(...)]")
     checked = list(callbacks)
     for callback in checked:
         if not isinstance(callback, Callback):
-            advice = "; for a function, write callbacks.EveryEpoch(f)" if callable(callback) else ""
+            hint = "; for a function, write callbacks.EveryEpoch(f)" if callable(callback) else ""
             if isinstance(callback, type):
-                advice = f": write {callback.__name__}()"
-            raise TypeError(f"a callback must be an object of a subclass of Callback, not {callback!r}{advice}")
+                hint = f": write {callback.__name__}()"
+            raise TypeError(f"a callback must be an object of a subclass of Callback, not {callback!r}{hint}")
     return checked

@@ -1,4 +1,4 @@
-"""Models: a stack of layers with its flat vector of parameters."""
+"""Models: stacks of layers with one flat vector of parameters."""
 
 from .mlp import MLP
 from .sequential import Sequential

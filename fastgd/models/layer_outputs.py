@@ -1,4 +1,4 @@
-"""What goes on inside a network: the outputs of each of its layers."""
+"""The outputs of each layer of a model, for diagnostics and plots."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,10 @@ from ..layers.dense import Dense
 from .sequential import Sequential
 
 
-def outputs_of_layers(model: Sequential, X: Array, n_threads: int = 0) -> Iterator[tuple[int, Dense, Array]]:
-    """Number, layer and outputs (rows, n_out) of one layer after the other, for X (rows, n_in).
+def layer_outputs(model: Sequential, X: Array, n_threads: int = 0) -> Iterator[tuple[int, Dense, Array]]:
+    """Yield index, layer and outputs (rows, n_out) of each layer in turn, for X (rows, n_in).
 
-    Theta is layer by layer, so each layer is a network of its own on a part of it, and the engine does the work.
+    Theta is stored layer by layer, so each layer is a network on its slice of theta, and the engine does the work.
     """
     engine, start = backend.choose(), 0
     for index, layer in enumerate(model.layers):

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons: models of dense layers that are alike, from their widths."""
+"""Multilayer perceptrons: models of similar dense layers, built from their widths."""
 
 from numpy.typing import DTypeLike
 
@@ -29,22 +29,32 @@ def MLP(
     Parameters
     ----------
     *widths : int >= 1
-        Inputs, units of each hidden layer, outputs: two numbers at least.
+        Number of inputs, units of each hidden layer and outputs: at least two numbers.
     activation, output : str or Activation, default="relu", "identity"
-        Of the hidden layers, and of the last one.
+        Activation of the hidden layers, and of the last layer.
     dropout : float in [0, 1), Schedule or callable, default=0.0
-        Probability that the output of a hidden unit is dropped in training; see `Dropout`.  0: no such layers.
+        Probability that the output of a hidden unit is dropped in training; see `Dropout`.  0: no dropout layers.
     bias, init, seed, dtype
         As in `Dense` and `Sequential`.
 
+    Returns
+    -------
+    Sequential
+
     Raises
     ------
-    ValueError
-        Fewer than two widths, a width below 1, or an unknown name.
+    TypeError, ValueError
+        Fewer than two widths, a width that is not an integer >= 1, or an unknown name.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> gd.MLP(64, 32, 10, seed=0).layers
+    (Dense(64, 32, "relu"), Dense(32, 10, "identity"))
     """
     if len(widths) < 2:
-        raise ValueError(f"MLP needs the numbers of inputs and outputs at least, as in MLP(64, 10), not {widths}")
-    hidden = activations.get(activation)  # a wrong name is one, even without hidden layers
+        raise ValueError(f"MLP needs at least the numbers of inputs and outputs, as in MLP(64, 10), not {widths}")
+    hidden = activations.get(activation)  # refuses an unknown name even if there is no hidden layer
     functions = [hidden] * (len(widths) - 2) + [output]
     layers = [
         Dense(n_in, n_out, f, bias, init) for n_in, n_out, f in zip(widths[:-1], widths[1:], functions, strict=True)

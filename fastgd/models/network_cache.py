@@ -1,4 +1,4 @@
-"""What engines make of a model: one network for each way to look at its outputs."""
+"""The networks that an engine builds for a model: one for each link that a loss may apply to the outputs."""
 
 import threading
 from collections.abc import Sequence
@@ -10,45 +10,45 @@ from ..layers.dense import Dense
 from ..layers.noise import Noise
 
 
-class Networks:
-    """The networks of a model on the engine now chosen, made on first use; they share theta and grad, by reference.
+class ExecutorCache:
+    """The networks of a model on the current engine, built on first use; they share theta and grad.
 
-    If the last activation is the link of a loss ("softmax", "sigmoid"), such a loss takes the logits before it, where
-    no digits are lost, and applies the link itself: it gets a network that ends there.
+    If the last activation is the link of a loss ("softmax", "sigmoid"), the loss takes the logits before it and applies
+    the link itself, which loses no precision: its network ends at the logits.
     """
 
     def __init__(self, layers: Sequence[Dense], noises: Sequence[Noise | None], theta: Array, grad: Array) -> None:
         self._layers, self._noises = layers, noises
         self._theta, self._grad = theta, grad
         self._lock = threading.Lock()
-        self._made: dict[str, Executor] = {}
+        self._by_link: dict[str, Executor] = {}
         self._engine: backend.Engine | None = None
 
-    def of(self, link: str) -> Executor:
-        """The network as a loss or a head with this link sees it; "identity": up to its last activation.
+    def get(self, link: str) -> Executor:
+        """The network for a loss or an `OutputSpec` with this link; "identity" includes the last activation.
 
         Raises
         ------
         ValueError
-            The last activation is a link of another kind.
+            The last activation is a different link.
         """
         engine = backend.choose()
         if self._engine is not engine:
-            self._made, self._engine = {}, engine
-        if link not in self._made:
-            self._made[link] = self._new(link, engine)
-        return self._made[link]
+            self._by_link, self._engine = {}, engine
+        if link not in self._by_link:
+            self._by_link[link] = self._build(link, engine)
+        return self._by_link[link]
 
-    def _new(self, link: str, engine: backend.Engine) -> Executor:
+    def _build(self, link: str, engine: backend.Engine) -> Executor:
         last, layers = self._layers[-1], self._layers
-        own = last.activation.link
-        if own == link != "identity":
+        own_link = last.activation.link
+        if own_link == link != "identity":
             layers = (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))
-        elif own != "identity" and link != "identity":
+        elif own_link != "identity" and link != "identity":
             raise ValueError(
                 f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
                 f'end it in "identity" or "{link}", or choose another loss'
             )
         elif link != "identity":
-            return self.of("identity")
+            return self.get("identity")
         return engine.executor(layers, self._theta, self._grad, self._noises, self._lock)

@@ -13,10 +13,11 @@ from .._common.typing import Array, Floats
 from ..data.arrays import finite_rows, to_array
 from ..layers.stack import views
 from ..losses import Loss
-from ..models.layer_outputs import outputs_of_layers
+from ..models.layer_outputs import layer_outputs
 from ..models.sequential import Sequential
-from ..training.evaluation import Validation
-from ..training.fit_data import WithoutTrainer, prepare
+from ..training.evaluation import Evaluator
+from ..training.fit_data import prepare
+from ..training.state import TrainSettings
 from .axes import BLUE, around, axes_of, colors_of, draw_path, draw_surface, legend_below, new_figure
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def landscape(
     if directions not in (None, "pca", "random"):
         raise ValueError(f'directions must be "pca", "random" or None, not {directions!r}')
     twin, points = copy.deepcopy(model), check_int("points", points)
-    job = prepare(WithoutTrainer(twin, losses.get(loss)), X, y, None, None)
+    job = prepare(TrainSettings(losses.get(loss)), twin, X, y)
     thetas = np.array([model.theta] if path is None else path, np.float64)
     if thetas.ndim != 2 or thetas.shape[1] != model.size:
         raise ValueError(f"path must have the shape (steps, {model.size}), one theta in each row, not {thetas.shape}")
@@ -86,7 +87,7 @@ def landscape(
     steps: Floats = np.linalg.lstsq(plane.T, (thetas - centre).T, rcond=None)[0].T.astype(np.float64)
     side = np.linspace(-1, 1, points) * check_scalar("span", span, "(0, inf)")
     grid = np.meshgrid(side, side) if path is None else around(steps, points)
-    measure = Validation(twin, job.loss, job.X, job.Y, metrics=[]).measure
+    measure = Evaluator(twin, job.loss, job.X, job.Y, metrics=[]).measure
     surface = np.empty(grid[0].shape)
     for place in np.ndindex(*surface.shape):
         with np.errstate(all="ignore"):
@@ -234,7 +235,7 @@ def activations(model: Sequential, X: Any, *, bins: int = 60, title: str = "Outp
     X = finite_rows(X, model.n_in)
     figure = new_figure(3.3 * len(model.layers), 3.2)
     figure.suptitle(title)
-    for index, layer, out in outputs_of_layers(model, X):
+    for index, layer, out in layer_outputs(model, X):
         name = "share of the outputs" if index == 0 else ""
         ax = axes_of(figure.add_subplot(1, len(model.layers), index + 1), "", "output", name)
         shown = out[out != 0]

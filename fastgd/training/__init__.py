@@ -1,1 +1,1 @@
-"""Training: the trainer, its loop over epochs, and everything a fit consists of."""
+"""Training: the trainer, its settings and state, the loop over epochs, and what runs around it."""

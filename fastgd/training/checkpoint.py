@@ -1,12 +1,13 @@
-"""Trainers in files: everything that the next step depends on but the data.
+"""Trainer files: everything that the next step depends on except the data.
 
-One file of `modelfile.py`: theta under the names of its parameters, the optimiser's slots, the history, the losses of
-the epoch that was begun, what callbacks remember; and words: settings, counters, seeds.  Nothing in it is code.
+Such a file is one of `models/files.py`.  Its arrays are theta under the names of its parameters, the optimiser's slots,
+the history, the losses of the unfinished epoch and the vectors of callbacks; its config holds settings, counters and
+seeds.  Nothing in it is code.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .._common.typing import Array
 from ..callbacks.base import State
 from ..callbacks.history import History
 from ..data.arrays import check_finite
-from ..losses import LOSSES, Loss
+from ..losses import LOSSES
 from ..losses.custom import Custom
 from ..metrics import Metric
 from ..metrics import get as get_metric
@@ -23,151 +24,154 @@ from ..models import files
 from ..models.sequential import Sequential
 from ..optimizers import OPTIMIZERS, Optimizer
 from .chunks import PartialEpoch
+from .state import TrainSettings, TrainState
 
 _FORMAT = "fastgd trainer 1"
 _COUNTERS = ("epoch", "step", "last_epoch")
-_MOST = 2**53  # no counter comes near, and up to here steps and epochs are exact as floats
-SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_norm")
+_MAX_COUNT = 2**53  # far beyond any real count, and up to here integers are exact as floats
+_SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_norm")
 
 
-class Saved(Protocol):
-    """What is kept of a trainer."""
-
-    model: Sequential
-    loss: Loss
-    optimizer: Optimizer
-    batch_size: int | None
-    shuffle: bool
-    seed: int
-    n_threads: int | None
-    accumulate: int
-    grad_norm: bool
-    history: History
-    epoch: int
-    step: int
-    last_epoch: int
-    begun: PartialEpoch | None
-    stopped: Array | None
-
-    @property
-    def metrics(self) -> Sequence[Metric] | None: ...
-
-    @property
-    def states(self) -> list[tuple[str, State]]: ...
+def save(path: str | os.PathLike[str], settings: TrainSettings, state: TrainState) -> None:
+    """Write a trainer to a `.npz` or `.safetensors` file; TypeError if a part of it depends on custom code."""
+    files.save_arrays(path, *contents(settings, state))
 
 
-def write(path: str | os.PathLike[str], trainer: Saved) -> None:
-    """Write a trainer to a `.npz` or `.safetensors` file; an older file is replaced only by a whole new one."""
-    files.write(path, *contents(trainer))
-
-
-def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Words and arrays of the file; TypeError for what only code could say."""
-    optimizer, begun = trainer.optimizer, trainer.begun
-    columns = np.array(list(trainer.history.values()), np.float64)
-    arrays: dict[str, Array] = {**trainer.model.parameters(), "history": columns}
-    if optimizer.state is not None and optimizer.state.size:
-        arrays["optimizer.state"] = optimizer.state
-    if begun is not None:
-        arrays |= {"begun.losses": begun.losses, "begun.norms": begun.norms}
-    if trainer.stopped is not None:
-        arrays["stopped"] = trainer.stopped
-    states = []
-    for i, (name, state) in enumerate(trainer.states):
-        vectors = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
-        arrays |= {f"callback.{i}.{key}": value for key, value in vectors.items()}
-        numbers = {key: value for key, value in state.items() if key not in vectors}
-        states.append({"name": name, "numbers": numbers, "vectors": {k: len(v) for k, v in vectors.items()}})
-    own = ["loss"] * isinstance(trainer.loss, Custom) + ["metrics"] * (not all(map(_is_named, trainer.metrics or ())))
-    words = {
+def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Config and arrays of the file; TypeError if a schedule or optimiser depends on custom code."""
+    optimizer, partial, metrics = state.optimizer, state.partial_epoch, settings.metrics
+    arrays, callbacks = _arrays(state)
+    custom = ["loss"] * isinstance(settings.loss, Custom) + ["metrics"] * (not all(map(_is_named, metrics or ())))
+    config = {
         "format": _FORMAT,
-        "model": trainer.model.to_config(),
-        "own": own,
-        "loss": None if "loss" in own else to_config(trainer.loss, LOSSES),
+        "model": state.model.to_config(),
+        "own": custom,
+        "loss": None if "loss" in custom else to_config(settings.loss, LOSSES),
         "optimizer": to_config(optimizer, OPTIMIZERS),
         "optimizer_steps": optimizer.steps,
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
-        **{name: getattr(trainer, name) for name in (*SETTINGS, *_COUNTERS)},
-        "metrics": None if trainer.metrics is None else [metric.name for metric in trainer.metrics],
-        "history": list(trainer.history),
-        "begun": None if begun is None else {"rows": begun.rows, "batch": begun.batch, "steps": len(begun.losses)},
-        "stopped": 0 if trainer.stopped is None else len(trainer.stopped),
-        "callbacks": states,
+        **{name: getattr(settings, name) for name in _SETTINGS},
+        **{name: getattr(state, name) for name in _COUNTERS},
+        "metrics": None if metrics is None else [metric.name for metric in metrics],
+        "history": list(state.history),
+        "begun": partial and {"rows": partial.rows, "batch": partial.step_rows, "steps": len(partial.losses)},
+        "stopped": 0 if state.resume_theta is None else len(state.resume_theta),
+        "callbacks": callbacks,
     }
-    return words, arrays
+    return config, arrays
 
 
-def read(file: files.Reader) -> dict[str, Any]:
-    """The attributes of the trainer that `write` wrote, without loss and metrics if they were code of the user's own.
+def _arrays(state: TrainState) -> tuple[dict[str, Array], list[dict[str, Any]]]:
+    """The arrays of the file, and the config of the callbacks' states."""
+    columns = np.array(list(state.history.values()), np.float64)
+    arrays: dict[str, Array] = {**state.model.parameters(), "history": columns}
+    if (rows := _state_rows(state.optimizer)) is not None:
+        arrays["optimizer.state"] = rows
+    if state.partial_epoch is not None:
+        arrays |= {"begun.losses": state.partial_epoch.losses, "begun.norms": state.partial_epoch.norms}
+    if state.resume_theta is not None:
+        arrays["stopped"] = state.resume_theta
+    callbacks = []
+    for i, (name, values) in enumerate(state.current_callback_states()):
+        vectors = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
+        arrays |= {f"callback.{i}.{key}": value for key, value in vectors.items()}
+        numbers = {key: value for key, value in values.items() if key not in vectors}
+        callbacks.append({"name": name, "numbers": numbers, "vectors": {k: len(v) for k, v in vectors.items()}})
+    return arrays, callbacks
 
-    An exception of some kind for a file that is none of its.
+
+def _state_rows(optimizer: Optimizer) -> Array | None:
+    """The optimiser's slots, and as the last row the average of theta if there is one; None if there is neither."""
+    if optimizer.state is None:
+        return None
+    average = optimizer.averaged_theta
+    rows = optimizer.state if average is None else np.vstack([optimizer.state, average])
+    return rows if rows.size else None
+
+
+def load(file: files.Reader) -> tuple[dict[str, Any], TrainState]:
+    """Settings and state that `save` wrote; the settings lack a custom loss, and metrics if one is custom.
+
+    Some exception, of any class, is raised for an invalid file.
     """
-    words = file.words
-    if words["format"] != _FORMAT:
-        raise ValueError(f"its format is {words['format']!r}, not {_FORMAT!r} (gd.load reads models)")
-    found: dict[str, Array] = {}
+    config = file.config
+    if config["format"] != _FORMAT:
+        raise ValueError(f"its format is {config['format']!r}, not {_FORMAT!r} (gd.load reads models)")
+    arrays: dict[str, Array] = {}
 
-    def arrays(expected: files.Expected) -> Mapping[str, Array]:
-        found.update(file.arrays({**expected, **_others(words, expected)}))
-        return found
+    def read(parameters: files.ArraySpecs) -> Mapping[str, Array]:
+        arrays.update(file.arrays({**parameters, **_other_arrays(config, parameters)}))
+        return arrays
 
-    saved = {"model": Sequential.from_config(words["model"], arrays), **_settings(words), **_progress(words, found)}
-    needed = saved["optimizer"].slots if saved["steps"] else 0
-    if words["slots"] < needed:
-        raise ValueError(f"it has {words['slots']} of the optimizer's {needed} slots")
-    return saved
+    model = Sequential.from_config(config["model"], read)
+    settings = {name: config[name] for name in (*_SETTINGS, "metrics") if name not in config["own"]}
+    if "loss" not in config["own"]:
+        settings["loss"] = from_config(config["loss"], LOSSES)
+    optimizer = from_config(config["optimizer"], OPTIMIZERS)
+    return settings, _train_state(config, arrays, model, optimizer)
 
 
-def _others(words: dict[str, Any], parameters: files.Expected) -> files.Expected:
-    """What the file must hold beside the parameters."""
+def _other_arrays(config: dict[str, Any], parameters: files.ArraySpecs) -> files.ArraySpecs:
+    """What the file must hold besides the parameters."""
     size = sum(int(np.prod(shape)) for shape, _ in parameters.values())
     dtype = next(iter(parameters.values()))[1]
     double = np.dtype(np.float64)
-    history = (len(words["history"]), _count(words["epoch"], "epoch"))
+    history = (len(config["history"]), _count(config["epoch"], "epoch"))
     expected: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {"history": (history, double)}
-    if words["slots"]:
-        expected["optimizer.state"] = ((_count(words["slots"], "slots"), size), dtype)
-    if words["begun"] is not None:
-        steps = (_count(words["begun"]["steps"], "steps"),)
+    if config["slots"]:
+        expected["optimizer.state"] = ((_count(config["slots"], "slots"), size), dtype)
+    if config["begun"] is not None:
+        steps = (_count(config["begun"]["steps"], "steps"),)
         expected |= {"begun.losses": (steps, double), "begun.norms": (steps, double)}
-    if words["stopped"]:
-        expected["stopped"] = ((_count(words["stopped"], "stopped"), size), dtype)
-    for i, state in enumerate(words["callbacks"]):
+    if config["stopped"]:
+        expected["stopped"] = ((_count(config["stopped"], "stopped"), size), dtype)
+    for i, state in enumerate(config["callbacks"]):
         for key, length in state["vectors"].items():
             expected[f"callback.{i}.{key}"] = ((_count(length, key),), dtype)
     return expected
 
 
-def _settings(words: dict[str, Any]) -> dict[str, Any]:
-    settings = {name: words[name] for name in (*SETTINGS, "metrics") if name not in words["own"]}
-    if "loss" not in words["own"]:
-        settings["loss"] = from_config(words["loss"], LOSSES)
-    return {**settings, "optimizer": from_config(words["optimizer"], OPTIMIZERS)}
-
-
-def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
+def _train_state(
+    config: dict[str, Any], arrays: Mapping[str, Array], model: Sequential, optimizer: Optimizer
+) -> TrainState:
     for name in ("optimizer.state", "begun.losses", "stopped"):
         if name in arrays:
             check_finite(arrays[name].reshape(1, -1), name)
+    _restore_optimizer(optimizer, config, arrays.get("optimizer.state"), model)
+    epoch, step, last_epoch = (_count(config[name], name) for name in _COUNTERS)
     history = History()
-    history.extend({name: column.tolist() for name, column in zip(words["history"], arrays["history"], strict=True)})
-    return {
-        "state": arrays["optimizer.state"].copy() if "optimizer.state" in arrays else None,
-        "steps": _count(words["optimizer_steps"], "optimizer_steps"),
-        "history": history,
-        **{name: _count(words[name], name) for name in _COUNTERS},
-        "begun": None if words["begun"] is None else _begun(words["begun"], arrays),
-        "stopped": arrays.get("stopped"),
-        "states": [
+    history.extend({name: column.tolist() for name, column in zip(config["history"], arrays["history"], strict=True)})
+    return TrainState(
+        model,
+        optimizer,
+        history,
+        epoch,
+        step,
+        last_epoch,
+        partial_epoch=None if config["begun"] is None else _partial_epoch(config["begun"], arrays),
+        resume_theta=arrays.get("stopped"),
+        callback_states=[
             (str(state["name"]), _state(state["numbers"], {k: arrays[f"callback.{i}.{k}"] for k in state["vectors"]}))
-            for i, state in enumerate(words["callbacks"])
+            for i, state in enumerate(config["callbacks"])
         ],
-    }
+    )
 
 
-def _begun(words: dict[str, Any], arrays: Mapping[str, Array]) -> PartialEpoch:
-    rows, batch = _count(words["rows"], "rows"), _count(words["batch"], "batch")
-    return PartialEpoch(rows, batch, arrays["begun.losses"], arrays["begun.norms"])
+def _restore_optimizer(optimizer: Optimizer, config: dict[str, Any], rows: Array | None, model: Sequential) -> None:
+    """Give the optimiser its slots, the average of theta and the number of steps."""
+    optimizer.steps = _count(config["optimizer_steps"], "optimizer_steps")
+    needed = optimizer.slots if optimizer.steps else 0
+    if config["slots"] < needed:
+        raise ValueError(f"it has {config['slots']} of the optimizer's {needed} slots")
+    optimizer.state = None if rows is None else rows.copy()
+    if optimizer.state is not None and optimizer.average is not None:
+        optimizer.state, optimizer.averaged_theta = optimizer.state[:-1], optimizer.state[-1]
+    optimizer.bind(model.size, model.dtype, model)
+
+
+def _partial_epoch(config: dict[str, Any], arrays: Mapping[str, Array]) -> PartialEpoch:
+    rows, step_rows = _count(config["rows"], "rows"), _count(config["batch"], "batch")
+    return PartialEpoch(rows, step_rows, arrays["begun.losses"], arrays["begun.norms"])
 
 
 def _state(numbers: dict[str, Any], vectors: dict[str, Array]) -> State:
@@ -185,6 +189,6 @@ def _is_named(metric: Metric) -> bool:
 
 
 def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_COUNT:
         raise ValueError(f"its {name} is {value!r}")
     return value

@@ -1,7 +1,7 @@
-"""Which rows each step reads, and how many steps the engine does in one call.
+"""Which rows each step reads, and how many steps the engine executes in one call.
 
-The order of an epoch is a function of (seed, epoch) alone, so a run that stopped goes on as if it never had; how the
-steps are cut into calls changes no bit.
+The order of an epoch is a function of (seed, epoch) alone, so a run that was stopped resumes as if it never had been;
+how the steps are divided into calls does not change a bit of the result.
 """
 
 from dataclasses import dataclass, field
@@ -14,64 +14,70 @@ from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from ..optimizers.transforms import WHOLE_STEP, Transforms
 
-# Ints whose order is made in one go: many small epochs at once, and little in vain if the training stops early.
+# Rows whose order is made at once: covers many small epochs, and wastes little if the training stops early.
 _ROWS = 1 << 18
-# One call of the engine: long enough that Python costs nothing, short enough for progress and Ctrl-C.
+# Seconds of one call of the engine: long enough to hide the cost of Python, short enough for progress and Ctrl-C.
 _SECONDS = 0.06
-# Copying theta before each call, to have the last good state, may cost this share of the time.
+# Maximum share of the time spent on copying theta before each call, for a snapshot to return to.
 _COPY_SHARE = 0.02
-# Work of the first call, before anything was measured: a millisecond or so.
+# Work of the first call, before anything was measured: about a millisecond.
 _FIRST_FLOPS = 1e7
 
 
 @dataclass(frozen=True, eq=False)
 class PartialEpoch:
-    """An epoch that was begun but not finished.
+    """An epoch that was started but not finished.
 
     Attributes
     ----------
-    rows, batch : int
-        Training rows of the epoch, and rows of a step; with other data or batches there is no going on.
+    rows, step_rows : int
+        Training rows of the epoch, and rows of a step; the epoch can be resumed only if both are the same.
     losses : (steps,) float64
         Mean losses of the steps that were done.
     norms : (steps,) float64
-        Norms of their gradients; NaN where they were not measured.
+        Norms of their gradients; NaN where they were not recorded.
     """
 
     rows: int
-    batch: int
+    step_rows: int
     losses: Floats
     norms: Floats
 
 
 @dataclass(eq=False)
 class EpochBlock:
-    """The steps of some whole epochs, from number `first` (0-based) on.
+    """The steps of some whole epochs.
 
     Attributes
     ----------
+    first : int
+        Index of the first epoch.
+    epochs : int
+        Number of epochs.
     order : (epochs * rows,) int64
-        Row numbers as the steps read them.
+        Row indices in the order of use.
+    step_rows : int
+        Rows of a step; the last one of an epoch may have fewer.
+    done : int
+        Number of steps done.
     starts : (steps + 1,) int64
         Step s reads order[starts[s]:starts[s + 1]].
-    moments : (steps,) float64
+    epoch_times : (steps,) float64
         Epochs done before each step.
-    ends : (steps,) float64
-        Epochs done after it; a whole number, to the last bit, where an epoch ends.
+    epoch_ends : (steps,) float64
+        Epochs done after it; exactly an integer where an epoch ends.
     losses, norms, rates : (steps,) float64
-        Mean loss, norm of the gradient and learning rate of each step, filled as the steps are done.
-    done : int
-        Ints done.
+        Mean loss, norm of the gradient and learning rate of each step, filled in as the steps are done.
     """
 
     first: int
     epochs: int
     order: Ints
-    batch: int
+    step_rows: int
     done: int = 0
     starts: Ints = field(init=False)
     epoch_times: Floats = field(init=False)
-    ends: Floats = field(init=False)
+    epoch_ends: Floats = field(init=False)
     losses: Floats = field(init=False)
     norms: Floats = field(init=False)
     rates: Floats = field(init=False)
@@ -79,10 +85,10 @@ class EpochBlock:
     def __post_init__(self) -> None:
         rows = len(self.order) // self.epochs
         epoch = np.arange(self.epochs)[:, np.newaxis]
-        in_interval = np.arange(0, rows, self.batch)
-        self.starts = np.append(epoch * rows + in_interval, len(self.order))
-        self.epoch_times = (self.first + epoch + np.arange(len(in_interval)) / len(in_interval)).ravel()
-        self.ends = (self.first + epoch + np.arange(1, len(in_interval) + 1) / len(in_interval)).ravel()
+        offsets = np.arange(0, rows, self.step_rows)
+        self.starts = np.append(epoch * rows + offsets, len(self.order))
+        self.epoch_times = (self.first + epoch + np.arange(len(offsets)) / len(offsets)).ravel()
+        self.epoch_ends = (self.first + epoch + np.arange(1, len(offsets) + 1) / len(offsets)).ravel()
         self.losses, self.rates = np.zeros((2, len(self.epoch_times)))
         self.norms = np.full(len(self.epoch_times), np.nan)
 
@@ -92,7 +98,7 @@ class EpochBlock:
 
     @property
     def epochs_done(self) -> int:
-        """Whole epochs since the training began."""
+        """Number of whole epochs done since the training began."""
         return self.first + self.done // self.steps_per_epoch
 
     @property
@@ -100,38 +106,38 @@ class EpochBlock:
         return self.done == len(self.epoch_times)
 
     @property
-    def begun(self) -> PartialEpoch | None:
-        """The epoch in which the steps done end; None if they end with an epoch."""
-        in_interval = self.done % self.steps_per_epoch
+    def partial_epoch(self) -> PartialEpoch | None:
+        """The epoch of the last step done; None if that step ended it."""
+        steps_of_epoch = self.done % self.steps_per_epoch
         rows = len(self.order) // self.epochs
-        steps = slice(self.done - in_interval, self.done)
-        return PartialEpoch(rows, self.batch, self.losses[steps], self.norms[steps]) if in_interval else None
+        steps = slice(self.done - steps_of_epoch, self.done)
+        return PartialEpoch(rows, self.step_rows, self.losses[steps], self.norms[steps]) if steps_of_epoch else None
 
-    def resume(self, begun: PartialEpoch | None) -> None:
-        """Go on in the first epoch where `begun` ended, if its rows and batches are the same; else begin it again."""
-        if begun is None or len(begun.losses) >= self.steps_per_epoch:
+    def resume(self, partial: PartialEpoch | None) -> None:
+        """Continue the first epoch where `partial` ended if its rows and steps are the same, else start it again."""
+        if partial is None or len(partial.losses) >= self.steps_per_epoch:
             return
-        if (begun.rows, begun.batch) == (len(self.order) // self.epochs, self.batch):
-            self.done = len(begun.losses)
-            self.losses[: self.done] = begun.losses
-            self.norms[: self.done] = begun.norms
+        if (partial.rows, partial.step_rows) == (len(self.order) // self.epochs, self.step_rows):
+            self.done = len(partial.losses)
+            self.losses[: self.done] = partial.losses
+            self.norms[: self.done] = partial.norms
 
-    def next_chunk(self, steps: int, within_epoch: bool) -> slice:
-        """The next `steps` steps, or fewer: up to the end of the span or of the epoch."""
+    def next_steps(self, n_steps: int, within_epoch: bool) -> slice:
+        """The next `n_steps` steps, or fewer: up to the end of the block or of the epoch."""
         end = len(self.epoch_times)
         if within_epoch:
             end = self.done - self.done % self.steps_per_epoch + self.steps_per_epoch
-        return slice(self.done, min(self.done + steps, end))
+        return slice(self.done, min(self.done + n_steps, end))
 
-    def read(self, chunk: slice) -> tuple[Ints, Ints]:
+    def order_of(self, steps: slice) -> tuple[Ints, Ints]:
         """`order` and `starts` of these steps alone."""
-        starts = self.starts[chunk.start : chunk.stop + 1]
+        starts = self.starts[steps.start : steps.stop + 1]
         return self.order[starts[0] : starts[-1]], starts - starts[0]
 
     def epoch_losses(self, first: int, last: int, weight: Array | None) -> list[float]:
-        """Mean loss over the rows of the epochs `first` to `last`, each row with its weight (rows of the data,)."""
+        """Mean loss over the rows of each of the epochs `first` to `last` - 1, with the weights (rows of X,)."""
         steps = self._steps(first, last)
-        order, starts = self.read(steps)
+        order, starts = self.order_of(steps)
         sums = np.diff(starts) if weight is None else np.add.reduceat(weight[order], starts[:-1], dtype=np.float64)
         sums = sums.reshape(last - first, -1)
         losses = self.losses[steps].reshape(sums.shape)
@@ -139,94 +145,106 @@ class EpochBlock:
         return means
 
     def epoch_norms(self, first: int, last: int) -> list[float]:
-        """Mean norm of the gradient over the steps of the epochs `first` to `last`."""
+        """Mean norm of the gradient over the steps of each of these epochs."""
         means: list[float] = self.norms[self._steps(first, last)].reshape(last - first, -1).mean(axis=1).tolist()
         return means
 
     def epoch_rates(self, first: int, last: int) -> list[float]:
-        """Learning rate of the last step of the epochs `first` to `last`."""
+        """Learning rate of the last step of each of these epochs."""
         rates = self.rates[self._steps(first, last)].reshape(last - first, -1)
-        last_of_epoch: list[float] = rates[:, -1].tolist()
-        return last_of_epoch
+        last_rates: list[float] = rates[:, -1].tolist()
+        return last_rates
 
     def _steps(self, first: int, last: int) -> slice:
         return slice((first - self.first) * self.steps_per_epoch, (last - self.first) * self.steps_per_epoch)
 
 
-def plan_epochs(rows: Ints, first: int, last: int, batch: int, seed: int, shuffle: bool) -> EpochBlock:
-    """The next epochs of a run that goes to epoch `last`, as many as make about `_ROWS` rows.
+def plan_epochs(rows: Ints, first: int, last: int, step_rows: int, seed: int, shuffle: bool) -> EpochBlock:
+    """The next epochs of a run, at least one and at most about `_ROWS` rows.
 
     Parameters
     ----------
     rows : (n,) int64
-        Row numbers to train on, rising.
+        Indices of the training rows, increasing.
     first, last : int
-        Epochs done; epochs to be done.
-    batch : int in [1, n]
+        Number of epochs done, and to be done at the end of the run.
+    step_rows : int in [1, n]
     seed : int
-        Of the order.
+        Seed of the order.
     shuffle : bool
-        False: the rows as they stand, in each epoch.
+        False: the rows in the given order in each epoch.
     """
     epochs = min(last - first, max(1, _ROWS // len(rows)))
     if not shuffle:
-        return EpochBlock(first, epochs, np.tile(rows, epochs), batch)
+        return EpochBlock(first, epochs, np.tile(rows, epochs), step_rows)
     order = random.permutations(seed, first, epochs, len(rows)).ravel()
-    all_of_them = rows[-1] == len(rows) - 1  # then a row's number in `rows` is its own: no second pass over an order
-    return EpochBlock(first, epochs, order if all_of_them else rows[order], batch)
+    are_all_rows = rows[-1] == len(rows) - 1  # then rows[i] = i, and there is no need to index
+    return EpochBlock(first, epochs, order if are_all_rows else rows[order], step_rows)
 
 
 def step_coefficients(
-    span: EpochBlock, chunk: slice, optimizer: Optimizer, model: Sequential, total: float, micro_batch: int, norms: bool
+    block: EpochBlock,
+    steps: slice,
+    optimizer: Optimizer,
+    model: Sequential,
+    total_epochs: float,
+    micro_batch: int,
+    record_norms: bool,
 ) -> tuple[Floats, Transforms | None]:
-    """Coefficients and regime of these steps; their rates go into the span.
+    """Coefficients of the update rule and transforms of these steps; their learning rates go into the block.
 
     Parameters
     ----------
-    total : float
-        Epochs of the whole run.
-    at_once : int >= 1
-        Ints that pass through the network at once.
-    norms : bool
-        Whether the norms of the gradients go into the span, too.
+    total_epochs : float
+        Length of the whole run.
+    micro_batch : int >= 1
+        Rows that pass through the network at once.
+    record_norms : bool
+        Whether the norms of the gradients go into the block, too.
     """
-    epoch_times = span.epoch_times[chunk]
-    span.rates[chunk] = optimizer.schedule(epoch_times, total)
+    epoch_times = block.epoch_times[steps]
+    block.rates[steps] = optimizer.schedule(epoch_times, total_epochs)
     t = optimizer.steps + np.arange(1, len(epoch_times) + 1)
-    norm, batch = span.norms[chunk] if norms else None, micro_batch if micro_batch < span.batch else WHOLE_STEP
-    regime = optimizer.regime(model, t, span.ends[chunk], epoch_times, total, batch, norm)
-    return optimizer.coefficients(span.rates[chunk], t, epoch_times, total), regime
+    rows = micro_batch if micro_batch < block.step_rows else WHOLE_STEP
+    norms = block.norms[steps] if record_norms else None
+    transforms = optimizer.regime(model, t, block.epoch_ends[steps], epoch_times, total_epochs, rows, norms)
+    return optimizer.coefficients(block.rates[steps], t, epoch_times, total_epochs), transforms
 
 
 class ChunkSizer:
-    """Ints per call of the engine, from the time that the calls take.
+    """Number of steps in a call of the engine, from the time that the calls take.
 
     Parameters
     ----------
     flops : float
-        Of one step, roughly.
+        Approximate work of one step.
+
+    Attributes
+    ----------
+    steps : int >= 1
     """
 
     def __init__(self, flops: float) -> None:
         self.steps = max(1, int(_FIRST_FLOPS / flops))
 
-    def learn(self, steps: int, copying: float, training: float) -> None:
-        """Seconds that a call took for the copy of theta, and for `steps` steps of training."""
-        aim = max(_SECONDS, copying / _COPY_SHARE)
-        self.steps = max(1, min(int(steps * aim / training), 8 * self.steps))
+    def update(self, steps: int, copying: float, training: float) -> None:
+        """Take account of a call: seconds of the copy of theta, and of `steps` steps of training."""
+        target = max(_SECONDS, copying / _COPY_SHARE)
+        self.steps = max(1, min(int(steps * target / training), 8 * self.steps))
 
 
 class Snapshot:
-    """A copy of theta and of the optimiser's state, to go back to if the loss gets out of hand."""
+    """A copy of the arrays that a step changes, to restore them if the loss becomes inf or NaN."""
 
-    def __init__(self, theta: Array, state: Array) -> None:
-        self.theta, self.state = theta, state
-        self._theta, self._state = np.empty_like(theta), np.empty_like(state)
+    def __init__(self, *arrays: Array) -> None:
+        self._arrays, self._copies = arrays, [np.empty_like(array) for array in arrays]
 
-    def keep(self) -> None:
-        np.copyto(self._theta, self.theta)
-        np.copyto(self._state, self.state)
+    def save(self) -> None:
+        """Copy the arrays."""
+        for array, saved in zip(self._arrays, self._copies, strict=True):
+            np.copyto(saved, array)
 
     def restore(self) -> None:
-        np.copyto(self.theta, self._theta)
-        np.copyto(self.state, self._state)
+        """Set the arrays to their values at the last `save`."""
+        for array, saved in zip(self._arrays, self._copies, strict=True):
+            np.copyto(array, saved)

@@ -1,12 +1,11 @@
-"""How well a model does on rows that it is not trained on."""
+"""Loss and metrics on rows that the model is not trained on."""
 
 import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._common.typing import Array
+from .._common.typing import Array, Floats, Ints
 from ..data.outputs import OutputSpec
 from ..losses import Loss
 from ..losses.link import NUMBERS, YES_OR_NO
@@ -15,28 +14,33 @@ from ..metrics import get as get_metric
 from ..models.sequential import Sequential
 from .stepwise import measure
 
-# Rows that are predicted at once: outputs and gathered rows of a block stay small, whatever the data.
+# Rows that are predicted at once, so that outputs and gathered rows stay small however large the data are.
 _BLOCK = 8192
 
 
-class Validation:
-    """Mean loss and metrics over some rows, for the model as it is at that moment.
+class Evaluator:
+    """Measures the mean loss and metrics of a model over fixed rows.
 
     Parameters
     ----------
     model : Sequential
     loss : Loss
-        Without `metrics`, it names the metric: accuracy for classes and for yes or no, R2 for numbers, or none.
+        Without `metrics`, it determines the metric: accuracy for classification, R2 for regression, or none.
     X, Y : ndarray (rows, n_in), (rows, n_out) or (rows, 1)
         As the engine reads them.
     weight : ndarray (rows,) or None, default=None
-        Weights of the rows, of the model's dtype.
+        Weights of the rows, in the model's dtype.
     rows : (n,) int64 or None, default=None
-        The rows to use; None uses all.
+        Indices of the rows to use; None uses all.
     n_threads : int, default=0
     metrics : sequence of Metric or None, default=None
-    head : Head or None, default=None
-        What the outputs mean; metrics that are not of `fastgd.metrics` see labels and probabilities through it.
+    output_spec : OutputSpec or None, default=None
+        How outputs become the labels and probabilities that metrics from outside `fastgd.metrics` take.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        "validation_loss", and "validation_" + name of each metric.
     """
 
     def __init__(
@@ -46,31 +50,31 @@ class Validation:
         X: Array,
         Y: Array,
         weight: Array | None = None,
-        rows: NDArray[np.int64] | None = None,
+        rows: Ints | None = None,
         n_threads: int = 0,
         metrics: Sequence[Metric] | None = None,
-        head: OutputSpec | None = None,
+        output_spec: OutputSpec | None = None,
     ) -> None:
         self._model, self._loss, self._n_threads = model, loss, n_threads
-        self._X, self._Y, self._rows, self._head = X, Y, rows, head or OutputSpec(loss.link)
+        self._X, self._Y, self._rows, self._output_spec = X, Y, rows, output_spec or OutputSpec(loss.link)
         self._weight = weight if weight is None or rows is None else weight[rows]
         self._n = len(X) if rows is None else len(rows)
         default = [] if loss.metric is None else [get_metric(loss.metric)]
         self._metrics = default if metrics is None else list(metrics)
         self._kinds = sorted({metric.of for metric in self._metrics})
         Y = Y if rows is None else Y[rows]
-        self._y_true_of = {kind: self._y_true(kind, Y) for kind in self._kinds}
+        self._y_true = {kind: self._targets(kind, Y) for kind in self._kinds}
         self.columns = ("validation_loss", *(f"validation_{metric.name}" for metric in self._metrics))
 
     def check(self) -> None:
-        """Measure once, so that a metric of others that cannot read these answers is refused before the training.
+        """Measure once, so that a third-party metric that cannot handle these targets fails before the training.
 
-        `model.head` is not needed; warnings are for later, when the model has learnt something.
+        Warnings are ignored: they would be about a model that has not been trained.
 
         Raises
         ------
         ValueError
-            A metric raised an exception, or gave no number.
+            A metric raised an exception, or did not return a number.
         """
         if self._kinds in ([], ["numbers"]):
             return
@@ -79,12 +83,23 @@ class Validation:
             self.measure()
 
     def measure(self, model: Sequential | None = None) -> dict[str, list[float]]:
-        """The value of each column, as a list of one number; of another model than its own, if it is given."""
+        """Value of each column, as a list of one number.
+
+        Parameters
+        ----------
+        model : Sequential or None, default=None
+            Of the same shape as the evaluator's own, which None stands for.
+
+        Raises
+        ------
+        ValueError
+            A metric raised an exception, or did not return a number.
+        """
         model = model or self._model
         losses = np.empty(self._n)
         blocks: dict[str, list[Array]] = {kind: [] for kind in self._kinds}
-        for place in self._blocks():
-            Z = self._measure_block(model, place, losses[place])
+        for block in self._blocks():
+            Z = self._measure_block(model, block, losses[block])
             for kind, predictions in blocks.items():
                 predictions.append(self._predictions(kind, Z))
         y_pred = {kind: np.concatenate(predictions) for kind, predictions in blocks.items()}
@@ -94,15 +109,15 @@ class Validation:
 
     def _score(self, metric: Metric, y_pred: Array) -> float:
         try:
-            return metric(self._y_true_of[metric.of], y_pred, self._weights(metric.of))
-        except Exception as problem:
+            return metric(self._y_true[metric.of], y_pred, self._weights(metric.of))
+        except Exception as error:
             raise ValueError(
-                f"the metric {metric.name!r} cannot be measured here: {problem}. Settings of a function go in by "
+                f"the metric {metric.name!r} cannot be measured here: {error}. Set options of a function with "
                 "functools.partial, as in partial(f1_score, average='macro')"
-            ) from problem
+            ) from error
 
     def some_rows(self, n: int) -> tuple[Array, Array]:
-        """X and Y of up to n of the rows, spread over all."""
+        """X and Y of up to n rows, evenly spaced among all."""
         rows = np.arange(self._n) if self._rows is None else self._rows
         rows = rows[:: max(1, self._n // n)][:n]
         return self._X[rows], self._Y[rows]
@@ -110,43 +125,44 @@ class Validation:
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
 
-    def _measure_block(self, model: Sequential, place: slice, losses: NDArray[np.float64]) -> Array:
-        """Outputs of the block at `place`; `losses` <- the weighted loss of each of its rows."""
-        rows = place if self._rows is None else self._rows[place]
-        weight = None if self._weight is None else self._weight[place]
+    def _measure_block(self, model: Sequential, block: slice, losses: Floats) -> Array:
+        """Outputs of a block of rows; `losses` <- the weighted loss of each."""
+        rows = block if self._rows is None else self._rows[block]
+        weight = None if self._weight is None else self._weight[block]
         Z = np.empty((len(losses), model.n_out), model.dtype)
-        model.network_for(self._loss.link).predict(self._X[rows], Z, self._n_threads)
-        measure(model, self._loss, Z, self._Y[rows], weight, losses, None)
+        network = model.network_for(self._loss.link)
+        network.predict(self._X[rows], Z, self._n_threads)
+        measure(network, self._loss, Z, self._Y[rows], weight, losses, None)
         return Z
 
     def _weights(self, kind: str) -> Array | None:
-        """The weight of each answer: as "numbers", a row may answer several questions with yes or no."""
+        """Weight of each prediction: as "numbers", a row with several binary outputs has several predictions."""
         if self._weight is None or kind != "numbers" or self._loss.link not in YES_OR_NO:
             return self._weight
         return np.repeat(self._weight, self._model.n_out)
 
-    def _y_true(self, kind: str, Y: Array) -> Array:
-        """What a metric compares with: class numbers, each yes or no, or the targets; or the user's labels."""
-        link, classes = self._loss.link, self._head.classes
+    def _targets(self, kind: str, Y: Array) -> Array:
+        """What a metric compares with: class indices, each binary target or the targets; or the user's labels."""
+        link, classes = self._loss.link, self._output_spec.classes
         if link == "softmax":
-            number: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
-            return number if kind == "numbers" or classes is None else classes[number]
+            index: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
+            return index if kind == "numbers" or classes is None else classes[index]
         if link in NUMBERS:
             return Y[:, 0] if kind != "numbers" and Y.shape[1:] == (1,) else Y
         if kind == "numbers":
             return (Y > 0.5).ravel()
-        numbers = (Y > 0.5).astype(np.intp)
-        answers: Array = numbers if classes is None else classes[numbers]
-        return answers[:, 0] if answers.shape[1] == 1 else answers
+        indices = (Y > 0.5).astype(np.intp)
+        labels: Array = indices if classes is None else classes[indices]
+        return labels[:, 0] if labels.shape[1] == 1 else labels
 
     def _predictions(self, kind: str, Z: Array) -> Array:
-        """The same from outputs."""
+        """The same, predicted from outputs Z (n, n_out)."""
         if kind == "numbers":
             if self._loss.link in NUMBERS:
-                return self._head.means(Z)
+                return self._output_spec.means(Z)
             return (Z > 0).ravel() if self._loss.link in YES_OR_NO else Z.argmax(axis=1)
         if kind == "probabilities":
-            p = self._head.predict_proba(Z)
+            p = self._output_spec.predict_proba(Z)
             return p[:, 1] if p.shape[1] == 2 else p
-        answers = self._head.predict(Z)
-        return answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers
+        labels = self._output_spec.predict(Z)
+        return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels

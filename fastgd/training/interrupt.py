@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment when nothing is half done."""
+"""Ctrl-C, deferred to a moment when no update is incomplete."""
 
 import threading
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from types import FrameType
 
 @contextmanager
 def deferred_interrupt() -> Iterator[None]:
-    """Hold SIGINT back until the end of the block, then give it to its handler (which raises KeyboardInterrupt).
+    """Hold back SIGINT until the end of the block, then pass it to its handler (which raises KeyboardInterrupt).
 
-    So what the block changes together is never seen half changed.  Python runs handlers in the main thread only; in
-    other threads there is nothing to hold back.
+    So the changes of the block are never seen incomplete.  Python runs handlers in the main thread only; in other
+    threads there is nothing to hold back.
     """
-    import signal  # it makes enums of all signals: not a thing for `import fastgd`
+    import signal  # builds enums of all signals, too slow for `import fastgd`
 
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):

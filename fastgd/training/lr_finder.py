@@ -1,29 +1,30 @@
-"""The learning-rate range test: which rates a model can be trained with."""
+"""The learning-rate range test: which learning rates suit a model."""
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import losses, optimizers
 from .._common import random
 from .._common.checks import check_int, check_scalar
 from .._common.exact_math import exp, log
-from .._common.typing import Floats
+from .._common.typing import Floats, Ints
 from ..engine.chunk import Chunk
 from ..losses import Loss, LossNotFinite
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from .chunks import plan_epochs
-from .fit_data import FitData, WithoutTrainer, prepare
-from .stepwise import CustomLossError, train
+from .fit_data import FitData, prepare
+from .state import TrainSettings
+from .stepwise import CustomLossError, train_chunk
 
-# Share of the past in the smoothed loss; how many times its least value ends the test.
+# Share of the past in the smoothed loss; the multiple of its minimum that ends the test.
 _SMOOTHING = 0.9
-_BURST = 4.0
+_DIVERGED = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +34,14 @@ class RateTest:
     Attributes
     ----------
     rates : (steps,) float64
-        Learning rates, each by the same factor above the one before.
+        Learning rates, in a geometric progression.
     losses : (steps,) float64
         Mean loss of each step's rows, before the step.
     smooth : (steps,) float64
-        Their running mean.
+        Exponential moving average of the losses.
     suggestion : float
-        The rate at which the smoothed loss falls fastest: a good first choice for a constant rate, or for the peak of
-        `OneCycle`.
+        The rate at which the smoothed loss decreases fastest: a good first choice for a constant rate, or for the peak
+        of `OneCycle`.
     """
 
     rates: Floats
@@ -56,16 +57,16 @@ class RateTest:
 
     @property
     def suggestion(self) -> float:
-        until = max(2, int(self.smooth.argmin()) + 1)  # beyond its least value the loss only jumps
-        slope = np.gradient(self.smooth[:until], np.log(self.rates[:until]))
-        return float(self.rates[slope.argmin()])
+        until = max(2, int(self.smooth.argmin()) + 1)  # beyond its minimum the loss only fluctuates
+        derivative = np.gradient(self.smooth[:until], np.log(self.rates[:until]))
+        return float(self.rates[derivative.argmin()])
 
     def __repr__(self) -> str:
         low, high = self.rates[0], self.rates[-1]
         return f"RateTest({len(self.rates)} rates from {low:.3g} to {high:.3g}, suggestion {self.suggestion:.2g})"
 
     def plot(self, ax: Any = None) -> Any:
-        """The picture, smoothed; needs matplotlib. See `fastgd.plot.rate_test`."""
+        """Plot the smoothed losses; needs matplotlib.  See `fastgd.plot.rate_test`."""
         from ..plot import rate_test
 
         return rate_test(self.rates, self.smooth, self.suggestion, ax)
@@ -86,10 +87,10 @@ def lr_finder(
     seed: int | None = None,
     n_threads: int | None = None,
 ) -> RateTest:
-    """Train a copy with rates that rise from `start` to `end`, and look where the loss falls and where it bursts.
+    """Train a copy with learning rates that grow from `start` to `end`, to see where the loss falls and diverges.
 
-    Model and optimiser are left as they are.  The test ends early where the smoothed loss is more than 4 times its
-    least value so far, or not finite.
+    Model and optimiser are not changed.  The test ends early where the smoothed loss exceeds 4 times its minimum so
+    far, or is not finite.
 
     Parameters
     ----------
@@ -97,11 +98,11 @@ def lr_finder(
     X, y, sample_weight
         As in `Trainer.fit`.
     loss, optimizer, batch_size, seed, n_threads
-        As in `Trainer`; the optimiser's own lr is not used.
+        As in `Trainer`; the lr of the optimiser is not used.
     start, end : float > 0, default=1e-6, 10.0
-        First and last rate.
+        First and last learning rate.
     steps : int >= 2, default=200
-        Rates, one for each step.
+        Number of rates, one per step.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def lr_finder(
     Raises
     ------
     TypeError, ValueError
-        Something does not fit.
+        An argument is invalid.
 
     References
     ----------
@@ -118,6 +119,7 @@ def lr_finder(
 
     Examples
     --------
+    >>> import fastgd as gd
     >>> X, y = gd.datasets.digits()
     >>> test = gd.lr_finder(gd.MLP(64, 32, 10, seed=0), X / 16, y, loss="cross_entropy")
     >>> 0.01 < test.suggestion < 1
@@ -130,58 +132,56 @@ def lr_finder(
         raise ValueError(f"steps must be 2 or more, not {steps}")
     if not isinstance(model, Sequential):
         raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
-    request = WithoutTrainer(
-        copy.deepcopy(model),
+    model = copy.deepcopy(model)
+    settings = TrainSettings(
         losses.get(loss),
-        None if n_threads is None else check_int("n_threads", n_threads),
-        None if batch_size is None else check_int("batch_size", batch_size),
-        model.seed if seed is None else random.check_seed(seed),
+        n_threads=None if n_threads is None else check_int("n_threads", n_threads),
+        batch_size=None if batch_size is None else check_int("batch_size", batch_size),
+        seed=model.seed if seed is None else random.check_seed(seed),
     )
-    data = prepare(request, X, y, None, sample_weight)
+    data = prepare(settings, model, X, y, sample_weight=sample_weight)
     rates = exp(np.linspace(log(np.array(low)), log(np.array(high)), steps))
     rates[[0, -1]] = low, high
-    return _test(request, data, copy.deepcopy(optimizers.get(optimizer)), rates)
+    return _test(settings, model, data, copy.deepcopy(optimizers.get(optimizer)), rates)
 
 
-def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
-    """The test itself, an epoch in each call of the engine."""
-    model, measured = request.model, np.empty(0)
-    optimizer.state, optimizer.steps = None, 0
+def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
+    """The test itself, one epoch in each call of the engine."""
+    network, total_epochs, measured = model.network_for(data.loss.link), float(len(rates)), np.empty(0)
+    optimizer.state, optimizer.averaged_theta, optimizer.steps = None, None, 0
     state = optimizer.bind(model.size, model.dtype)
-    for order, starts in _epochs(data, request.seed):
+    for order, starts in _epochs(data, settings.seed):
         done = len(measured)
         starts = starts[: len(rates) - done + 1]
         t = np.arange(done, done + len(starts) - 1)
-        values = np.empty(len(t))
-        epoch_times = np.append(t, t[-1] + 1) / (len(data.rows) / data.batch)
-        coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], float(len(rates)))
-        transforms = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], float(len(rates)))
-        noise = model.noise(request.seed, done, epoch_times[:-1], float(len(rates)))
-        steps = data.X, data.Y, order[: starts[-1]], starts, data.loss, optimizer, coefficients
-        updated = state[: optimizer.slots], values
+        losses = np.empty(len(t))
+        epoch_times = np.append(t, t[-1] + 1) / (len(data.rows) / data.step_rows)
+        coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], total_epochs)
+        transforms = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], total_epochs)
+        noise = model.noise(settings.seed, done, epoch_times[:-1], total_epochs)
+        updates = data.loss, optimizer, coefficients, state, losses
+        options = data.weight, transforms, noise, settings.n_threads or 0
         try:
-            train(model, Chunk(*steps, *updated, data.weight, transforms, noise, request.n_threads or 0))
+            train_chunk(network, Chunk(data.X, data.Y, order[: starts[-1]], starts, *updates, *options), model.n_out)
         except LossNotFinite as failure:
-            values = values[: failure.step]
-        except CustomLossError as stopped:
-            raise stopped.__cause__ or stopped from None
-        measured = np.append(measured, values)
+            losses = losses[: failure.step]
+        except CustomLossError as failure:
+            raise failure.__cause__ or failure from None
+        measured = np.append(measured, losses)
         test = RateTest(rates[: len(measured)], measured)
-        least = np.minimum.accumulate(test.smooth)
-        burst = (least > 0) & (test.smooth > _BURST * least)
-        if burst.any():
-            measured = measured[: max(2, int(burst.argmax()))]
-        if len(values) < len(t) or len(measured) == len(rates) or burst.any():
+        minimum = np.minimum.accumulate(test.smooth)
+        diverged = (minimum > 0) & (test.smooth > _DIVERGED * minimum)
+        if diverged.any():
+            measured = measured[: max(2, int(diverged.argmax()))]
+        if len(losses) < len(t) or len(measured) == len(rates) or diverged.any():
             break
     if len(measured) < 2:
         raise ValueError(f"the loss is not finite after {len(measured)} steps: start below {rates[0]:g}, or scale X")
     return RateTest(rates[: len(measured)], measured)
 
 
-def _epochs(data: FitData, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Order and starts of one epoch after the other."""
-    epoch = 0
-    while True:
-        span = plan_epochs(data.rows, epoch, epoch + 1, data.batch, seed, True)
-        yield span.order, span.starts
-        epoch += 1
+def _epochs(data: FitData, seed: int) -> Iterator[tuple[Ints, Ints]]:
+    """Yield order and starts of one epoch after the other."""
+    for epoch in itertools.count():
+        block = plan_epochs(data.rows, epoch, epoch + 1, data.step_rows, seed, True)
+        yield block.order, block.starts

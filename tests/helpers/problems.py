@@ -1,4 +1,4 @@
-"""Problems that several tests pose to the definitions and to the engines."""
+"""Test cases shared by the tests of definitions and engines."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from fastgd import losses
 from fastgd.activations import ACTIVATIONS, ELU, LeakyReLU
 from fastgd.losses import LOSSES
 
-# With the numbers that they have by default, and with others.
+# With default and with other parameters.
 EACH_ACTIVATION = [*(cls() for cls in ACTIVATIONS.values()), LeakyReLU(0.3), ELU(0.7)]
 
 H = 1e-6  # step of the central differences: their error is about H^2 + eps / H, so 1e-8 leaves a factor of 50
 SLOPE_TOLERANCE = 1e-8
 
 
-# Every loss as its name gives it, and with settings that change what is computed.
+# Every loss with its defaults, and with settings that change the computation.
 LOSS_CASES = {
     **{name: losses.get(name) for name in LOSSES},
     "huber, small delta": losses.Huber(0.25),
@@ -29,7 +29,7 @@ LOSS_CASES = {
 
 
 def targets(rng, loss, rows, n_out):
-    """Y of the kind that the loss takes: class numbers, counts, amounts, -1 and 1, or rows of probabilities."""
+    """Targets Y for the loss: class indices, counts, amounts, -1 and 1, or rows of probabilities."""
     if loss.target == "labels":
         return rng.integers(n_out, size=(rows, 1))
     if loss.link == "sign":
@@ -41,13 +41,13 @@ def targets(rng, loss, rows, n_out):
 
 
 def slopes(f, x):
-    """Central differences of the number f(x) by each element of x."""
+    """Gradient of the scalar f(x) by central differences."""
     result = np.empty_like(x)
     for i in np.ndindex(x.shape):
-        kept = x[i]
-        x[i] = kept + H
+        before = x[i]
+        x[i] = before + H
         above = f(x)
-        x[i] = kept - H
+        x[i] = before - H
         result[i] = (above - f(x)) / (2 * H)
-        x[i] = kept
+        x[i] = before
     return result

@@ -11,14 +11,14 @@ ROWS = 50
 
 
 def blobs(rows=ROWS, classes=3, seed=0):
-    """Points around `classes` centres, and the number of each one's centre."""
+    """Points around `classes` centres, and the index of each point's centre."""
     rng = np.random.default_rng(seed)
     y = np.arange(rows) % classes
     return rng.standard_normal((classes, 4))[y] * 3 + rng.standard_normal((rows, 4)), y
 
 
 def problem(loss="cross_entropy"):
-    """X, y and the number of outputs for a loss."""
+    """X, y and number of outputs for a loss."""
     X, y = blobs()
     kind = LOSSES[loss]
     if kind.target == "labels":
@@ -62,7 +62,7 @@ class Chunks(gd.Callback):
 
 
 def played(callback, name, values, **epochs):
-    """Run a callback over made-up values of a column; the epoch after which it stopped, or None."""
+    """Run a callback over given values of a column; the epoch after which it stopped or None, and the final theta."""
     run = SimpleNamespace(columns=("epoch", name))
     model = SimpleNamespace(theta=np.zeros(1))
     reasons = []
@@ -80,12 +80,12 @@ def played(callback, name, values, **epochs):
 
 
 def model_of(*widths, seed=0, **options):
-    """An MLP, of 3-4-2 if nothing else is said."""
+    """An MLP with these widths, by default 3-4-2."""
     return gd.MLP(*(widths or (3, 4, 2)), seed=seed, **options)
 
 
 def trained(labels, n_out=2, loss="cross_entropy"):
-    """A model whose head knows the labels, and rows to predict."""
+    """A model trained on these labels, and rows to predict."""
     X = np.random.default_rng(0).standard_normal((len(labels), 3))
     model = model_of(3, 4, n_out)
     gd.Trainer(model, loss=loss, batch_size=None).fit(X, labels, epochs=1, verbose=0)
