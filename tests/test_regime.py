@@ -67,12 +67,13 @@ def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None
         changed = {
             "starts": run.starts[part[0] : part[-1] + 2],
             "losses": call["losses"][piece],
-            "state": state[: optimizer.slots],
+            "state": state,
             "coefficients": optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4),
             "regime": optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more),
         }
         net.network.train(**call | changed, n_threads=n_threads)
-    return np.concatenate([net.theta, state.ravel()]), np.concatenate([call["losses"], norms])
+    average = [] if optimizer.averaged_theta is None else optimizer.averaged_theta
+    return np.concatenate([net.theta, state.ravel(), average]), np.concatenate([call["losses"], norms])
 
 
 def close(got, want, tolerance):

@@ -34,6 +34,8 @@ def check_same(one, other):
     np.testing.assert_array_equal(one.model.theta, other.model.theta)
     if one.optimizer.state is not None and one.optimizer.state.size:
         np.testing.assert_array_equal(one.optimizer.state, other.optimizer.state)
+    if one.optimizer.averaged_theta is not None:
+        np.testing.assert_array_equal(one.optimizer.averaged_theta, other.optimizer.averaged_theta)
     assert (one.epoch, one.step, one.optimizer.steps) == (other.epoch, other.step, other.optimizer.steps)
     for name in set(one.history) - {"seconds"}:
         assert one.history[name] == other.history[name]

@@ -117,14 +117,14 @@ class EarlyStopping(Monitor):
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if self._improves(trainer.epoch, logs[self.monitor]) and self.restore_best:
             self._theta = trainer.model.theta.copy()
-            average = trainer.optimizer.average_of_theta
+            average = trainer.optimizer.averaged_theta
             self._average = None if average is None else average.copy()
         self._stop_if_stuck(trainer)
 
     def on_fit_end(self, trainer: Training) -> None:
         if self._theta is not None and trainer.stop_reason != "error":
             trainer.model.theta = self._theta
-            average = trainer.optimizer.average_of_theta
+            average = trainer.optimizer.averaged_theta
             if self._average is not None and average is not None:
                 np.copyto(average, self._average)
         self._theta = self._average = None

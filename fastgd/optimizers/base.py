@@ -74,17 +74,20 @@ class Optimizer(ABC):
     ----------
     intervals : mapping of str to str
         The settings of the rule that are numbers, and where each must lie.
-    state : ndarray (slots, size) or (slots + 1, size) or None
-        What the rule remembers, in the layout and dtype of theta, and the average, if there is one, as the last row;
-        None before the first use.
+    state : ndarray (slots, size) or None
+        What the rule remembers, each slot in the layout and dtype of theta; None before the first use.
+    averaged_theta : ndarray (size,) or None
+        The average that `average` keeps, in the layout and dtype of theta; None if it keeps none, or before the first
+        use.
     steps : int
-        Ints done.
+        Steps done.
     """
 
     name: ClassVar[str]
     intervals: ClassVar[Mapping[str, str]] = {"lr": POSITIVE}
 
     state: Array | None = field(default=None, init=False, repr=False)
+    averaged_theta: Array | None = field(default=None, init=False, repr=False)
     steps: int = field(default=0, init=False, repr=False)
     lr: Rate = field(default=0.01, kw_only=True)
     clip_norm: Rate | None = field(default=None, kw_only=True)
@@ -202,7 +205,7 @@ class Optimizer(ABC):
             _table([clip_norm, weight], len(t)),
             _table(columns, len(t)),
             transforms.groups_of(self.groups, model.parameters()),
-            self.average_of_theta,
+            self.averaged_theta,
             norm,
             batch,
         )
@@ -219,11 +222,6 @@ class Optimizer(ABC):
             for factors in (self.groups or {}).values()
         ]
 
-    @property
-    def average_of_theta(self) -> Array | None:
-        """The average (size,), by reference; None if there is none, or before the first use."""
-        return None if self.average is None or self.state is None else self.state[self.slots]
-
     def averaged(self, model: Model) -> Model:
         """A copy of the model with the average for its theta; before the first step, with the theta that it has.
 
@@ -235,10 +233,10 @@ class Optimizer(ABC):
         if self.average is None:
             name = type(self).__name__
             raise ValueError(f"this optimizer keeps no average of theta: write {name}(average=EMA(0.999))")
-        twin = copy.copy(model)
-        if self.average_of_theta is not None:
-            twin.theta[:] = self.average_of_theta
-        return twin
+        averaged = copy.copy(model)
+        if self.averaged_theta is not None:
+            averaged.theta[:] = self.averaged_theta
+        return averaged
 
     @property
     def schedule(self) -> Schedule:
@@ -256,19 +254,21 @@ class Optimizer(ABC):
             The state belongs to a model of another size or dtype, or to other settings; a pattern of `groups` fits no
             parameter.
         """
-        shape = (self.slots + (self.average is not None), size)
         if self.state is None:
             if model is not None and self.groups is not None:
                 transforms.groups_of(self.groups, model.parameters())
-            self.state = zeros(shape, dtype)
+            self.state = zeros((self.slots, size), dtype)
             self.state.fill(self._first_state())
             if self.average is not None:
-                self.state[-1] = 0.0 if model is None else model.theta
-        if self.state.shape != shape or self.state.dtype != dtype:
+                self.averaged_theta = zeros(size, dtype)
+                if model is not None:
+                    self.averaged_theta[:] = model.theta
+        held = self.state.shape, self.state.dtype, self.averaged_theta is not None
+        needed = (self.slots, size), np.dtype(dtype), self.average is not None
+        if held != needed:
             raise ValueError(
-                f"this optimizer holds the state of another model or of other settings, {self.state.shape} "
-                f"{self.state.dtype}, but this model needs {shape} {np.dtype(dtype)}: "
-                f"make a new {type(self).__name__} for each model"
+                f"this optimizer holds the state of another model or of other settings, {_layout(*held)}, "
+                f"but this model needs {_layout(*needed)}: make a new {type(self).__name__} for each model"
             )
         return self.state
 
@@ -297,8 +297,12 @@ class Optimizer(ABC):
         epoch_times = t.astype(np.float64)
         coefficients = self.coefficients(self.schedule(epoch_times, math.inf), t + 1)
         state = self.bind(model.grad.size, model.grad.dtype, model)
-        model.apply(self, coefficients.ravel(), state[: self.slots], self.regime(model, t + 1, epoch_times + 1))
+        model.apply(self, coefficients.ravel(), state, self.regime(model, t + 1, epoch_times + 1))
         self.steps += 1
+
+
+def _layout(shape: tuple[int, ...], dtype: np.dtype[Any], has_average: bool) -> str:
+    return f"{shape} {dtype}" + " and an average" * has_average
 
 
 def _at(name: str, value: Any, interval: str, epoch_times: Floats, total: float) -> Any:

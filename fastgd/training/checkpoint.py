@@ -66,8 +66,8 @@ def contents(trainer: Saved) -> tuple[dict[str, Any], dict[str, Array]]:
     optimizer, begun = trainer.optimizer, trainer.begun
     columns = np.array(list(trainer.history.values()), np.float64)
     arrays: dict[str, Array] = {**trainer.model.parameters(), "history": columns}
-    if optimizer.state is not None and optimizer.state.size:
-        arrays["optimizer.state"] = optimizer.state
+    if (rows := _state_rows(optimizer)) is not None:
+        arrays["optimizer.state"] = rows
     if begun is not None:
         arrays |= {"begun.losses": begun.losses, "begun.norms": begun.norms}
     if trainer.stopped is not None:
@@ -115,7 +115,18 @@ def read(file: files.Reader) -> dict[str, Any]:
     needed = saved["optimizer"].slots if saved["steps"] else 0
     if words["slots"] < needed:
         raise ValueError(f"it has {words['slots']} of the optimizer's {needed} slots")
+    if saved["state"] is not None and saved["optimizer"].average is not None:
+        saved["state"], saved["averaged_theta"] = saved["state"][:-1].copy(), saved["state"][-1].copy()
     return saved
+
+
+def _state_rows(optimizer: Optimizer) -> Array | None:
+    """The optimiser's slots, and as the last row the average of theta if there is one; None if there is neither."""
+    if optimizer.state is None:
+        return None
+    average = optimizer.averaged_theta
+    rows = optimizer.state if average is None else np.vstack([optimizer.state, average])
+    return rows if rows.size else None
 
 
 def _others(words: dict[str, Any], parameters: files.Expected) -> files.Expected:
@@ -153,6 +164,7 @@ def _progress(words: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
     history.extend({name: column.tolist() for name, column in zip(words["history"], arrays["history"], strict=True)})
     return {
         "state": arrays["optimizer.state"].copy() if "optimizer.state" in arrays else None,
+        "averaged_theta": None,
         "steps": _count(words["optimizer_steps"], "optimizer_steps"),
         "history": history,
         **{name: _count(words[name], name) for name in _COUNTERS},

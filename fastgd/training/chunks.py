@@ -217,16 +217,15 @@ class ChunkSizer:
 
 
 class Snapshot:
-    """A copy of theta and of the optimiser's state, to go back to if the loss gets out of hand."""
+    """A copy of the arrays that a step changes, to restore them if the loss becomes inf or NaN."""
 
-    def __init__(self, theta: Array, state: Array) -> None:
-        self.theta, self.state = theta, state
-        self._theta, self._state = np.empty_like(theta), np.empty_like(state)
+    def __init__(self, *arrays: Array) -> None:
+        self.arrays, self._copies = arrays, [np.empty_like(array) for array in arrays]
 
-    def keep(self) -> None:
-        np.copyto(self._theta, self.theta)
-        np.copyto(self._state, self.state)
+    def save(self) -> None:
+        for array, saved in zip(self.arrays, self._copies, strict=True):
+            np.copyto(saved, array)
 
     def restore(self) -> None:
-        np.copyto(self.theta, self._theta)
-        np.copyto(self.state, self._state)
+        for array, saved in zip(self.arrays, self._copies, strict=True):
+            np.copyto(array, saved)

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 
 def train(trainer: Trainer, data: FitData, callbacks: Sequence[Callback]) -> None:
-    last_good = Snapshot(
-        trainer.model.theta, trainer.optimizer.bind(trainer.model.size, trainer.model.dtype, trainer.model)
-    )
+    optimizer, model = trainer.optimizer, trainer.model
+    changed = [model.theta, optimizer.bind(model.size, model.dtype, model)]
+    if optimizer.averaged_theta is not None:
+        changed.append(optimizer.averaged_theta)
+    last_good = Snapshot(*changed)
     trainer.model.head = data.head
     try:
         _loop(trainer, data, callbacks, last_good)
@@ -73,13 +75,14 @@ def _train_chunk(
     coefficients, regime = step_coefficients(span, chunk, optimizer, trainer.model, trainer.run.last_epoch, *wanted)
     noise = trainer.model.noise(trainer.seed, trainer.step, span.epoch_times[chunk], trainer.run.last_epoch)
     begun, failure = time.perf_counter(), None
-    last_good.keep()
+    state = optimizer.bind(trainer.model.size, trainer.model.dtype)
+    last_good.save()
     kept = time.perf_counter()
     X, Y, weight, places = data.read(order, starts, trainer.step)
     try:
-        arguments = (X, Y, weight, places, starts, data.loss, optimizer, coefficients, last_good.state[: optimizer.slots])
+        arguments = (X, Y, weight, places, starts, data.loss, optimizer, coefficients, state)
         train_steps(trainer.model, *arguments, span.losses[chunk], trainer.n_threads or 0, regime, noise)
-        if not np.isfinite(last_good.theta).all():  # no later loss may tell: this may be the last step of all
+        if not np.isfinite(trainer.model.theta).all():  # no later loss may tell: this may be the last step of all
             raise LossNotFinite(n_steps - 1)
     except LossNotFinite as problem:
         place = chunk.start + problem.step

@@ -145,7 +145,7 @@ def lr_finder(
 def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
     """The test itself, an epoch in each call of the engine."""
     model, measured = request.model, np.empty(0)
-    optimizer.state, optimizer.steps = None, 0
+    optimizer.state, optimizer.averaged_theta, optimizer.steps = None, None, 0
     state = optimizer.bind(model.size, model.dtype)
     for order, starts in _epochs(data, request.seed):
         done = len(measured)
@@ -158,7 +158,7 @@ def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: F
         noise = model.noise(request.seed, done, epoch_times[:-1], float(len(rates)))
         arguments = (data.X, data.Y, data.weight, order[: starts[-1]], starts, data.loss, optimizer, coefficients)
         try:
-            train(model, *arguments, state[: optimizer.slots], values, request.n_threads or 0, regime, noise)
+            train(model, *arguments, state, values, request.n_threads or 0, regime, noise)
         except LossNotFinite as failure:
             values = values[: failure.step]
         except CustomLossError as stopped:

@@ -253,7 +253,7 @@ class Trainer:
 
     def _moved(self) -> list[Array]:
         """What steps move and callbacks may go back to: theta, and its average if one is kept; by reference."""
-        average = self.optimizer.average_of_theta
+        average = self.optimizer.averaged_theta
         return [self.model.theta] if average is None else [self.model.theta, average]
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -319,8 +319,11 @@ class Trainer:
         """The trainer with these attributes."""
         settings = ("loss", "optimizer", "metrics", *settings)
         trainer = cls(saved["model"], **{name: saved[name] for name in settings})
-        trainer.optimizer.state, trainer.optimizer.steps = saved["state"], saved["steps"]
-        trainer.optimizer.bind(trainer.model.size, trainer.model.dtype, trainer.model)
+        optimizer = trainer.optimizer
+        optimizer.state, optimizer.averaged_theta, optimizer.steps = (
+            saved[name] for name in ("state", "averaged_theta", "steps")
+        )
+        optimizer.bind(trainer.model.size, trainer.model.dtype, trainer.model)
         for name in ("history", "epoch", "step", "last_epoch", "begun", "stopped"):
             setattr(trainer, name, saved[name])
         trainer._states = saved["states"]
