@@ -257,12 +257,13 @@ class Optimizer(ABC):
         if self.state is None:
             if model is not None and self.groups is not None:
                 transforms.groups_of(self.groups, model.parameters())
-            self.state = zeros((self.slots, size), dtype)
+            # One block: vectors that all begin on a page boundary, as theta does, would compete for the same cache sets.
+            rows = zeros((self.slots + (self.average is not None), size), dtype)
+            self.state = rows[: self.slots]
             self.state.fill(self._first_state())
             if self.average is not None:
-                self.averaged_theta = zeros(size, dtype)
-                if model is not None:
-                    self.averaged_theta[:] = model.theta
+                self.averaged_theta = rows[-1]
+                self.averaged_theta[:] = 0.0 if model is None else model.theta
         held = self.state.shape, self.state.dtype, self.averaged_theta is not None
         needed = (self.slots, size), np.dtype(dtype), self.average is not None
         if held != needed:

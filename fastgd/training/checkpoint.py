@@ -116,7 +116,7 @@ def read(file: files.Reader) -> dict[str, Any]:
     if words["slots"] < needed:
         raise ValueError(f"it has {words['slots']} of the optimizer's {needed} slots")
     if saved["state"] is not None and saved["optimizer"].average is not None:
-        saved["state"], saved["averaged_theta"] = saved["state"][:-1].copy(), saved["state"][-1].copy()
+        saved["state"], saved["averaged_theta"] = saved["state"][:-1], saved["state"][-1]
     return saved
 
 
