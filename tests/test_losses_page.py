@@ -45,7 +45,7 @@ def test_formulas_are_the_definitions(name):
     Y = targets(rng, loss, *Z.shape)
     _, _, value, gradient, *_ = ROWS[name]
     y = Y[:, 0] if loss.target == "labels" else Y
-    np.testing.assert_allclose([formula(value, loss, *row) for row in zip(Z, y, strict=True)], loss.rows(Z, Y))
+    np.testing.assert_allclose([formula(value, loss, *row) for row in zip(Z, y, strict=True)], loss.per_row(Z, Y))
     slopes = [formula(gradient, loss, *row) for row in zip(Z, y, strict=True)]
     np.testing.assert_allclose(slopes, loss.gradient(Z, Y), rtol=1e-7, atol=1e-12)
 

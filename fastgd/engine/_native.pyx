@@ -56,7 +56,7 @@ cdef _Array _noise(draw, Py_ssize_t steps, int layers, fgd_noise *to):
         to.strength = NULL
         return None
     check_noise_spec(draw, steps, layers)
-    cdef _Array a = _dense("the amounts of noise", draw.amounts, b"d", steps, layers)
+    cdef _Array a = _dense("the strengths of noise", draw.strengths, b"d", steps, layers)
     to.seed, to.step, to.row, to.strength = draw.seed, draw.step, draw.row, <double *> a.view.buf
     return a
 
@@ -98,7 +98,7 @@ cdef class Network:
         self.layers = <fgd_layer *> PyMem_Calloc(len(layers), sizeof(fgd_layer))
         if self.layers is NULL:
             raise MemoryError()
-        self.constants = [_Constants(layer.activation.parameters) for layer in layers]
+        self.constants = [_Constants(layer.activation.params) for layer in layers]
         for l, layer in enumerate(layers):
             if l and layers[l - 1].n_out != layer.n_in:
                 raise ValueError(f"layer {l} takes {layer.n_in} inputs, but layer {l - 1} gives {layers[l - 1].n_out}")
@@ -207,7 +207,7 @@ cdef class Network:
         """rows (B,) float64 <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its slope."""
         cdef fgd_table table
         cdef fgd_status status
-        cdef _Constants constants = _Constants(loss.parameters)
+        cdef _Constants constants = _Constants(loss.params)
         cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.c_name], constants.data)
         cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.kind) else self.n_out, &table)
         cdef Py_ssize_t count = table.count
@@ -248,7 +248,7 @@ cdef class Network:
         """A chunk of steps: step s on the rows order[starts[s]:starts[s + 1]] of X and Y."""
         cdef fgd_chunk chunk
         cdef fgd_status status
-        cdef _Constants constants = _Constants(loss.parameters)
+        cdef _Constants constants = _Constants(loss.params)
         cdef _Array w = None
         chunk.loss = fgd_loss(LOSSES[loss.c_name], constants.data)
         chunk.rule = RULES[optimizer.rule]

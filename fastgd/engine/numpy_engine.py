@@ -120,7 +120,7 @@ class Network:
         self._check_labels(loss, Y)
         Y = self._targets(loss, Y)
         w = 1 if weight is None else weight
-        rows[:] = loss.rows(Z, Y) * w
+        rows[:] = loss.per_row(Z, Y) * w
         if dZ is not None:
             dZ[:] = (loss.gradient(Z, Y).T * w).T
 
@@ -153,7 +153,7 @@ class Network:
             self._check_train(X, Y, weight, order, starts, loss, optimizer, coefficients, state, losses)
             self._check_regime(regime, len(losses))
             self._check_noise(noise, len(losses))
-            self._kept, batch = None, regime.batch if regime else WHOLE_STEP
+            self._kept, batch = None, regime.micro_batch if regime else WHOLE_STEP
             for s, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
                 rows = order[start:stop]
                 losses[s] = self._mean_loss(X, Y, weight, rows, batch, loss, None if noise is None else noise.of(s))
@@ -202,7 +202,7 @@ class Network:
         """The weighted losses of some rows; `grad` <- the gradient of their sum / divisor, or that is added to it."""
         Z, kept = self._forward(X.astype(self._theta.dtype, copy=False), noise)
         Y = self._targets(loss, Y)
-        rows, dZ = loss.rows(Z, Y).astype(np.float64), loss.gradient(Z, Y)
+        rows, dZ = loss.per_row(Z, Y).astype(np.float64), loss.gradient(Z, Y)
         if weight is not None:
             rows, dZ = rows * weight, dZ * weight[:, np.newaxis]
         self._backward(kept, dZ / self._theta.dtype.type(divisor), accumulate=accumulate)
@@ -222,10 +222,10 @@ class Network:
     def _disturb(self, l: int, A: Array, draw: NoiseSpec | None) -> tuple[Array, Array | None]:
         """The inputs A (B, n_in) of layer l with noise, and what it has multiplied them by, if it does that."""
         noise = self._noises[l]
-        if noise is None or draw is None or not draw.amounts[0, l] > 0:
+        if noise is None or draw is None or not draw.strengths[0, l] > 0:
             return A, None
         shape = draw.row + len(A), A.shape[1]
-        numbers = noise.numbers(draw.seed, draw.step, l, shape, float(draw.amounts[0, l]))[draw.row :].astype(A.dtype)
+        numbers = noise.sample(draw.seed, draw.step, l, shape, float(draw.strengths[0, l]))[draw.row :].astype(A.dtype)
         return (A * numbers, numbers) if noise.multiplies else (A + numbers, None)
 
     def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, accumulate: bool = False) -> None:
@@ -290,16 +290,16 @@ class Network:
         if regime is None:
             return
         _check("of_step", regime.per_step, (steps, 2), np.float64)
-        _check("of_group", regime.per_group, (steps, 3 * regime.groups), np.float64)
+        _check("of_group", regime.per_group, (steps, 3 * regime.n_groups), np.float64)
         _check("group", regime.group, (len(self._parts),), np.int64)
-        if regime.group.min() < 0 or regime.group.max() >= regime.groups:
-            raise ValueError(f"group must hold numbers in 0 ... {regime.groups - 1}, not {regime.group}")
+        if regime.group.min() < 0 or regime.group.max() >= regime.n_groups:
+            raise ValueError(f"group must hold numbers in 0 ... {regime.n_groups - 1}, not {regime.group}")
         if regime.average is not None:
             _check("average", regime.average, (self._theta.size,), self._theta.dtype)
         if regime.norm is not None:
             _check("norm", regime.norm, (steps,), np.float64)
-        if regime.batch < 1:
-            raise ValueError(f"batch must be 1 or more, not {regime.batch}")
+        if regime.micro_batch < 1:
+            raise ValueError(f"batch must be 1 or more, not {regime.micro_batch}")
 
     def _check_train(
         self,

@@ -29,7 +29,7 @@ cdef class _Transforms:
         self.to.n_groups, self.to.micro_batch = 1, maxsize
         if regime is None:
             return
-        self.to.net, self.to.n_groups, self.to.micro_batch, self.used = &of.net, regime.groups, regime.batch, &self.to
+        self.to.net, self.to.n_groups, self.to.micro_batch, self.used = &of.net, regime.n_groups, regime.micro_batch, &self.to
         self.group = _dense("group", regime.group, b"q", 2 * of.net.L)
         self.per_step = _dense("per_step", regime.per_step, b"d", steps, 2)
         self.per_group = _dense("per_group", regime.per_group, b"d", steps, 3 * self.to.n_groups)

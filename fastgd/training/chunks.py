@@ -194,7 +194,7 @@ def step_coefficients(
     span.rates[chunk] = optimizer.schedule(epoch_times, total)
     t = optimizer.steps + np.arange(1, len(epoch_times) + 1)
     norm, batch = span.norms[chunk] if norms else None, micro_batch if micro_batch < span.batch else WHOLE_STEP
-    regime = optimizer.regime(model, t, span.ends[chunk], epoch_times, total, batch, norm)
+    regime = optimizer.transforms(model, t, span.ends[chunk], epoch_times, total, batch, norm)
     return optimizer.coefficients(span.rates[chunk], t, epoch_times, total), regime
 
 

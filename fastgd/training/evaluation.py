@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .._common.typing import Array
 from ..data.outputs import OutputSpec
 from ..losses import Loss
-from ..losses.link import NUMBERS, YES_OR_NO
+from ..losses.link import BINARY_LINKS, VALUE_LINKS
 from ..metrics import Metric
 from ..metrics import get as get_metric
 from ..models.sequential import Sequential
@@ -72,7 +72,7 @@ class Validation:
         ValueError
             A metric raised an exception, or gave no number.
         """
-        if self._kinds in ([], ["numbers"]):
+        if self._kinds in ([], ["encoded"]):
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -120,8 +120,8 @@ class Validation:
         return Z
 
     def _weights(self, kind: str) -> Array | None:
-        """The weight of each answer: as "numbers", a row may answer several questions with yes or no."""
-        if self._weight is None or kind != "numbers" or self._loss.link not in YES_OR_NO:
+        """The weight of each answer: as "encoded", a row may answer several questions with yes or no."""
+        if self._weight is None or kind != "encoded" or self._loss.link not in BINARY_LINKS:
             return self._weight
         return np.repeat(self._weight, self._model.n_out)
 
@@ -130,10 +130,10 @@ class Validation:
         link, classes = self._loss.link, self._head.classes
         if link == "softmax":
             number: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
-            return number if kind == "numbers" or classes is None else classes[number]
-        if link in NUMBERS:
-            return Y[:, 0] if kind != "numbers" and Y.shape[1:] == (1,) else Y
-        if kind == "numbers":
+            return number if kind == "encoded" or classes is None else classes[number]
+        if link in VALUE_LINKS:
+            return Y[:, 0] if kind != "encoded" and Y.shape[1:] == (1,) else Y
+        if kind == "encoded":
             return (Y > 0.5).ravel()
         numbers = (Y > 0.5).astype(np.intp)
         answers: Array = numbers if classes is None else classes[numbers]
@@ -141,10 +141,10 @@ class Validation:
 
     def _predictions(self, kind: str, Z: Array) -> Array:
         """The same from outputs."""
-        if kind == "numbers":
-            if self._loss.link in NUMBERS:
+        if kind == "encoded":
+            if self._loss.link in VALUE_LINKS:
                 return self._head.means(Z)
-            return (Z > 0).ravel() if self._loss.link in YES_OR_NO else Z.argmax(axis=1)
+            return (Z > 0).ravel() if self._loss.link in BINARY_LINKS else Z.argmax(axis=1)
         if kind == "probabilities":
             p = self._head.predict_proba(Z)
             return p[:, 1] if p.shape[1] == 2 else p

@@ -154,7 +154,7 @@ def _test(request: WithoutTrainer, data: FitData, optimizer: Optimizer, rates: F
         values = np.empty(len(t))
         epoch_times = np.append(t, t[-1] + 1) / (len(data.rows) / data.batch)
         coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], float(len(rates)))
-        regime = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], float(len(rates)))
+        regime = optimizer.transforms(model, t + 1, epoch_times[1:], epoch_times[:-1], float(len(rates)))
         noise = model.noise(request.seed, done, epoch_times[:-1], float(len(rates)))
         arguments = (data.X, data.Y, data.weight, order[: starts[-1]], starts, data.loss, optimizer, coefficients)
         try:

@@ -74,7 +74,7 @@ def _pass(
     noise: NoiseSpec | None,
 ) -> float:
     """The mean loss of a step's rows; `model.grad` <- its gradient, summed over as many passes as the regime asks."""
-    batch = len(rows) if regime is None else regime.batch
+    batch = len(rows) if regime is None else regime.micro_batch
     total, mean = _total(None if weight is None else weight[rows], len(rows)), 0.0
     for start in range(0, len(rows), batch):
         some = rows[start : start + batch]

@@ -105,7 +105,7 @@ class Run:
             piece = {name: whole[name][steps] for name in ("coefficients", "losses")}
             piece |= {"starts": self.starts[part[0] : part[-1] + 2], "n_threads": n_threads}
             if noise is not None:
-                piece["noise"] = noise._replace(step=noise.step + part[0], amounts=noise.amounts[steps])
+                piece["noise"] = noise._replace(step=noise.step + part[0], strengths=noise.strengths[steps])
             net.network.train(**whole | piece)
         return whole["losses"], whole["state"]
 
