@@ -289,8 +289,8 @@ class Network:
     def _check_regime(self, regime: Transforms | None, steps: int) -> None:
         if regime is None:
             return
-        _check("of_step", regime.per_step, (steps, 2), np.float64)
-        _check("of_group", regime.per_group, (steps, 3 * regime.n_groups), np.float64)
+        _check("per_step", regime.per_step, (steps, 2), np.float64)
+        _check("per_group", regime.per_group, (steps, 3 * regime.n_groups), np.float64)
         _check("group", regime.group, (len(self._parts),), np.int64)
         if regime.group.min() < 0 or regime.group.max() >= regime.n_groups:
             raise ValueError(f"group must hold numbers in 0 ... {regime.n_groups - 1}, not {regime.group}")
@@ -299,7 +299,7 @@ class Network:
         if regime.norm is not None:
             _check("norm", regime.norm, (steps,), np.float64)
         if regime.micro_batch < 1:
-            raise ValueError(f"batch must be 1 or more, not {regime.micro_batch}")
+            raise ValueError(f"micro_batch must be 1 or more, not {regime.micro_batch}")
 
     def _check_train(
         self,

@@ -37,7 +37,7 @@ cdef class _Transforms:
         self.to.per_step = <fgd_step_transforms *> self.per_step.view.buf
         self.to.per_group = <fgd_group_transforms *> self.per_group.view.buf
         if self.to.micro_batch < 1 or not all(0 <= group < self.to.n_groups for group in regime.group):
-            raise ValueError(f"group must hold numbers in 0 .. {self.to.n_groups - 1}, and batch be 1 or more")
+            raise ValueError(f"group must hold numbers in 0 .. {self.to.n_groups - 1}, and micro_batch be 1 or more")
         if regime.average is not None:
             self.average = _dense("average", regime.average, of.real, of.size, -1, True)
             self.to.average = self.average.view.buf
