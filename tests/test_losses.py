@@ -218,3 +218,9 @@ def test_lbfgs_on_every_smooth_loss(engine):
     model = gd.MLP(4, 1, seed=0, dtype="float64")
     history = gd.fit_lbfgs(model, X, KIND + 1, loss="poisson", epochs=50)
     assert history["loss"][-1] < history["loss"][0] and abs(model.predict(X) - KIND - 1).mean() < 0.5
+
+
+def test_the_old_name_of_per_row_warns():
+    Z, Y = np.ones((2, 1)), np.zeros((2, 1))
+    with pytest.warns(DeprecationWarning, match="Loss.rows is deprecated: use Loss.per_row"):
+        np.testing.assert_array_equal(gd.MSE().rows(Z, Y), gd.MSE().per_row(Z, Y))

@@ -240,3 +240,8 @@ def test_a_split_in_fit(engine):
 def test_splits_refuse(make_one, words):
     with pytest.raises(ValueError, match=words):
         make_one()
+
+
+def test_the_old_name_of_predictions_warns():
+    with pytest.warns(DeprecationWarning, match='use of="predictions"'):
+        assert Metric("worst", max, "answers") == Metric("worst", max)
