@@ -108,7 +108,7 @@ def test_loss(engine, name, n_out, measure_one):
     rows, dZ = np.empty(len(Z)), np.empty_like(Z)
     network = gd.MLP(1, n_out, seed=0).network
     network.loss(loss, Z, Y, None, rows, dZ)
-    close(rows, loss.rows(Z.astype("float64"), Y), n_out)
+    close(rows, loss.per_row(Z.astype("float64"), Y), n_out)
     close(dZ, loss.gradient(Z.astype("float64"), Y), n_out)
     measure_one(lambda: network.loss(loss, Z, Y, None, rows, dZ), moved=Z.nbytes + Y.nbytes + dZ.nbytes, level="L2")
 

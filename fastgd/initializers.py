@@ -1,7 +1,7 @@
-"""Initialisers: the weights that a layer starts with. Biases start at 0.
+"""Initialisers: the initial weights of a layer. Biases start at 0.
 
-A layer of n_in inputs and n_out units gets weights whose variance keeps the size of the signal from layer to layer.
-To add one: a class below and its name in `INITIALIZERS`.
+The variance of the weights of a layer with n_in inputs and n_out units is chosen so that the magnitude of the signal
+stays about the same from layer to layer. To add one, write its class here and list it in `INITIALIZERS`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,32 @@ from ._common.checks import check_scalar
 from ._common.registry import Definition, resolve
 from .activations.base import Activation
 
+__all__ = [
+    "INITIALIZERS",
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LeCunNormal",
+    "LeCunUniform",
+    "Zeros",
+    "default_for",
+    "get",
+]
+
 
 class Initializer(Definition):
-    """How a layer's first weights are chosen."""
+    """How the initial weights of a layer are chosen."""
 
     @abstractmethod
     def weights(self, n_in: int, n_out: int, seed: int, index: int) -> NDArray[np.float64]:
-        """The weights of layer number `index`, (n_in, n_out) float64: a function of the arguments alone."""
+        """The weights of layer number `index`, (n_in, n_out) float64; they depend on the arguments alone."""
 
 
 class _Spread(Initializer):
-    """Random weights of mean 0 and of a variance that depends on the widths."""
+    """Random weights with mean 0 and a variance that depends on the widths."""
 
     @abstractmethod
     def variance(self, n_in: int, n_out: int) -> float: ...
@@ -54,11 +69,14 @@ class _Uniform(_Spread):
 class _He(_Spread):
     """Variance 2 / ((1 + s^2) n_in), s the slope of the activation below 0.
 
-    Source: He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV 2015, equation 15.
-
     Parameters
     ----------
     negative_slope : float in [0, inf), default=0
+        The slope s.
+
+    References
+    ----------
+    He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV 2015, equation 15.
     """
 
     negative_slope: float = 0.0
@@ -73,7 +91,9 @@ class _He(_Spread):
 class _Glorot(_Spread):
     """Variance 2 / (n_in + n_out).
 
-    Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010,
+    References
+    ----------
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010,
     equation 12.
     """
 
@@ -84,7 +104,9 @@ class _Glorot(_Spread):
 class _LeCun(_Spread):
     """Variance 1 / n_in.
 
-    Source: LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998, equation 16.
+    References
+    ----------
+    LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998, equation 16.
     """
 
     def variance(self, n_in: int, n_out: int) -> float:
@@ -110,6 +132,13 @@ class HeUniform(_He, _Uniform):
     ----------
     negative_slope : float in [0, inf), default=0
         The slope s of the activation below 0: r = sqrt(6 / ((1 + s^2) n_in)).
+
+    Examples
+    --------
+    >>> from fastgd.initializers import HeUniform
+    >>> W = HeUniform().weights(6, 100, seed=0, index=0)
+    >>> W.shape, bool(-1 <= W.min() and W.max() < 1)
+    ((6, 100), True)
     """
 
     name = "he_uniform"
@@ -140,7 +169,7 @@ class LeCunUniform(_LeCun, _Uniform):
 
 
 class Zeros(Initializer):
-    """All weights 0. Right for a linear model only: units of a hidden layer that start alike stay alike."""
+    """All weights 0. For linear models only: hidden units that start equal stay equal."""
 
     name = "zeros"
 
@@ -150,11 +179,12 @@ class Zeros(Initializer):
 
 @dataclass(eq=False, repr=False)
 class Constant(Initializer):
-    """All weights `value`.
+    """All weights equal to `value`.
 
     Parameters
     ----------
     value : float
+        Any finite number.
     """
 
     name = "constant"
@@ -173,18 +203,18 @@ INITIALIZERS: dict[str, type[Initializer]] = {
 
 
 def get(initializer: str | Initializer) -> Initializer:
-    """The initialiser of this name, or the object itself.
+    """Return the initialiser of this name, or the object itself.
 
     Raises
     ------
     ValueError
-        Unknown name; the message lists the names.
+        The name is unknown (the message lists the names), or its class has a parameter without a default.
     TypeError
-        Neither a name nor an `Initializer`.
+        `initializer` is neither a name nor an `Initializer`.
     """
     return resolve("initializer", initializer, Initializer, INITIALIZERS)  # type: ignore[type-abstract]
 
 
 def default_for(activation: Activation) -> Initializer:
-    """The initialiser of a layer with this activation: the one that the activation names."""
-    return INITIALIZERS[activation.init](**activation.init_numbers)
+    """The default initialiser for a layer with this activation."""
+    return INITIALIZERS[activation.init](**activation.init_params)

@@ -1,6 +1,6 @@
-"""How good predictions are: a few metrics in NumPy, all of scikit-learn's where it is installed, and one's own.
+"""Metrics: a few in NumPy, all of scikit-learn's where it is installed, and user-defined ones.
 
-A metric is named in `Trainer(metrics=["accuracy", "f1_score"])` and measured on the validation rows after each epoch.
+The metrics in `Trainer(metrics=["accuracy", "f1_score"])` are evaluated on the validation rows after each epoch.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ import numpy as np
 
 from ._common.typing import Array
 
-# Functions of scikit-learn that judge probabilities, not answers.
+__all__ = ["METRICS", "Metric", "accuracy", "get", "get_all", "lower_is_better", "mae", "r2", "rmse"]
+
+# Functions of scikit-learn that take probabilities instead of predictions.
 _OF_PROBABILITIES = frozenset(
     ("average_precision_score", "brier_score_loss", "d2_log_loss_score", "log_loss", "roc_auc_score")
     + ("top_k_accuracy_score",)
 )
-# Ends of the names in sklearn.metrics that give one number for (y_true, y_pred).
-_OF_SKLEARN = ("_score", "_loss", "_error", "_coef", "_corrcoef", "_deviance")
+# Suffixes of the names in sklearn.metrics whose functions map (y_true, y_pred) to one number.
+_SCALAR_SUFFIXES = ("_score", "_loss", "_error", "_coef", "_corrcoef", "_deviance")
 
-# Ends of the names of what should fall; scikit-learn's names keep to them.
-_FALLING = ("loss", "error", "deviance", "rmse", "mse", "mae")
+# Suffixes of the names of columns in which lower is better; scikit-learn's names follow this convention.
+_LOWER_SUFFIXES = ("loss", "error", "deviance", "rmse", "mse", "mae")
 
 
 def lower_is_better(column: str) -> bool:
-    """Whether less is better in a column of the history, by its name."""
-    return column.endswith(_FALLING)
+    """Whether lower values are better in a column of the history, judged by its name."""
+    return column.endswith(_LOWER_SUFFIXES)
 
 
 def accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -39,6 +41,12 @@ def accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float
         Labels of any kind that NumPy can compare.
     weight : array (n,) or None, default=None
         Weight of each row.
+
+    Examples
+    --------
+    >>> from fastgd import metrics
+    >>> metrics.accuracy(["a", "b", "b", "a"], ["a", "b", "a", "a"])
+    0.75
     """
     return float(np.average(np.asarray(y_true) == np.asarray(y_pred), weights=weight))
 
@@ -58,8 +66,7 @@ def rmse(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
 def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Coefficient of determination 1 - sum (y - p)^2 / sum (y - mean y)^2, mean over the outputs; 1 is perfect.
 
-    An output whose targets are all equal has nothing to explain: it counts as 1 if it is met exactly, else as 0, as in
-    scikit-learn.
+    An output whose targets are all equal counts as 1 if it is predicted exactly, else as 0, as in scikit-learn.
 
     Parameters
     ----------
@@ -68,9 +75,9 @@ def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
         Weight of each row.
     """
     y = np.asarray(y_true, np.float64)
-    left = np.average(np.square(_errors(y_true, y_pred)), axis=0, weights=weight)
+    residual = np.average(np.square(_errors(y_true, y_pred)), axis=0, weights=weight)
     spread = np.average(np.square(y - np.average(y, axis=0, weights=weight)), axis=0, weights=weight)
-    ratio = np.where(left == 0, 0.0, np.divide(left, spread, out=np.ones_like(left), where=spread > 0))
+    ratio = np.where(residual == 0, 0.0, np.divide(residual, spread, out=np.ones_like(residual), where=spread > 0))
     return float(1 - ratio.mean())
 
 
@@ -88,32 +95,46 @@ def mae(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
 
 @dataclass(frozen=True)
 class Metric:
-    """A name for a column of the history, and what fills it.
+    """A column of the history and the function that computes it.
 
     Parameters
     ----------
     name : str
         The column is "validation_" + name.
     function : callable, (y_true, y_pred) -> float
-        It gets `sample_weight` too if it has such an argument and there are weights.
-    of : {"answers", "probabilities", "numbers"}, default="answers"
-        What y_pred is: what `predict` gives, labels or numbers; what `predict_proba` gives, with two classes only that
-        of the second; "numbers" is for this file's own: class numbers, or each yes and no in one row.
+        It also gets `sample_weight` if it has such a parameter and there are weights.
+    of : {"predictions", "probabilities", "encoded"}, default="predictions"
+        What y_pred is. "predictions": the labels or values that `predict` returns; "probabilities": what
+        `predict_proba` returns, for two classes only that of the second; "encoded", for the metrics of this module:
+        class numbers, or one row of all yes and no. "answers" is a deprecated name of "predictions".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.metrics import Metric
+    >>> worst = Metric("worst", lambda y_true, y_pred: abs(y_true - y_pred).max())
+    >>> worst(np.array([1.0, 2.0]), np.array([1.5, 2.0]), None)
+    0.5
     """
 
     name: str
     function: Callable[..., float]
-    of: str = "answers"
+    of: str = "predictions"
 
     def __post_init__(self) -> None:
-        if self.of not in ("answers", "probabilities", "numbers"):
-            raise ValueError(f'of must be "answers" or "probabilities", not {self.of!r}')
+        if self.of == "answers":
+            import warnings
+
+            warnings.warn('Metric(of="answers") is deprecated: use of="predictions"', DeprecationWarning, stacklevel=3)
+            object.__setattr__(self, "of", "predictions")
+        if self.of not in ("predictions", "probabilities", "encoded"):
+            raise ValueError(f'of must be "predictions" or "probabilities", not {self.of!r}')
 
     def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> float:
-        """The value, with weights (n,) of the rows if there are any."""
-        if self.of == "numbers":
+        """The value of the metric; `weight` (n,) are the weights of the rows, if any."""
+        if self.of == "encoded":
             return float(self.function(y_true, y_pred, weight))
-        if weight is not None and _takes_weights(self.function):
+        if weight is not None and _takes_weight(self.function):
             return float(self.function(y_true, y_pred, sample_weight=weight))
         return float(self.function(y_true, y_pred))
 
@@ -122,24 +143,24 @@ METRICS = {function.__name__: function for function in (accuracy, rmse, mae, r2)
 
 
 def get(metric: str | Callable[..., float] | Metric) -> Metric:
-    """The metric of this name in `METRICS` or in `sklearn.metrics`, or of a function (y_true, y_pred) -> float.
+    """Return the metric of this name in `METRICS` or `sklearn.metrics`, or of a function (y_true, y_pred) -> float.
 
-    Settings of scikit-learn's functions go in by `functools.partial(f1_score, average="macro")`.
+    Pass settings to scikit-learn's functions with `functools.partial(f1_score, average="macro")`.
 
     Raises
     ------
     ValueError
-        Unknown name.
+        The name is unknown.
     ImportError
-        The name is none of `METRICS`, and scikit-learn is not installed.
+        The name is not in `METRICS`, and scikit-learn is not installed.
     TypeError
-        Neither a name nor a function nor a `Metric`.
+        `metric` is neither a name, nor a function, nor a `Metric`.
     """
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, str):
         if metric in METRICS:
-            return Metric(metric, METRICS[metric], "numbers")
+            return Metric(metric, METRICS[metric], "encoded")
         return Metric(metric, _of_sklearn(metric), _kind(metric))
     if not callable(metric):
         raise TypeError(f"a metric must be a name, a function (y_true, y_pred) -> float or a Metric, not {metric!r}")
@@ -148,53 +169,53 @@ def get(metric: str | Callable[..., float] | Metric) -> Metric:
     return Metric(name, metric, _kind(name))
 
 
-def all_of(given: Iterable[str | Callable[..., float] | Metric]) -> Sequence[Metric]:
-    """Metrics for one training, each with a name of its own; see `get`."""
+def get_all(given: Iterable[str | Callable[..., float] | Metric]) -> Sequence[Metric]:
+    """Return the metrics of one training, which must have distinct names; see `get`."""
     if isinstance(given, str) or callable(given):
-        one = repr(given) if isinstance(given, str) else getattr(given, "__name__", "...")
-        raise TypeError(f"metrics must be a sequence: write metrics=[{one}]")
-    judges = [get(metric) for metric in given]
-    names = [judge.name for judge in judges]
+        single = repr(given) if isinstance(given, str) else getattr(given, "__name__", "...")
+        raise TypeError(f"metrics must be a sequence: write metrics=[{single}]")
+    metrics = [get(metric) for metric in given]
+    names = [metric.name for metric in metrics]
     if len(set(names)) < len(names):
-        raise ValueError(f"each metric must have a name of its own, not {', '.join(names)}: use fastgd.metrics.Metric")
+        raise ValueError(f"metrics must have distinct names, not {', '.join(names)}: use fastgd.metrics.Metric")
     if "loss" in names:
-        raise ValueError('a metric cannot be called "loss", which is measured in any case: use fastgd.metrics.Metric')
-    return judges
+        raise ValueError('a metric cannot be named "loss", the name of the loss itself: use fastgd.metrics.Metric')
+    return metrics
 
 
-def _takes_weights(function: Callable[..., float]) -> bool:
-    from inspect import signature  # few need it, and `import fastgd` is to be quick
+def _takes_weight(function: Callable[..., float]) -> bool:
+    from inspect import signature  # on use: `import fastgd` must stay fast
 
     try:
         return "sample_weight" in signature(function).parameters
-    except ValueError:  # a function of C that does not tell
+    except ValueError:  # some functions written in C have no signature
         return False
 
 
 def _kind(name: str) -> str:
-    return "probabilities" if name in _OF_PROBABILITIES else "answers"
+    return "probabilities" if name in _OF_PROBABILITIES else "predictions"
 
 
 def _of_sklearn(name: str) -> Callable[..., float]:
-    own = ", ".join(METRICS)
+    names = ", ".join(METRICS)
     try:
-        from sklearn import metrics as theirs
+        from sklearn import metrics as sklearn_metrics
     except ImportError:
         raise ImportError(
-            f'the metric {name!r} is none of {own}; scikit-learn\'s need: pip install "fastgd[metrics]"'
+            f'the metric {name!r} is not one of {names}; those of scikit-learn need: pip install "fastgd[metrics]"'
         ) from None
-    function = getattr(theirs, name, None)
-    if name in theirs.__all__ and callable(function) and name.endswith(_OF_SKLEARN):
+    function = getattr(sklearn_metrics, name, None)
+    if name in sklearn_metrics.__all__ and callable(function) and name.endswith(_SCALAR_SUFFIXES):
         return function  # type: ignore[no-any-return]
-    from difflib import get_close_matches  # only an error needs it
+    from difflib import get_close_matches  # on use: only this error needs it
 
-    close = get_close_matches(name, [*METRICS, *theirs.__all__], n=1)
+    close = get_close_matches(name, [*METRICS, *sklearn_metrics.__all__], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    raise ValueError(f"unknown metric {name!r}: {hint}known are {own} and the functions of sklearn.metrics")
+    raise ValueError(f"unknown metric {name!r}: {hint}known are {names} and the functions of sklearn.metrics")
 
 
 def _errors(y_true: Array, y_pred: Array) -> Array:
-    """y - p in float64; ValueError if the shapes differ, since (n,) and (n, 1) would make (n, n)."""
+    """y - p in float64; ValueError if the shapes differ, since (n,) and (n, 1) would broadcast to (n, n)."""
     y, p = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
     if y.shape != p.shape:
         raise ValueError(f"y_true and y_pred must have the same shape, not {y.shape} and {p.shape}")

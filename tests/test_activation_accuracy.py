@@ -53,7 +53,7 @@ def bounds(engine, name):
 def wanted(f, dtype):
     """Arguments, f and f' of them."""
     z = arguments(dtype, 600)
-    numbers = [float(np.dtype(dtype).type(number)) for number in f.parameters]
+    numbers = [float(np.dtype(dtype).type(number)) for number in f.params]
     return z, *(values(function, numbers, z) for function in EXACT[f.name])
 
 

@@ -249,7 +249,7 @@ CONSTRUCTIONS = {
     "no layer": (lambda: gd.Sequential(), ValueError, "at least one layer"),
     "width 0": (lambda: gd.MLP(3, 0), ValueError, "n_out must be 1 or more"),
     "half a unit": (lambda: gd.MLP(3, 2.5), TypeError, "n_out must be an integer"),
-    "layers": (lambda: gd.Sequential(gd.Dense(3, 4), gd.Dense(5, 1)), ValueError, "5 columns, but layer 0 gives 4"),
+    "layers": (lambda: gd.Sequential(gd.Dense(3, 4), gd.Dense(5, 1)), ValueError, "5 columns, but layer 0 has 4 "),
     "activation": (lambda: gd.Dense(3, 2, "relo"), ValueError, "unknown activation 'relo': did you mean 'relu'"),
     "dtype": (lambda: gd.MLP(3, 2, dtype="int32"), ValueError, 'dtype must be "float32" or "float64"'),
     "seed": (lambda: gd.MLP(3, 2, seed=-1), ValueError, r"seed must be in \[0, 2\*\*64\), not -1"),

@@ -31,7 +31,7 @@ def of(definition):
     """A built-in loss as a user would write it: its NumPy definition, on targets as the engine takes them."""
 
     def loss(Z, Y):
-        return definition.rows(Z, Y).mean(), definition.gradient(Z, Y) / len(Z)
+        return definition.per_row(Z, Y).mean(), definition.gradient(Z, Y) / len(Z)
 
     return loss
 
@@ -232,7 +232,7 @@ def test_another_loss_for_a_file(tmp_path):
 
 def test_rows_and_gradient_are_those_of_the_mean(engine):
     loss, Z = losses.get(mse), np.random.default_rng(0).normal(size=(ROWS, 1))
-    assert loss.rows(Z, Y).mean() == pytest.approx(mse(Z, Y)[0]) and loss.parameters == ()
+    assert loss.per_row(Z, Y).mean() == pytest.approx(mse(Z, Y)[0]) and loss.params == ()
     np.testing.assert_allclose(loss.gradient(Z, Y) / ROWS, mse(Z, Y)[1])
     rows, dZ = np.empty(ROWS), np.empty_like(Z)
     measure(gd.MLP(4, 1, dtype="float64").network, losses.get(weighted_mse), Z, Y, np.zeros(ROWS), rows, dZ)

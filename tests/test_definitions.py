@@ -81,7 +81,7 @@ def test_loss_gradient_is_the_slope(name):
     Z = rng.normal(scale=2, size=(6, 4))
     Y = targets(rng, loss, *Z.shape)
     np.testing.assert_allclose(
-        loss.gradient(Z, Y), slopes(lambda Z: loss.rows(Z, Y).sum(), Z), rtol=0, atol=SLOPE_TOLERANCE
+        loss.gradient(Z, Y), slopes(lambda Z: loss.per_row(Z, Y).sum(), Z), rtol=0, atol=SLOPE_TOLERANCE
     )
 
 
@@ -94,7 +94,7 @@ def test_loss_keeps_dtype_and_does_not_overflow(name, dtype):
     Z = np.array([[-large, large, 0], [large, -large, 1]], dtype)
     Y = targets(np.random.default_rng(2), loss, *Z.shape)
     Y = Y if loss.target == "labels" else Y.astype(dtype)
-    rows, dZ = loss.rows(Z, Y), loss.gradient(Z, Y)
+    rows, dZ = loss.per_row(Z, Y), loss.gradient(Z, Y)
     assert rows.dtype == dZ.dtype == dtype and rows.shape == (2,) and dZ.shape == Z.shape
     assert np.isfinite(rows).all() and np.isfinite(dZ).all()
 
@@ -106,7 +106,7 @@ def test_loss_values():
     softmax, sigmoid = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True), 1 / (1 + np.exp(-Z))
 
     def close(loss, Y, expected):
-        np.testing.assert_allclose(losses.get(loss).rows(Z, Y), expected, rtol=1e-13)
+        np.testing.assert_allclose(losses.get(loss).per_row(Z, Y), expected, rtol=1e-13)
 
     close("mse", P, ((Z - P) ** 2).mean(axis=1))
     close("cross_entropy", labels, -np.log((softmax * one_hot).sum(axis=1)))
@@ -137,8 +137,8 @@ def test_loss_values():
 def test_losses_beyond_the_dtype_are_infinite():
     for dtype, z in ((np.float32, 89), (np.float64, 710)):
         Z, Y = np.array([[z]], dtype), np.ones((1, 1), dtype)
-        assert losses.Poisson().rows(Z, Y) == losses.Poisson().gradient(Z, Y) == np.inf
-        assert losses.Gamma().rows(-Z, Y) == -losses.Gamma().gradient(-Z, Y) == np.inf
+        assert losses.Poisson().per_row(Z, Y) == losses.Poisson().gradient(Z, Y) == np.inf
+        assert losses.Gamma().per_row(-Z, Y) == -losses.Gamma().gradient(-Z, Y) == np.inf
 
 
 def test_slopes_at_kinks():
@@ -152,7 +152,7 @@ def test_slopes_at_kinks():
 def test_soft_cross_entropy_takes_rows_that_do_not_sum_to_one():
     loss, rng = losses.get("soft_cross_entropy"), np.random.default_rng(12)
     Z, Y = rng.normal(size=(5, 3)), rng.random((5, 3))
-    expected = slopes(lambda Z: loss.rows(Z, Y).sum(), Z)
+    expected = slopes(lambda Z: loss.per_row(Z, Y).sum(), Z)
     np.testing.assert_allclose(loss.gradient(Z, Y), expected, rtol=0, atol=SLOPE_TOLERANCE)
 
 
@@ -160,7 +160,7 @@ def test_cross_entropy_for_rows_is_the_same_loss():
     rng = np.random.default_rng(4)
     Z, labels = rng.normal(size=(5, 3)), rng.integers(3, size=(5, 1))
     loss, one_hot = losses.get("cross_entropy"), np.eye(3)[labels[:, 0]]
-    np.testing.assert_allclose(loss.for_rows().rows(Z, one_hot), loss.rows(Z, labels), rtol=1e-14)
+    np.testing.assert_allclose(loss.for_rows().per_row(Z, one_hot), loss.per_row(Z, labels), rtol=1e-14)
     np.testing.assert_allclose(loss.for_rows().gradient(Z, one_hot), loss.gradient(Z, labels), atol=1e-15)
 
 
@@ -201,7 +201,7 @@ def test_every_name_is_its_row(module, name):
     cls = TABLES[module][name]
     assert cls.name == name
     if module is initializers and name == "constant":
-        with pytest.raises(ValueError, match=r"'constant' needs a number; give an object: Constant\(\.\.\.\)"):
+        with pytest.raises(ValueError, match=r"'constant' needs a parameter: pass an object, Constant\(\.\.\.\)"):
             module.get(name)
         return
     one = module.get(name)
@@ -235,16 +235,16 @@ def test_every_alias_has_a_row(module):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_parameters_are_the_fields(name):
     one = activations.get(name)
-    assert one.parameters == tuple(float(v) for v in vars(one).values())
+    assert one.params == tuple(float(v) for v in vars(one).values())
 
 
 def test_parameters_of_losses():
     """Before several numbers, how many they are."""
-    assert losses.Huber(2).parameters == (2.0,)
-    assert losses.Quantile((0.1, 0.9)).parameters == (2.0, 0.1, 0.9)
-    assert losses.Focal(1, [3, 4]).parameters == (1.0, 2.0, 3.0, 4.0)
-    assert losses.BCE().parameters == () and losses.BCE(pos_weight=2).parameters == (1.0, 2.0)
-    assert losses.BinaryFocal().parameters == (2.0, 1.0, 1.0) and losses.BinaryFocal(1, 0.25).parameters[1:] == (
+    assert losses.Huber(2).params == (2.0,)
+    assert losses.Quantile((0.1, 0.9)).params == (2.0, 0.1, 0.9)
+    assert losses.Focal(1, [3, 4]).params == (1.0, 2.0, 3.0, 4.0)
+    assert losses.BCE().params == () and losses.BCE(pos_weight=2).params == (1.0, 2.0)
+    assert losses.BinaryFocal().params == (2.0, 1.0, 1.0) and losses.BinaryFocal(1, 0.25).params[1:] == (
         0.25,
         0.75,
     )
@@ -273,7 +273,7 @@ def test_settings_with_a_number_for_each_output():
         (losses.Focal(alpha=(1, 2)), "alpha"),
     ):
         assert loss.outputs_per_target(2) == 1
-        with pytest.raises(ValueError, match=f"{name} has 2 numbers, but the model has 3 outputs: give one for each"):
+        with pytest.raises(ValueError, match=f"{name} has 2 values, but the model has 3 outputs: give one for each"):
             loss.outputs_per_target(3)
     assert losses.Quantile((0.1, 0.9)).outputs_per_target(4) == 2
     with pytest.raises(ValueError, match=r"2 quantiles of each target need 2 outputs .* but the model has 3"):

@@ -10,7 +10,7 @@ import fastgd as gd
 from fastgd import schedules
 from fastgd.optimizers import OPTIMIZERS
 from fastgd.optimizers.averaging import AVERAGES
-from fastgd.optimizers.transforms import FACTORS
+from fastgd.optimizers.groups import FACTORS
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "optimizers.md").read_text()
 

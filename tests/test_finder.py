@@ -36,7 +36,7 @@ def test_it_is_a_training_with_rising_rates(engine, optimizer):
                 return
             rows = order[start : start + 16]
             Z, Y = model.forward(X[rows]), y[rows].reshape(-1, 1)
-            assert loss.rows(Z, Y).mean() == pytest.approx(test.losses[step], rel=1e-9)
+            assert loss.per_row(Z, Y).mean() == pytest.approx(test.losses[step], rel=1e-9)
             model.backward(loss.gradient(Z, Y) / len(rows))
             own.step(model)
             step += 1

@@ -38,7 +38,7 @@ def test_scikit_learn_means_the_same(name, theirs, factor):
     Z = rng.normal(size=(50, 1))
     Y = rng.integers(1, 5, (50, 1)).astype(float) if loss.link == "log" else rng.random((50, 1))
     want, slope = theirs.loss_gradient(y_true=Y[:, 0], raw_prediction=Z[:, 0])
-    np.testing.assert_allclose(loss.rows(Z, Y) * factor, want, rtol=1e-12)
+    np.testing.assert_allclose(loss.per_row(Z, Y) * factor, want, rtol=1e-12)
     np.testing.assert_allclose(loss.gradient(Z, Y)[:, 0] * factor, slope, rtol=1e-12)
 
 
@@ -46,8 +46,8 @@ def test_metrics_of_scikit_learn_are_our_losses():
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(1)
     Z, Y = rng.normal(size=(2, 40, 1))
-    assert losses.Quantile(0.3).rows(Z, Y).mean() == pytest.approx(metrics.mean_pinball_loss(Y, Z, alpha=0.3))
-    assert losses.Hinge().rows(Z, np.sign(Y)).mean() == pytest.approx(metrics.hinge_loss(np.sign(Y)[:, 0], Z[:, 0]))
+    assert losses.Quantile(0.3).per_row(Z, Y).mean() == pytest.approx(metrics.mean_pinball_loss(Y, Z, alpha=0.3))
+    assert losses.Hinge().per_row(Z, np.sign(Y)).mean() == pytest.approx(metrics.hinge_loss(np.sign(Y)[:, 0], Z[:, 0]))
 
 
 # ---- targets
@@ -67,7 +67,7 @@ BAD = {
     "quantiles and outputs": (gd.Quantile((0.1, 0.9)), 3, [1.0], "2 quantiles .* but the model has 3"),
     "two targets in a row": (gd.Quantile((0.1, 0.9)), 2, [[1.0, 2.0]], "2 columns where 1 are expected"),
     "flat for two targets": (gd.Quantile((0.1, 0.9)), 4, [1.0], r"shape \(rows, 2\), one column per target"),
-    "weights of classes": (gd.Focal(alpha=(1, 2)), 3, [0, 1, 2], "alpha has 2 numbers, but the model has 3 outputs"),
+    "weights of classes": (gd.Focal(alpha=(1, 2)), 3, [0, 1, 2], "alpha has 2 values, but the model has 3 outputs"),
     "weights of answers": (gd.BCE(pos_weight=(1, 2)), 3, [[0, 1, 0]], "pos_weight has 2 numbers"),
     "words": ("huber", 1, ["a"], "for the loss 'huber', not 'a'"),
 }
@@ -218,3 +218,9 @@ def test_lbfgs_on_every_smooth_loss(engine):
     model = gd.MLP(4, 1, seed=0, dtype="float64")
     history = gd.fit_lbfgs(model, X, KIND + 1, loss="poisson", epochs=50)
     assert history["loss"][-1] < history["loss"][0] and abs(model.predict(X) - KIND - 1).mean() < 0.5
+
+
+def test_the_old_name_of_per_row_warns():
+    Z, Y = np.ones((2, 1)), np.zeros((2, 1))
+    with pytest.warns(DeprecationWarning, match="Loss.rows is deprecated: use Loss.per_row"):
+        np.testing.assert_array_equal(gd.MSE().rows(Z, Y), gd.MSE().per_row(Z, Y))

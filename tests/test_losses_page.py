@@ -45,7 +45,7 @@ def test_formulas_are_the_definitions(name):
     Y = targets(rng, loss, *Z.shape)
     _, _, value, gradient, *_ = ROWS[name]
     y = Y[:, 0] if loss.target == "labels" else Y
-    np.testing.assert_allclose([formula(value, loss, *row) for row in zip(Z, y, strict=True)], loss.rows(Z, Y))
+    np.testing.assert_allclose([formula(value, loss, *row) for row in zip(Z, y, strict=True)], loss.per_row(Z, Y))
     slopes = [formula(gradient, loss, *row) for row in zip(Z, y, strict=True)]
     np.testing.assert_allclose(slopes, loss.gradient(Z, Y), rtol=1e-7, atol=1e-12)
 
@@ -56,14 +56,14 @@ def test_the_other_columns(name):
     loss = losses.get(name)
     assert eval(made.strip("`"), vars(losses)) == loss and link == loss.link
     assert all(f"{field}=" in made for field in vars(loss))
-    wanted = {"softmax": "rows of probabilities", "sign": "yes or no"}.get(loss.link, f"numbers in {loss.interval}")
+    wanted = {"softmax": "rows of probabilities", "sign": "yes or no"}.get(loss.link, f"values in {loss.interval}")
     wanted = "labels" if loss.target == "labels" else wanted.replace(" in (-inf, inf)", "")
     assert kind == wanted
     assert all(word in type(loss).__doc__ for word in source.split(", "))
 
 
 def test_the_other_names():
-    aliases = {name: re.findall(r"`(\w+)`", cell) for name, cell in table("| name | also |")}
+    aliases = {name: re.findall(r"`(\w+)`", cell) for name, cell in table("| name | aliases |")}
     assert {other: name.strip("`") for name, others in aliases.items() for other in others} == losses._ALIASES
 
 

@@ -143,9 +143,9 @@ def test_metrics_of_ones_own_are_given_again(tmp_path):
         ([3], TypeError, "a metric must be a name"),
         (["acuracy"], ValueError, "did you mean 'accuracy'"),
         (["confusion_matrix"], ValueError, "unknown metric"),
-        (["r2", "r2"], ValueError, "a name of its own"),
+        (["r2", "r2"], ValueError, "must have distinct names"),
         (max, TypeError, r"write metrics=\[max\]"),
-        ([Metric("loss", max)], ValueError, "measured in any case"),
+        ([Metric("loss", max)], ValueError, "the name of the loss itself"),
     ],
 )
 def test_metrics_refuse(given, error, words):
@@ -240,3 +240,8 @@ def test_a_split_in_fit(engine):
 def test_splits_refuse(make_one, words):
     with pytest.raises(ValueError, match=words):
         make_one()
+
+
+def test_the_old_name_of_predictions_warns():
+    with pytest.warns(DeprecationWarning, match='use of="predictions"'):
+        assert Metric("worst", max, "answers") == Metric("worst", max)

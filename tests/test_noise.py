@@ -24,7 +24,7 @@ noises = pytest.mark.parametrize("noise", EACH, ids=lambda noise: noise.name)
 
 
 def noise_spec(noise, steps=1, step=0, seed=7, layers=3):
-    return NoiseSpec(seed, step, np.full((steps, layers), float(noise.amount)))
+    return NoiseSpec(seed, step, np.full((steps, layers), float(noise.strength)))
 
 
 def disturbed(engine, dtype, noise, widths=WIDTHS, hidden="tanh"):
@@ -55,14 +55,14 @@ def test_groups_are_blocks_of_their_stream():
 
 def test_a_number_depends_on_its_place_alone():
     for noise in EACH:
-        few, many = (noise.numbers(1, 2, 3, (rows, 40), 0.3) for rows in (3, 50))
+        few, many = (noise.sample(1, 2, 3, (rows, 40), 0.3) for rows in (3, 50))
         np.testing.assert_array_equal(few, many[:3])
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.9, 1 - 2**-30])
 def test_dropout_keeps_the_mean(p):
     """The share of zeros is p to 16 bits, and the scale is that of just this share."""
-    kept = Dropout(p).numbers(0, 0, 0, (1000, 512), p)
+    kept = Dropout(p).sample(0, 0, 0, (1000, 512), p)
     below = min(round(p * 65536), 65535)
     assert set(np.unique(kept)) <= {0, 65536 / (65536 - below)}
     share = below / 65536
@@ -77,7 +77,7 @@ def test_masks_are_independent():
     """
     stats = pytest.importorskip("scipy.stats")
     places = [(0, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0), (0, 2**32, 0)]
-    first, *others = (Dropout(0.5).numbers(*place, (600, 128), 0.5) > 0 for place in places)
+    first, *others = (Dropout(0.5).sample(*place, (600, 128), 0.5) > 0 for place in places)
     pairs = [(first, other) for other in others]
     pairs += [(first[::2], first[1::2]), (first[:, ::2], first[:, 1::2]), (first[:, :64], first[:, 64:])]
     for a, b in pairs:
@@ -87,7 +87,7 @@ def test_masks_are_independent():
 
 def test_gaussian_numbers_are_normal():
     stats = pytest.importorskip("scipy.stats")
-    x = GaussianNoise(2.0).numbers(0, 0, 0, (500, 400), 2.0).ravel() / 2
+    x = GaussianNoise(2.0).sample(0, 0, 0, (500, 400), 2.0).ravel() / 2
     assert stats.kstest(x, "norm").pvalue > 1e-3
     assert abs(x.mean()) < 0.01 and abs(x.std() - 1) < 0.01 and abs(np.corrcoef(x[:-1], x[1:])[0, 1]) < 0.01
 
@@ -106,11 +106,11 @@ def test_gaussian_numbers_are_the_quantiles():
 @noises
 def test_the_same_noise_in_every_engine(engine, dtype, noise):
     """A layer of ones in a diagonal shows what its inputs became: a mask to the bit, numbers to rounding."""
-    n, rows, draw = 70, 9, NoiseSpec(2**64 - 1, 2**48 - 1, np.array([[noise.amount]]))
+    n, rows, draw = 70, 9, NoiseSpec(2**64 - 1, 2**48 - 1, np.array([[noise.strength]]))
     net = disturbed(engine, dtype, noise, (n, n), "identity")
     net.theta[:] = np.append(np.eye(n), np.zeros(n))
     X = numbers(np.random.default_rng(0), rows, n).astype(dtype)
-    made = noise.numbers(draw.seed, draw.step, 0, (rows, n), noise.amount).astype(dtype)
+    made = noise.sample(draw.seed, draw.step, 0, (rows, n), noise.strength).astype(dtype)
     want = X * made if noise.multiplies else X + made
     tolerance = 0 if noise.multiplies else 10 * np.finfo(dtype).eps
     np.testing.assert_allclose(net.forward(X, noise=draw), want, rtol=0, atol=tolerance)
@@ -157,7 +157,7 @@ def test_forward_is_a_step_of_train(engine, dtype, noise):
     chunk = run.chunk(loop)
     for s in range(steps):
         rows = run.order[run.starts[s] : run.starts[s + 1]]
-        Z = loop.forward(run.X[rows], noise=NoiseSpec(draw.seed, draw.step + s, draw.amounts[s : s + 1]))
+        Z = loop.forward(run.X[rows], noise=NoiseSpec(draw.seed, draw.step + s, draw.strengths[s : s + 1]))
         each, dZ = np.empty(len(rows)), loop.empty(*Z.shape)
         loop.network.loss(run.loss, Z, run.Y[rows], None, each, dZ)
         assert losses[s] == pytest.approx(each.mean(), rel=SAME[dtype])
@@ -173,7 +173,7 @@ def test_forward_is_a_step_of_train(engine, dtype, noise):
 def test_training_is_that_of_numpy(engine, dtype, noise, hidden):
     run = run_of("mse", gd.SGD(momentum=0.9), WIDTHS, weighted=True)
     draw = noise_spec(noise, len(run.starts) - 1)
-    draw.amounts[::2, 1] = 0  # noise comes and goes
+    draw.strengths[::2, 1] = 0  # noise comes and goes
     net, want = disturbed(engine, dtype, noise, hidden=hidden), disturbed(ENGINES[-1], "float64", noise, hidden=hidden)
     losses, _ = run.on(net, noise=draw)
     np.testing.assert_allclose(losses, run.on(want, noise=draw)[0], rtol=10 * SAME[dtype])
@@ -197,7 +197,7 @@ def test_same_bits(dtype, noise):
 
 @engines
 @noises
-def test_no_amount_is_no_noise(engine, noise):
+def test_strength_0_is_no_noise(engine, noise):
     X = numbers(np.random.default_rng(0), 8, WIDTHS[0])
     net, plain = disturbed(engine, "float64", noise), Net(engine, "float64", WIDTHS, "tanh")
     want = plain.forward(X)
@@ -228,7 +228,7 @@ def test_pytorch_agrees_under_the_same_mask():
     dX = model.backward(R)
     x = torch.tensor(X, requires_grad=True)
     p = {name: torch.tensor(value, requires_grad=True) for name, value in model.parameters().items()}
-    kept = torch.tensor(Dropout(0.25).numbers(3, 0, 1, (10, 9), 0.25) > 0)
+    kept = torch.tensor(Dropout(0.25).sample(3, 0, 1, (10, 9), 0.25) > 0)
     hidden = torch.relu(x @ p["0.weight"] + p["0.bias"])
     out = torch.where(kept, hidden / 0.75, 0.0) @ p["1.weight"] + p["1.bias"]
     (out * torch.tensor(R)).sum().backward()
@@ -316,7 +316,7 @@ REFUSED = {
     "last": (
         lambda: gd.Sequential(gd.Dense(4, 3), gd.Dropout(0.5)),
         ValueError,
-        "at the end would disturb the outputs",
+        "at the end would add noise to the outputs",
     ),
     "two": (lambda: gd.Sequential(*EACH, gd.Dense(4, 3)), ValueError, "only one noise may precede a Dense"),
     "alone": (lambda: gd.Sequential(gd.Dropout(0.5)), ValueError, "put it before the last Dense"),
@@ -338,9 +338,9 @@ def test_refused(case):
 
 
 @engines
-def test_engines_refuse_amounts_of_other_steps(engine):
+def test_engines_refuse_strengths_of_other_steps(engine):
     net, X = disturbed(engine, "float64", EACH[0]), np.ones((2, WIDTHS[0]))
-    with pytest.raises(ValueError, match="amounts of noise must have shape"):
+    with pytest.raises(ValueError, match="strengths of noise must have shape"):
         net.forward(X, noise=noise_spec(EACH[0], steps=2))
 
 

@@ -126,7 +126,7 @@ def test_the_middle_of_a_landscape_is_the_loss_of_the_model(pyplot, monkeypatch)
     surfaces = []
     monkeypatch.setattr(models, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
     plot.landscape(model, X, y, loss="cross_entropy", points=3, span=0.5)
-    loss = gd.CrossEntropy().rows(model.forward(X), y.reshape(-1, 1)).mean()
+    loss = gd.CrossEntropy().per_row(model.forward(X), y.reshape(-1, 1)).mean()
     assert surfaces[0].shape == (3, 3) and surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
 
 

@@ -145,7 +145,7 @@ def test_activation(f):
     z, g = np.append(rng.normal(scale=4, size=198), [-3, -1, 0, 1, 3, 6]), rng.normal(size=204)
     z, g = z.reshape(-1, 6), g.reshape(-1, 6)
     z_torch = torch.tensor(z, requires_grad=True)
-    a_torch = TORCH_ACTIVATIONS[f.name](z_torch, *f.parameters)
+    a_torch = TORCH_ACTIVATIONS[f.name](z_torch, *f.params)
     a_torch.backward(torch.tensor(g))
     a = f.forward(z)
     np.testing.assert_allclose(a, a_torch.detach().numpy(), rtol=1e-14, atol=1e-15)  # its GELU cancels in the tail
@@ -160,7 +160,7 @@ def test_loss(name):
     Z_torch = torch.tensor(Z, requires_grad=True)
     rows = TORCH_LOSSES[name](Z_torch, torch.tensor(Y))
     rows.sum().backward()
-    np.testing.assert_allclose(loss.rows(Z, Y), rows.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(loss.per_row(Z, Y), rows.detach().numpy(), rtol=1e-12)
     scale = max(1, np.abs(Z_torch.grad.numpy()).max())
     np.testing.assert_allclose(loss.gradient(Z, Y), Z_torch.grad.numpy(), rtol=0, atol=1e-14 * scale)
 

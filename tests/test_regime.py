@@ -57,9 +57,9 @@ def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None
     epoch_times, ends, norms = epoch + within / 3, epoch + (within + 1) / 3, np.full(steps, np.nan)
     for part in np.array_split(np.arange(steps), pieces):
         piece, t = slice(part[0], part[-1] + 1), part + 1
-        more = {} if micro_batch is None else {"batch": micro_batch}
+        more = {} if micro_batch is None else {"micro_batch": micro_batch}
         coefficients = optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4)
-        transforms = optimizer.regime(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more)
+        transforms = optimizer.transforms(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more)
         net.network.train(part_of(whole, piece.start, piece.stop, coefficients=coefficients, transforms=transforms))
     average = [] if optimizer.averaged_theta is None else optimizer.averaged_theta
     return np.concatenate([net.theta, state.ravel(), average]), np.concatenate([whole.losses, norms])

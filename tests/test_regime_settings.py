@@ -7,6 +7,7 @@ from problems import slopes
 
 import fastgd as gd
 from fastgd.optimizers import OPTIMIZERS, transforms
+from fastgd.optimizers.groups import assign_groups
 
 
 def one_step(settings, theta, grad, widths=(4, 3)):
@@ -67,7 +68,7 @@ def test_the_norm_of_a_large_gradient_does_not_overflow(engine):
     optimizer = gd.SGD(lr=1.0, clip_norm=1.0)
     state = optimizer.bind(model.size, model.dtype)
     one, numbers = np.ones(1, int), optimizer.coefficients(np.ones(1), np.ones(1, int))
-    model.network.update(optimizer, numbers[0], state, optimizer.regime(model, one, np.ones(1), norm=norm))
+    model.network.update(optimizer, numbers[0], state, optimizer.transforms(model, one, np.ones(1), norm=norm))
     assert norm[0] == pytest.approx(np.sqrt(41) * 1e30) and np.isfinite(model.theta).all()
 
 
@@ -78,15 +79,15 @@ def test_nan_passes_every_limit(engine):
     optimizer = gd.SGD(lr=1.0, clip_norm=1.0, clip_value=1.0, l1=0.1)
     state, one = optimizer.bind(model.size, model.dtype), np.ones(1, int)
     numbers = optimizer.coefficients(np.ones(1), one)
-    model.network.update(optimizer, numbers[0], state, optimizer.regime(model, one, np.ones(1)))
+    model.network.update(optimizer, numbers[0], state, optimizer.transforms(model, one, np.ones(1)))
     assert np.isnan(model.theta).all()
 
 
 def test_groups_by_the_last_pattern_that_fits():
     names = ["0.weight", "0.bias", "1.weight", "3.weight", "3.bias"]
     groups = {"*.bias": {}, "[01].*": {}, "3.weight": {}}
-    assert transforms.groups_of(groups, names).tolist() == [2, 2, 2, 0, 3, 1]
-    assert transforms.groups_of(None, names).tolist() == [0] * 6
+    assert assign_groups(groups, names).tolist() == [2, 2, 2, 0, 3, 1]
+    assert assign_groups(None, names).tolist() == [0] * 6
 
 
 def test_a_group_can_be_frozen(engine):
@@ -104,7 +105,7 @@ def test_nothing_costs_nothing():
     """Without a setting the engine gets no regime at all, and takes the plain step."""
     model, one = gd.MLP(2, 1), np.ones(1, int)
     for cls in OPTIMIZERS.values():
-        assert cls(weight_decay=0.1).regime(model, one, np.ones(1)) is None
+        assert cls(weight_decay=0.1).transforms(model, one, np.ones(1)) is None
 
 
 # ---- what must be refused
@@ -123,7 +124,7 @@ def test_nothing_costs_nothing():
         ({"average": gd.EMA}, TypeError, "average must be an object"),
         ({"groups": ["*.bias"]}, TypeError, "groups must be a mapping such as"),
         ({"groups": {"*.bias": 0.1}}, TypeError, "groups must be a mapping such as"),
-        ({"groups": {0: {"lr": 0.1}}}, TypeError, "a pattern of groups must be text"),
+        ({"groups": {0: {"lr": 0.1}}}, TypeError, "a pattern of groups must be a string"),
         ({"groups": {"*": {"momentum": 0.1}}}, ValueError, "has 'momentum', but a group has factors on lr, weight"),
         ({"groups": {"*": {"lr": -1}}}, ValueError, r"groups\['\*'\]\['lr'\] must be in \[0, inf\)"),
         ({"groups": {"*": {"lr": None}}}, TypeError, "must be a number"),
@@ -153,12 +154,12 @@ def test_a_pattern_must_fit(engine):
     model.grad[:] = 1
     before = model.theta.copy()
     with pytest.raises(
-        ValueError, match=r"the pattern '2.\*' of groups fits no parameter; there are 0.weight, 0.bias, 1"
+        ValueError, match=r"the pattern '2.\*' of groups matches no parameter; there are 0.weight, 0.bias, 1"
     ):
         optimizer.step(model)
     assert (model.theta == before).all() and optimizer.steps == 0
     trainer = gd.Trainer(model, loss="mse", optimizer=optimizer, batch_size=None)
-    with pytest.raises(ValueError, match="fits no parameter"):
+    with pytest.raises(ValueError, match="matches no parameter"):
         trainer.fit(np.ones((4, 2)), np.ones(4), verbose=0)
     assert (model.theta == before).all() and model.head.link == "identity" and optimizer.state is None
 
@@ -167,9 +168,9 @@ def test_a_pattern_must_fit(engine):
 def test_a_schedule_must_stay_in_the_interval(name):
     optimizer = gd.SGD(**{name: lambda t: -1.0 if t > 3 else 1.0})
     with pytest.raises(ValueError, match=rf"{name}|gave"):
-        optimizer.regime(gd.MLP(2, 1), np.arange(1, 9), np.arange(1.0, 9))
+        optimizer.transforms(gd.MLP(2, 1), np.arange(1, 9), np.arange(1.0, 9))
     with pytest.raises(ValueError, match="gave 1 at epoch 2"):
-        gd.SGD(average=gd.EMA(lambda t: t / 2)).regime(gd.MLP(2, 1), np.arange(1, 9), np.arange(1.0, 9))
+        gd.SGD(average=gd.EMA(lambda t: t / 2)).transforms(gd.MLP(2, 1), np.arange(1, 9), np.arange(1.0, 9))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_a_schedule_must_stay_in_the_interval(name):
         ({"per_step": np.zeros((2, 2))}, r"per_step must have shape \(1, 2\)"),
         ({"average": np.zeros(3)}, r"average must have shape"),
         ({"norm": np.zeros(2)}, r"norm must have shape \(1,\)"),
-        ({"batch": 0}, "batch (must )?be 1 or more"),
+        ({"micro_batch": 0}, "micro_batch (must )?be 1 or more"),
     ],
 )
 def test_what_an_engine_refuses(engine, changes, message):

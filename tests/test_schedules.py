@@ -157,12 +157,12 @@ BESIDE = {
 def test_numbers_beside_the_rule(setting, schedule):
     model, t = gd.MLP(2, 1, seed=0), np.arange(1, 7)
 
-    def regime(value, steps):
-        return gd.SGD(**BESIDE[setting](value)).regime(model, t[steps], MOMENTS[steps] + 1, MOMENTS[steps], 10)
+    def transforms(value, steps):
+        return gd.SGD(**BESIDE[setting](value)).transforms(model, t[steps], MOMENTS[steps] + 1, MOMENTS[steps], 10)
 
-    table = regime(schedule, slice(None))
+    table = transforms(schedule, slice(None))
     for i in range(6):
-        row = regime(at(schedule, i), slice(i, i + 1))
+        row = transforms(at(schedule, i), slice(i, i + 1))
         np.testing.assert_array_equal(table.per_step[i], row.per_step[0])
         np.testing.assert_array_equal(table.per_group[i], row.per_group[0])
 
@@ -191,9 +191,9 @@ def test_the_rate_of_a_run(schedule):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: schedules.MultiStep(0.1, ()), "milestones must be numbers"),
-        (lambda: schedules.MultiStep(0.1, 3), "milestones must be numbers"),
-        (lambda: schedules.MultiStep(0.1, (3, 2)), "milestones must rise"),
+        (lambda: schedules.MultiStep(0.1, ()), "milestones must be a sequence"),
+        (lambda: schedules.MultiStep(0.1, 3), "milestones must be a sequence"),
+        (lambda: schedules.MultiStep(0.1, (3, 2)), "milestones must increase"),
         (lambda: schedules.MultiStep(0.1, (0, 2)), r"milestones\[0\] must be in \(0, inf\)"),
         (lambda: schedules.Exponential(0.1, 0), r"factor must be in \(0, inf\)"),
         (lambda: schedules.CosineRestarts(0.1, 2, 0.5), r"factor must be in \[1, inf\)"),

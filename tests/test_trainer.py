@@ -209,7 +209,7 @@ def test_validation_is_the_definition(engine, loss, weighted, monkeypatch):
     rest = split_rows(ROWS, 0.2, 0)[1]
     w, Z, Y = (weight[rest] if weighted else None), trainer.model.forward(X[rest]), y[rest].reshape(len(rest), -1)
     definition = LOSSES[loss]()
-    assert history["validation_loss"][0] == pytest.approx(np.average(definition.rows(Z, Y), weights=w), rel=1e-12)
+    assert history["validation_loss"][0] == pytest.approx(np.average(definition.per_row(Z, Y), weights=w), rel=1e-12)
     assert set(history) - {"epoch", "loss", "lr", "seconds"} == {
         "validation_loss",
         *([f"validation_{definition.metric}"] if definition.metric else []),

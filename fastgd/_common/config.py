@@ -13,13 +13,13 @@ _CONFIGURABLE: dict[str, type[Any]] = {}
 
 
 def configurable(cls: type[T]) -> type[T]:
-    """Register a dataclass whose instances may be settings of a saved object (a schedule, an average of theta)."""
+    """Class decorator: instances of this dataclass may be settings of a saved object, as schedules and averages are."""
     _CONFIGURABLE[cls.__name__] = cls
     return cls
 
 
 def to_config(obj: Any, registry: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """The registered name of an object, and its settings.
+    """The registered name of an object together with its settings.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def to_config(obj: Any, registry: Mapping[str, type[Any]]) -> dict[str, Any]:
 
 
 def from_config(config: Mapping[str, Any], registry: Mapping[str, type[T]]) -> T:
-    """The object that `to_config` described; raises some exception for any other dictionary."""
+    """The object that `to_config` described; any other dictionary raises an exception of some kind."""
     settings = {name: _decode(value) for name, value in config.items() if name != "name"}
     return registry[config["name"]](**settings)
 

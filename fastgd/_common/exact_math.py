@@ -1,9 +1,9 @@
-"""Mathematical functions that the definitions share.
+"""Mathematical functions shared by the definitions.
 
-The functions up to `softmax` are written so that nothing overflows. Those from `polynomial` on make numbers that both
-engines and all machines must share to the last bit (rates, initial weights), so they use only what IEEE 754 rounds in
-one way: +, -, *, /, comparisons and the exponent of a number. NumPy's `log`, `cos` and `pow` come from the system or
-from its own SIMD code and differ in the last bit between machines.
+The functions up to `softmax` are written so that nothing overflows. Those from `polynomial` on compute values that must
+have the same bits in both engines and on every machine (learning rates, initial weights), so they use only operations
+whose rounding IEEE 754 fixes: +, -, *, /, comparisons, and access to the exponent. NumPy's `log`, `cos` and `pow` come
+from the system's libm or from SIMD code of its own, and differ in the last bit between machines.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from numpy.typing import NDArray
 
 from .typing import Array
 
-# ln 2 in two parts; the first has 32 bits, so that its product with an exponent is exact (fdlibm's split).
+# ln 2 in two parts. The first has 32 significant bits, so its product with an exponent is exact (fdlibm's split).
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
 _INVERSE_LN2 = 1.4426950408889634
-# e^r = 1 + r + r^2/2! + ...: with |r| <= ln(2) / 2 the first term left out is below 2^-57.
+# e^r = 1 + r + r^2/2! + ...: with |r| <= ln(2) / 2 the first omitted term is below 2^-57.
 _EXP = tuple(1 / math.factorial(k) for k in range(14))
-# 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...): with |s| <= 0.1716 the first term left out is below 2^-60.
+# 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...): with |s| <= 0.1716 the first omitted term is below 2^-60.
 _ATANH = tuple(1 / (2 * k + 1) for k in range(11))
-# sin(u) = u (1 - u^2/3! + u^4/5! - ...): with |u| <= pi/2 the first term left out is below 2^-59.
+# sin(u) = u (1 - u^2/3! + u^4/5! - ...): with |u| <= pi/2 the first omitted term is below 2^-59.
 _SIN = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
 
-_erfc = np.frompyfunc(math.erfc, 1, 1)  # NumPy has none of its own
+_erfc = np.frompyfunc(math.erfc, 1, 1)  # NumPy has no erfc
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + e^-z), with the full relative accuracy of both tails; shape and dtype of z."""
+    """1 / (1 + e^-z), to full relative accuracy in both tails; shape and dtype of z."""
     e = np.exp(-np.abs(z))
     return np.asarray(np.where(z >= 0, 1, e) / (1 + e))
 
 
 def softplus(z: Array) -> Array:
-    """log(1 + e^z), with the full relative accuracy of both tails; shape and dtype of z."""
+    """log(1 + e^z), to full relative accuracy in both tails; shape and dtype of z."""
     return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
 
 
 def exp_or_inf(z: Array) -> Array:
-    """e^z, and inf without a word where that is beyond the dtype; shape and dtype of z."""
+    """e^z, and inf without a warning where it overflows; shape and dtype of z."""
     with np.errstate(over="ignore"):
         return np.asarray(np.exp(z))
 
 
 def normal_cdf(z: Array) -> Array:
-    """Share of N(0, 1) below z, erfc(-z / sqrt 2) / 2, to the last bits of both tails; shape and dtype of z."""
+    """Distribution function of N(0, 1), erfc(-z / sqrt 2) / 2, accurate in both tails; shape and dtype of z."""
     half: Array = 0.5 * np.asarray(_erfc(z * -math.sqrt(0.5))).astype(z.dtype)
     return half
 
@@ -74,7 +74,7 @@ def polynomial(coefficients: tuple[float, ...], x: NDArray[np.float64]) -> NDArr
 
 
 def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural logarithm of finite x > 0, within 3 ulp; the same bits on every machine.
+    """Natural logarithm of finite x > 0, within 3 ulp, with the same bits on every machine.
 
     x = 2^k m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)).
     """
@@ -88,9 +88,9 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """e^x for finite x, within 2 ulp while the result is a normal number; the same bits on every machine.
+    """e^x for finite x, within 2 ulp where the result is a normal number, with the same bits on every machine.
 
-    x = k ln 2 + r with |r| <= ln(2) / 2; e^r by its series. Above 709 the result is inf, far below 0 it is 0.
+    x = k ln 2 + r with |r| <= ln(2) / 2; e^r by its series. Above 709 the result is inf; far below 0 it is 0.
     """
     k = np.rint(np.clip(x, -2000.0, 2000.0) * _INVERSE_LN2)
     r = np.clip(x, -2000.0, 2000.0) - k * _LN2_HIGH - k * _LN2_LOW
@@ -99,20 +99,20 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def cos_pi(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """cos(pi x) for x in [0, 1], within 4e-16; the same bits on every machine.
+    """cos(pi x) for x in [0, 1], within 4e-16, with the same bits on every machine.
 
-    cos(pi x) = sin(u) with u = pi (1/2 - x), so that 1/2 gives 0 and both ends give 1 and -1 exactly.
+    cos(pi x) = sin(u) with u = pi (1/2 - x), so 1/2 gives exactly 0 and the ends give exactly 1 and -1.
     """
     u = math.pi * (0.5 - x)
     return u * polynomial(_SIN, u * u)
 
 
 def power(base: float | NDArray[np.float64], exponents: NDArray[np.int64]) -> NDArray[np.float64]:
-    """base^n for integers n >= 0, by repeated squaring; the same bits on every machine.
+    """base^n for integers n >= 0, by repeated squaring, with the same bits on every machine.
 
     Parameters
     ----------
-    base : float or float64 array like `exponents`
+    base : float or float64 array with the shape of `exponents`
     exponents : int64 array, any shape
     """
     result = np.ones(exponents.shape)

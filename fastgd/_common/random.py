@@ -1,12 +1,15 @@
 """Random numbers as a function of (seed, purpose, index, element): the same on every machine and NumPy version.
 
-Source: Philox4x64-10 of Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. NumPy
-guarantees the raw words of this bit generator, but not the numbers that its `Generator` makes of them; so only raw
-words are used, and all that follows is arithmetic that IEEE 754 rounds in one way.
+The bit generator is Philox4x64-10. NumPy guarantees its raw words, but not the numbers that `Generator` derives from
+them, so only raw words are used here, and everything derived from them is arithmetic whose rounding IEEE 754 fixes.
 
-Layout, for a twin in another language: the key is (seed, purpose), the counter (block, index, 0, 0) from block 1 on,
-and each block is four 64-bit words. To add a purpose: a member at the end of `Purpose`; a number once given is never
-used again.
+Layout, for an implementation in another language: the key is (seed, purpose), the counter is (block, index, 0, 0)
+starting at block 1, and each block is four 64-bit words. To add a purpose, append a member to `Purpose`; never reuse a
+value.
+
+References
+----------
+Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 """
 
 from __future__ import annotations
@@ -21,15 +24,15 @@ from numpy.typing import NDArray
 
 from .exact_math import log, polynomial
 
-_WORDS = 4  # of 64 bits in a block of Philox4x64
-# Of `permutations`: up to how many numbers are sorted, and the rounds of the others, one factor each.
-_SORTED = 1024
+_WORDS = 4  # 64-bit words in a block of Philox4x64
+# `permutations` sorts up to this many indices; more are mixed, with one factor per round.
+_SORT_LIMIT = 1024
 _FACTORS = 4 * (0x7FEB352D, 0x846CA68B)
-_BLOCK = 2**15  # numbers mixed at once: two buffers of 128 kB; changes no order
+_BLOCK = 2**15  # indices mixed at once, in two buffers of 128 kB; has no effect on the order
 
 
 class Purpose(IntEnum):
-    """What numbers are for: two purposes never share numbers."""
+    """What random numbers are used for; two purposes never share numbers."""
 
     INIT = 0
     SHUFFLE = 1
@@ -48,14 +51,14 @@ def new_seed() -> int:
 
 
 def check_seed(seed: SupportsIndex) -> int:
-    """The seed as an int.
+    """Return the seed as an int.
 
     Raises
     ------
     TypeError
-        Not an integer.
+        `seed` is not an integer.
     ValueError
-        Outside [0, 2**64).
+        `seed` is outside [0, 2**64).
     """
     if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, SupportsIndex):
         raise TypeError(f"seed must be an integer in [0, 2**64) or None, not {seed!r}")
@@ -73,47 +76,48 @@ def bits(seed: int, purpose: Purpose, index: int, n: int) -> NDArray[np.uint64]:
     seed : int in [0, 2**64)
     purpose : Purpose
     index : int in [0, 2**64)
-        Number of the stream: a layer, an epoch, a step ...
+        Index of the stream: a layer, an epoch, a step ...
     n : int >= 0
     """
     return _words(seed, purpose, index, 0, n)
 
 
 def uniform(seed: int, purpose: Purpose, index: int, n: int) -> NDArray[np.float64]:
-    """n numbers in [0, 1), multiples of 2^-53; parameters as `bits`."""
+    """n uniform numbers in [0, 1), multiples of 2^-53; parameters as in `bits`."""
     return (bits(seed, purpose, index, n) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normal(seed: int, purpose: Purpose, index: int, n: int) -> NDArray[np.float64]:
-    """n numbers of the standard normal distribution; parameters as `bits`.
+    """n numbers from the standard normal distribution; parameters as in `bits`.
 
-    The inverse distribution function at odd multiples of 2^-53: never 0 or 1, and symmetric around 1/2.
+    The inverse distribution function at odd multiples of 2^-53, which are never 0 or 1 and symmetric about 1/2.
     """
     odd = 2 * (bits(seed, purpose, index, n) >> np.uint64(12)) + np.uint64(1)
     return normal_quantile(odd.astype(np.float64) * 2.0**-53)
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
-    """The numbers 0 ... n - 1 in random order, (n,); another one for each seed and epoch. See `permutations`."""
+    """The integers 0 ... n - 1 in a random order that depends on seed and epoch, (n,); see `permutations`."""
     return permutations(seed, epoch, 1, n).ravel()
 
 
 def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[np.int64]:
     """Row i is `permutation(seed, first_epoch + i, n)`.
 
-    Up to 1024 numbers are sorted by random keys of 32 bits, the key of a number ending in the number itself: no two
-    keys are equal, so every sort gives the same order. (22 bits or more are chance: one pair in 2^22 ties in them.)
-    The keys are the halves of the epoch's words, low half first.
+    Up to 1024 indices are sorted by random 32-bit keys. The low bits of a key are the index itself, so no two keys are
+    equal and every sorting algorithm gives the same order. (At least 22 bits are random: one pair in 2^22 ties in
+    them.) The keys are the halves of the epoch's words, low half first.
 
-    More numbers are mixed: let 2^k be the smallest power >= n. Each i = 0, 1, ... 2^k - 1 goes through the rounds
+    More indices are mixed. Let 2^k be the smallest power of two >= n. Each i = 0, 1, ... 2^k - 1 passes through the
+    rounds
 
         i <- (i + w[r]) c[r] mod 2^k;  i <- i ^ (i >> (k - 1) // 2)      r = 0 ... 7
 
-    with w, the epoch's 8 words, and c = 7FEB352D, 846CA68B (hexadecimal) by turns; the results below n, in this order,
-    are the permutation. Each step can be undone, so no number comes twice. For k = 10 to 14 6 rounds passed every test
-    of differences, correlations and orders, and 5 did not.
+    where w are the epoch's 8 words and c alternates between 7FEB352D and 846CA68B (hexadecimal); the results below n,
+    in this order, are the permutation. Every operation is invertible, so no index occurs twice. For k = 10 to 14,
+    6 rounds passed all tests of differences, correlations and orders; 5 rounds did not.
 
-    Epoch e reads blocks e m + 1 ... e m + m of stream 0, with m = ceil(n / 8) if sorted, 2 if mixed.
+    Epoch e reads blocks e m + 1 ... e m + m of stream 0, with m = ceil(n / 8) for sorting and m = 2 for mixing.
 
     Parameters
     ----------
@@ -128,38 +132,40 @@ def permutations(seed: int, first_epoch: int, n_epochs: int, n: int) -> NDArray[
     References
     ----------
     Mitchell, Stokes, Frank & Holmes, "Bandwidth-optimal random shuffling for GPUs", ACM Transactions on Parallel
-    Computing 9, 2022: one-to-one on 2^k, then keep what is below n (there with a Feistel network, Luby & Rackoff 1988).
-    Kensler, "Correlated multi-jittered sampling", Pixar technical memo 13-01, 2013: add, multiply, xor and shift
-    mod 2^k instead. Factors: lowbias32 of Wellons, "Prospecting for hash functions", 2018.
+    Computing 9, 2022: a bijection on 2^k, of which the values below n are kept (there a Feistel network, Luby &
+    Rackoff 1988).
+    Kensler, "Correlated multi-jittered sampling", Pixar technical memo 13-01, 2013: a bijection made of additions,
+    multiplications, xors and shifts mod 2^k.
+    Wellons, "Prospecting for hash functions", 2018: the factors, those of lowbias32.
     """
-    of_epochs, n_words = (_sorted, -(-n // 2)) if n <= _SORTED else (_mixed, len(_FACTORS))
+    make, n_words = (_sort_keys, -(-n // 2)) if n <= _SORT_LIMIT else (_mix_indices, len(_FACTORS))
     blocks = -(-n_words // _WORDS)
     words = _words(seed, SHUFFLE, 0, first_epoch * blocks, n_epochs * blocks * _WORDS)
-    return of_epochs(words.reshape(n_epochs, -1), n)
+    return make(words.reshape(n_epochs, -1), n)
 
 
-def _sorted(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
-    number_bits = np.uint32(2 ** (n - 1).bit_length() - 1)
-    keys = words.astype("<u8", copy=False).view("<u4")[:, :n] & ~number_bits
+def _sort_keys(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
+    index_mask = np.uint32(2 ** (n - 1).bit_length() - 1)
+    keys = words.astype("<u8", copy=False).view("<u4")[:, :n] & ~index_mask
     keys |= np.arange(n, dtype=np.uint32)
     keys.sort(axis=1)
-    keys &= number_bits
+    keys &= index_mask
     return keys.astype(np.int64)
 
 
-def _mixed(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
-    """Block by block, in caches: whole epochs if they are short, parts of one epoch if they are long."""
+def _mix_indices(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
+    """Works in blocks that fit in the cache: several short epochs at once, or a part of one long epoch."""
     k = (n - 1).bit_length()
-    keys = words.astype(np.uint32 if k <= 32 else np.uint64)  # arithmetic mod 2^k needs no more of them
+    keys = words.astype(np.uint32 if k <= 32 else np.uint64)  # enough bits for arithmetic mod 2^k
     epochs, width = max(1, _BLOCK >> k), min(_BLOCK, 2**k)
-    numbers = np.arange(width, dtype=keys.dtype)
+    indices = np.arange(width, dtype=keys.dtype)
     buffers = np.empty((2, epochs, width), keys.dtype)
     result, done = np.empty(len(keys) * n, np.int64), 0
     for e in range(0, len(keys), epochs):
         some = keys[e : e + epochs]
         x, spare = buffers[:, : len(some)]
         for first in range(0, 2**k, width):
-            np.add(numbers, keys.dtype.type(first), out=x)
+            np.add(indices, keys.dtype.type(first), out=x)
             _mix(x, spare, some, k)
             kept = np.compress((x < n).ravel(), x)
             result[done : done + len(kept)] = kept
@@ -168,7 +174,7 @@ def _mixed(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
 
 
 def _mix(x: NDArray[Any], spare: NDArray[Any], keys: NDArray[Any], k: int) -> None:
-    """The rounds of `permutations`, in place: x, spare (epochs, any), keys (epochs, 8), of one unsigned dtype."""
+    """The rounds of `permutations`, in place: x, spare (epochs, width), keys (epochs, 8), all of one unsigned dtype."""
     word = x.dtype.type
     for key, factor in zip(keys.T[:, :, np.newaxis], _FACTORS, strict=True):
         np.add(x, key, out=x)
@@ -181,8 +187,9 @@ def _mix(x: NDArray[Any], spare: NDArray[Any], keys: NDArray[Any], k: int) -> No
 def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """The x with P(N(0, 1) <= x) = p, for p in (0, 1); relative error below 2e-15, the same bits on every machine.
 
-    Source: Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37, 1988
-    (PPND16).
+    References
+    ----------
+    Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37, 1988 (PPND16).
     """
     q = p - 0.5
     x = np.empty_like(q)
@@ -199,15 +206,15 @@ def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def generator(seed: int, purpose: Purpose, index: int) -> np.random.Generator:
-    """NumPy's generator on stream `index`: for users' functions. Its numbers may change with NumPy's version."""
+    """A NumPy generator on stream `index`, for user functions; its numbers may depend on the version of NumPy."""
     return np.random.Generator(np.random.Philox(key=seed | purpose << 64, counter=index << 64))
 
 
 def philox4x32(counters: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
-    """Blocks (n, 4) of 32-bit words, of counters (n, 4) and the key `seed`, both from the lowest 32 bits up.
+    """Blocks (n, 4) of 32-bit words from counters (n, 4) and the key `seed`, both with the lowest 32 bits first.
 
-    Philox4x32-10 of the paper above: small enough for the hot loops of the C core (`csrc/random.h`), where dropout asks
-    for a word or two for each input in each step.
+    Philox4x32-10 of the paper above, cheap enough for the hot loops of the C core (`csrc/kernels/philox.h`): dropout
+    needs a word or two per input and step.
     """
     c = [column.astype(np.uint64) for column in counters.T]
     low, k0, k1 = np.uint64(2**32 - 1), seed % 2**32, seed >> 32
@@ -221,8 +228,8 @@ def philox4x32(counters: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
 def groups(seed: int, stream: int, n: int) -> NDArray[np.uint32]:
     """The first n groups of 64 words of a stream of Philox4x32, (n, 64).
 
-    Group g is made of blocks 16 g to 16 g + 15, whose counters are (block, stream), 64 bits each. Words 0 and 1 of each
-    block come first, by turns, then words 2 and 3: so the C core stores them without a shuffle.
+    Group g consists of blocks 16 g to 16 g + 15, whose counters are (block, stream), 64 bits each. Words 0 and 1 of the
+    blocks come first, alternating, then words 2 and 3: in this order the C core stores them without a shuffle.
     """
     block = np.arange(16 * n, dtype=np.uint64)
     high = np.uint64(32)
@@ -234,12 +241,12 @@ def groups(seed: int, stream: int, n: int) -> NDArray[np.uint32]:
 
 
 def _words(seed: int, purpose: Purpose, index: int, block: int, n: int) -> NDArray[np.uint64]:
-    """n words of stream `index`, from the word 4 * block on."""
+    """n words of stream `index`, starting at word 4 * block."""
     philox = np.random.Philox(key=seed | purpose << 64, counter=block | index << 64)
     return philox.random_raw(n)
 
 
-# Numerator and denominator of AS 241, from the constant term up.
+# Numerators and denominators of AS 241, constant term first.
 _CENTRE = (
     (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
      4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),

@@ -1,7 +1,7 @@
-"""What every definition is made of: a name in a table, its numbers, and the checks of both.
+"""Definitions: classes with a name in a registry and scalar parameters, and the lookup by that name.
 
-An activation, a loss, an optimiser or an initialiser is one class. Its row in the table of its file is what a user
-types (`activation="relu"`), what the C core calls its twin, and what the tests run over.
+An activation, a loss, an optimiser or an initialiser is one class. Its name in the registry is what a user types
+(`activation="relu"`), what the C core calls the same function, and what the tests iterate over.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, fields
 from types import MappingProxyType
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
 
 class Record:
-    """A dataclass whose fields are set once; equality, hash and text are by what they hold.
+    """Base of immutable dataclasses: fields are set once; equality, hash and repr follow from the fields.
 
-    `@dataclass(frozen=True)` would write these methods out and compile them for each class anew, which was a third of
-    the time of `import fastgd`; so what has this base is a `@dataclass(eq=False, repr=False)`.
+    `@dataclass(frozen=True)` would generate and compile these methods for every class, which took a third of the time
+    of `import fastgd`. Subclasses are therefore decorated with `@dataclass(eq=False, repr=False)`.
     """
 
     def __setattr__(self, name: str, value: object) -> None:
+        # A class that is a dataclass itself declares all its attributes; a plain subclass may add others.
         is_field = name in getattr(self, "__dataclass_fields__", ())
-        if name in vars(self) if is_field else "__dataclass_fields__" in vars(type(self)):  # its class has named all
+        if name in vars(self) if is_field else "__dataclass_fields__" in vars(type(self)):
             raise FrozenInstanceError(f"{type(self).__name__} cannot be changed; make another with {name}={value!r}")
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        raise FrozenInstanceError(f"{type(self).__name__} cannot be changed: {name} stays")
+        raise FrozenInstanceError(f"{type(self).__name__} cannot be changed: {name} cannot be deleted")
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
@@ -38,12 +39,18 @@ class Record:
         return hash((type(self), *vars(self).values()))
 
     def __repr__(self) -> str:
-        return text_of(self, *vars(self))
+        return format_call(self, *vars(self))
 
 
-def text_of(given: object, *names: str) -> str:
-    """An object as one would type it, with these of its attributes."""
-    return f"{type(given).__qualname__}({', '.join(f'{name}={getattr(given, name)!r}' for name in names)})"
+def set_fields(record: Record, **values: Any) -> None:
+    """Replace fields of a record by their checked values; for `__post_init__`."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
+
+
+def format_call(obj: object, *names: str) -> str:
+    """The call that constructs `obj`, with these attributes as keyword arguments."""
+    return f"{type(obj).__qualname__}({', '.join(f'{name}={getattr(obj, name)!r}' for name in names)})"
 
 
 _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
@@ -51,53 +58,53 @@ _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(eq=False, repr=False)
 class Definition(Record, ABC):
-    """A function with a name and fixed numbers; its numbers are the fields of the dataclass, in their order.
+    """A function with a name and constant parameters, which are the fields of the dataclass in their order.
 
-    A field may hold one number, several (a tuple), or none (None).
+    A field holds one number, a tuple of numbers, or None.
 
     Attributes
     ----------
     name : str
-        Its row in the table; the C core uses the same name.
+        The name in the registry; the C core uses the same name.
     """
 
     name: ClassVar[str]
 
     @property
-    def parameters(self) -> tuple[float, ...]:
-        """The numbers that the C core gets, in the order of the fields; before several, how many they are."""
-        found: list[float] = []
+    def params(self) -> tuple[float, ...]:
+        """The parameters as the C core gets them: in the order of the fields, a tuple preceded by its length."""
+        params: list[float] = []
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, tuple):
-                found += [float(len(value)), *map(float, value)]
+                params += [float(len(value)), *map(float, value)]
             elif value is not None:
-                found.append(float(value))
-        return tuple(found)
+                params.append(float(value))
+        return tuple(params)
 
 
 def resolve(
-    kind: str, given: object, base: type[T], table: Mapping[str, type[T]], aliases: Mapping[str, str] = _NO_ALIASES
+    kind: str, given: object, base: type[T], registry: Mapping[str, type[T]], aliases: Mapping[str, str] = _NO_ALIASES
 ) -> T:
-    """`given` itself if it is an instance of `base`, else an instance of the class that it names.
+    """Return `given` if it is an instance of `base`, else a new instance of the class that it names.
 
     Parameters
     ----------
     kind : str
-        What is looked for, as the messages say it: "activation", "loss" ...
+        Kind of object, for the messages: "activation", "loss" ...
     given : str or instance of `base`
-        What the user typed.
+        What the user passed.
     base : type
-        The class of all rows.
-    table : mapping of str to type
-        The rows.
+        Common base of the registered classes.
+    registry : mapping of str to type
+        The classes by name.
     aliases : mapping of str to str, default={}
-        Names from other libraries, each with its row.
+        Names used by other libraries, each with the registered name.
 
     Raises
     ------
     ValueError
-        No row and no alias has this name (the message has the names and the closest one), or the row has a number
+        The name is unknown (the message lists the names and suggests the closest), or its class has a parameter
         without a default.
     TypeError
         `given` is neither a name nor an instance.
@@ -109,17 +116,17 @@ def resolve(
     if not isinstance(given, str):
         raise TypeError(f"{kind} must be a name or an object of class {base.__name__}, not {given!r}")
     name = aliases.get(given, given)
-    if name in table:
-        return _with_defaults(kind, name, table[name])
-    from difflib import get_close_matches  # only an error needs it
+    if name in registry:
+        return _with_defaults(kind, name, registry[name])
+    from difflib import get_close_matches  # on use: only this error needs it
 
-    close = get_close_matches(given.lower(), [*table, *aliases], n=1)
+    close = get_close_matches(given.lower(), [*registry, *aliases], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    raise ValueError(f"unknown {kind} {given!r}: {hint}known are {', '.join(table)}")
+    raise ValueError(f"unknown {kind} {given!r}: {hint}known are {', '.join(registry)}")
 
 
-def _with_defaults(kind: str, name: str, row: type[T]) -> T:
+def _with_defaults(kind: str, name: str, cls: type[T]) -> T:
     try:
-        return row()
+        return cls()
     except TypeError:
-        raise ValueError(f"{kind} {name!r} needs a number; give an object: {row.__name__}(...)") from None
+        raise ValueError(f"{kind} {name!r} needs a parameter: pass an object, {cls.__name__}(...)") from None

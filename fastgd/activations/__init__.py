@@ -1,7 +1,7 @@
-"""Activations: the definitions. NumPy float64 is the reference for the C core.
+"""Activations. These NumPy definitions, in float64, are the reference for the C core.
 
-To add one: a class here or in `_rectifiers.py` and its name in `ACTIVATIONS`; its twin is one row of
-`csrc/activations.h`. Numbers that it takes are fields of a dataclass; they reach the C core as `parameters`.
+To add one, write a class in `sigmoids.py` or `rectifiers.py`, list it in `ACTIVATIONS`, and add its entry to
+`csrc/tables/activations.h`. Parameters are fields of a dataclass; the C core gets them as `params`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ __all__ = [
     "get",
 ]
 
-
 ACTIVATIONS: dict[str, type[Activation]] = {
     c.name: c
     for c in (
@@ -43,8 +42,7 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     )
 }
 
-
-# What users of scikit-learn, of Keras and of PyTorch type.
+# Names that scikit-learn, Keras and PyTorch use.
 _ALIASES = {
     "linear": "identity",
     "logistic": "sigmoid",
@@ -58,13 +56,19 @@ _ALIASES = {
 
 
 def get(activation: str | Activation) -> Activation:
-    """The activation of this name, or the object itself.
+    """Return the activation of this name, or the object itself.
 
     Raises
     ------
     ValueError
-        Unknown name; the message lists the names.
+        The name is unknown; the message lists the names.
     TypeError
-        Neither a name nor an `Activation`.
+        `activation` is neither a name nor an `Activation`.
+
+    Examples
+    --------
+    >>> from fastgd import activations
+    >>> activations.get("elu")
+    ELU(alpha=1.0)
     """
     return resolve("activation", activation, Activation, ACTIVATIONS, _ALIASES)  # type: ignore[type-abstract]

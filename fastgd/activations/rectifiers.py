@@ -1,4 +1,4 @@
-"""Activations that leave large z as they are and hold small z back: ReLU and its relatives."""
+"""ReLU and its relatives: close to z for large z, bounded or close to linear below 0."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ from .base import Activation
 
 
 class ReLU(Activation):
-    """f(z) = max(z, 0); f' = 1 where a > 0, else 0; f'(0) is taken as 0.
+    """f(z) = max(z, 0); f' = 1 where a > 0, else 0; f'(0) is defined as 0.
 
-    Source: Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+    References
+    ----------
+    Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> gd.ReLU().forward(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
     """
 
     name = "relu"
@@ -35,13 +44,19 @@ class ReLU(Activation):
 class LeakyReLU(Activation):
     """f(z) = z where z > 0, else s z; f' = 1 where a > 0, else s.
 
-    Source: Maas, Hannun & Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013. The first
-    weights have the variance 2 / ((1 + s^2) n_in): He et al., "Delving deep into rectifiers", ICCV 2015, equation 15.
-
     Parameters
     ----------
     negative_slope : float in [0, inf), default=0.01
         The slope s below 0.
+
+    Notes
+    -----
+    Initial weights have the variance 2 / ((1 + s^2) n_in).
+
+    References
+    ----------
+    Maas, Hannun & Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+    He et al., "Delving deep into rectifiers", ICCV 2015, equation 15: the initial weights.
     """
 
     name = "leaky_relu"
@@ -52,7 +67,7 @@ class LeakyReLU(Activation):
         check_scalar("negative_slope", self.negative_slope, "[0, inf)")
 
     @property
-    def init_numbers(self) -> Mapping[str, float]:
+    def init_params(self) -> Mapping[str, float]:
         return {"negative_slope": self.negative_slope}
 
     def forward(self, z: Array) -> Array:
@@ -65,7 +80,9 @@ class LeakyReLU(Activation):
 class ReLU6(Activation):
     """f(z) = clip(z, 0, 6); f' = 1 where 0 < a < 6, else 0.
 
-    Source: Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
+    References
+    ----------
+    Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
     """
 
     name = "relu6"
@@ -82,13 +99,15 @@ class ReLU6(Activation):
 class ELU(Activation):
     """f(z) = z where z > 0, else alpha (e^z - 1); f' = 1 where a > 0, else a + alpha.
 
-    Source: Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear units",
-    ICLR 2016; the first weights as there (He).
-
     Parameters
     ----------
     alpha : float in [0, inf), default=1
-        f falls to -alpha.
+        f tends to -alpha as z goes to -inf.
+
+    References
+    ----------
+    Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear units", ICLR 2016;
+    also for the initial weights (He).
     """
 
     name = "elu"
@@ -108,9 +127,12 @@ class ELU(Activation):
 class SELU(Activation):
     """f(z) = s z where z > 0, else s alpha (e^z - 1); f' = s where a > 0, else a + s alpha.
 
-    With s = 1.0507... and alpha = 1.6732..., outputs of mean 0 and variance 1 keep both from layer to layer, if weights
-    start from N(0, 1 / n_in).
-    Source: Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
+    With s = 1.0507... and alpha = 1.6732..., mean 0 and variance 1 are preserved from layer to layer if the initial
+    weights are drawn from N(0, 1 / n_in).
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
     """
 
     name = "selu"
@@ -128,8 +150,11 @@ class SELU(Activation):
 class Softplus(Activation):
     """f(z) = ln(1 + e^z) > 0; f' = 1 - e^-a, the sigmoid of z.
 
-    Written as max(z, 0) + ln(1 + e^-|z|), which cannot overflow.
-    Source: Dugas, Bengio, Bélisle, Nadeau & Garcia, "Incorporating second-order functional knowledge for better option
+    Evaluated as max(z, 0) + ln(1 + e^-|z|), which cannot overflow.
+
+    References
+    ----------
+    Dugas, Bengio, Bélisle, Nadeau & Garcia, "Incorporating second-order functional knowledge for better option
     pricing", NeurIPS 2000.
     """
 
@@ -143,9 +168,11 @@ class Softplus(Activation):
 
 
 class SiLU(Activation):
-    """f(z) = z s(z), s the sigmoid; f' = s(z) (1 + z s(-z)). Swish is another name.
+    """f(z) = z s(z), s the sigmoid; f' = s(z) (1 + z s(-z)). Also known as Swish.
 
-    Source: Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units for neural network function approximation in
+    References
+    ----------
+    Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units for neural network function approximation in
     reinforcement learning", Neural Networks 107, 2018.
     """
 
@@ -154,16 +181,18 @@ class SiLU(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return z * exact_math.sigmoid(z)
+        return np.asarray(z * exact_math.sigmoid(z))
 
     def backward(self, x: Array, g: Array) -> Array:
-        return g * exact_math.sigmoid(x) * (1 + x * exact_math.sigmoid(-x))
+        return np.asarray(g * exact_math.sigmoid(x) * (1 + x * exact_math.sigmoid(-x)))
 
 
 class HardSwish(Activation):
     """f(z) = z clip(z/6 + 1/2, 0, 1); f' = 0 up to -3, z/3 + 1/2 below 3, then 1.
 
-    Source: Howard et al., "Searching for MobileNetV3", ICCV 2019.
+    References
+    ----------
+    Howard et al., "Searching for MobileNetV3", ICCV 2019.
     """
 
     name = "hard_swish"
@@ -171,16 +200,18 @@ class HardSwish(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return z * (np.clip(z + 3, 0, 6) / 6)
+        return np.asarray(z * (np.clip(z + 3, 0, 6) / 6))
 
     def backward(self, x: Array, g: Array) -> Array:
         return g * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
 
 
 class GELU(Activation):
-    """f(z) = z P(z), P the distribution function of N(0, 1), (1 + erf(z / sqrt 2)) / 2; f' = P(z) + z p(z), p = P'.
+    """f(z) = z P(z), P(z) = (1 + erf(z / sqrt 2)) / 2, the distribution function of N(0, 1); f' = P(z) + z P'(z).
 
-    Source: Hendrycks & Gimpel, "Gaussian error linear units (GELUs)", 2016.
+    References
+    ----------
+    Hendrycks & Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
 
     name = "gelu"
@@ -188,18 +219,21 @@ class GELU(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return z * exact_math.normal_cdf(z)
+        return np.asarray(z * exact_math.normal_cdf(z))
 
     def backward(self, x: Array, g: Array) -> Array:
-        near = np.clip(x, -40, 40)
-        return g * (exact_math.normal_cdf(x) + near * np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi))
+        z = np.clip(x, -40, 40)  # beyond, the density is 0
+        return np.asarray(g * (exact_math.normal_cdf(x) + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)))
 
 
 class GELUTanh(Activation):
     """f(z) = z s(2u) = z (1 + tanh u) / 2, u = sqrt(2/pi) (z + 0.044715 z^3); f' = s(2u) (1 + 2 z u' s(-2u)).
 
-    It is within 0.0005 of `GELU`; PyTorch's `GELU(approximate="tanh")`. Beyond 22 the sigmoid is 0 or 1.
-    Source: Hendrycks & Gimpel, "Gaussian error linear units (GELUs)", 2016.
+    Within 0.0005 of `GELU`; PyTorch's `GELU(approximate="tanh")`. For |z| > 22 the sigmoid is 0 or 1.
+
+    References
+    ----------
+    Hendrycks & Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
 
     name = "gelu_tanh"
@@ -207,12 +241,12 @@ class GELUTanh(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return z * exact_math.sigmoid(self._two_u(np.clip(z, -22, 22)))
+        return np.asarray(z * exact_math.sigmoid(self._two_u(np.clip(z, -22, 22))))
 
     def backward(self, x: Array, g: Array) -> Array:
         z = np.clip(x, -22, 22)
-        u2, slope = self._two_u(z), math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * z * z)
-        return g * exact_math.sigmoid(u2) * (1 + z * slope * exact_math.sigmoid(-u2))
+        two_u, two_du = self._two_u(z), math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * z * z)
+        return np.asarray(g * exact_math.sigmoid(two_u) * (1 + z * two_du * exact_math.sigmoid(-two_u)))
 
     @staticmethod
     def _two_u(z: Array) -> Array:
@@ -223,7 +257,9 @@ class GELUTanh(Activation):
 class Mish(Activation):
     """f(z) = z tanh(softplus(z)) = z t; f' = t + z (1 - t^2) s(z), s the sigmoid.
 
-    Source: Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
+    References
+    ----------
+    Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
     """
 
     name = "mish"
@@ -231,7 +267,7 @@ class Mish(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return z * np.tanh(exact_math.softplus(z))
+        return np.asarray(z * np.tanh(exact_math.softplus(z)))
 
     def backward(self, x: Array, g: Array) -> Array:
         t = np.tanh(exact_math.softplus(x))

@@ -111,7 +111,7 @@ cdef class Executor:
         self.layers = <fgd_layer *> PyMem_Calloc(len(layers), sizeof(fgd_layer))
         if self.layers is NULL:
             raise MemoryError()
-        self.params = [_params(layer.activation.parameters) for layer in layers]
+        self.params = [_params(layer.activation.params) for layer in layers]
         for l, layer in enumerate(layers):
             if l and layers[l - 1].n_out != layer.n_in:
                 raise ValueError(f"layer {l} takes {layer.n_in} inputs, but layer {l - 1} has {layers[l - 1].n_out} "
@@ -205,7 +205,7 @@ cdef class Executor:
         """rows (B,) float64 <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its gradient."""
         cdef fgd_table table
         cdef fgd_status status
-        cdef _Params params = _params(loss.parameters)
+        cdef _Params params = _params(loss.params)
         cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.c_name], params.data)
         cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.kind) else self.n_out, &table)
         cdef Py_ssize_t count = table.count

@@ -116,7 +116,7 @@ class Executor:
         self._check_labels(loss, Y)
         Y = self._targets(loss, Y)
         w = 1 if weight is None else weight
-        rows[:] = loss.rows(Z, Y) * w
+        rows[:] = loss.per_row(Z, Y) * w
         if dZ is not None:
             dZ[:] = (loss.gradient(Z, Y).T * w).T
 
@@ -151,7 +151,7 @@ class Executor:
         """The mean loss of a step; `grad` <- its gradient. Both are 0 if all weights are 0."""
         rows, weight = chunk.rows(s), chunk.weight
         noise = None if chunk.noise is None else chunk.noise.of(s)
-        micro_batch = WHOLE_STEP if chunk.transforms is None else chunk.transforms.batch
+        micro_batch = WHOLE_STEP if chunk.transforms is None else chunk.transforms.micro_batch
         divisor = float(len(rows)) if weight is None else float(weight[rows].sum(dtype=np.float64)) or 1.0
         total = 0.0
         for start in range(0, len(rows), micro_batch):
@@ -166,7 +166,7 @@ class Executor:
         """The sum of the weighted losses of some rows; `grad` <- the gradient of sum / divisor, or += to accumulate."""
         Z, kept = self._forward(chunk.X[rows].astype(self._theta.dtype, copy=False), noise)
         Y = self._targets(chunk.loss, chunk.Y[rows])
-        losses, dZ = chunk.loss.rows(Z, Y).astype(np.float64), chunk.loss.gradient(Z, Y)
+        losses, dZ = chunk.loss.per_row(Z, Y).astype(np.float64), chunk.loss.gradient(Z, Y)
         if chunk.weight is not None:
             weight = chunk.weight[rows]
             losses, dZ = losses * weight, dZ * weight[:, np.newaxis]
@@ -187,10 +187,10 @@ class Executor:
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
         """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""
         noise = self._noises[l]
-        if noise is None or spec is None or not spec.amounts[0, l] > 0:
+        if noise is None or spec is None or not spec.strengths[0, l] > 0:
             return A, None
         shape = spec.row + len(A), A.shape[1]
-        values = noise.numbers(spec.seed, spec.step, l, shape, float(spec.amounts[0, l]))[spec.row :].astype(A.dtype)
+        values = noise.sample(spec.seed, spec.step, l, shape, float(spec.strengths[0, l]))[spec.row :].astype(A.dtype)
         return (A * values, values) if noise.multiplies else (A + values, None)
 
     def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, accumulate: bool = False) -> None:
@@ -255,16 +255,16 @@ class Executor:
         if transforms is None:
             return
         _check("per_step", transforms.per_step, (steps, 2), np.float64)
-        _check("per_group", transforms.per_group, (steps, 3 * transforms.groups), np.float64)
+        _check("per_group", transforms.per_group, (steps, 3 * transforms.n_groups), np.float64)
         _check("group", transforms.group, (len(self._parts),), np.int64)
-        if transforms.group.min() < 0 or transforms.group.max() >= transforms.groups:
-            raise ValueError(f"group must hold indices in 0 ... {transforms.groups - 1}, not {transforms.group}")
+        if transforms.group.min() < 0 or transforms.group.max() >= transforms.n_groups:
+            raise ValueError(f"group must hold indices in 0 ... {transforms.n_groups - 1}, not {transforms.group}")
         if transforms.average is not None:
             _check("average", transforms.average, (self._theta.size,), self._theta.dtype)
         if transforms.norm is not None:
             _check("norm", transforms.norm, (steps,), np.float64)
-        if transforms.batch < 1:
-            raise ValueError(f"batch must be 1 or more, not {transforms.batch}")
+        if transforms.micro_batch < 1:
+            raise ValueError(f"micro_batch must be 1 or more, not {transforms.micro_batch}")
 
     def _check_chunk(self, chunk: Chunk) -> None:
         """The last line of defence; nothing has changed when it raises."""

@@ -29,7 +29,7 @@ cdef _Array _noise_spec(spec, Py_ssize_t steps, int layers, fgd_noise *to):
         to.strength = NULL
         return None
     check_noise_spec(spec, steps, layers)
-    cdef _Array a = _dense("the amounts of noise", spec.amounts, b"d", steps, layers)
+    cdef _Array a = _dense("the amounts of noise", spec.strengths, b"d", steps, layers)
     to.seed, to.step, to.row, to.strength = spec.seed, spec.step, spec.row, <double *> a.view.buf
     return a
 
@@ -43,7 +43,7 @@ cdef class _Transforms:
     cdef _Array group, per_step, per_group, average, norm
 
     cdef _set(self, transforms, Executor of, Py_ssize_t steps):
-        self.to.net, self.to.n_groups, self.to.micro_batch = &of.net, transforms.groups, transforms.batch
+        self.to.net, self.to.n_groups, self.to.micro_batch = &of.net, transforms.n_groups, transforms.micro_batch
         self.used = &self.to
         self.group = _dense("group", transforms.group, b"q", 2 * of.net.L)
         self.per_step = _dense("per_step", transforms.per_step, b"d", steps, 2)
@@ -62,7 +62,7 @@ cdef class _Transforms:
     cdef _check(self):
         cdef Py_ssize_t i
         if self.to.micro_batch < 1:
-            raise ValueError(f"batch must be 1 or more, not {self.to.micro_batch}")
+            raise ValueError(f"micro_batch must be 1 or more, not {self.to.micro_batch}")
         for i in range(2 * self.to.net.L):
             if not 0 <= self.to.group[i] < self.to.n_groups:
                 raise ValueError(f"group must hold indices in 0 .. {self.to.n_groups - 1}, not {self.to.group[i]}")
@@ -88,7 +88,7 @@ cdef class _Chunk:
 
     cdef _set_data(self, chunk, Executor of):
         loss = chunk.loss
-        self.params = _params(loss.parameters)
+        self.params = _params(loss.params)
         self.to.loss = fgd_loss(LOSSES[loss.c_name], self.params.data)
         self.X = _table("X", chunk.X, of.n_in, &self.to.X)
         self.Y = _table("Y", chunk.Y, 1 if fgd_loss_needs_labels(self.to.loss.kind) else of.n_out, &self.to.Y)

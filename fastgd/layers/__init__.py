@@ -1,4 +1,4 @@
-"""Layers: what a network is made of."""
+"""Layers: dense layers, and noise between them."""
 
 from .dense import Dense
 from .noise import Dropout, GaussianNoise

@@ -10,7 +10,7 @@ from .._common.checks import check_int
 from ..activations import Activation
 from ..initializers import Initializer
 
-_WIDEST = 2**31 - 1  # widths are C ints
+_MAX_WIDTH = 2**31 - 1  # widths are C ints
 
 
 class Dense:
@@ -19,13 +19,22 @@ class Dense:
     Parameters
     ----------
     n_in, n_out : int >= 1
-        Columns that come in, and go out.
+        Number of input and output columns.
     activation : str or Activation, default="identity"
-        The function f: a name of `fastgd.activations.ACTIVATIONS`, or an object.  "softmax" is for the last layer.
+        The function f: a name in `fastgd.activations.ACTIVATIONS`, or an object. "softmax" is for the last layer only.
     bias : bool, default=True
-        Whether b is there; without it, b = 0.
+        Whether the layer has a bias b.
     init : str, Initializer or None, default=None
-        First values of W; None chooses by the activation (see docs/activations.md).  b starts at 0.
+        Initial values of W; None: the default for the activation (docs/activations.md). b starts at 0.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> layer = gd.Dense(64, 10, "relu")
+    >>> layer
+    Dense(64, 10, "relu")
+    >>> layer.shapes(), layer.size
+    ({'weight': (64, 10), 'bias': (10,)}, 650)
     """
 
     def __init__(
@@ -36,14 +45,14 @@ class Dense:
         bias: bool = True,
         init: str | Initializer | None = None,
     ) -> None:
-        self.n_in = check_int("n_in", n_in, _WIDEST)
-        self.n_out = check_int("n_out", n_out, _WIDEST)
+        self.n_in = check_int("n_in", n_in, _MAX_WIDTH)
+        self.n_out = check_int("n_out", n_out, _MAX_WIDTH)
         self.activation = activations.get(activation)
         self.bias = bool(bias)
         self.init = initializers.default_for(self.activation) if init is None else initializers.get(init)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters by name, in the order in which theta holds them."""
+        """Shapes of the parameters by name, in their order in theta."""
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.n_in, self.n_out)}
         return shapes | {"bias": (self.n_out,)} if self.bias else shapes
 
@@ -57,7 +66,7 @@ class Dense:
         return f'Dense({self.n_in}, {self.n_out}, "{self.activation.name}"{bias})'
 
     def to_config(self) -> dict[str, Any]:
-        """The layer as JSON says it."""
+        """A JSON-compatible description of the layer."""
         return {
             "n_in": self.n_in,
             "n_out": self.n_out,
@@ -67,13 +76,13 @@ class Dense:
         }
 
     @classmethod
-    def from_config(cls, words: dict[str, Any]) -> "Dense":
-        """The layer of `to_config`."""
-        activation, init = dict(words["activation"]), dict(words["init"])
+    def from_config(cls, config: dict[str, Any]) -> Dense:
+        """The layer that `to_config` described."""
+        activation, init = dict(config["activation"]), dict(config["init"])
         return cls(
-            words["n_in"],
-            words["n_out"],
+            config["n_in"],
+            config["n_out"],
             activations.ACTIVATIONS[activation.pop("name")](**activation),
-            words["bias"],
+            config["bias"],
             initializers.INITIALIZERS[init.pop("name")](**init),
         )

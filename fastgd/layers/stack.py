@@ -1,4 +1,4 @@
-"""Layers: their shapes, and where each has its place in the flat vectors."""
+"""Sequences of layers: their checks, and the places of their parameters in the flat vectors."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,14 @@ from .noise import NOISES, Noise
 
 
 def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, ...]]:
-    """The dense layers of a stack, and for each the noise right before it, which disturbs its inputs.
+    """The dense layers of a stack, and for each the noise right before it, which is applied to its inputs.
 
     Raises
     ------
-    TypeError, ValueError
-        The stack is none: something else than layers in it, widths that do not fit, or noise that disturbs nothing.
+    TypeError
+        An element is not a layer.
+    ValueError
+        There is no layer, widths do not match, noise has no layer after it, or a rowwise activation is not last.
     """
     layers: list[Dense] = []
     noises: list[Noise | None] = [None]
@@ -29,44 +31,44 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, 
         if not isinstance(layer, Dense):
             raise TypeError(f"layer {index} must be a Dense, a Dropout or a GaussianNoise, not {layer!r}")
         if layers and layer.n_in != layers[-1].n_out:
-            n, given = len(layers), layers[-1].n_out
-            raise ValueError(f"layer {n} takes {layer.n_in} columns, but layer {n - 1} gives {given}")
+            n, width = len(layers), layers[-1].n_out
+            raise ValueError(f"layer {n} takes {layer.n_in} columns, but layer {n - 1} has {width} outputs")
         layers.append(layer)
         noises.append(None)
     if noises.pop():
-        raise ValueError(f"{stack[-1]!r} at the end would disturb the outputs: put it before the last Dense")
+        raise ValueError(f"{stack[-1]!r} at the end would add noise to the outputs: put it before the last Dense")
     if not layers:
         raise ValueError("Sequential needs at least one layer, as in Sequential(Dense(64, 10))")
     for index, layer in enumerate(layers[:-1]):
         if layer.activation.rowwise:
             raise ValueError(
-                f"layer {index} has the activation {layer.activation.name}, which is for the last layer only: it makes "
-                'probabilities of the outputs; choose another one for hidden layers, such as "relu"'
+                f"layer {index} has the activation {layer.activation.name}, which is for the last layer only, as it "
+                'turns the outputs into probabilities; choose another one for hidden layers, such as "relu"'
             )
     return tuple(layers), tuple(noises)
 
 
 def stacked(layers: Iterable[Dense], noises: Iterable[Noise | None]) -> tuple["Dense | Noise", ...]:
-    """The stack that `split` took apart."""
+    """The stack from its dense layers and noises; the inverse of `split`."""
     pairs = zip(noises, layers, strict=True)
     return tuple(layer for pair in pairs for layer in pair if layer is not None)
 
 
 def layer_to_config(layer: "Dense | Noise") -> dict[str, Any]:
-    """A layer as JSON says it; TypeError for noise whose amount is code of the user's own."""
+    """A JSON-compatible description of a layer; TypeError for noise whose strength is user-defined code."""
     if isinstance(layer, Dense):
         return layer.to_config()
     try:
         return to_config(layer, NOISES)
     except TypeError:
         raise TypeError(
-            f"{layer!r} cannot be saved, as it has code of your own: use a number or one of fastgd.schedules"
+            f"{layer!r} cannot be saved because it has user-defined code: use a number or one of fastgd.schedules"
         ) from None
 
 
-def layer_from_config(words: dict[str, Any]) -> "Dense | Noise":
-    """The layer of `layer_to_config`."""
-    return from_config(words, NOISES) if "name" in words else Dense.from_config(words)
+def layer_from_config(config: dict[str, Any]) -> "Dense | Noise":
+    """The layer that `layer_to_config` described."""
+    return from_config(config, NOISES) if "name" in config else Dense.from_config(config)
 
 
 def shapes(layers: Iterable[Dense]) -> dict[str, tuple[int, ...]]:
@@ -76,16 +78,16 @@ def shapes(layers: Iterable[Dense]) -> dict[str, tuple[int, ...]]:
 
 def views(layers: Iterable[Dense], vector: Array) -> dict[str, Array]:
     """The parameters by name, as views of a vector with the layout of theta."""
-    found, start = {}, 0
+    parameters, start = {}, 0
     for name, shape in shapes(layers).items():
         stop = start + math.prod(shape)
-        found[name] = vector[start:stop].reshape(shape)
+        parameters[name] = vector[start:stop].reshape(shape)
         start = stop
-    return found
+    return parameters
 
 
 def table(layers: Sequence[Dense], noises: Sequence[Noise | None]) -> list[str]:
-    """One line a layer, below a heading: what it is, and its numbers of parameters."""
+    """The lines of a summary: a heading, then one line per layer or noise with its shapes and number of parameters."""
     rows = [("layer", "activation", "weight", "bias", "parameters")]
     for index, (noise, layer) in enumerate(zip(noises, layers, strict=True)):
         if noise:

@@ -1,8 +1,8 @@
-"""Losses: the definitions. NumPy float64 is the reference for the C core.
+"""Losses. These NumPy definitions, in float64, are the reference for the C core.
 
-A loss compares the outputs Z of the model (after the last layer's activation), shape (B, n_out), with the targets Y.
-To add one: a class in `_regression.py` or `_classification.py` and its line in `LOSSES`; its twin is one row of
-`csrc/losses.h`. Numbers that it takes are fields of a frozen dataclass; they reach the C core as `parameters`.
+A loss compares the outputs Z of the model (after the activation of the last layer), (B, n_out), with the targets Y.
+To add one, write a class in `regression.py`, `multiclass.py`, `binary.py` or `focal.py`, list it in `LOSSES`, and add
+its entry to `csrc/tables/losses.h`. Parameters are fields of a dataclass; the C core gets them as `params`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any
 
 from .._common.registry import resolve
 from .base import Loss, LossNotFinite
-from .classification import BCE, BinaryFocal, CrossEntropy, Focal, Hinge, KLDiv, SoftCrossEntropy, SquaredHinge
+from .binary import BCE, Hinge, SquaredHinge
 from .custom import Custom
+from .focal import BinaryFocal, Focal
+from .multiclass import CrossEntropy, KLDiv, SoftCrossEntropy
 from .regression import MAE, MSE, Gamma, Huber, LogCosh, Poisson, Quantile
 
 __all__ = [
@@ -45,7 +47,7 @@ _CLASSES: tuple[type[Loss], ...] = (
     *(BCE, BinaryFocal, Hinge, SquaredHinge),
 )
 LOSSES: dict[str, type[Loss]] = {c.name: c for c in _CLASSES}
-# What users of scikit-learn, of Keras and of PyTorch type.
+# Names that scikit-learn, Keras and PyTorch use.
 _ALIASES = {
     "mean_squared_error": "mse",
     "squared_error": "mse",
@@ -72,14 +74,20 @@ _ALIASES = {
 
 
 def get(loss: str | Loss | Callable[..., Any]) -> Loss:
-    """The loss of this name, the object itself, or `Custom` around a function (Z, Y) -> (loss, dZ).
+    """Return the loss of this name, the object itself, or `Custom` for a function (Z, Y) -> (loss, dZ).
 
     Raises
     ------
     ValueError
-        Unknown name; the message lists the names.
+        The name is unknown; the message lists the names.
     TypeError
-        Neither a name nor a `Loss` nor a function of two or three arguments.
+        `loss` is neither a name, nor a `Loss`, nor a function of two or three arguments.
+
+    Examples
+    --------
+    >>> from fastgd import losses
+    >>> losses.get("huber")
+    Huber(delta=1.0)
     """
     if callable(loss) and not isinstance(loss, type):
         return Custom(loss)

@@ -1,4 +1,4 @@
-"""What every loss is: a number for each row of outputs and targets."""
+"""The base class of losses, and helpers for their parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LossNotFinite(FloatingPointError):
     Attributes
     ----------
     step : int
-        Index of the step in the call of `train` that raised it; its update was not done.
+        Index of the step within the call of `train` that raised it; its update was not done.
     """
 
     def __init__(self, step: int) -> None:
@@ -33,21 +33,21 @@ class LossNotFinite(FloatingPointError):
 
 
 class Loss(Definition):
-    """A number for each row of outputs and targets; training makes its mean over the rows small.
+    """A loss for each row of outputs and targets; training minimises its mean over the rows.
 
     Attributes
     ----------
     target : {"labels", "rows", "any"}
-        "labels": Y (B, 1) holds class numbers 0 ... n_out - 1; "rows": Y (B, n_out) holds a number for each output;
-        "any": Y (B,) or (B, k) are the user's numbers.
+        "labels": Y (B, 1) holds class numbers 0 ... n_out - 1; "rows": Y (B, n_out) holds a value for each output;
+        "any": Y (B,) or (B, k) holds whatever the user passed.
     interval : str
-        Where the numbers of "rows" must lie, as mathematics writes it: "[0, inf)".
+        Interval of the values of "rows", in mathematical notation: "[0, inf)".
     link : {"identity", "log", "softmax", "sigmoid", "sign"}
-        How outputs become predictions: see `fastgd.head.OutputSpec`.
+        How outputs become predictions; see `fastgd.data.outputs.OutputSpec`.
     metric : {"r2", "accuracy"} or None
-        What validation measures beside the loss if nothing else is asked for.
-    kernels : tuple of str
-        Rows of the table in C that compute it, one or another by its settings.
+        The metric that validation reports along with the loss by default.
+    c_names : tuple of str
+        Entries of the C table that compute this loss, depending on its parameters; empty: the one named `name`.
     """
 
     target: ClassVar[Literal["labels", "rows", "any"]] = "rows"
@@ -57,33 +57,39 @@ class Loss(Definition):
     c_names: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def rows(self, Z: Array, Y: NDArray[Any]) -> Array:
-        """The loss of each row, shape (B,), dtype of Z."""
+    def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
+        """The loss of each row, (B,), in the dtype of Z."""
 
     @abstractmethod
     def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
-        """d rows[i] / d Z[i, j], shape (B, n_out), dtype of Z."""
+        """d per_row(Z, Y)[i] / d Z[i, j], (B, n_out), in the dtype of Z."""
+
+    def rows(self, Z: Array, Y: NDArray[Any]) -> Array:
+        """Deprecated name of `per_row`."""
+        import warnings
+
+        warnings.warn("Loss.rows is deprecated: use Loss.per_row", DeprecationWarning, stacklevel=2)
+        return self.per_row(Z, Y)
 
     @property
     def c_name(self) -> str:
-        """The row of the table in C that computes it."""
+        """The entry of the C table that computes this loss."""
         return self.name
 
     def outputs_per_target(self, n_out: int) -> int:
-        """Outputs, of n_out, that belong to one and the same target; ValueError if so many cannot be."""
+        """The number of outputs, out of n_out, that predict one target; ValueError if the loss cannot have n_out."""
         return 1
 
 
-def set_fields(loss: Loss, **settings: Any) -> None:
-    """Give a frozen loss its settings after their checks; for `__post_init__`."""
-    for name, value in settings.items():
-        object.__setattr__(loss, name, value)
-
-
 def check_scalars(name: str, value: Any, interval: str) -> tuple[float, ...]:
-    """One number or several, all in an interval, as a tuple: for settings with a number for each output.
+    """Return one number or several, all in `interval`, as a tuple; for parameters with a value for each output.
 
-    Raises TypeError for what is no number or sequence of numbers, ValueError for an empty one or a number outside.
+    Raises
+    ------
+    TypeError
+        `value` is neither a number nor a sequence of numbers.
+    ValueError
+        The sequence is empty, or a number is outside the interval.
     """
     try:
         values = np.asarray(value, dtype=np.float64)
@@ -94,15 +100,14 @@ def check_scalars(name: str, value: Any, interval: str) -> tuple[float, ...]:
     return tuple(values.reshape(-1).tolist())
 
 
-def for_each(numbers: float | tuple[float, ...] | None, n_out: int, dtype: Any) -> Array:
-    """Numbers taken in turn by n_out outputs, (n_out,)."""
-    return np.resize(np.array(numbers, dtype), n_out)
+def cycle_over_outputs(values: float | tuple[float, ...] | None, n_out: int, dtype: Any) -> Array:
+    """The values repeated cyclically to one for each output, (n_out,)."""
+    return np.resize(np.array(values, dtype), n_out)
 
 
-def check_count(name: str, numbers: float | tuple[float, ...], n_out: int) -> None:
-    """Raise ValueError unless there is one number for all outputs, or one for each."""
-    if np.size(numbers) not in (1, n_out):
+def check_length(name: str, values: float | tuple[float, ...], n_out: int) -> None:
+    """Raise ValueError unless there is one value for all outputs, or one for each."""
+    if np.size(values) not in (1, n_out):
         raise ValueError(
-            f"{name} has {np.size(numbers)} numbers, but the model has {n_out} outputs: give one for each, or one for "
-            "all"
+            f"{name} has {np.size(values)} values, but the model has {n_out} outputs: give one for each, or one for all"
         )

@@ -1,6 +1,7 @@
-"""Links of losses, grouped by what the outputs become."""
+"""The links of losses, grouped by what the outputs predict."""
 
 from __future__ import annotations
 
-# Links by what they lead to: numbers; one class of several; yes or no from each output.
-NUMBERS, CHOICE, YES_OR_NO = ("identity", "log"), ("softmax",), ("sigmoid", "sign")
+VALUE_LINKS = ("identity", "log")  # real values
+CLASS_LINKS = ("softmax",)  # one of several classes
+BINARY_LINKS = ("sigmoid", "sign")  # yes or no, for each output

@@ -1,11 +1,11 @@
-"""Optimisers: the definitions; the semantics are PyTorch's.
+"""Optimisers, with the semantics of PyTorch's.
 
-An optimiser turns settings, learning rates and step numbers into the numbers that its *rule* (`rules.py`) needs at each
-step, its *coefficients*, made once per chunk of steps and shared by both engines. They are part of the same-bits
-contract: + - * /, sqrt and the functions of `_math` only. To add an optimiser: its class here or in `_adam.py`, its
-line in `OPTIMIZERS`, and its rule if it needs a new one.
+An optimiser turns settings, learning rates and step numbers into the *coefficients* that its *rule* (`rules.py`) needs
+at each step. They are computed once per chunk of steps for both engines and must have the same bits everywhere, so only
++ - * /, sqrt and the functions of `exact_math` from `polynomial` on are used. To add an optimiser, write a class in
+`sgd.py`, `adaptive.py` or `adam.py`, list it in `OPTIMIZERS`, and add a rule if it needs a new one.
 
-Every number among the settings (lr, momentum, weight_decay, betas ...) may be a schedule: see `fastgd.schedules`.
+Every numeric setting (lr, momentum, weight_decay, betas ...) may be a schedule: see `fastgd.schedules`.
 """
 
 from __future__ import annotations
@@ -36,20 +36,25 @@ __all__ = [
     "get",
 ]
 
-
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     c.name: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, NAdam, RAdam, Lion)
 }
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
-    """A new optimiser of this name with its defaults, or the object itself.
+    """Return a new optimiser of this name with default settings, or the object itself.
 
     Raises
     ------
     ValueError
-        Unknown name; the message lists the names.
+        The name is unknown; the message lists the names.
     TypeError
-        Neither a name nor an `Optimizer`.
+        `optimizer` is neither a name nor an `Optimizer`.
+
+    Examples
+    --------
+    >>> from fastgd import optimizers
+    >>> optimizers.get("lion").betas
+    (0.9, 0.99)
     """
     return resolve("optimizer", optimizer, Optimizer, OPTIMIZERS)  # type: ignore[type-abstract]

@@ -1,9 +1,8 @@
-"""Averages of theta: the mean of what training passes through is often better than where it ends.
+"""Averages of theta, which often generalise better than the last theta of a training.
 
-One mechanism: after each step `average <- (1 - w) average + w theta`, with a weight w of that step made here, once per
-chunk of steps, from numbers of the step alone; so an average goes on after a stop as if there had been none. The
-average is one more vector of the optimiser's state. To add one: a dataclass with `weights`, and its name in
-`AVERAGES`.
+After each step `average <- (1 - w) average + w theta`. The weight w depends on the number and the time of the step
+alone, so a run that is stopped and resumed has the same average as one that is not. The average itself is
+`Optimizer.averaged_theta`. To add one, write a `@configurable` dataclass with `weights` and list it in `AVERAGES`.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from ..schedules.base import Rate, as_schedule, is_scheduled
 
 
 class Average(Record, ABC):
-    """How much each new theta counts."""
+    """The weights with which successive thetas enter an average."""
 
     @abstractmethod
-    def weights(self, t: NDArray[np.int64], epoch_times: Floats, ends: Floats, total: float) -> Floats:
-        """The weight w of each step's theta, (k,) in [0, 1]; 0 leaves the average as it is.
+    def weights(self, t: NDArray[np.int64], epoch_times: Floats, epoch_ends: Floats, total_epochs: float) -> Floats:
+        """The weight w of the theta after each step, (k,) in [0, 1]; 0 leaves the average unchanged.
 
         Parameters
         ----------
         t : (k,) int64
             Numbers of the steps, from 1.
-        moments, ends : (k,) float64
+        epoch_times, epoch_ends : (k,) float64
             Epochs done before and after each step.
-        total : float
-            Epochs of the whole run; inf if nobody knows.
+        total_epochs : float
+            Epochs of the whole run; inf if unknown.
         """
 
 
@@ -44,18 +43,28 @@ class Average(Record, ABC):
 class EMA(Average):
     """Exponential moving average: w_t = max(1 - decay, 1 / t) at step t.
 
-    So it starts as the plain mean of all thetas so far, without a bias to the first one, and once t = 1 / (1 - decay)
-    every step counts `decay` times as much as the next one.
+    It thus starts as the plain mean of all thetas so far, without a bias to the first one; from t = 1 / (1 - decay) on,
+    each theta counts `decay` times as much as the next one.
 
     Parameters
     ----------
     decay : float in [0, 1), schedule or callable, default=0.999
-        Share of the average that is kept; it looks back over about 1 / (1 - decay) steps.
+        Share of the previous average that is kept: its memory is about 1 / (1 - decay) steps.
 
     References
     ----------
-    Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", SIAM Journal on
-    Control and Optimization 30, 1992.
+    Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", SIAM Journal on Control and Optimization
+    30, 1992.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> X, y = gd.datasets.digits()
+    >>> optimizer = gd.SGD(lr=0.1, average=gd.EMA(0.99))
+    >>> trainer = gd.Trainer(gd.MLP(64, 32, 10, seed=0), loss="cross_entropy", optimizer=optimizer)
+    >>> history = trainer.fit(X / 16, y, epochs=1, verbose=0)
+    >>> trainer.averaged.predict(X[:3] / 16).shape
+    (3,)
     """
 
     decay: Rate = 0.999
@@ -64,8 +73,8 @@ class EMA(Average):
         if not is_scheduled(self.decay):
             check_scalar("decay", self.decay, "[0, 1)")
 
-    def weights(self, t: NDArray[np.int64], epoch_times: Floats, ends: Floats, total: float) -> Floats:
-        decay = as_schedule(self.decay)(epoch_times, total)
+    def weights(self, t: NDArray[np.int64], epoch_times: Floats, epoch_ends: Floats, total_epochs: float) -> Floats:
+        decay = as_schedule(self.decay)(epoch_times, total_epochs)
         bad = ~in_interval(decay, "[0, 1)")
         if bad.any():
             raise ValueError(f"{self} gave {decay[bad][0]:g} at epoch {epoch_times[bad][0]:g}; it must be in [0, 1)")
@@ -77,16 +86,16 @@ class EMA(Average):
 class SWA(Average):
     """Stochastic weight averaging: the mean of theta at the end of epoch `start` and of every `every`-th after it.
 
-    w = 1 / (n + 1) at the end of such an epoch, n of them before it; w = 1 at the ends of the epochs before `start`, so
-    that the average is theta itself until then; else 0. Best with a constant or cyclic learning rate. In a loop of
-    one's own each step counts as an epoch.
+    w = 1 / (n + 1) at the end of such an epoch, n being the number of them before; w = 1 at the ends of the epochs
+    before `start`, so that until then the average is theta itself; otherwise 0. Best with a constant or cyclic learning
+    rate. In a custom loop each step counts as an epoch.
 
     Parameters
     ----------
     start : int >= 1, default=1
-        The first epoch that counts, numbered from 1.
+        The first epoch that is averaged, numbered from 1.
     every : int >= 1, default=1
-        Epochs from one that counts to the next.
+        Epochs from one that is averaged to the next.
 
     References
     ----------
@@ -100,9 +109,9 @@ class SWA(Average):
         check_int("start", self.start)
         check_int("every", self.every)
 
-    def weights(self, t: NDArray[np.int64], epoch_times: Floats, ends: Floats, total: float) -> Floats:
-        since = np.maximum(ends - self.start, 0.0)
-        counts = (ends == np.floor(ends)) & (since % self.every == 0)
+    def weights(self, t: NDArray[np.int64], epoch_times: Floats, epoch_ends: Floats, total_epochs: float) -> Floats:
+        since = np.maximum(epoch_ends - self.start, 0.0)
+        counts = (epoch_ends == np.floor(epoch_ends)) & (since % self.every == 0)
         return np.where(counts, 1 / (since // self.every + 1), 0.0)
 
 

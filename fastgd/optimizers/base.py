@@ -1,4 +1,4 @@
-"""What every optimiser is: settings, some of which may be schedules, and the state of one training."""
+"""The base class of optimisers: settings, some of which may be schedules, and the state of one training."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from numpy.typing import DTypeLike
 
 from .._common.checks import check_scalar
 from .._common.memory import zeros
-from .._common.registry import text_of
+from .._common.registry import format_call
 from .._common.typing import Array, Floats, Ints
 from ..schedules import Rate, Schedule, as_schedule, is_scheduled
-from ..schedules.base import values
-from . import transforms
+from ..schedules.base import evaluate
 from .averaging import Average
+from .groups import assign_groups, check_groups, evaluate_factors
 from .transforms import WHOLE_STEP, Transforms
 
-POSITIVE, FROM_0, SHARE = "(0, inf)", "[0, inf)", "[0, 1)"
-# The numbers beside the rule; None: no limit.
-_BESIDE = {"clip_norm": POSITIVE, "clip_value": POSITIVE, "l1": FROM_0, "max_norm": POSITIVE}
+POSITIVE, NON_NEGATIVE, FRACTION = "(0, inf)", "[0, inf)", "[0, 1)"
+# The scalar settings of the transforms, with their intervals; None stands for no limit.
+_TRANSFORM_INTERVALS = {"clip_norm": POSITIVE, "clip_value": POSITIVE, "l1": NON_NEGATIVE, "max_norm": POSITIVE}
 
 
 class Trainable(Protocol):
@@ -39,7 +39,9 @@ class Trainable(Protocol):
 
     def parameters(self) -> Mapping[str, Array]: ...
 
-    def apply(self, optimizer: Optimizer, coefficients: Floats, state: Array, regime: Transforms | None) -> None: ...
+    def apply(
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None
+    ) -> None: ...
 
 
 Model = TypeVar("Model", bound=Trainable)
@@ -49,31 +51,31 @@ Model = TypeVar("Model", bound=Trainable)
 class Optimizer(ABC):
     """Settings and state of one training; an optimiser belongs to one model.
 
-    Every setting that is a number may be a `Schedule` or a callable epoch -> number instead. The settings below are
-    there for every optimiser, by keyword; formulas, order and sources are in `regime.py`.
+    Every numeric setting may also be a `Schedule` or a callable epoch -> number. The settings below are common to all
+    optimisers and keyword-only; `transforms.py` has their formulas, their order and references.
 
     Parameters
     ----------
     clip_norm : float > 0 or None, default=None
         Scale the gradient down to this norm (over all parameters) where it is longer.
     clip_value : float > 0 or None, default=None
-        Cut each number of the gradient to [-clip_value, clip_value], after clip_norm.
+        Clip each element of the gradient to [-clip_value, clip_value], after clip_norm.
     l1 : float >= 0, default=0.0
-        L1 penalty: l1 sign(theta) is added to the gradient; with weight_decay the elastic net. Like weight_decay it
-        acts at each step with the same strength, whatever the batch, and on biases too unless a group frees them.
+        L1 penalty: l1 sign(theta) is added to the gradient; with weight_decay, the elastic net. Like weight_decay, it
+        has the same strength at each step whatever the batch size, and applies to biases unless a group exempts them.
     max_norm : float > 0 or None, default=None
-        After each step, shorten the weights into each unit (a column of W) to this norm where they are longer.
+        After each step, scale the weights into each unit (a column of W) down to this norm where they are longer.
     average : EMA, SWA or None, default=None
-        Keep an average of theta: see `averages.py`, `Trainer.averaged`, `averaged`.
+        Keep an average of theta: see `averaging.py`, `averaged` and `Trainer.averaged`.
     groups : mapping or None, default=None
-        Factors on lr, weight_decay, l1 and max_norm for the parameters whose names fit a pattern, such as
-        `{"*.bias": {"weight_decay": 0.0}, "0.*": {"lr": 0.1}}`; of several patterns that fit a name the last one counts
-        alone. lr 0 freezes parameters, max_norm None frees them from the limit.
+        Factors on lr, weight_decay, l1 and max_norm for the parameters whose names match a pattern, such as
+        `{"*.bias": {"weight_decay": 0.0}, "0.*": {"lr": 0.1}}`. If several patterns match a name, only the last one
+        applies. lr 0 freezes parameters, max_norm None exempts them from the constraint.
 
     Attributes
     ----------
     intervals : mapping of str to str
-        The settings of the rule that are numbers, and where each must lie.
+        The numeric settings of the rule, with their intervals.
     state : ndarray (slots, size) or None
         What the rule remembers, each slot in the layout and dtype of theta; None before the first use.
     averaged_theta : ndarray (size,) or None
@@ -100,16 +102,16 @@ class Optimizer(ABC):
     def __post_init__(self) -> None:
         for name, interval in self.intervals.items():
             self._check(name, getattr(self, name), interval)
-        for name, interval in _BESIDE.items():
+        for name, interval in _TRANSFORM_INTERVALS.items():
             if getattr(self, name) is not None or name == "l1":
                 self._check(name, getattr(self, name), interval)
         if not (self.average is None or isinstance(self.average, Average)):
             raise TypeError(f"average must be an object such as EMA(0.999) or SWA(start=5), not {self.average!r}")
         if self.groups is not None:
-            transforms.check_groups(self.groups)
+            check_groups(self.groups)
 
     def __repr__(self) -> str:
-        return text_of(self, *(field.name for field in fields(self) if field.repr))
+        return format_call(self, *(field.name for field in fields(self) if field.repr))
 
     def _check(self, name: str, value: Any, interval: str) -> None:
         if not is_scheduled(value):
@@ -118,22 +120,24 @@ class Optimizer(ABC):
     @property
     @abstractmethod
     def rule(self) -> str:
-        """The row of `RULES`."""
+        """The name of the update rule in `RULES`."""
 
     @property
     @abstractmethod
     def slots(self) -> int:
-        """How many numbers the rule remembers for each number of theta."""
+        """How many values the rule remembers per parameter."""
 
     @abstractmethod
-    def _columns(self, at: Any, t: Ints) -> tuple[Floats | float, ...]:
-        """The coefficients of the rule, one by one: each (k,) or one number for all steps.
+    def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
+        """The coefficients of the rule, each (k,) or one number for all steps.
 
-        `at` has the settings of `intervals` as attributes: numbers, or (k,) arrays where they are scheduled; lr is
-        always an array.
+        `now` has the settings of `intervals` as attributes: numbers, or (k,) arrays where they are scheduled; lr is
+        always an array. t (k,) are the numbers of the steps, from 1.
         """
 
-    def coefficients(self, lr: Floats, t: Ints, epoch_times: Floats | None = None, total: float = math.inf) -> Floats:
+    def coefficients(
+        self, lr: Floats, t: Ints, epoch_times: Floats | None = None, total_epochs: float = math.inf
+    ) -> Floats:
         """What the rule needs at each step, (k, groups n_coefficients) float64, group by group.
 
         Parameters
@@ -142,93 +146,86 @@ class Optimizer(ABC):
             Learning rates.
         t : (k,) int64
             Numbers of the steps, from 1.
-        moments : (k,) float64 or None, default=None
-            Epochs done before each step, for the settings that are schedules; None: the steps done.
-        total : float, default=inf
+        epoch_times : (k,) float64 or None, default=None
+            Epochs done before each step, for scheduled settings; None: the number of steps done.
+        total_epochs : float, default=inf
             Epochs of the whole run.
 
         Raises
         ------
         ValueError
-            A schedule left the interval of its setting.
+            A value of a schedule is outside the interval of its setting.
         """
-        when = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
-        numbers = {name: interval for name, interval in self.intervals.items() if name != "lr"}
-        at = {name: _at(name, getattr(self, name), interval, when, total) for name, interval in numbers.items()}
+        times = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
+        now = {
+            name: evaluate(name, getattr(self, name), interval, times, total_epochs)
+            for name, interval in self.intervals.items()
+            if name != "lr"
+        }
         columns: list[Floats | float] = []
-        for factors in self._factors(when, total):
-            own = at | {name: at[name] * factors[name] for name in factors if name in at}
-            columns += self._columns(SimpleNamespace(**own, lr=lr * factors.get("lr", 1.0)), t)
-        return _table(columns, len(t))
+        for factors in evaluate_factors(self.groups, times, total_epochs):
+            scaled = now | {name: now[name] * factors[name] for name in factors if name in now}
+            columns += self._rule_coefficients(SimpleNamespace(**scaled, lr=lr * factors.get("lr", 1.0)), t)
+        return _stack_columns(columns, len(t))
 
-    def regime(
+    def transforms(
         self,
         model: Trainable,
         t: Ints,
-        ends: Floats,
+        epoch_ends: Floats,
         epoch_times: Floats | None = None,
-        total: float = math.inf,
-        batch: int = WHOLE_STEP,
+        total_epochs: float = math.inf,
+        micro_batch: int = WHOLE_STEP,
         norm: Floats | None = None,
     ) -> Transforms | None:
-        """What the same steps do beside the rule; None if nothing.
+        """What the same steps do besides the rule; None if nothing.
 
         Parameters
         ----------
-        t, moments, total
+        t, epoch_times, total_epochs
             As in `coefficients`.
-        ends : (k,) float64
+        epoch_ends : (k,) float64
             Epochs done after each step.
-        batch : int, default=all
-            Ints that pass through the network at once.
+        micro_batch : int, default=all
+            Rows that pass through the network at a time.
         norm : (k,) float64 or None, default=None
-            Where to put the norm of each gradient.
+            Output: the norm of each gradient.
 
         Raises
         ------
         ValueError
-            A schedule left the interval of its setting; a pattern of `groups` fits no parameter.
+            A value of a schedule is outside the interval of its setting, or a pattern of `groups` matches no parameter.
         """
         settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, self.groups, norm)
-        if batch == WHOLE_STEP and all(setting is None for setting in settings):
+        if micro_batch == WHOLE_STEP and all(setting is None for setting in settings):
             return None
-        when = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
+        times = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
         clip_norm, clip_value, l1, max_norm = (
-            math.inf if getattr(self, name) is None else _at(name, getattr(self, name), interval, when, total)
-            for name, interval in _BESIDE.items()
+            math.inf
+            if (setting := getattr(self, name)) is None
+            else evaluate(name, setting, interval, times, total_epochs)
+            for name, interval in _TRANSFORM_INTERVALS.items()
         )
-        weight = 0.0 if self.average is None else self.average.weights(t, when, ends, total)
+        weight = 0.0 if self.average is None else self.average.weights(t, times, epoch_ends, total_epochs)
         columns: list[Floats | float] = []
-        for factors in self._factors(when, total):
+        for factors in evaluate_factors(self.groups, times, total_epochs):
             columns += [clip_value, l1 * factors.get("l1", 1.0), max_norm * factors.get("max_norm", 1.0)]
         return Transforms(
-            _table([clip_norm, weight], len(t)),
-            _table(columns, len(t)),
-            transforms.groups_of(self.groups, model.parameters()),
+            _stack_columns([clip_norm, weight], len(t)),
+            _stack_columns(columns, len(t)),
+            assign_groups(self.groups, model.parameters()),
             self.averaged_theta,
             norm,
-            batch,
+            micro_batch,
         )
 
-    def _factors(self, epoch_times: Floats, total: float) -> list[dict[str, Any]]:
-        """The factors of each group at these moments; the first group is that of the parameters without a pattern."""
-        return [{}] + [
-            {
-                name: math.inf
-                if factor is None
-                else _at(f"the factor on {name}", factor, transforms.FACTORS[name], epoch_times, total)
-                for name, factor in factors.items()
-            }
-            for factors in (self.groups or {}).values()
-        ]
-
     def averaged(self, model: Model) -> Model:
-        """A copy of the model with the average for its theta; before the first step, with the theta that it has.
+        """A copy of the model whose theta is the average; before the first step, the theta of the model.
 
         Raises
         ------
         ValueError
-            No average is kept.
+            The optimiser keeps no average.
         """
         if self.average is None:
             name = type(self).__name__
@@ -244,50 +241,66 @@ class Optimizer(ABC):
         return as_schedule(self.lr)
 
     def bind(self, size: int, dtype: DTypeLike, model: Trainable | None = None) -> Array:
-        """The state for a model whose theta has this size and dtype; made on first use.
+        """The state for a model whose theta has this size and dtype; allocated on first use.
 
-        The average begins as the theta of `model`, if it is given, else as 0.
+        The average starts as the theta of `model` if it is given, else as 0.
 
         Raises
         ------
         ValueError
-            The state belongs to a model of another size or dtype, or to other settings; a pattern of `groups` fits no
-            parameter.
+            The state belongs to a model of another size or dtype or to other settings, or a pattern of `groups` matches
+            no parameter.
         """
         if self.state is None:
             if model is not None and self.groups is not None:
-                transforms.groups_of(self.groups, model.parameters())
-            # One block: vectors that all begin on a page boundary, as theta does, would compete for the same cache sets.
-            rows = zeros((self.slots + (self.average is not None), size), dtype)
-            self.state = rows[: self.slots]
-            self.state.fill(self._first_state())
-            if self.average is not None:
-                self.averaged_theta = rows[-1]
-                self.averaged_theta[:] = 0.0 if model is None else model.theta
+                assign_groups(self.groups, model.parameters())
+            self._allocate(size, dtype, None if model is None else model.theta)
+        assert self.state is not None
         held = self.state.shape, self.state.dtype, self.averaged_theta is not None
         needed = (self.slots, size), np.dtype(dtype), self.average is not None
         if held != needed:
             raise ValueError(
-                f"this optimizer holds the state of another model or of other settings, {_layout(*held)}, "
-                f"but this model needs {_layout(*needed)}: make a new {type(self).__name__} for each model"
+                f"this optimizer holds the state of another model or of other settings, {_describe(*held)}, "
+                f"but this model needs {_describe(*needed)}: make a new {type(self).__name__} for each model"
             )
         return self.state
 
-    def _first_state(self) -> float:
-        """What the slots hold before the first step."""
+    def _allocate(self, size: int, dtype: DTypeLike, theta: Array | None) -> None:
+        # One block for all: vectors that each start on a page boundary, as theta does, would share cache sets.
+        rows = zeros((self.slots + (self.average is not None), size), dtype)
+        self.state = rows[: self.slots]
+        self.state.fill(self._initial_state())
+        if self.average is not None:
+            self.averaged_theta = rows[-1]
+            self.averaged_theta[:] = 0.0 if theta is None else theta
+
+    def _initial_state(self) -> float:
+        """The value of the slots before the first step."""
         return 0.0
 
     def step(self, model: Trainable) -> None:
-        """One update of `model.theta` with `model.grad`, in a loop of one's own.
+        """Update `model.theta` with `model.grad` once, in a custom training loop.
 
-        Such a loop has no epochs, so a schedule counts steps: its t is `steps`, the length of the run unknown (inf).
+        Such a loop has no epochs, so schedules count steps: t is `steps`, and the length of the run is unknown (inf).
 
         Raises
         ------
         FloatingPointError
-            The gradient has an inf or NaN. Model and optimiser are as they were.
+            The gradient contains inf or NaN. Model and optimiser are unchanged.
         ValueError
-            The optimiser belongs to another model; see `bind` and `regime`.
+            The optimiser belongs to another model; see `bind` and `transforms`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastgd as gd
+        >>> X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
+        >>> model, optimizer = gd.MLP(1, 1, seed=0), gd.SGD(lr=0.1)
+        >>> for _ in range(1000):
+        ...     dX = model.backward(model.forward(X) - Y)
+        ...     optimizer.step(model)
+        >>> model.theta.round(3)
+        array([2., 0.], dtype=float32)
         """
         if not np.isfinite(model.grad).all():
             raise FloatingPointError(
@@ -298,24 +311,17 @@ class Optimizer(ABC):
         epoch_times = t.astype(np.float64)
         coefficients = self.coefficients(self.schedule(epoch_times, math.inf), t + 1)
         state = self.bind(model.grad.size, model.grad.dtype, model)
-        model.apply(self, coefficients.ravel(), state, self.regime(model, t + 1, epoch_times + 1))
+        model.apply(self, coefficients.ravel(), state, self.transforms(model, t + 1, epoch_times + 1))
         self.steps += 1
 
 
-def _layout(shape: tuple[int, ...], dtype: np.dtype[Any], has_average: bool) -> str:
+def _describe(shape: tuple[int, ...], dtype: np.dtype[Any], has_average: bool) -> str:
     return f"{shape} {dtype}" + " and an average" * has_average
 
 
-def _at(name: str, value: Any, interval: str, epoch_times: Floats, total: float) -> Any:
-    """The values of a setting at these moments; a pair of settings becomes a pair of values."""
-    if isinstance(value, (tuple, list)):
-        return [_at(f"{name}[{i}]", part, interval, epoch_times, total) for i, part in enumerate(value)]
-    return values(name, value, interval, epoch_times, total)
-
-
-def _table(columns: Sequence[Floats | float], rows: int) -> Floats:
-    """Columns, each (rows,) or one number for all, as a table."""
-    table = np.empty((rows, len(columns)))
+def _stack_columns(columns: Sequence[Floats | float], rows: int) -> Floats:
+    """An array (rows, columns) whose columns are each (rows,) or one number for all rows."""
+    stacked = np.empty((rows, len(columns)))
     for i, column in enumerate(columns):
-        table[:, i] = column
-    return table
+        stacked[:, i] = column
+    return stacked

@@ -1,10 +1,11 @@
-"""Update rules: how one gradient changes theta. NumPy float64 is the reference for the C core.
+"""Update rules: how one gradient changes theta. These NumPy definitions, in float64, are the reference for the C core.
 
-A rule knows no time and no settings: what changes from step to step comes as its coefficients, which an optimiser
-makes (`optimizers.py`). To add a rule: its function below and in `RULES`, and one row in `csrc/optimizers.h`.
+A rule knows neither time nor settings: what changes from step to step are its coefficients, which an optimiser computes
+(`Optimizer.coefficients`). To add a rule, write its function here, list it in `RULES`, and add its entry to
+`csrc/tables/rules.h`.
 
-All functions: theta, g (size,), slots (n_slots, size), c (n_coefficients,), all of one dtype; theta and slots are
-changed in place, g is left as it is. "g with weight_decay" stands for g + weight_decay theta, an L2 penalty.
+Every rule takes theta, g (size,), slots (n_slots, size) and c (n_coefficients,), all of one dtype; theta and slots are
+changed in place, g is not. "g with weight_decay" stands for g + weight_decay theta, an L2 penalty.
 """
 
 from __future__ import annotations
@@ -17,20 +18,25 @@ from .._common.typing import Array
 
 
 def sgd(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """theta <- theta - lr (g + weight_decay theta);  c = (lr, weight_decay); no slots.
+    """theta <- theta - lr (g + weight_decay theta); c = (lr, weight_decay); no slots.
 
-    Source: Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
+    References
+    ----------
+    Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
     """
     lr, weight_decay = c
     theta -= lr * (g + weight_decay * theta)
 
 
 def momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- momentum v + gain g;  theta <- theta - lr (g_part g + v_part v); g with weight_decay.
+    """v <- momentum v + gain g; theta <- theta - lr (g_part g + v_part v); g with weight_decay.
 
     c = (lr, weight_decay, momentum, gain, g_part, v_part); slots (1, size) = v.
-    Source: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's variant in the
-    form of Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    References
+    ----------
+    Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013: Nesterov.
     """
     lr, weight_decay, mu, gain, g_part, v_part = c
     (v,) = slots
@@ -41,12 +47,16 @@ def momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def rmsprop(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- alpha v + gain g^2;  theta <- theta - lr g / (sqrt(v) + eps); g with weight_decay.
+    """v <- alpha v + gain g^2; theta <- theta - lr g / (sqrt(v) + eps); g with weight_decay.
 
-    c = (lr, weight_decay, alpha, gain, eps); slots (1, size) = v.  RMSprop has gain = 1 - alpha, a running mean of g^2;
+    c = (lr, weight_decay, alpha, gain, eps); slots (1, size) = v. RMSprop has gain = 1 - alpha, a running mean of g^2;
     Adagrad has alpha = gain = 1, the sum of all g^2.
-    Source: Tieleman & Hinton, "Lecture 6.5: rmsprop", Coursera, 2012; Duchi, Hazan & Singer, "Adaptive subgradient
-    methods for online learning and stochastic optimization", JMLR 12, 2011.
+
+    References
+    ----------
+    Tieleman & Hinton, "Lecture 6.5: rmsprop", Coursera, 2012.
+    Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12,
+    2011.
     """
     lr, weight_decay, alpha, gain, eps = c
     (v,) = slots
@@ -57,10 +67,13 @@ def rmsprop(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def rmsprop_momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- alpha v + gain g^2;  b <- momentum b + g / (sqrt(v) + eps);  theta <- theta - lr b; g with weight_decay.
+    """v <- alpha v + gain g^2; b <- momentum b + g / (sqrt(v) + eps); theta <- theta - lr b; g with weight_decay.
 
     c = (lr, weight_decay, alpha, gain, eps, momentum); slots (2, size) = v, b.
-    Source: as `rmsprop`; momentum as in Graves, "Generating sequences with recurrent neural networks", 2013.
+
+    References
+    ----------
+    As for `rmsprop`; momentum as in Graves, "Generating sequences with recurrent neural networks", 2013.
     """
     lr, weight_decay, alpha, gain, eps, mu = c
     v, b = slots
@@ -73,11 +86,14 @@ def rmsprop_momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def rmsprop_centered(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v, m <- running means of g^2 and g;  b <- momentum b + g / (sqrt(v - m^2) + eps);  theta <- theta - lr b.
+    """v, m <- running means of g^2 and g; b <- momentum b + g / (sqrt(v - m^2) + eps); theta <- theta - lr b.
 
-    c = (lr, weight_decay, alpha, gain, eps, momentum), g with weight_decay; slots (3, size) = v, m, b.  v - m^2 is a
-    variance: where rounding makes it negative it counts as 0.
-    Source: Graves, "Generating sequences with recurrent neural networks", 2013, equations 38 to 41.
+    c = (lr, weight_decay, alpha, gain, eps, momentum), g with weight_decay; slots (3, size) = v, m, b. v - m^2 is a
+    variance; where rounding makes it negative it is replaced by 0.
+
+    References
+    ----------
+    Graves, "Generating sequences with recurrent neural networks", 2013, equations 38 to 41.
     """
     lr, weight_decay, alpha, gain, eps, mu = c
     v, m, b = slots
@@ -92,10 +108,13 @@ def rmsprop_centered(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def adadelta(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- rho v + gain g^2;  d = g sqrt(u + eps) / sqrt(v + eps);  u <- rho u + gain d^2;  theta <- theta - lr d.
+    """v <- rho v + gain g^2; d = g sqrt(u + eps) / sqrt(v + eps); u <- rho u + gain d^2; theta <- theta - lr d.
 
     c = (lr, weight_decay, rho, gain, eps) with gain = 1 - rho, g with weight_decay; slots (2, size) = v, u.
-    Source: Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1.
+
+    References
+    ----------
+    Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1.
     """
     lr, weight_decay, rho, gain, eps = c
     v, u = slots
@@ -109,13 +128,16 @@ def adadelta(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def adam(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;
+    """m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
     theta <- shrink theta - step_size m / (sqrt(v) inv_sqrt_bc2 + eps); g with weight_decay.
 
     c = (step_size, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, inv_sqrt_bc2, eps, shrink) with
     step_size = lr / (1 - beta1^t) and inv_sqrt_bc2 = 1 / sqrt(1 - beta2^t); slots (2, size) = m, v.
-    Source: Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; shrink:
-    Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
+
+    References
+    ----------
+    Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2: shrink.
     """
     step_size, weight_decay, beta1, gain1, beta2, gain2, inv_sqrt_bc2, eps, shrink = c
     m, v = slots
@@ -129,29 +151,35 @@ def adam(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def amsgrad(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """`adam` that divides by the largest v so far: top <- max(top, v), and sqrt(top) in place of sqrt(v).
+    """`adam` that divides by the largest v so far: v_max <- max(v_max, v), and sqrt(v_max) instead of sqrt(v).
 
-    c as in `adam`; slots (3, size) = m, v, top.
-    Source: Reddi, Kale & Kumar, "On the convergence of Adam and beyond", ICLR 2018, algorithm 2.
+    c as in `adam`; slots (3, size) = m, v, v_max.
+
+    References
+    ----------
+    Reddi, Kale & Kumar, "On the convergence of Adam and beyond", ICLR 2018, algorithm 2.
     """
     step_size, weight_decay, beta1, gain1, beta2, gain2, inv_sqrt_bc2, eps, shrink = c
-    m, v, top = slots
+    m, v, v_max = slots
     g = g + weight_decay * theta
     m *= beta1
     m += gain1 * g
     v *= beta2
     v += gain2 * g * g
-    np.maximum(top, v, out=top)
+    np.maximum(v_max, v, out=v_max)
     theta *= shrink
-    theta -= step_size * m / (np.sqrt(top) * inv_sqrt_bc2 + eps)
+    theta -= step_size * m / (np.sqrt(v_max) * inv_sqrt_bc2 + eps)
 
 
 def nadam(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """m, v as in `adam`;  theta <- shrink theta - (m_size m + g_size g) / (sqrt(v) inv_sqrt_bc2 + eps).
+    """m, v as in `adam`; theta <- shrink theta - (m_size m + g_size g) / (sqrt(v) inv_sqrt_bc2 + eps).
 
     c = (m_size, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, inv_sqrt_bc2, eps, shrink, g_size), g with
     weight_decay; slots (2, size) = m, v.
-    Source: Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016, algorithm 2.
+
+    References
+    ----------
+    Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016, algorithm 2.
     """
     m_size, weight_decay, beta1, gain1, beta2, gain2, inv_sqrt_bc2, eps, shrink, g_size = c
     m, v = slots
@@ -165,10 +193,13 @@ def nadam(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def lion(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """theta <- shrink theta - lr sign(beta1 m + (1 - beta1) g);  m <- beta2 m + (1 - beta2) g;  sign(0) = 0.
+    """theta <- shrink theta - lr sign(beta1 m + (1 - beta1) g); m <- beta2 m + (1 - beta2) g; sign(0) = 0.
 
     c = (lr, shrink, beta1, 1 - beta1, beta2, 1 - beta2) with shrink = 1 - lr weight_decay; slots (1, size) = m.
-    Source: Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023, algorithm 2.
+
+    References
+    ----------
+    Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023, algorithm 2.
     """
     lr, shrink, beta1, gain1, beta2, gain2 = c
     (m,) = slots

@@ -9,29 +9,44 @@ import numpy as np
 
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
-from .base import FROM_0, POSITIVE, SHARE, Optimizer
+from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
 
 
 @dataclass(eq=False, repr=False)
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum on request: rules `sgd` and `momentum`.
+    """Stochastic gradient descent, optionally with momentum: rules `sgd` and `momentum`.
+
+    v <- momentum v + (1 - dampening) g; theta <- theta - lr v, with Nesterov momentum theta - lr (g + momentum v).
 
     Parameters
     ----------
     lr : float > 0, schedule or callable, default=0.01
         Learning rate; see `fastgd.schedules`.
     momentum : float in [0, 1), default=0.0
-        Share of the last velocity that is kept.
+        Share of the previous velocity that is kept.
     dampening : float in [0, 1), default=0.0
-        Share of a gradient that does not enter the velocity, from the second step on.
+        Share of each gradient, from the second step on, that is left out of the velocity.
     nesterov : bool, default=False
-        Look one step ahead; needs momentum > 0 and no dampening.
+        Use Nesterov momentum; needs momentum > 0 and no dampening.
     weight_decay : float >= 0, default=0.0
         L2 penalty: weight_decay * theta is added to the gradient.
+
+    References
+    ----------
+    Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
+    Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> optimizer = gd.SGD(lr=0.1, momentum=0.9)
+    >>> optimizer.rule, optimizer.slots
+    ('momentum', 1)
     """
 
     name = "sgd"
-    intervals = {"lr": POSITIVE, "momentum": SHARE, "dampening": SHARE, "weight_decay": FROM_0}
+    intervals = {"lr": POSITIVE, "momentum": FRACTION, "dampening": FRACTION, "weight_decay": NON_NEGATIVE}
 
     lr: Rate = 0.01
     momentum: Rate = 0.0
@@ -55,9 +70,9 @@ class SGD(Optimizer):
     def slots(self) -> int:
         return 1 if self.momentum else 0
 
-    def _columns(self, at: Any, t: Ints) -> tuple[Floats | float, ...]:
+    def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
         if not self.momentum:
-            return at.lr, at.weight_decay
-        gain = np.where(t == 1, 1.0, 1.0 - at.dampening)
-        g_part, v_part = (1.0, at.momentum) if self.nesterov else (0.0, 1.0)
-        return at.lr, at.weight_decay, at.momentum, gain, g_part, v_part
+            return now.lr, now.weight_decay
+        gain = np.where(t == 1, 1.0, 1.0 - now.dampening)
+        g_part, v_part = (1.0, now.momentum) if self.nesterov else (0.0, 1.0)
+        return now.lr, now.weight_decay, now.momentum, gain, g_part, v_part

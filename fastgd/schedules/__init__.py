@@ -1,9 +1,10 @@
-"""Schedules: values of a number, such as the learning rate, for an array of moments; made once per chunk of steps.
+"""Schedules: the values of a setting, such as the learning rate, over time; computed once per chunk of steps.
 
-A schedule stands wherever an optimiser takes a number: `SGD(lr=Cosine(0.1), momentum=OneCycle(0.85, start=0.95))`.
+A schedule may be used wherever an optimiser takes a number: `SGD(lr=Cosine(0.1), momentum=OneCycle(0.85, start=0.95))`.
 
-Time runs in epochs: t = 2.5 is half through the third epoch, before a step is done. To add one: a frozen dataclass with
-`rates`. Rates are part of the same-bits contract, so `rates` uses + - * / and the functions of `_math` only.
+Time is measured in epochs: t = 2.5 is half-way through the third epoch. To add a schedule, write a `@configurable`
+dataclass with `rates` in `decay.py` or `cyclic.py`. Its values must have the same bits everywhere, so `rates` uses only
++ - * / and the functions of `exact_math` from `polynomial` on.
 """
 
 from .base import Constant, Function, Rate, Scaled, Schedule, as_schedule, is_scheduled, scaled

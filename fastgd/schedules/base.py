@@ -1,4 +1,4 @@
-"""What every schedule is: a number as a function of time. Time runs in epochs: t = 2.5 is half through the third."""
+"""The base class of schedules, and how settings that may be schedules are evaluated."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .._common.typing import Floats
 
 
 class Schedule(Record, ABC):
-    """A number as a function of time; it is called `lr` here, as it mostly is the learning rate."""
+    """A number as a function of time; it is called `lr` here because most often it is the learning rate."""
 
-    def __call__(self, t: Floats, total: float) -> Floats:
-        """The rates at the moments t.
+    def __call__(self, t: Floats, total_epochs: float) -> Floats:
+        """The rates at the times t.
 
         Parameters
         ----------
         t : float64 array, any shape, >= 0
-            Epochs done before the step; fractional.
-        total : float > 0
-            Epochs of the whole run; inf if nobody knows.
+            Epochs done before the step, including fractions.
+        total_epochs : float > 0
+            Epochs of the whole run; inf if unknown.
 
         Returns
         -------
-        float64 array like t, finite, >= 0.
+        float64 array with the shape of t, finite, >= 0
 
         Raises
         ------
@@ -40,15 +40,15 @@ class Schedule(Record, ABC):
             A rate is negative, inf or NaN.
         """
         t = np.asarray(t, np.float64)
-        rates = np.broadcast_to(np.asarray(self.rates(t, total), np.float64), t.shape)
+        rates = np.broadcast_to(np.asarray(self.rates(t, total_epochs), np.float64), t.shape)
         bad = ~(np.isfinite(rates) & (rates >= 0))
         if bad.any():
             raise ValueError(f"{self} gave {rates[bad][0]} at epoch {t[bad][0]:g}; it must be in [0, inf)")
         return rates
 
     @abstractmethod
-    def rates(self, t: Floats, total: float) -> Floats | float:
-        """The rates at the moments t, unchecked; like t or one number for all."""
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        """The unchecked rates at the times t: an array with the shape of t, or one number for all."""
 
 
 @configurable
@@ -66,43 +66,49 @@ class Constant(Schedule):
     def __post_init__(self) -> None:
         check_scalar("lr", self.lr, "[0, inf)")
 
-    def rates(self, t: Floats, total: float) -> Floats | float:
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         return self.lr
 
 
 @dataclass(eq=False, repr=False)
 class Function(Schedule):
-    """lr(t) = function(t), called for one moment at a time.
+    """lr(t) = function(t), called for one time after another.
 
     Parameters
     ----------
     function : callable, float -> float
-        From epochs done (fractional) to a rate.
+        Maps epochs done, including fractions, to a rate.
     """
 
     function: Callable[[float], float]
 
-    def rates(self, t: Floats, total: float) -> Floats | float:
-        return np.array([self.function(moment) for moment in t.ravel().tolist()], np.float64).reshape(t.shape)
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        return np.array([self.function(time) for time in t.ravel().tolist()], np.float64).reshape(t.shape)
 
 
 Rate: TypeAlias = float | Schedule | Callable[[float], float]
 
 
 def is_scheduled(value: object) -> bool:
-    """Whether this is a schedule or a function of time, and not a number."""
+    """Whether `value` is a schedule or a function of time rather than a number."""
     return isinstance(value, Schedule) or callable(value)
 
 
 def as_schedule(lr: Rate) -> Schedule:
-    """A schedule as it is; a number as `Constant`; any other callable, epoch -> rate, as `Function`.
+    """Return a schedule as it is, a number as `Constant`, and any other callable, epoch -> rate, as `Function`.
 
     Raises
     ------
     TypeError
-        None of these.
+        `lr` is none of these.
     ValueError
-        A number that is negative, inf or NaN.
+        `lr` is a number that is negative, inf or NaN.
+
+    Examples
+    --------
+    >>> from fastgd.schedules import as_schedule
+    >>> as_schedule(0.1)
+    Constant(lr=0.1)
     """
     if isinstance(lr, Schedule):
         return lr
@@ -111,28 +117,30 @@ def as_schedule(lr: Rate) -> Schedule:
     return Constant(lr)
 
 
-def values(name: str, setting: Rate, interval: str, epoch_times: Floats, total: float) -> Floats | float:
-    """The values of a setting at these moments, as `rates`, or one number for all.
+def evaluate(name: str, setting: Any, interval: str, epoch_times: Floats, total_epochs: float) -> Any:
+    """The values of a setting at these times: an array if it is scheduled, else one number; for a pair, a list of them.
 
     Raises
     ------
     ValueError
-        A schedule left the interval.
+        A value of the schedule is outside the interval.
     """
+    if isinstance(setting, (tuple, list)):
+        return [evaluate(f"{name}[{i}]", part, interval, epoch_times, total_epochs) for i, part in enumerate(setting)]
     if not is_scheduled(setting):
-        return float(cast(float, setting))
-    found = as_schedule(setting)(epoch_times, total)
-    bad = ~in_interval(found, interval)
+        return float(setting)
+    values = as_schedule(setting)(epoch_times, total_epochs)
+    bad = ~in_interval(values, interval)
     if bad.any():
         when = f"at epoch {epoch_times[bad][0]:g}"
-        raise ValueError(f"{name}={setting} gave {found[bad][0]:g} {when}; it must be in {interval}")
-    return found
+        raise ValueError(f"{name}={setting} gave {values[bad][0]:g} {when}; it must be in {interval}")
+    return values
 
 
 @configurable
 @dataclass(eq=False, repr=False)
 class Scaled(Schedule):
-    """lr(t) = max(factor schedule(t), least).
+    """lr(t) = max(factor schedule(t), least); what `ReduceLROnPlateau` makes of a schedule.
 
     Parameters
     ----------
@@ -150,12 +158,12 @@ class Scaled(Schedule):
         check_scalar("factor", self.factor, "[0, inf)")
         check_scalar("least", self.least, "[0, inf)")
 
-    def rates(self, t: Floats, total: float) -> Floats | float:
-        return np.maximum(self.factor * as_schedule(self.schedule)(t, total), self.least)
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        return np.maximum(self.factor * as_schedule(self.schedule)(t, total_epochs), self.least)
 
 
 def scaled(lr: Rate, factor: float, least: float = 0.0) -> Rate:
-    """max(lr factor, least), be lr a number or a function of time."""
+    """max(lr factor, least), where lr is a number, a schedule or a function of time."""
     if isinstance(lr, Scaled):
         return Scaled(lr.schedule, lr.factor * factor, max(lr.least, least))
     if is_scheduled(lr):
@@ -163,17 +171,17 @@ def scaled(lr: Rate, factor: float, least: float = 0.0) -> Rate:
     return max(cast(float, lr) * factor, least)
 
 
-def progress(schedule: Any, t: Floats, total: float) -> Floats:
-    """The share, 0 to 1, of the schedule's `epochs`, or of the run, that is over."""
-    length = total if schedule.epochs is None else schedule.epochs
+def progress(schedule: Any, t: Floats, total_epochs: float) -> Floats:
+    """The elapsed share, 0 to 1, of the schedule's `epochs`, or of the whole run if that is None."""
+    length = total_epochs if schedule.epochs is None else schedule.epochs
     if math.isinf(length):
         name = type(schedule).__name__
         raise ValueError(f"the length of the run is not known here: write {name}({schedule.lr}, epochs=...)")
-    if length <= 0:  # all of the run went into a warm-up
+    if length <= 0:  # a warm-up takes the whole run
         return np.zeros_like(t)
     return np.asarray(np.minimum(t / length, 1.0))
 
 
-def half_cosine(place: Floats) -> Floats:
-    """1 at 0, 0 at 1, along half a cosine; never below 0, where rounding would take a rate just before its end."""
-    return np.asarray(np.maximum(0.5 * (1 + cos_pi(place)), 0.0))
+def half_cosine(x: Floats) -> Floats:
+    """(1 + cos(pi x)) / 2: 1 at 0, 0 at 1; clipped at 0, as rounding would make it negative just before its end."""
+    return np.asarray(np.maximum(0.5 * (1 + cos_pi(x)), 0.0))

@@ -1,4 +1,4 @@
-"""Schedules that rise and fall."""
+"""Schedules that go up and down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .base import Schedule, half_cosine, progress
 @configurable
 @dataclass(eq=False, repr=False)
 class CosineRestarts(Schedule):
-    """Cosines one after the other: the first takes `epochs` epochs, each later one `factor` times the one before.
+    """Repeated cosines: the first takes `epochs` epochs, each later one `factor` times as long as the one before.
 
     Within a cycle of length T, u epochs after its start: lr(t) = final + (lr - final) (1 + cos(pi u / T)) / 2.
 
@@ -27,7 +27,7 @@ class CosineRestarts(Schedule):
     epochs : float > 0
         Length of the first cycle.
     factor : float >= 1, default=1.0
-        Growth of the cycles.
+        Ratio of the lengths of successive cycles.
     final : float >= 0, default=0.0
         Rate before each restart.
 
@@ -47,7 +47,7 @@ class CosineRestarts(Schedule):
         check_scalar("factor", self.factor, "[1, inf)")
         check_scalar("final", self.final, "[0, inf)")
 
-    def rates(self, t: Floats, total: float) -> Floats | float:
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         starts, length = [0.0], float(self.epochs)
         last = t.max(initial=0.0)
         while self.factor > 1 and starts[-1] + length <= last:
@@ -55,16 +55,16 @@ class CosineRestarts(Schedule):
             length *= self.factor
         cycle = np.searchsorted(starts, t, side="right") - 1
         lengths = self.epochs * power(self.factor, cycle)
-        place = (t - np.array(starts)[cycle]) / lengths
-        return self.final + (self.lr - self.final) * half_cosine(place - np.floor(place))
+        position = (t - np.array(starts)[cycle]) / lengths
+        return self.final + (self.lr - self.final) * half_cosine(position - np.floor(position))
 
 
 @configurable
 @dataclass(eq=False, repr=False)
 class OneCycle(Schedule):
-    """From `start` to `lr` within a share `peak` of the run, and on to `final`, both on half a cosine.
+    """From `start` up to `lr` during the share `peak` of the run, then down to `final`, each along half a cosine.
 
-    For a momentum that falls while the rate rises, give a `start` above the value at the peak:
+    For a momentum that falls while the rate rises, choose `start` above the value at the peak:
     `SGD(lr=OneCycle(0.1), momentum=OneCycle(0.85, start=0.95, final=0.95))`.
 
     Parameters
@@ -102,10 +102,10 @@ class OneCycle(Schedule):
             if value is not None:
                 check_scalar(name, value, interval)
 
-    def rates(self, t: Floats, total: float) -> Floats | float:
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         start = self.lr / 25 if self.start is None else self.start
         final = start / 1e4 if self.final is None else self.final
-        place = progress(self, t, total)
-        up = self.lr + (start - self.lr) * half_cosine(np.minimum(place / self.peak, 1.0))
-        down = final + (self.lr - final) * half_cosine(np.maximum(place - self.peak, 0.0) / (1 - self.peak))
-        return np.where(place < self.peak, up, down)
+        position = progress(self, t, total_epochs)
+        up = self.lr + (start - self.lr) * half_cosine(np.minimum(position / self.peak, 1.0))
+        down = final + (self.lr - final) * half_cosine(np.maximum(position - self.peak, 0.0) / (1 - self.peak))
+        return np.where(position < self.peak, up, down)

@@ -207,7 +207,7 @@ def step_coefficients(
     t = optimizer.steps + np.arange(1, len(epoch_times) + 1)
     rows = micro_batch if micro_batch < block.step_rows else WHOLE_STEP
     norms = block.norms[steps] if record_norms else None
-    transforms = optimizer.regime(model, t, block.epoch_ends[steps], epoch_times, total_epochs, rows, norms)
+    transforms = optimizer.transforms(model, t, block.epoch_ends[steps], epoch_times, total_epochs, rows, norms)
     return optimizer.coefficients(block.rates[steps], t, epoch_times, total_epochs), transforms
 
 

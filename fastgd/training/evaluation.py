@@ -8,7 +8,7 @@ import numpy as np
 from .._common.typing import Array, Floats, Ints
 from ..data.outputs import OutputSpec
 from ..losses import Loss
-from ..losses.link import NUMBERS, YES_OR_NO
+from ..losses.link import BINARY_LINKS, VALUE_LINKS
 from ..metrics import Metric
 from ..metrics import get as get_metric
 from ..models.sequential import Sequential
@@ -76,7 +76,7 @@ class Evaluator:
         ValueError
             A metric raised an exception, or did not return a number.
         """
-        if self._kinds in ([], ["numbers"]):
+        if self._kinds in ([], ["encoded"]):
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -136,8 +136,8 @@ class Evaluator:
         return Z
 
     def _weights(self, kind: str) -> Array | None:
-        """Weight of each prediction: as "numbers", a row with several binary outputs has several predictions."""
-        if self._weight is None or kind != "numbers" or self._loss.link not in YES_OR_NO:
+        """Weight of each prediction: as "encoded", a row with several binary outputs has several predictions."""
+        if self._weight is None or kind != "encoded" or self._loss.link not in BINARY_LINKS:
             return self._weight
         return np.repeat(self._weight, self._model.n_out)
 
@@ -146,10 +146,10 @@ class Evaluator:
         link, classes = self._loss.link, self._output_spec.classes
         if link == "softmax":
             index: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
-            return index if kind == "numbers" or classes is None else classes[index]
-        if link in NUMBERS:
-            return Y[:, 0] if kind != "numbers" and Y.shape[1:] == (1,) else Y
-        if kind == "numbers":
+            return index if kind == "encoded" or classes is None else classes[index]
+        if link in VALUE_LINKS:
+            return Y[:, 0] if kind != "encoded" and Y.shape[1:] == (1,) else Y
+        if kind == "encoded":
             return (Y > 0.5).ravel()
         indices = (Y > 0.5).astype(np.intp)
         labels: Array = indices if classes is None else classes[indices]
@@ -157,10 +157,10 @@ class Evaluator:
 
     def _predictions(self, kind: str, Z: Array) -> Array:
         """The same, predicted from outputs Z (n, n_out)."""
-        if kind == "numbers":
-            if self._loss.link in NUMBERS:
+        if kind == "encoded":
+            if self._loss.link in VALUE_LINKS:
                 return self._output_spec.means(Z)
-            return (Z > 0).ravel() if self._loss.link in YES_OR_NO else Z.argmax(axis=1)
+            return (Z > 0).ravel() if self._loss.link in BINARY_LINKS else Z.argmax(axis=1)
         if kind == "probabilities":
             p = self._output_spec.predict_proba(Z)
             return p[:, 1] if p.shape[1] == 2 else p

@@ -157,7 +157,7 @@ def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: 
         losses = np.empty(len(t))
         epoch_times = np.append(t, t[-1] + 1) / (len(data.rows) / data.step_rows)
         coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], total_epochs)
-        transforms = optimizer.regime(model, t + 1, epoch_times[1:], epoch_times[:-1], total_epochs)
+        transforms = optimizer.transforms(model, t + 1, epoch_times[1:], epoch_times[:-1], total_epochs)
         noise = model.noise(settings.seed, done, epoch_times[:-1], total_epochs)
         updates = data.loss, optimizer, coefficients, state, losses
         options = data.weight, transforms, noise, settings.n_threads or 0

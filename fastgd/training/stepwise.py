@@ -60,7 +60,7 @@ def _gradient(executor: Executor, chunk: Chunk, loss: Custom, s: int, n_out: int
     """The mean loss of the rows of step s; grad <- its gradient, summed over micro-batches."""
     rows, weight, n_threads = chunk.rows(s), chunk.weight, chunk.n_threads
     noise = None if chunk.noise is None else chunk.noise.of(s)
-    micro_batch = len(rows) if chunk.transforms is None else chunk.transforms.batch
+    micro_batch = len(rows) if chunk.transforms is None else chunk.transforms.micro_batch
     total, mean = _total_weight(None if weight is None else weight[rows], len(rows)), 0.0
     for start in range(0, len(rows), micro_batch):
         part = rows[start : start + micro_batch]

@@ -18,7 +18,7 @@ from ..callbacks.progress import Progress
 from ..data.augment import Function
 from ..data.splits import Split
 from ..losses import Loss
-from ..metrics import Metric, all_of
+from ..metrics import Metric, get_all
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from . import diagnostics
@@ -132,7 +132,7 @@ class Trainer:
         self.shuffle = bool(shuffle)
         self.seed = model.seed if seed is None else random.check_seed(seed)
         self.n_threads = None if n_threads is None else check_int("n_threads", n_threads)
-        self.metrics = None if metrics is None else all_of(metrics)
+        self.metrics = None if metrics is None else get_all(metrics)
         self.grad_norm = bool(grad_norm)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def part_of(chunk, first, last, **changes):
     """The steps `first` to `last` - 1 of a chunk, with some fields changed."""
     steps, noise = slice(first, last), chunk.noise
     if noise is not None:
-        noise = noise._replace(step=noise.step + first, amounts=noise.amounts[steps])
+        noise = noise._replace(step=noise.step + first, strengths=noise.strengths[steps])
     values = {name: getattr(chunk, name)[steps] for name in ("coefficients", "losses")}
     return replace(chunk, **{**values, "starts": chunk.starts[first : last + 1], "noise": noise, **changes})
 

@@ -1,0 +1,140 @@
+"""Losses for one class out of several: cross-entropy and its variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common import exact_math
+from .._common.checks import check_scalar
+from .._common.registry import set_fields
+from .._common.typing import Array
+from .base import Loss
+
+
+@dataclass(eq=False, repr=False)
+class CrossEntropy(Loss):
+    """-log softmax(z)[y] = logsumexp(z) - z[y]; gradient softmax(z) - one_hot(y).
+
+    Targets are class numbers y, (B, 1); outputs are logits, so the last layer has the identity as its activation.
+    With label smoothing e, one_hot(y) becomes (1 - e) one_hot(y) + e / n_out, as in PyTorch's `cross_entropy`.
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1), default=0.0
+        Share of each label that is spread over all classes.
+
+    References
+    ----------
+    Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
+    Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7: smoothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> Z, Y = np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), np.array([[0], [1]])
+    >>> gd.CrossEntropy().per_row(Z, Y).round(4)
+    array([0.2395, 1.0986])
+    """
+
+    name = "cross_entropy"
+    target = "labels"
+    link = "softmax"
+    metric = "accuracy"
+    c_names = ("cross_entropy", "smoothed_cross_entropy")
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        set_fields(self, label_smoothing=check_scalar("label_smoothing", self.label_smoothing, "[0, 1)"))
+
+    @property
+    def c_name(self) -> str:
+        return self.c_names[self.label_smoothing > 0]
+
+    def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
+        log_p = exact_math.log_softmax(Z)
+        of_label: Array = -np.take_along_axis(log_p, Y.astype(np.intp), axis=1)[:, 0]
+        if self.label_smoothing == 0:
+            return of_label
+        return np.asarray((1 - self.label_smoothing) * of_label - self.label_smoothing * log_p.mean(axis=1))
+
+    def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
+        dZ = exact_math.softmax(Z)
+        if self.label_smoothing > 0:
+            dZ -= self.label_smoothing / Z.shape[1]
+        dZ[np.arange(len(Z)), Y[:, 0].astype(np.intp)] -= 1 - self.label_smoothing
+        return dZ
+
+    def for_rows(self) -> SoftCrossEntropy:
+        """The same loss for targets that are rows of probabilities instead of class numbers."""
+        return SoftCrossEntropy(self.label_smoothing)
+
+
+@dataclass(eq=False, repr=False)
+class SoftCrossEntropy(Loss):
+    """sum_j y_j (logsumexp(z) - z_j); gradient softmax(z) sum_j y_j - y.
+
+    Targets are rows of probabilities, one-hot rows included, (B, n_out); outputs are logits. With label smoothing e,
+    y becomes (1 - e) y + e / n_out, as in PyTorch's `cross_entropy`.
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1), default=0.0
+        Share of each row that is spread over all classes.
+
+    References
+    ----------
+    Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015.
+    """
+
+    name = "soft_cross_entropy"
+    link = "softmax"
+    metric = "accuracy"
+    interval = "[0, 1]"
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        set_fields(self, label_smoothing=check_scalar("label_smoothing", self.label_smoothing, "[0, 1)"))
+
+    def _smoothed(self, Y: Array) -> Array:
+        smoothed: Array = (1 - self.label_smoothing) * Y + self.label_smoothing / Y.shape[1]
+        return smoothed
+
+    def per_row(self, Z: Array, Y: Array) -> Array:
+        return np.asarray(-(self._smoothed(Y) * exact_math.log_softmax(Z)).sum(axis=1))
+
+    def gradient(self, Z: Array, Y: Array) -> Array:
+        Y = self._smoothed(Y)
+        dZ: Array = exact_math.softmax(Z) * Y.sum(axis=1, keepdims=True) - Y
+        return dZ
+
+
+class KLDiv(Loss):
+    """sum_j y_j (log y_j - log softmax(z)_j); gradient softmax(z) sum_j y_j - y.
+
+    Targets are rows of probabilities, (B, n_out); outputs are logits. This is `SoftCrossEntropy` minus the entropy of
+    y, so its minimum is 0; the gradient is the same. PyTorch's `kl_div` of log_softmax(z), "batchmean".
+
+    References
+    ----------
+    Kullback & Leibler, "On information and sufficiency", Annals of Mathematical Statistics 22, 1951.
+    """
+
+    name = "kl_div"
+    link = "softmax"
+    metric = "accuracy"
+    interval = "[0, 1]"
+
+    def per_row(self, Z: Array, Y: Array) -> Array:
+        log_y = np.log(np.where(Y > 0, Y, 1))
+        return np.asarray((Y * (log_y - exact_math.log_softmax(Z))).sum(axis=1))
+
+    def gradient(self, Z: Array, Y: Array) -> Array:
+        dZ: Array = exact_math.softmax(Z) * Y.sum(axis=1, keepdims=True) - Y
+        return dZ

@@ -1,0 +1,80 @@
+"""Parameter groups: factors on settings for the parameters whose names match a pattern."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.checks import check_scalar
+from .._common.typing import Floats
+from ..schedules.base import evaluate, is_scheduled
+
+# The settings that a group may scale, with the interval of the factor.
+FACTORS = {"lr": "[0, inf)", "weight_decay": "[0, inf)", "l1": "[0, inf)", "max_norm": "(0, inf)"}
+
+
+def check_groups(groups: Any) -> None:
+    """Raise TypeError or ValueError unless `groups` is a mapping {pattern: {setting: factor}}."""
+    if not isinstance(groups, Mapping) or not all(isinstance(factors, Mapping) for factors in groups.values()):
+        raise TypeError(f'groups must be a mapping such as {{"*.bias": {{"weight_decay": 0.0}}}}, not {groups!r}')
+    for pattern, factors in groups.items():
+        if not isinstance(pattern, str):
+            raise TypeError(f'a pattern of groups must be a string such as "*.bias", not {pattern!r}')
+        for name, factor in factors.items():
+            if name not in FACTORS:
+                raise ValueError(f"groups[{pattern!r}] has {name!r}, but a group has factors on {', '.join(FACTORS)}")
+            if not is_scheduled(factor) and not (name == "max_norm" and factor is None):
+                check_scalar(f"groups[{pattern!r}][{name!r}]", factor, FACTORS[name])
+
+
+def evaluate_factors(groups: Mapping[str, Any] | None, times: Floats, total_epochs: float) -> list[dict[str, Any]]:
+    """The factors of each group at these times; the first group has the parameters that match no pattern."""
+    values: list[dict[str, Any]] = [{}]
+    for factors in (groups or {}).values():
+        values.append({})
+        for name, factor in factors.items():
+            if factor is None:
+                values[-1][name] = math.inf
+            else:
+                values[-1][name] = evaluate(f"the factor on {name}", factor, FACTORS[name], times, total_epochs)
+    return values
+
+
+def assign_groups(groups: Mapping[str, Any] | None, names: Iterable[str]) -> NDArray[np.int64]:
+    """The group of W and of b of each layer, (2 L,): the position, from 1, of the last matching pattern, or 0.
+
+    Parameters
+    ----------
+    groups : mapping of str to factors, or None
+        Shell patterns: `*` matches any string, `?` any character, `[01]` one of these characters.
+    names : iterable of str
+        Names of the parameters in the order of theta: "0.weight", "0.bias", "1.weight" ...
+
+    Raises
+    ------
+    ValueError
+        A pattern matches no name.
+
+    Examples
+    --------
+    >>> from fastgd.optimizers.groups import assign_groups
+    >>> assign_groups({"*.bias": {"weight_decay": 0.0}}, ["0.weight", "0.bias", "1.weight"])
+    array([0, 1, 0, 0])
+    """
+    names, patterns = list(names), list(groups or ())
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"the pattern {pattern!r} of groups matches no parameter; there are {', '.join(names)}")
+    assigned: list[int] = []
+    for name in names:
+        is_weight = name.endswith("weight")
+        if is_weight:
+            assigned += [0, 0]
+        matching = [i for i, pattern in enumerate(patterns, start=1) if fnmatchcase(name, pattern)]
+        assigned[-2 if is_weight else -1] = matching[-1] if matching else 0
+    return np.array(assigned, np.int64)
