@@ -11,7 +11,7 @@ import numpy as np
 
 from .._common.exact_math import exp_or_inf, sigmoid, softmax
 from .._common.typing import Array
-from ..losses.link import CHOICE, NUMBERS, YES_OR_NO
+from ..losses.link import BINARY_LINKS, MULTICLASS_LINKS, REGRESSION_LINKS
 
 # Labels that JSON keeps as they are.
 _SCALARS = (bool, int, float, str)
@@ -44,7 +44,7 @@ class OutputSpec:
         """
         if self.classes is not None:
             return cast(Array, self.classes[self._known(Z).argmax(axis=1) if self.link == "softmax" else self._yes(Z)])
-        answers = self._yes(Z).reshape(Z.shape) if self.link in YES_OR_NO else self.means(Z)
+        answers = self._yes(Z).reshape(Z.shape) if self.link in BINARY_LINKS else self.means(Z)
         return answers[:, 0] if self.flat else answers
 
     def _yes(self, Z: Array) -> Array:
@@ -91,7 +91,7 @@ class OutputSpec:
     def from_config(cls, words: dict[str, Any], n_out: int) -> "OutputSpec":
         """The head of a network with `n_out` outputs; ValueError for words that cannot be its."""
         link, classes, flat = words["link"], words["classes"], words["flat"]
-        if link not in (*NUMBERS, *CHOICE, *YES_OR_NO) or not isinstance(flat, bool):
+        if link not in (*REGRESSION_LINKS, *MULTICLASS_LINKS, *BINARY_LINKS) or not isinstance(flat, bool):
             raise ValueError(f"its head has the link {link!r} and flat={flat!r}")
         if classes is None:
             return cls(link, None, flat)

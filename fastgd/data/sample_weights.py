@@ -7,7 +7,7 @@ import numpy as np
 
 from .._common.checks import check_scalar
 from .._common.typing import Array
-from ..losses.link import YES_OR_NO
+from ..losses.link import BINARY_LINKS
 from .arrays import as_numbers, check_finite
 from .targets import Targets, some_of
 
@@ -64,10 +64,10 @@ def of_classes(given: Any, targets: Targets, rows: Array, dtype: np.dtype[Any]) 
 def _class_of_rows(targets: Targets) -> tuple[Array, Array]:
     """The class number of each row, (n,), and the labels of all classes."""
     Y, loss, classes = targets.Y, targets.loss, targets.classes
-    if classes is None or (loss.link in YES_OR_NO and Y.shape[1] > 1):
+    if classes is None or (loss.link in BINARY_LINKS and Y.shape[1] > 1):
         advice = "; weigh each output by BCE(pos_weight=...)" if loss.link == "sigmoid" else ""
         raise ValueError(f"class_weight needs one class per row, but the loss {loss.name!r} has none here{advice}")
-    if loss.link in YES_OR_NO:
+    if loss.link in BINARY_LINKS:
         return (Y[:, 0] > 0.5).astype(np.int64), classes
     return (Y[:, 0] if loss.target == "labels" else Y.argmax(axis=1)), classes
 

@@ -7,7 +7,7 @@ import numpy as np
 from .._common import random
 from .._common.checks import check_scalar
 from .._common.typing import Array, Ints
-from ..losses.link import NUMBERS
+from ..losses.link import REGRESSION_LINKS
 from .arrays import to_array
 from .outputs import OutputSpec
 
@@ -116,7 +116,7 @@ def _fitting(values: Array, n: int, name: str) -> Array:
 
 def _classes(Y: Array, head: OutputSpec) -> Array:
     """The class of each row; several questions with yes or no make one class of each combination."""
-    if head.link in NUMBERS:
+    if head.link in REGRESSION_LINKS:
         raise ValueError("stratify=True needs classes, but these targets are plain numbers")
     if head.link == "softmax":
         return Y[:, 0] if Y.shape[1] == 1 else Y.argmax(axis=1)

@@ -15,7 +15,7 @@ from .._common.checks import in_interval
 from .._common.typing import Array
 from ..losses import Loss
 from ..losses.base import REAL
-from ..losses.link import YES_OR_NO
+from ..losses.link import BINARY_LINKS
 from .arrays import as_numbers, as_rows, check_finite, to_array
 
 # How far the probabilities of one row may be from summing to 1; float16 rows of a thousand classes are this rough.
@@ -81,7 +81,7 @@ def read_targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, n
     if loss.target == "labels":
         numbers, found = _encode(_column(array, name), classes, n_out, loss, name)
         return Targets(numbers, found, array.ndim == 1, loss)
-    if loss.link in YES_OR_NO and n_out == 1:
+    if loss.link in BINARY_LINKS and n_out == 1:
         Y, found = _binary(_column(array, name), classes, loss, name)
         return Targets(Y, found, array.ndim == 1, loss)
     Y = _rows(

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-# Links by what they lead to: numbers; one class of several; yes or no from each output.
-NUMBERS, CHOICE, YES_OR_NO = ("identity", "log"), ("softmax",), ("sigmoid", "sign")
+REGRESSION_LINKS = ("identity", "log")  # real values
+MULTICLASS_LINKS = ("softmax",)  # one class per row, one output per class
+BINARY_LINKS = ("sigmoid", "sign")  # each output decides between two classes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .._common.typing import Array
 from ..data.outputs import OutputSpec
 from ..losses import Loss
-from ..losses.link import NUMBERS, YES_OR_NO
+from ..losses.link import BINARY_LINKS, REGRESSION_LINKS
 from ..metrics import Metric
 from ..metrics import get as get_metric
 from ..models.sequential import Sequential
@@ -121,7 +121,7 @@ class Validation:
 
     def _weights(self, kind: str) -> Array | None:
         """The weight of each answer: as "numbers", a row may answer several questions with yes or no."""
-        if self._weight is None or kind != "numbers" or self._loss.link not in YES_OR_NO:
+        if self._weight is None or kind != "numbers" or self._loss.link not in BINARY_LINKS:
             return self._weight
         return np.repeat(self._weight, self._model.n_out)
 
@@ -131,7 +131,7 @@ class Validation:
         if link == "softmax":
             number: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
             return number if kind == "numbers" or classes is None else classes[number]
-        if link in NUMBERS:
+        if link in REGRESSION_LINKS:
             return Y[:, 0] if kind != "numbers" and Y.shape[1:] == (1,) else Y
         if kind == "numbers":
             return (Y > 0.5).ravel()
@@ -142,9 +142,9 @@ class Validation:
     def _predictions(self, kind: str, Z: Array) -> Array:
         """The same from outputs."""
         if kind == "numbers":
-            if self._loss.link in NUMBERS:
+            if self._loss.link in REGRESSION_LINKS:
                 return self._head.means(Z)
-            return (Z > 0).ravel() if self._loss.link in YES_OR_NO else Z.argmax(axis=1)
+            return (Z > 0).ravel() if self._loss.link in BINARY_LINKS else Z.argmax(axis=1)
         if kind == "probabilities":
             p = self._head.predict_proba(Z)
             return p[:, 1] if p.shape[1] == 2 else p
