@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastgd.data.arrays import _BLOCK, ENGINE_DTYPES, as_numbers, as_rows, check_finite
+from fastgd.data.arrays import _BLOCK, ENGINE_DTYPES, as_numeric, as_rows, check_finite
 
 NAMES = sorted(dtype.name for dtype in ENGINE_DTYPES)
 
@@ -101,10 +101,10 @@ BAD_VALUES = {
     "text in objects": (np.array([[1, "a"]], object), TypeError, "has 'a' in row 0, column 1"),
     "objects": (np.array([[1, 2]], object), TypeError, r"dtype object.*X\.astype\(float\)"),
     "dates": (np.zeros((2, 2), "datetime64[s]"), TypeError, "not dtype datetime64"),
-    "ragged": ([[1, 2], [3]], ValueError, "one length: row 0 has 2 values, row 1 has 1"),
-    "uneven": ([[1, [2]], [3, 4]], ValueError, "uneven"),
+    "ragged": ([[1, 2], [3]], ValueError, "same length, but row 0 has 2 values and row 1 has 1"),
+    "uneven": ([[1, [2]], [3, 4]], ValueError, "nested to different depths"),
     "masked": (np.ma.array([[1, 2]], mask=[[0, 1]]), ValueError, r"masked values.*X\.filled"),
-    "a row": ([1, 2], ValueError, r"shape \(rows, 2\), not \(2,\); a single row is X\.reshape\(1, -1\)"),
+    "a row": ([1, 2], ValueError, r"shape \(rows, 2\), not \(2,\); for a single row pass X\.reshape\(1, -1\)"),
     "a number": (5, ValueError, r"shape \(rows, 2\), not \(\)"),
     "images": (np.zeros((3, 2, 2)), ValueError, r"not \(3, 2, 2\); flatten each row: X\.reshape\(len\(X\), -1\)"),
     "no rows": (np.zeros((0, 2)), ValueError, r"X is empty: it has shape \(0, 2\)"),
@@ -122,7 +122,7 @@ def test_bad_values(case):
 
 
 def test_one_feature_as_a_flat_array():
-    with pytest.raises(ValueError, match=r"one column is x\.reshape\(-1, 1\)"):
+    with pytest.raises(ValueError, match=r"for a single column pass x\.reshape\(-1, 1\)"):
         as_rows(np.zeros(5), 1, "x")
 
 
@@ -133,8 +133,8 @@ def test_sparse_matrix():
 
 
 def test_numbers_of_any_shape():
-    assert as_numbers([1.5, 2], "x").tolist() == [1.5, 2]
-    assert as_numbers(np.ones((2, 3, 4), "uint16"), "x").shape == (2, 3, 4)
+    assert as_numeric([1.5, 2], "x").tolist() == [1.5, 2]
+    assert as_numeric(np.ones((2, 3, 4), "uint16"), "x").shape == (2, 3, 4)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastgd import datasets, losses
-from fastgd.data.sample_weights import of_rows
+from fastgd.data.sample_weights import row_weights
 from fastgd.data.splits import split_rows
 from fastgd.data.targets import check_same_rows, read_targets
 
@@ -60,7 +60,7 @@ def test_rows_of_probabilities():
     y = [[0.25, 0.75], [1, 0]]
     read = read_targets(y, CROSS_ENTROPY, 2)
     assert (read.loss.name, read.Y.tolist(), read.classes.tolist()) == ("soft_cross_entropy", y, [0, 1])
-    assert not read.flat
+    assert not read.squeeze
     assert read_targets(y, losses.get("soft_cross_entropy"), 2).Y.tolist() == y
 
 
@@ -101,14 +101,14 @@ def test_a_fit_on_one_of_two_known_classes():
 def test_several_labels_per_row():
     y = [[1, 0, 1], [0, 0, 0]]
     read = read_targets(y, BCE, 3)
-    assert (read.Y.tolist(), read.classes, read.flat) == (y, None, False)
+    assert (read.Y.tolist(), read.classes, read.squeeze) == (y, None, False)
 
 
 def test_numbers():
     flat = read_targets([1.5, 2.5], MSE, 1)
-    assert (flat.Y.tolist(), flat.flat, flat.classes) == ([[1.5], [2.5]], True, None)
+    assert (flat.Y.tolist(), flat.squeeze, flat.classes) == ([[1.5], [2.5]], True, None)
     rows = read_targets([[1, 2], [3, 4]], MSE, 2)
-    assert (rows.Y.tolist(), rows.flat) == ([[1, 2], [3, 4]], False)
+    assert (rows.Y.tolist(), rows.squeeze) == ([[1, 2], [3, 4]], False)
     Y = np.ones((3, 2), np.float32)
     assert np.shares_memory(read_targets(Y, MSE, 2).Y, Y)
 
@@ -176,7 +176,7 @@ def test_series_and_frames(frames):
     words = frames.Series(["b", "a", "b"])
     assert read_targets(words, CROSS_ENTROPY, 2).classes.tolist() == ["a", "b"]
     assert read_targets(frames.DataFrame({"y": ["b", "a"]}), CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
-    assert read_targets(frames.Series([1.5, 2.5]), MSE, 1).flat
+    assert read_targets(frames.Series([1.5, 2.5]), MSE, 1).squeeze
     assert (
         read_targets(frames.DataFrame({"u": [1, 0], "v": [0, 1]}), CROSS_ENTROPY, 2).loss.name == "soft_cross_entropy"
     )
@@ -193,7 +193,7 @@ def test_categories_of_pandas():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights(dtype):
-    read = of_rows([0, 1, 2], 3, np.dtype(dtype))
+    read = row_weights([0, 1, 2], 3, np.dtype(dtype))
     assert read.dtype == dtype and read.tolist() == [0, 1, 2]
 
 
@@ -210,7 +210,7 @@ def test_weights(dtype):
 )
 def test_bad_weights(values, error, words):
     with pytest.raises(error, match=words):
-        of_rows(values, 3, np.dtype("float32"))
+        row_weights(values, 3, np.dtype("float32"))
 
 
 def test_same_rows():

@@ -156,7 +156,7 @@ def test_activations_of_each_layer(pyplot):
 
 
 def test_more_classes_than_colours(pyplot):
-    assert len(set(map(tuple, axes.colors_of(12)))) == 12
+    assert len(set(map(tuple, axes.class_colors(12)))) == 12
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_balanced_counts_the_training_rows(engine):
 def test_a_class_that_is_not_there_counts_for_nothing():
     read = read_targets(KIND[KIND > 0], losses.get("cross_entropy"), 3)
     every_row = np.arange(len(read.Y))
-    got = sample_weights.of_classes("balanced", read, every_row, np.dtype("float64"))
+    got = sample_weights.row_weights_from_classes("balanced", read, every_row, np.dtype("float64"))
     counts = np.bincount(KIND[KIND > 0])
     np.testing.assert_allclose(got, (len(read.Y) / (2 * np.maximum(counts, 1)))[read.Y[:, 0]])
 
@@ -155,7 +155,7 @@ def test_weights_in_metrics_of_scikit_learn(engine, name):
     (np.ones(3), r"validation sample_weight must have shape \(50,\)"),
     (-np.ones(ROWS), "validation sample_weight must be >= 0, but is -1.0 in row 0"),
     (np.zeros(ROWS), "validation sample_weight is zero for every row"),
-    (np.full(ROWS, 1e39), "validation sample_weight has 1e.39, which is beyond float32"),
+    (np.full(ROWS, 1e39), "validation sample_weight has 1e.39, which overflows float32"),
 ])  # fmt: skip
 def test_bad_weights_of_validation_rows(weight, words):
     X, y, _ = problem()

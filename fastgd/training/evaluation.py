@@ -143,7 +143,7 @@ class Validation:
         """The same from outputs."""
         if kind == "numbers":
             if self._loss.link in REGRESSION_LINKS:
-                return self._head.means(Z)
+                return self._head.inverse_link(Z)
             return (Z > 0).ravel() if self._loss.link in BINARY_LINKS else Z.argmax(axis=1)
         if kind == "probabilities":
             p = self._head.predict_proba(Z)

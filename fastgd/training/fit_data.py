@@ -93,12 +93,12 @@ class FitData:
         """X, Y, weight and order for the steps from number `step` on; what is changed stands in the order of use."""
         if self.augmentation is None:
             return self.X, self.Y, self.weight, order
-        X = self.augmentation.rows(self.X, order, starts, step)
+        X = self.augmentation.apply(self.X, order, starts, step)
         return X, self.Y[order], None if self.weight is None else self.weight[order], np.arange(len(order))
 
     def most_steps(self) -> float:
         """How many steps one call of the engine may do."""
-        return math.inf if self.augmentation is None else self.augmentation.most_steps(self.batch, self.X.shape[1])
+        return math.inf if self.augmentation is None else self.augmentation.max_steps(self.batch, self.X.shape[1])
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,12 +124,12 @@ def prepare(
     targets = read_targets(y, loss, model.n_out, known)
     check_same_rows(X, targets.Y)
     _check_takes_weight(loss, sample_weight)
-    weight = None if sample_weight is None else sample_weights.of_rows(sample_weight, len(X), model.dtype)
-    head = OutputSpec(loss.link, targets.classes, targets.flat)
+    weight = None if sample_weight is None else sample_weights.row_weights(sample_weight, len(X), model.dtype)
+    head = OutputSpec(loss.link, targets.classes, targets.squeeze)
     rows, check = _split(settings, X, targets, weight, validation, head)
     if class_weight is not None:
-        of_class = sample_weights.of_classes(class_weight, targets, rows, model.dtype)
-        weight = of_class if weight is None else sample_weights.of_rows(weight * of_class, len(X), model.dtype)
+        of_class = sample_weights.row_weights_from_classes(class_weight, targets, rows, model.dtype)
+        weight = of_class if weight is None else sample_weights.row_weights(weight * of_class, len(X), model.dtype)
     if weight is not None and not weight[rows].any():
         raise ValueError("the weight of every training row is zero; the other rows went into validation")
     if check is not None:
@@ -177,7 +177,7 @@ def _other_rows(
     _check_takes_weight(settings.loss, sample_weight)
     if sample_weight is None:
         return X, targets, None
-    return X, targets, sample_weights.of_rows(sample_weight, len(X), model.dtype, of + "sample_weight")
+    return X, targets, sample_weights.row_weights(sample_weight, len(X), model.dtype, of + "sample_weight")
 
 
 def evaluation(settings: Settings, X: Any, y: Any, sample_weight: Any) -> Validation:
@@ -189,7 +189,7 @@ def evaluation(settings: Settings, X: Any, y: Any, sample_weight: Any) -> Valida
     X, targets, weight = _other_rows(settings, X, y, sample_weight, classes=classes, of="")
     if weight is not None and not weight.any():
         raise ValueError("sample_weight is zero for every row: nothing is left to measure")
-    head = model.head if is_trained else OutputSpec(loss.link, targets.classes, targets.flat)
+    head = model.head if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
     threads = settings.n_threads or 0
     return Validation(model, targets.loss, X, targets.Y, weight, None, threads, settings.metrics, head)
 
