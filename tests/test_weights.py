@@ -94,7 +94,14 @@ BAD = {
     "negative": ({0: -1.0}, KIND, "cross_entropy", 3, ValueError, r"class_weight\[0\] must be in \[0, inf\), not -1.0"),
     "NaN": ({0: np.nan}, KIND, "cross_entropy", 3, ValueError, r"class_weight\[0\] must be in"),
     "a word": ({0: "2"}, KIND, "cross_entropy", 3, TypeError, r"class_weight\[0\] must be a number .* not '2'"),
-    "beyond float32": ({0: 1e39}, KIND, "cross_entropy", 3, ValueError, "class_weight has 1e.39, .*beyond float32"),
+    "overflows float32": (
+        {0: 1e39},
+        KIND,
+        "cross_entropy",
+        3,
+        ValueError,
+        "class_weight has 1e.39, .*overflows float32",
+    ),
     "another word": (
         "even",
         KIND,
@@ -105,7 +112,14 @@ BAD = {
     ),
     "a list": ([1, 2, 3], KIND, "cross_entropy", 3, TypeError, 'must be {label: weight} or "balanced"'),
     "all zero": ({0: 0, 1: 0, 2: 0}, KIND, "cross_entropy", 3, ValueError, "weight of every training row is zero"),
-    "numbers": ("balanced", KIND, "mse", 1, ValueError, f"{NO_CLASSES}, but the loss 'mse' has none"),
+    "numbers": (
+        "balanced",
+        KIND,
+        "mse",
+        1,
+        ValueError,
+        f"{NO_CLASSES}, which these targets of the loss 'mse' do not have",
+    ),
     "several answers": ("balanced", np.eye(3)[KIND], "bce", 3, ValueError, NO_CLASSES + r".*BCE\(pos_weight"),
     "a loss of one's own": ("balanced", KIND, lambda Z, Y: (0, 0 * Z), 3, ValueError, f"{NO_CLASSES}, .* 'custom'"),
 }

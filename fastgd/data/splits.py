@@ -80,8 +80,8 @@ class Split:
         elif self.groups is not None:
             held_out = self._whole_groups(_check_length(self.groups, n, "groups"), seed)
         elif self.time is not False:
-            is_ordered = self.time is True
-            order = np.arange(n) if is_ordered else np.argsort(_check_length(self.time, n, "time"), kind="stable")
+            times = np.arange(n) if self.time is True else _check_length(self.time, n, "time")
+            order = np.argsort(times, kind="stable")
             held_out = order[n - round(n * self.fraction) :]
         else:
             return split_rows(n, self.fraction, seed)
