@@ -247,7 +247,7 @@ def test_progress_does_not_cut_the_chunks(capsys):
 def test_progress_says_why_it_ended(capsys):
     trainer = make()
     text = shown(capsys, trainer, 5, callbacks=[at(2, raising(KeyboardInterrupt()))])
-    assert text.endswith("interrupted after epoch 2; the model keeps what it has learnt\n")
+    assert text.endswith("interrupted after epoch 2; the model keeps its current parameters\n")
     text = shown(capsys, trainer, 5, callbacks=[at(3, lambda trainer: trainer.stop("it is late"))])
     assert text.endswith("stopped after epoch 3: it is late\n")
 

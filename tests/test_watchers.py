@@ -10,6 +10,7 @@ from training import Chunks, fit, make, played
 
 import fastgd as gd
 from fastgd import callbacks
+from fastgd.callbacks import base
 from fastgd.schedules import Constant
 
 
@@ -201,3 +202,16 @@ def test_functions_per_step_do_not_cut_what_nobody_looks_at():
     chunks = Chunks()
     fit(make("mse", gd.SGD(lr=0.001)), 1000, callbacks=[chunks, callbacks.EveryStep(id, 4000)])
     assert chunks.count < 100
+
+
+def test_the_old_name_of_parameter_tolerance():
+    with pytest.warns(DeprecationWarning, match="use fastgd.callbacks.ParameterTolerance"):
+        assert callbacks.Movement is callbacks.ParameterTolerance
+    with pytest.raises(AttributeError, match="no attribute 'Moovement'"):
+        callbacks.Moovement  # noqa: B018
+
+
+def test_trainer_files_of_the_previous_release_say_movement():
+    tolerance, before = callbacks.ParameterTolerance(0.0), np.arange(3.0)
+    base.restore(make(), [tolerance], [("Movement", {"before": before})])
+    assert tolerance.state()["before"].tolist() == [0, 1, 2]

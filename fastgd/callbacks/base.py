@@ -90,6 +90,10 @@ class Callback:
         """Take up that state, after `on_fit_begin` of a `fit(epochs=None)` that finishes a run; it may stop it too."""
 
 
+# Classes as trainer files of the previous release name them.
+_RENAMED = {"Movement": "ParameterTolerance"}
+
+
 def states_of(callbacks: list[Callback]) -> list[tuple[str, State]]:
     """What callbacks remember, each with the name of its class."""
     return [(type(callback).__name__, state) for callback in callbacks if (state := callback.state())]
@@ -100,7 +104,7 @@ def restore(trainer: Training, callbacks: list[Callback], states: list[tuple[str
     waiting = list(callbacks)
     for name, state in states:
         for callback in waiting:
-            if type(callback).__name__ == name:
+            if type(callback).__name__ == _RENAMED.get(name, name):
                 callback.restore(trainer, state)
                 waiting.remove(callback)
                 break
