@@ -111,7 +111,7 @@ def test_the_plane_of_a_path(pyplot):
 
 def test_random_directions_are_as_long_as_the_weights_of_each_unit():
     model, *_ = trained()
-    plane, _ = models._random(model, 0)
+    plane, _ = models._random_directions(model, 0)
     own = model.parameters()
     for direction in plane:
         for name, part in views(model.layers, direction).items():
@@ -173,7 +173,7 @@ def test_more_classes_than_colours(pyplot):
         (lambda m, X, y, p: plot.decision_regions(m, X, y), "this model has 4 inputs"),
         (lambda m, X, y, p: plot.decision_regions(gd.MLP(2, 3, seed=0), X[:, :2], y), "train the model on labels"),
         (lambda m, X, y, p: plot.weights(m, (3, 3)), "3 x 3 are 9"),
-        (lambda m, X, y, p: plot.weights(gd.MLP(6, 3, seed=0)), r"give shape=\(rows, columns\)"),
+        (lambda m, X, y, p: plot.weights(gd.MLP(6, 3, seed=0)), r"pass shape=\(height, width\)"),
         (lambda m, X, y, p: plot.activations(m, X[:, :2]), r"X must have shape \(rows, 4\)"),
     ],
 )

@@ -10,8 +10,8 @@ from .base import Callback, Run, Training
 class Progress(Callback):
     """Print epochs, losses and rows per second to standard error; `Trainer.fit(verbose=1)` adds it.
 
-    On a terminal the display is updated in place, by tqdm if it is installed, else as a plain line; otherwise (a file, a
-    pipe) a line is printed after each tenth of the epochs.
+    On a terminal the display is updated in place, by tqdm if it is installed, else as a plain line; otherwise (a file,
+    a pipe) a line is printed after each tenth of the epochs.
     """
 
     _SECONDS = 0.1  # between updates
@@ -41,11 +41,9 @@ class Progress(Callback):
     def _is_due(self, run: Run, epoch: int) -> bool:
         if self._is_terminal:
             return time.perf_counter() - self._updated >= self._SECONDS
-        before, self._tenths_done = (
-            self._tenths_done,
-            10 * (epoch - run.first_epoch) // (run.last_epoch - run.first_epoch),
-        )
-        return self._tenths_done > before
+        tenths = 10 * (epoch - run.first_epoch) // (run.last_epoch - run.first_epoch)
+        is_due, self._tenths_done = tenths > self._tenths_done, tenths
+        return is_due
 
     def _update(self, trainer: Training) -> None:
         run = trainer.run
