@@ -70,7 +70,7 @@ def test_no_picture_without_matplotlib(tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError")
     done = run("train", "--epochs", 1, cwd=tmp_path, path=[tmp_path])
     assert done.returncode == 0, done.stderr
-    assert 'no picture of the learning curve: pip install "fastgd[plot]"' in done.stdout
+    assert 'no plot of the learning curves: pip install "fastgd[plot]"' in done.stdout
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -159,14 +159,14 @@ TABLES = {
     "nan": ("a,y\n1,2\nnan,3\n", r"line 3, column 'a': 'nan' is not a finite number"),
     "infinite target": ("a,y\n1,2\n\n1,inf\n", r"line 4, column 'y': 'inf' is not a finite number"),
     "short row": ("a,b,y\n1,2,3\n1,2\n", r"line 3: 2 values where the header has 3"),
-    "no header": ("1,2\n3,4\n", r"line 1: names of columns are expected, not numbers \(1, 2\)"),
-    "same names": ("a,a,y\n1,2,3\n", r"line 1: column 'a' is there more than once"),
+    "no header": ("1,2\n3,4\n", r"line 1: expected column names, not numbers \(1, 2\)"),
+    "same names": ("a,a,y\n1,2,3\n", r"line 1: duplicate column 'a'"),
     "no rows": ("a,y\n", "has a header but no rows"),
     "empty": ("", "is empty; its first line must name the columns"),
-    "one column": ("y\n1\n", "has the column 'y' only"),
+    "one column": ("y\n1\n", "has only the column 'y'"),
     "other target": ("a,why\n1,2\n", r"no column 'y', only 'a', 'why'"),
     "semicolons": ("a;y\n1;2\n", "no column 'y', only 'a;y'; values must be separated by commas"),
-    "overflow": ("a,y\n" + "1e308,0.5\n-1e308,1.5\n" * 5, "a column has numbers beyond 1e150"),
+    "overflow": ("a,y\n" + "1e308,0.5\n-1e308,1.5\n" * 5, "a column has values beyond 1e150"),
     "one class": ("a,y\n1,u\n2,u\n", "has the value 'u' in every row"),
     "two rows": ("a,y\n1,0.5\n2,1.5\n", "leaves no validation rows"),
     "open quote": ('a,y\n"1,2\n', "line 2: unexpected end of data"),
@@ -207,7 +207,7 @@ def test_bad_tables(tmp_path, refuses, case):
 
 def test_bad_encoding(tmp_path, refuses):
     (tmp_path / "t.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
-    refuses("not text in UTF-8", "train", "t.csv", "--target", "y")
+    refuses("not UTF-8 text", "train", "t.csv", "--target", "y")
 
 
 def test_files_of_spreadsheets(tmp_path, capsys):
@@ -231,13 +231,13 @@ def test_interrupted_at_once(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(loop, "_train_chunk", interrupt, raising=True)
     assert cli.main(["train", "--out", str(tmp_path)]) == 0
-    assert "no epoch was finished" in capsys.readouterr().out
+    assert "no epoch was completed" in capsys.readouterr().out
     assert (tmp_path / "fastgd-model.npz").exists()
 
 
 OPTIONS = {
     "no such file": (["train", "no.csv", "--target", "y"], "no.csv: No such file or directory"),
-    "no target": (["train", "t.csv"], "which column is to be predicted.*--target COLUMN"),
+    "no target": (["train", "t.csv"], "which column should be predicted.*--target COLUMN"),
     "target without a file": (["train", "--target", "y"], "--target needs a file"),
     "text to regress on": (
         ["train", "t.csv", "--target", "y", "--task", "regression"],
@@ -249,14 +249,14 @@ OPTIONS = {
     ),
     "loss of numbers for digits": (["train", "--loss", "mse"], "the digits are classes; a regression needs a file"),
     "counts below 0": (["train", "n.csv", "--target", "a", "--loss", "poisson", "--quiet"], r"y must be in \[0, inf\)"),
-    "hidden": (["train", "--hidden", "64,x"], "whole numbers like 64,64"),
+    "hidden": (["train", "--hidden", "64,x"], "integers like 64,64"),
     "activation": (["train", "--activation", "rely"], "invalid choice: 'rely'"),
-    "epochs": (["train", "--epochs", "0"], "argument --epochs: must be a whole number"),
+    "epochs": (["train", "--epochs", "0"], "argument --epochs: must be an integer >= 1"),
     "rate": (["train", "--lr", "-1"], "lr must be"),
-    "batch": (["train", "--batch-size", "0"], "argument --batch-size: must be a whole number"),
+    "batch": (["train", "--batch-size", "0"], "argument --batch-size: must be an integer >= 1"),
     "validation": (["train", "--validation", "2"], r"fraction in \(0, 1\)"),
     "seed": (["train", "--seed", "-1"], "seed must be"),
-    "threads": (["train", "--threads", "0"], "argument --threads: must be a whole number"),
+    "threads": (["train", "--threads", "0"], "argument --threads: must be an integer >= 1"),
     "folder": (["train", "--out", "t.csv"], "t.csv: File exists"),
     "unknown option": (["train", "--fast"], "unrecognized arguments: --fast"),
     "no command": ([], "required"),
@@ -280,4 +280,6 @@ def test_a_diverging_run(refuses):
 
 def test_predict_counts_columns(tmp_path, houses, refuses):
     gd.MLP(2, 1).save(tmp_path / "m.npz")
-    refuses("m.npz takes 2 columns, but houses.csv has 3; leave .* by --target COLUMN", "predict", "m.npz", str(houses))
+    refuses(
+        "m.npz takes 2 columns, but houses.csv has 3; exclude .* with --target COLUMN", "predict", "m.npz", str(houses)
+    )

@@ -200,8 +200,8 @@ def decision_regions(
     ax.contour(x1, x2, index, levels=levels[1:-1], colors="white", linewidths=1.2)
     ax.locator_params(nbins=6)
     for label, color in zip(classes.tolist(), colors, strict=True):
-        x1, x2 = X[y == label].T
-        ax.scatter(x1, x2, s=22, color=color, edgecolor="white", linewidth=0.5, label=str(label))
+        rows = X[y == label]
+        ax.scatter(rows[:, 0], rows[:, 1], s=22, color=color, edgecolor="white", linewidth=0.5, label=str(label))
     legend_below(ax, min(len(classes), 5))
     return ax
 
