@@ -107,9 +107,8 @@ def train(options: argparse.Namespace) -> None:
 
     model = _fit(trainer, task, scaling, options)
     held_out = np.setdiff1d(np.arange(n_rows), train_rows)
-    report(
-        _score(model, task, held_out, "validation") if len(held_out) else _score(model, task, train_rows, "training")
-    )
+    rows, part = (held_out, "validation") if len(held_out) else (train_rows, "training")
+    report(_score(model, task, rows, part))
 
     model.save(options.out / "fastgd-model.npz")
     report(f"wrote {options.out / 'fastgd-model.npz'}")
