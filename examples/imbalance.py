@@ -43,7 +43,7 @@ for row, (color, (name, settings)) in enumerate(zip(plot.PALETTE, runs.items(), 
     left.contour(grid, grid, p, [0.5], colors=color, linewidths=2)
     percent = 100 * recall, 100 * precision
     right.barh([row - 0.2, row + 0.2], percent, 0.36, color=[color, "white"], edgecolor=color)
-left.set(title="Decision boundaries: class 1 is to the upper right", xlabel="x1", ylabel="x2", aspect="equal")
+left.set(title="Decision boundaries (class 1 above)", xlabel="x1", ylabel="x2", aspect="equal")
 left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
 left.legend(loc="lower left")
 right.set(title="On new rows", xlabel="recall (filled) and precision (hollow) of class 1, %")
