@@ -1,4 +1,4 @@
-"""What watches a training: stops, Ctrl-C, progress."""
+"""Callbacks: early stopping, hooks, Ctrl-C, progress, history."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def test_early_stopping_rule(options, name, values, stopped, theta):
     assert played(gd.EarlyStopping(name, **options), name, values) == (stopped, theta)
 
 
-def test_early_stopping_gives_back_the_best_theta(engine):
+def test_early_stopping_restores_the_best_theta(engine):
     thetas = {}
     stopping = gd.EarlyStopping(patience=3)
     noisy = make(optimizer=gd.SGD(lr=1.5))
@@ -76,21 +76,21 @@ def test_early_stopping_refuses(option, words):
         gd.EarlyStopping(**option)
 
 
-def test_tol_stops_where_theta_stands_still(engine):
-    """The line y = 1 + 2 x, by full batches: the movement goes to 0."""
+def test_tol_stops_when_theta_has_converged(engine):
+    """The line y = 1 + 2 x in full batches: the changes of theta go to 0."""
     X = np.linspace(-1, 1, 20).reshape(-1, 1)
     model = gd.MLP(1, 1, seed=0, dtype="float64")
     trainer = gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=0.3), batch_size=None)
     thetas = [model.theta.copy()]
     keep = EachEpoch(lambda trainer: thetas.append(trainer.model.theta.copy()))
     trainer.fit(X, 1 + 2 * X[:, 0], epochs=10_000, tol=1e-6, callbacks=[keep], verbose=0)
-    moves = np.abs(np.diff(thetas, axis=0)).max(axis=1)
-    assert moves[-1] <= 1e-6 < moves[:-1].min()
-    assert trainer.epoch == len(moves) < 1000 and "1e-06" in trainer.stop_reason
+    changes = np.abs(np.diff(thetas, axis=0)).max(axis=1)
+    assert changes[-1] <= 1e-6 < changes[:-1].min()
+    assert trainer.epoch == len(changes) < 1000 and "1e-06" in trainer.stop_reason
     np.testing.assert_allclose(model.theta, [2, 1], atol=1e-5)
 
 
-def test_tol_zero_needs_real_stillness(engine):
+def test_tol_zero_needs_exact_convergence(engine):
     trainer = make("mse", gd.SGD(lr=Constant(0.0)))
     fit(trainer, 5, tol=0.0)
     assert trainer.epoch == 1
@@ -127,7 +127,7 @@ def test_hooks_come_in_order(engine):
 
 @pytest.mark.parametrize("error", [RuntimeError("mine"), SystemExit()])
 def test_a_callbacks_error_goes_through(engine, error):
-    """It reaches the user; the epochs before are kept, and the endings of the others are called."""
+    """It reaches the user; finished epochs are kept, and on_fit_end of the other callbacks is called."""
     ends = []
 
     class Ending(gd.Callback):
@@ -146,7 +146,7 @@ def test_a_callbacks_error_goes_through(engine, error):
 
 
 def check_usable_after(trainer, epochs):
-    """Model, history and optimiser stand where `epochs` epochs lead, and the training goes on from there."""
+    """Model, history and optimiser are in the state after `epochs` epochs, and the training resumes from there."""
     assert trainer.stop_reason == "interrupted"
     assert (trainer.epoch, len(trainer.history["loss"])) == (epochs, epochs)
     fit(trainer, 2)
@@ -164,7 +164,7 @@ def test_ctrl_c_in_a_callback(engine):
 
 
 def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
-    """The signal comes before the call returns; its steps and the epoch they end are counted all the same."""
+    """The signal arrives before the call returns; its steps and the epoch that they end are counted."""
     trainer = make()
     network = trainer.model.network
     before = signal.getsignal(signal.SIGINT)
@@ -183,7 +183,7 @@ def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
 
 
 def test_ctrl_c_in_the_middle_of_long_work(engine):
-    """A real signal at a moment nobody chose: counters and history agree, and the training goes on."""
+    """A real signal at an arbitrary moment: counters and history agree, and the training resumes."""
     X, y, _ = problem()
     trainer = make(optimizer=gd.SGD(lr=1e-3))
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
@@ -265,7 +265,7 @@ def test_progress_on_a_terminal_is_drawn_in_place(capsys, monkeypatch, tqdm):
     for part in ("epoch 3/3", "validation_loss ", "rows/s"):
         assert part in text
     assert ("100%" in text) == tqdm
-    assert tqdm or "epoch 1/3" in text  # tqdm itself leaves out what comes too fast
+    assert tqdm or "epoch 1/3" in text  # tqdm itself skips updates in quick succession
 
 
 def test_history_is_a_mapping_of_lists():

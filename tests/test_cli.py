@@ -1,4 +1,4 @@
-"""The command line, as a user runs it: in a process of its own, or, where many runs are needed, in this one."""
+"""The command line, run in a separate process, or in this one where many runs are needed."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def write(path, header, columns):
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory):
-    """Three kinds, told apart by two columns of very different units."""
+    """Three classes that two columns of very different scales determine."""
     random = np.random.default_rng(0)
     kind = random.integers(0, 3, 300)
     large, small = 1e6 * kind + random.normal(2e7, 2e5, 300), 1e-4 * (kind == 1) + random.normal(0, 1e-5, 300)
@@ -110,7 +110,7 @@ def test_regression(tmp_path, houses):
     done = run("train", houses, "--target", "price", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 columns, a regression" in done.stdout
-    # the noise is 5,000, so no model does better
+    # the noise has a standard deviation of 5,000, so no model does better
     assert float(re.search(r"validation R2 ([\d.]+), typical error \(RMSE\)", done.stdout)[1]) > 0.99
     assert 4000 < float(re.search(r"\(RMSE\) (\d+)", done.stdout)[1]) < 10000
     predicted = run("predict", "fastgd-model.npz", houses, "--target", "price", cwd=tmp_path).stdout.split()
@@ -119,8 +119,8 @@ def test_regression(tmp_path, houses):
 
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "huber", "mae", "log_cosh"])
-def test_losses_of_numbers(tmp_path, capsys, loss):
-    """A loss says which task it is, whatever the target looks like; counts are not scaled."""
+def test_regression_losses(tmp_path, capsys, loss):
+    """A loss implies the task, whatever the target looks like; counts are not scaled."""
     x = np.arange(200) % 20
     file = write(tmp_path / "t.csv", "x,count", [x, 1 + x // 4])
     options = ("--target", "count", "--loss", loss, "--lr", "0.01", "--epochs", "40", "--hidden", "16")
@@ -192,7 +192,7 @@ def refuses(tmp_path, monkeypatch, capsys):
     return check
 
 
-def test_a_mistake_in_a_process_of_its_own(tmp_path):
+def test_a_user_error_in_a_separate_process(tmp_path):
     done = run("train", "no.csv", "--target", "y", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "fastgd: error: no.csv: No such file or directory\n"
@@ -211,7 +211,7 @@ def test_bad_encoding(tmp_path, refuses):
 
 
 def test_files_of_spreadsheets(tmp_path, capsys):
-    """They begin with a byte order mark and end their lines with CR LF; text may be quoted."""
+    """They start with a byte order mark and end lines with CR LF; text may be quoted."""
     rows = "".join(f'"{i}", {i % 2}\r\n' for i in range(20))
     (tmp_path / "t.csv").write_bytes(f"\ufeffa, y\r\n{rows}".encode())
     options = ("--target", "y", "--epochs", "1", "--out", str(tmp_path))

@@ -1,4 +1,4 @@
-"""What the pictures show, read back from matplotlib."""
+"""The content of the plots, read back from matplotlib."""
 
 import re
 import sys
@@ -49,7 +49,7 @@ def test_curves(pyplot):
     assert loss.get_yscale() == "log"
 
 
-def test_curve_without_validation_on_axes_of_ones_own(pyplot):
+def test_curve_without_validation_on_given_axes(pyplot):
     ax = pyplot.figure().add_subplot()
     record = {"epoch": [1, 2], "loss": [1.0, 0.5]}
     assert plot.curve(record, ax=ax, title="Loss") is ax
@@ -73,7 +73,7 @@ def test_loss_surface_of_a_path_along_one_axis(pyplot):
     assert low < 1 < high
 
 
-def test_the_best_epoch_of_an_error_is_its_least(pyplot):
+def test_the_best_epoch_of_an_error_is_its_minimum(pyplot):
     ax = plot.curve({"epoch": [1, 2, 3], "validation_mae": [3.0, 1.0, 2.0]}, "mae")
     assert labels(ax) == ["validation", "best: 1 after epoch 2"]
 
@@ -94,7 +94,7 @@ def trained(n_in=4, **options):
 
 
 def test_the_plane_of_a_path(pyplot):
-    """Its axes are orthonormal, so lengths are kept up to what lies outside of the plane; the end is 0."""
+    """Its axes are orthonormal, so lengths are kept up to the component outside the plane; the end is 0."""
     model, X, y, path = trained()
     before = model.theta.copy()
     ax = plot.landscape(model, X, y, loss="cross_entropy", path=path, points=5, title="A path")
@@ -177,7 +177,7 @@ def test_more_classes_than_colours(pyplot):
         (lambda m, X, y, p: plot.activations(m, X[:, :2]), r"X must have shape \(rows, 4\)"),
     ],
 )
-def test_pictures_refuse(pyplot, draw, words):
+def test_invalid_arguments(pyplot, draw, words):
     with pytest.raises(ValueError, match=words):
         draw(*trained())
 

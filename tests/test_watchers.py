@@ -1,4 +1,4 @@
-"""Callbacks that look at a column, count steps or time, and write files."""
+"""Callbacks that monitor a column, count steps or time, or write files."""
 
 import sys
 import time
@@ -26,7 +26,7 @@ from fastgd.schedules import Constant
         ("loss", "max", False),
     ],
 )
-def test_which_columns_should_fall(name, mode, lower_is_better):
+def test_which_columns_should_decrease(name, mode, lower_is_better):
     stopping = gd.EarlyStopping(name, patience=1, mode=mode)
     assert played(stopping, name, [2, 1, 2, 1])[0] == (3 if lower_is_better else 2)
 
@@ -48,7 +48,7 @@ def test_best_epoch_never_stops():
 )
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_reduce_lr_on_plateau_rule(options, values, rates, scheduled):
-    """Also if it is asked again and again by a new fit: it reads what went before from the history."""
+    """Also if each epoch is a new fit: earlier epochs are read from the history."""
     optimizer = gd.SGD(lr=Constant(1.0) if scheduled else 1.0)
     history, got = gd.History(), []
     trainer = SimpleNamespace(
@@ -93,7 +93,7 @@ def test_callbacks_refuse_bad_values(make_one, words):
 
 
 def test_every_n_steps(engine):
-    """At exactly these steps, over two fits, and no bit changes by it."""
+    """At exactly these steps, over two fits, without changing a bit."""
     seen, trainer, plain = [], make(), make()
     every = callbacks.EveryStep(lambda t: seen.append((t.step, t.optimizer.steps, t.begun and len(t.begun.losses))), 3)
     fit(trainer, 2, callbacks=[every])
@@ -162,26 +162,26 @@ def test_a_checkpoint_that_cannot_be_saved_is_refused_before_the_training(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "watch, words",
+    "monitor, message",
     [
         ("val_loss", "did you mean 'validation_loss'"),
         ("accuracy", "did you mean 'validation_accuracy'"),
         ("mine", "but this fit records epoch, loss, validation_loss, validation_accuracy, lr, seconds$"),
     ],
 )
-def test_columns_that_are_not_there(watch, words):
-    with pytest.raises(ValueError, match=words):
-        fit(make(), 1, validation=0.2, callbacks=[gd.EarlyStopping(watch)])
+def test_missing_columns(monitor, message):
+    with pytest.raises(ValueError, match=message):
+        fit(make(), 1, validation=0.2, callbacks=[gd.EarlyStopping(monitor)])
 
 
-def test_what_is_no_callback():
+def test_invalid_callbacks():
     with pytest.raises(TypeError, match=r"write EarlyStopping\(\)"):
         fit(make(), 1, callbacks=[gd.EarlyStopping])
     with pytest.raises(TypeError, match=r"write callbacks.EveryEpoch\(f\)"):
         fit(make(), 1, callbacks=[id])
 
 
-def test_the_seconds_of_an_epoch_have_its_validation_in_them():
+def test_the_seconds_of_an_epoch_include_validation():
     slow = gd.metrics.Metric("slow", lambda y, p: time.sleep(0.05) or 0.0)
     assert fit(make(metrics=[slow]), 2, validation=0.2)["seconds"][-1] >= 0.05
 
@@ -198,7 +198,7 @@ def test_tensorboard_names_what_to_install(tmp_path, monkeypatch):
         fit(make(), 2, callbacks=[callbacks.TensorBoard(tmp_path)])
 
 
-def test_functions_per_step_do_not_cut_what_nobody_looks_at():
+def test_functions_per_step_cut_chunks_only_where_they_are_called():
     chunks = Chunks()
     fit(make("mse", gd.SGD(lr=0.001)), 1000, callbacks=[chunks, callbacks.EveryStep(id, 4000)])
     assert chunks.count < 100
