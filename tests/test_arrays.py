@@ -104,7 +104,7 @@ BAD_VALUES = {
     "ragged": ([[1, 2], [3]], ValueError, "same length, but row 0 has 2 values and row 1 has 1"),
     "uneven": ([[1, [2]], [3, 4]], ValueError, "nested to different depths"),
     "masked": (np.ma.array([[1, 2]], mask=[[0, 1]]), ValueError, r"masked values.*X\.filled"),
-    "a row": ([1, 2], ValueError, r"shape \(rows, 2\), not \(2,\); for a single row pass X\.reshape\(1, -1\)"),
+    "a row": ([1, 2], ValueError, r"shape \(rows, 2\), not \(2,\); for one row pass X\.reshape\(1, -1\)"),
     "a number": (5, ValueError, r"shape \(rows, 2\), not \(\)"),
     "images": (np.zeros((3, 2, 2)), ValueError, r"not \(3, 2, 2\); flatten each row: X\.reshape\(len\(X\), -1\)"),
     "no rows": (np.zeros((0, 2)), ValueError, r"X is empty: it has shape \(0, 2\)"),
@@ -122,7 +122,7 @@ def test_bad_values(case):
 
 
 def test_one_feature_as_a_1d_array():
-    with pytest.raises(ValueError, match=r"for a single column pass x\.reshape\(-1, 1\)"):
+    with pytest.raises(ValueError, match=r"for one column pass x\.reshape\(-1, 1\)"):
         as_rows(np.zeros(5), 1, "x")
 
 

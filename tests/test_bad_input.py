@@ -54,12 +54,7 @@ def spoilt(array, place, value):
 
 X, Y = problem()
 FITS = {
-    "X flat": (
-        (X[0], Y),
-        {},
-        ValueError,
-        r"X must have shape \(rows, 3\), not \(3,\); for a single row pass X\.reshape",
-    ),
+    "X flat": ((X[0], Y), {}, ValueError, r"X must have shape \(rows, 3\), not \(3,\); for one row pass X\.reshape"),
     "X deep": ((X[None], Y), {}, ValueError, r"not \(1, 40, 3\); flatten each row"),
     "X narrow": ((X[:, :2], Y), {}, ValueError, "2 columns where 3 are expected"),
     "X empty": ((X[:0], Y[:0]), {}, ValueError, r"X is empty: it has shape \(0, 3\)"),

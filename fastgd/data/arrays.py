@@ -148,9 +148,9 @@ def _check_shape(rows: Array, n_features: int, name: str) -> None:
         raise ValueError(f"{name} is empty: it has shape {rows.shape}")
     expected = f"{name} must have shape (rows, {n_features}), not {rows.shape}"
     if rows.ndim == 1 and n_features == 1:
-        raise ValueError(f"{expected}; for a single column pass {name}.reshape(-1, 1)")
+        raise ValueError(f"{expected}; for one column pass {name}.reshape(-1, 1)")
     if rows.ndim == 1:
-        raise ValueError(f"{expected}; for a single row pass {name}.reshape(1, -1)")
+        raise ValueError(f"{expected}; for one row pass {name}.reshape(1, -1)")
     if rows.ndim > 2:
         raise ValueError(f"{expected}; flatten each row: {name}.reshape(len({name}), -1)")
     if rows.ndim == 0:
