@@ -10,7 +10,6 @@ from training import Chunks, fit, make, played
 
 import fastgd as gd
 from fastgd import callbacks
-from fastgd.callbacks import base
 from fastgd.schedules import Constant
 
 
@@ -211,7 +210,13 @@ def test_the_old_name_of_parameter_tolerance():
         callbacks.Moovement  # noqa: B018
 
 
-def test_trainer_files_of_the_previous_release_say_movement():
-    tolerance, before = callbacks.ParameterTolerance(0.0), np.arange(3.0)
-    base.restore(make(), [tolerance], [("Movement", {"before": before})])
-    assert tolerance.state()["before"].tolist() == [0, 1, 2]
+def test_trainer_files_of_the_previous_release_say_movement(tmp_path, monkeypatch):
+    class Movement(callbacks.ParameterTolerance):
+        pass
+
+    trainer, restored = make(), []
+    fit(trainer, 3, callbacks=[Movement(0.0), callbacks.StepBudget(2)])
+    trainer.save(tmp_path / "run.npz")
+    monkeypatch.setattr(callbacks.ParameterTolerance, "restore", lambda *arguments: restored.append(arguments[2]))
+    fit(gd.Trainer.load(tmp_path / "run.npz"), None, tol=0.0)
+    assert [list(state) for state in restored] == [["before"]]

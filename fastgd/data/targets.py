@@ -208,9 +208,9 @@ def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss,
     """Class indices (rows, 1) int64, and the label of each class."""
     if n_out < 2:
         raise ValueError(f"loss {loss.name!r} needs one output per class; for a single output use loss='bce'")
-    if labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out))):
-        if labels.min() >= 0 and labels.max() < n_out:
-            return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
+    are_integers = labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out)))
+    if are_integers and labels.min() >= 0 and labels.max() < n_out:
+        return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
     uniques, inverse = _factorize(labels, name)
     if classes is None and len(uniques) > n_out:
         advice = "; for a regression use loss='mse'" if labels.dtype.kind == "f" else ""

@@ -33,7 +33,7 @@ class Table:
 
 
 def read_csv(path: str | os.PathLike[str], target: str | None = None) -> Table:
-    """Read a UTF-8 CSV file with column names in the first line.
+    r"""Read a UTF-8 CSV file with column names in the first line.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def read_csv(path: str | os.PathLike[str], target: str | None = None) -> Table:
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "plants.csv")
-    ...     _ = path.write_text("height,kind\\n1.5,tree\\n0.25,herb\\n")
+    ...     _ = path.write_text("height,kind\n1.5,tree\n0.25,herb\n")
     ...     table = read_csv(path, target="kind")
     >>> table.X.tolist(), table.y.tolist(), table.columns
     ([[1.5], [0.25]], ['tree', 'herb'], ('height',))
