@@ -76,7 +76,7 @@ def test_a_single_column_of_a_table_is_contiguous(table):
 
 
 @pytest.mark.parametrize(
-    "dtype, becomes, value",
+    ("dtype", "becomes", "value"),
     [
         ("uint16", "int32", 2**16 - 1),
         ("uint32", "int64", 2**32 - 1),
@@ -138,7 +138,7 @@ def test_numeric_arrays_of_any_shape():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("rows, columns", [(3, 2), (_BLOCK, 3), (5, _BLOCK + 1), (2 * _BLOCK, 1)])
+@pytest.mark.parametrize(("rows", "columns"), [(3, 2), (_BLOCK, 3), (5, _BLOCK + 1), (2 * _BLOCK, 1)])
 def test_the_first_value_that_is_not_finite_is_named(bad, rows, columns):
     X = np.zeros((rows, columns), np.float32)
     check_finite(X, "X")

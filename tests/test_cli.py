@@ -54,7 +54,8 @@ def test_digits(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1,797 rows, 64 columns, 10 classes; 1,438 rows to train on" in done.stdout
     assert float(re.search(r"validation accuracy ([\d.]+)% of 359 rows", done.stdout)[1]) > 97
-    assert "validation_loss" in done.stderr and "rows/s" in done.stderr
+    assert "validation_loss" in done.stderr
+    assert "rows/s" in done.stderr
     X, y = gd.datasets.digits()
     assert (gd.load(tmp_path / "fastgd-model.npz").predict(X) == y).mean() > 0.97
 
@@ -101,7 +102,8 @@ def test_classification(tmp_path, flowers):
     predicted = run("predict", "fastgd-model.npz", flowers, "--target", "kind", cwd=tmp_path)
     truth = [line.split(",")[1] for line in flowers.read_text().split()]
     lines = predicted.stdout.split()
-    assert lines[0] == "kind" and len(lines) == 301
+    assert lines[0] == "kind"
+    assert len(lines) == 301
     assert np.mean([a == b for a, b in zip(lines, truth, strict=True)]) > 0.95
 
 
@@ -138,7 +140,7 @@ def test_linear_model_on_all_rows(tmp_path, houses):
 
 
 @pytest.mark.parametrize(
-    "task, kind", [("auto", "4 classes"), ("regression", "a regression"), ("classification", "4 classes")]
+    ("task", "kind"), [("auto", "4 classes"), ("regression", "a regression"), ("classification", "4 classes")]
 )
 def test_few_integers_are_classes_unless_told_otherwise(tmp_path, capsys, task, kind):
     file = write(tmp_path / "t.csv", "a,b", [range(40), [i // 10 for i in range(40)]])

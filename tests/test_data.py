@@ -31,12 +31,14 @@ LABELS = {
 def test_labels_become_class_indices(case):
     y, index, classes = LABELS[case]
     read = read_targets(y, CROSS_ENTROPY, 3)
-    assert read.Y.dtype == np.int64 and read.Y.flags.c_contiguous
+    assert read.Y.dtype == np.int64
+    assert read.Y.flags.c_contiguous
     assert read.Y.tolist() == [[i] for i in index]
     assert read.classes.tolist() == classes
     assert read.loss is CROSS_ENTROPY
     again = read_targets(y, CROSS_ENTROPY, 3, read.classes)
-    assert again.Y.tolist() == read.Y.tolist() and again.classes.tolist() == classes
+    assert again.Y.tolist() == read.Y.tolist()
+    assert again.classes.tolist() == classes
 
 
 def test_tuples_are_labels_in_an_array_of_objects():
@@ -85,10 +87,12 @@ BINARY = {
 def test_two_classes_with_one_output(case):
     y, index, classes = BINARY[case]
     read = read_targets(y, BCE, 1)
-    assert read.Y.ravel().tolist() == index and read.Y.shape == (len(y), 1)
+    assert read.Y.ravel().tolist() == index
+    assert read.Y.shape == (len(y), 1)
     assert read.classes.tolist() == classes
     again = read_targets(y, BCE, 1, read.classes)
-    assert again.Y.tolist() == read.Y.tolist() and again.classes.tolist() == classes
+    assert again.Y.tolist() == read.Y.tolist()
+    assert again.classes.tolist() == classes
 
 
 def test_a_fit_on_one_of_two_known_classes():
@@ -194,11 +198,12 @@ def test_categories_of_pandas():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights(dtype):
     read = row_weights([0, 1, 2], 3, np.dtype(dtype))
-    assert read.dtype == dtype and read.tolist() == [0, 1, 2]
+    assert read.dtype == dtype
+    assert read.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    "values, error, words",
+    ("values", "error", "words"),
     [
         ([1, 2], ValueError, r"shape \(3,\), one weight per row of X, not \(2,\)"),
         ([[1], [2], [3]], ValueError, r"not \(3, 1\)"),
@@ -219,12 +224,13 @@ def test_same_rows():
         check_same_rows(np.zeros((3, 2)), np.zeros(4))
 
 
-@pytest.mark.parametrize("n, fraction, held", [(10, 0.2, 2), (7, 0.5, 4), (1797, 0.2, 359), (2, 0.4, 1)])
+@pytest.mark.parametrize(("n", "fraction", "held"), [(10, 0.2, 2), (7, 0.5, 4), (1797, 0.2, 359), (2, 0.4, 1)])
 def test_split(n, fraction, held):
     train, validation = split_rows(n, fraction, seed=3)
     assert len(validation) == held
     assert sorted([*train, *validation]) == list(range(n))
-    assert (np.diff(train) > 0).all() and (np.diff(validation) > 0).all()
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(validation) > 0).all()
     np.testing.assert_array_equal(split_rows(n, fraction, seed=3)[1], validation)
 
 
@@ -232,11 +238,12 @@ def test_splits_differ_by_seed_and_are_uniform():
     held = np.concatenate([split_rows(100, 0.2, seed)[1] for seed in range(500)])
     counts = np.bincount(held, minlength=100)
     # binomial(500, 0.2): mean 100, standard deviation 9; five deviations are exceeded by chance once in 17,000 runs
-    assert counts.min() > 55 and counts.max() < 145
+    assert counts.min() > 55
+    assert counts.max() < 145
 
 
 @pytest.mark.parametrize(
-    "n, fraction, words",
+    ("n", "fraction", "words"),
     [
         (10, 0, r"fraction in \(0, 1\) or a pair"),
         (10, 1.0, "not 1.0"),
@@ -259,4 +266,5 @@ def test_digits():
     assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     X[:], y[:] = 0, 0
     again, labels = datasets.digits()
-    assert again.any() and labels.any()
+    assert again.any()
+    assert labels.any()

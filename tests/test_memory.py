@@ -17,7 +17,8 @@ def test_zeros(shape, dtype):
     vector = zeros(shape, dtype)
     same = np.zeros(shape, dtype)
     assert (vector.shape, vector.dtype, vector.flags.c_contiguous) == (same.shape, same.dtype, True)
-    assert vector.flags.writeable and not vector.any()
+    assert vector.flags.writeable
+    assert not vector.any()
     vector += 1
     assert (vector == 1).all()
 

@@ -14,7 +14,7 @@ from fastgd.schedules import Constant
 
 
 @pytest.mark.parametrize(
-    "name, mode, lower_is_better",
+    ("name", "mode", "lower_is_better"),
     [
         ("loss", None, True),
         ("validation_rmse", None, True),
@@ -36,7 +36,7 @@ def test_best_epoch_never_stops():
 
 
 @pytest.mark.parametrize(
-    "options, values, rates",
+    ("options", "values", "rates"),
     [
         ({"patience": 2}, [3, 2, 2, 2, 2, 2], [1, 1, 1, 0.1, 0.1, 0.01]),
         ({"patience": 1, "factor": 0.5}, [3, 4, 5, 1, 2], [1, 0.5, 0.25, 0.25, 0.125]),
@@ -70,7 +70,7 @@ def test_reduce_lr_on_plateau_changes_the_next_epoch(engine):
 
 
 @pytest.mark.parametrize(
-    "make_one, words",
+    ("make_one", "words"),
     [
         (lambda: gd.ReduceLROnPlateau(factor=1.0), r"factor must be in \(0, 1\)"),
         (lambda: gd.ReduceLROnPlateau(patience=0), "patience"),
@@ -114,7 +114,8 @@ def test_every_epoch():
 def test_step_budget_is_of_each_fit(engine):
     trainer, budget = make(), callbacks.StepBudget(6)
     fit(trainer, 100, callbacks=[budget])
-    assert (trainer.step, trainer.epoch) == (6, 1) and "6 steps" in trainer.stop_reason
+    assert (trainer.step, trainer.epoch) == (6, 1)
+    assert "6 steps" in trainer.stop_reason
     fit(trainer, None, callbacks=[budget])
     assert (trainer.step, trainer.epoch, trainer.last_epoch) == (12, 3, 100)
 
@@ -123,7 +124,8 @@ def test_time_budget():
     trainer = make(optimizer=gd.SGD(lr=1e-3))
     started = time.perf_counter()
     fit(trainer, 10**7, callbacks=[callbacks.TimeBudget(0.2)])
-    assert 0.2 <= time.perf_counter() - started < 5 and "0.2 seconds" in trainer.stop_reason
+    assert 0.2 <= time.perf_counter() - started < 5
+    assert "0.2 seconds" in trainer.stop_reason
     assert trainer.epoch > 0
 
 
@@ -161,7 +163,7 @@ def test_a_checkpoint_that_cannot_be_saved_is_refused_before_the_training(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "monitor, message",
+    ("monitor", "message"),
     [
         ("val_loss", "did you mean 'validation_loss'"),
         ("accuracy", "did you mean 'validation_accuracy'"),

@@ -64,7 +64,8 @@ def test_loss_surface(pyplot):
     assert labels(ax) == ["path", "start", "end"]
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), path)
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    assert left < 0.5 < 2 < right and low < 0 < 1 < high
+    assert left < 0.5 < 2 < right
+    assert low < 0 < 1 < high
 
 
 def test_loss_surface_of_a_path_along_one_axis(pyplot):
@@ -100,13 +101,16 @@ def test_the_plane_of_a_path(pyplot):
     ax = plot.landscape(model, X, y, loss="cross_entropy", path=path, points=5, title="A path")
     np.testing.assert_array_equal(model.theta, before)
     drawn = ax.lines[0].get_xydata()
-    assert drawn.shape == (len(path), 2) and labels(ax) == ["path", "start", "end"]
+    assert drawn.shape == (len(path), 2)
+    assert labels(ax) == ["path", "start", "end"]
     np.testing.assert_allclose(drawn[-1], 0, atol=1e-6)
     moves = np.linalg.norm(np.array(path, float) - path[-1], axis=1)
     lengths = np.linalg.norm(drawn, axis=1)
-    assert (lengths <= moves * (1 + 1e-6)).all() and lengths[0] > 0.9 * moves[0]
+    assert (lengths <= moves * (1 + 1e-6)).all()
+    assert lengths[0] > 0.9 * moves[0]
     shares = [int(re.search(r"(\d+)% of the movement", text)[1]) for text in (ax.get_xlabel(), ax.get_ylabel())]
-    assert 100 >= sum(shares) > 80 and shares[0] >= shares[1]
+    assert 100 >= sum(shares) > 80
+    assert shares[0] >= shares[1]
 
 
 def test_random_directions_are_as_long_as_the_weights_of_each_unit():
@@ -127,7 +131,8 @@ def test_the_middle_of_a_landscape_is_the_loss_of_the_model(pyplot, monkeypatch)
     monkeypatch.setattr(models, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
     plot.landscape(model, X, y, loss="cross_entropy", points=3, span=0.5)
     loss = gd.CrossEntropy().rows(model.forward(X), y.reshape(-1, 1)).mean()
-    assert surfaces[0].shape == (3, 3) and surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
+    assert surfaces[0].shape == (3, 3)
+    assert surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
 
 
 def test_decision_regions(pyplot):
@@ -141,7 +146,8 @@ def test_weights_as_images(pyplot):
     model = gd.MLP(6, 5, 3, seed=0)
     figure = plot.weights(model, (2, 3), units=4)
     images = [ax.images[0] for ax in figure.axes if ax.images]
-    assert len(images) == 4 and images[0].get_clim()[0] == -images[0].get_clim()[1]
+    assert len(images) == 4
+    assert images[0].get_clim()[0] == -images[0].get_clim()[1]
     np.testing.assert_array_equal(images[2].get_array(), model.parameters()["0.weight"][:, 2].reshape(2, 3))
 
 
@@ -160,7 +166,7 @@ def test_more_classes_than_colours(pyplot):
 
 
 @pytest.mark.parametrize(
-    "draw, words",
+    ("draw", "words"),
     [
         (lambda m, X, y, p: plot.landscape(m, X, y, loss="cross_entropy", directions="pca"), "3 thetas or more, not 1"),
         (
