@@ -1,4 +1,4 @@
-"""Every activation and its slope, and what each learns of handwritten digits; the picture of docs/activations.md.
+"""Every activation with its derivative, and its accuracy on handwritten digits; the figure of docs/activations.md.
 
 Run: python activations.py [picture.png]
 """
@@ -12,14 +12,14 @@ import fastgd as gd
 from fastgd import plot
 
 PANELS = {
-    "with two ends": ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu6"),
-    "with one end": ("relu", "leaky_relu", "elu", "selu", "softplus"),
-    "that dip below 0": ("silu", "hard_swish", "gelu", "gelu_tanh", "mish"),
+    "bounded": ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu6"),
+    "monotonic, unbounded": ("relu", "leaky_relu", "elu", "selu", "softplus"),
+    "not monotonic": ("silu", "hard_swish", "gelu", "gelu_tanh", "mish"),
 }
 
 
-def slope(activation, z):
-    """f'(z): what `backward` makes of a gradient of 1."""
+def derivative(activation, z):
+    """f'(z): `backward` for a gradient of 1."""
     x = activation.forward(z) if activation.saved == "a" else z
     return activation.backward(x, np.ones_like(z))
 
@@ -28,9 +28,10 @@ z = np.linspace(-5, 6.5, 1151)
 figure, axes = plt.subplots(2, 3, figsize=(11, 6.4), sharex=True, sharey="row", layout="constrained")
 for (title, names), (above, below) in zip(PANELS.items(), axes.T, strict=True):
     for i, (name, color) in enumerate(zip(names, plot.PALETTE, strict=False)):
-        activation, style = gd.activations.get(name), {"color": color, "linewidth": 3.2 - 0.5 * i}  # none hides another
+        activation = gd.activations.get(name)
+        style = {"color": color, "linewidth": 3.2 - 0.5 * i}  # no curve hides another
         above.plot(z, activation.forward(z), label=name, **style)
-        below.plot(z, slope(activation, z), **style)
+        below.plot(z, derivative(activation, z), **style)
     above.set(title=title, xticks=range(-4, 7, 2), ylim=(-2.2, 6.9))
     below.set(xlabel="z", ylim=(-0.6, 1.9))
     above.legend(frameon=False, loc="upper left")
@@ -42,8 +43,8 @@ axes[1, 0].set_ylabel("f'(z)")
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "activations.png", dpi=120)
 
 X, y = gd.datasets.digits()
-X, new = X / 16, slice(1000, None)  # new: other writers
+X, test = X / 16, slice(1000, None)  # the test rows are by other writers
 for name in sum(PANELS.values(), ()):
     model = gd.MLP(64, 32, 10, activation=name, seed=0)
     gd.Trainer(model, loss="cross_entropy").fit(X[:1000], y[:1000], epochs=10, verbose=0)
-    print(f"{name:12}  {(model.predict(X[new]) == y[new]).mean():.1%} of new digits right after 10 epochs")
+    print(f"{name:12}  {(model.predict(X[test]) == y[test]).mean():.1%} accuracy on new digits after 10 epochs")

@@ -1,4 +1,4 @@
-"""A rate that is too high never settles: the mean of what it passes through does.  And how long its gradients are.
+"""A learning rate that is too high never converges, but the average of theta does; and the norms of its gradients.
 
 Run: python averages.py [picture.png]
 """
@@ -15,13 +15,13 @@ X_new, y_new = X[1000:], y[1000:]  # other writers, never trained on
 
 
 def train(**settings):
-    """The same network, order and rate; validation measures the average of theta where one is kept."""
+    """Train with the same network, row order and rate; validation uses the average of theta if there is one."""
     optimizer = gd.SGD(
         lr=0.3,
         momentum=0.9,
         weight_decay=1e-3,
-        clip_norm=1.0,  # a batch that pulls too hard does no harm
-        groups={"*.bias": {"weight_decay": 0.0}},  # biases may be as large as they like
+        clip_norm=1.0,  # limits the effect of batches with large gradients
+        groups={"*.bias": {"weight_decay": 0.0}},  # no decay of biases
         **settings,
     )
     model = gd.MLP(64, 64, 10, seed=0)
@@ -40,11 +40,11 @@ for name, settings in runs.items():
     model = trainer.averaged if settings else trainer.model
     accuracy = (model.predict(X_new) == y_new).mean()
     print(f"{name}: loss on new rows {history['validation_loss'][-1]:.3f}, accuracy {accuracy:.1%}")
-    losses.plot(history["epoch"], history["validation_loss"], label=f"{name}: {accuracy:.1%} right")
+    losses.plot(history["epoch"], history["validation_loss"], label=f"{name}, accuracy {accuracy:.1%}")
 losses.set(title="Loss on new rows", xlabel="epoch", ylim=(0.15, 0.9))
 losses.legend(frameon=False)
 norms.plot(history["epoch"], history["grad_norm"], color="gray")
 norms.axhline(1.0, color="black", linestyle=":", label="clip_norm")
-norms.set(title="Norm of the gradient before clipping, mean of an epoch", xlabel="epoch", yscale="log")
+norms.set(title="Norm of the gradient before clipping, mean per epoch", xlabel="epoch", yscale="log")
 norms.legend(frameon=False)
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "averages.png", dpi=150)

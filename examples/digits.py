@@ -1,4 +1,4 @@
-"""Overfitting: right on the rows of the training, worse on others.  The same network, without and with remedies.
+"""Overfitting: accurate on the training rows, less so on new ones.  The same network without and with remedies.
 
 Run: python digits.py [picture.png]
 """
@@ -16,7 +16,7 @@ X_new, y_new = X[1000:], y[1000:]  # other writers, never trained on
 
 
 def train(rows, optimizer, callbacks=()):
-    """The same network trained on the first rows; its history, and its accuracy on the new ones."""
+    """Train the same network on the first rows; return the history and the accuracy on new rows."""
     model = gd.MLP(64, 128, 128, 10, activation="relu", seed=0)
     trainer = gd.Trainer(model, loss="cross_entropy", optimizer=optimizer, batch_size=32, seed=0)
     history = trainer.fit(X[:rows], y[:rows], 60, validation=(X_new, y_new), callbacks=callbacks, verbose=0)

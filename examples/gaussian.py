@@ -1,6 +1,6 @@
-"""A loss of one's own: a network that tells the mean of y and how far to trust it, by the likelihood of a normal law.
+"""A custom loss: a network that predicts mean and variance of y, trained by the likelihood of a normal distribution.
 
-The loss is a Python function (Z, Y) -> (loss, dZ); everything else is as with a built-in one.
+The loss is a Python function (Z, Y) -> (loss, dZ); everything else works as with a built-in loss.
 Run: python gaussian.py [picture.png]
 """
 
@@ -14,7 +14,7 @@ from fastgd import plot
 
 
 def normal(Z, Y):
-    """Mean of -log N(y; mean, e^s), but for log(2 pi) / 2, and its derivative by Z = (mean, s), s the log variance."""
+    """Mean of -log N(y; mean, e^s) up to a constant, and its gradient by Z = (mean, s), where s is the log variance."""
     mean, s = Z[:, 0], Z[:, 1]
     error, precision = mean - Y, np.exp(-s)
     loss = 0.5 * (s + error**2 * precision).mean()
@@ -23,7 +23,7 @@ def normal(Z, Y):
 
 
 def spread(x):
-    """The true standard deviation of the noise."""
+    """The true standard deviation of the noise at x."""
     return 0.1 + 0.5 / (1 + np.exp(-3 * x))
 
 
@@ -49,8 +49,8 @@ left.fill_between(grid, mean - 2 * deviation, mean + 2 * deviation, **band)
 left.plot(grid, mean, color=plot.BLUE, linewidth=2.2, label="mean")
 left.set(title=f"Mean and spread ({inside:.1%} inside)", xlabel="x", ylabel="y", ylim=(-2.5, 3.2))
 left.legend(frameon=False, ncol=3, loc="upper left")
-right.plot(grid, spread(grid), "--", color=plot.GREY, label="truth")
-right.plot(grid, deviation, color=plot.BLUE, linewidth=2.2, label="learnt")
+right.plot(grid, spread(grid), "--", color=plot.GREY, label="true")
+right.plot(grid, deviation, color=plot.BLUE, linewidth=2.2, label="predicted")
 right.set(title="Standard deviation of the noise", xlabel="x", ylabel="deviation", ylim=(0, None))
 right.legend(frameon=False)
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "gaussian.png", dpi=150)

@@ -1,6 +1,6 @@
-"""One row in thirty counts: what class weights and the focal loss do to a classifier that would rather say no.
+"""Class imbalance of 1 in 30: the effect of class weights and of the focal loss on a binary classifier.
 
-Nothing is free here: each of them finds more of the rare rows and raises more false alarms.
+Both trade precision for recall: they find more of the rare rows and raise more false alarms.
 Run: python imbalance.py [picture.png]
 """
 
@@ -14,7 +14,7 @@ from fastgd import plot
 
 
 def simulate(rows, seed):
-    """Two columns; the rare class lies at the edge of the other one."""
+    """Two columns; the rare class lies at the edge of the frequent one."""
     rng = np.random.default_rng(seed)
     y = (rng.random(rows) < 1 / 30).astype(int)
     return rng.normal(size=(rows, 2)) * np.where(y, 0.6, 1.0)[:, None] + 1.6 * y[:, None], y
@@ -32,21 +32,21 @@ for label, color in enumerate((plot.GREY, "black")):
     left.scatter(*X[y == label].T, s=7, color=color, alpha=0.25 + 0.6 * label, linewidth=0, label=f"class {label}")
 grid = np.linspace(-3.5, 3.5, 200)
 plane = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
-for place, (color, (name, settings)) in enumerate(zip(plot.PALETTE, runs.items(), strict=False)):
+for row, (color, (name, settings)) in enumerate(zip(plot.PALETTE, runs.items(), strict=False)):
     model = gd.MLP(2, 32, 1, activation="tanh", seed=0)
     trainer = gd.Trainer(model, loss=settings["loss"], optimizer=gd.Adam(lr=gd.Cosine(0.01)), batch_size=100, seed=0)
     trainer.fit(X, y, epochs=60, class_weight=settings.get("class_weight"), verbose=0)
-    says = model.predict(X_new)
-    found, true_alarms = says[y_new == 1].mean(), y_new[says == 1].mean()  # recall, precision
-    print(f"{name}: accuracy {(says == y_new).mean():.1%}, finds {found:.0%}, {true_alarms:.0%} of alarms are true")
-    yes = model.predict_proba(plane)[:, 1].reshape(200, 200)
-    left.contour(grid, grid, yes, [0.5], colors=color, linewidths=2)
-    percent = 100 * found, 100 * true_alarms
-    right.barh([place - 0.2, place + 0.2], percent, 0.36, color=[color, "white"], edgecolor=color)
-left.set(title="Each says yes to the upper right of its line", xlabel="x1", ylabel="x2", aspect="equal")
+    y_pred = model.predict(X_new)
+    recall, precision = y_pred[y_new == 1].mean(), y_new[y_pred == 1].mean()
+    print(f"{name}: accuracy {(y_pred == y_new).mean():.1%}, recall {recall:.0%}, precision {precision:.0%}")
+    p = model.predict_proba(plane)[:, 1].reshape(200, 200)
+    left.contour(grid, grid, p, [0.5], colors=color, linewidths=2)
+    percent = 100 * recall, 100 * precision
+    right.barh([row - 0.2, row + 0.2], percent, 0.36, color=[color, "white"], edgecolor=color)
+left.set(title="Decision boundaries (class 1 above)", xlabel="x1", ylabel="x2", aspect="equal")
 left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
 left.legend(loc="lower left")
-right.set(title="On new rows", xlabel="% of class 1 found (filled), % of alarms that are true (hollow)")
+right.set(title="On new rows", xlabel="recall (filled) and precision (hollow) of class 1, %")
 right.set_yticks(range(len(runs)), [name.replace(", c", ",\nc").replace("(", "\n(") for name in runs])
 right.invert_yaxis()
 right.spines[["top", "right"]].set_visible(False)

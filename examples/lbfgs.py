@@ -1,6 +1,6 @@
-"""Small data, all rows at once: L-BFGS needs no rate and goes deeper in as many steps, each of which costs more time.
+"""Small data in full batches: L-BFGS needs no learning rate and reaches a lower loss in as many, but slower, steps.
 
-It needs SciPy. Run: python lbfgs.py [picture.png]
+Requires SciPy.  Run: python lbfgs.py [picture.png]
 """
 
 import sys
@@ -12,7 +12,7 @@ import fastgd as gd
 from fastgd import plot
 
 x = np.linspace(-3, 3, 60)[:, None]
-y = np.sin(2 * x[:, 0]) * np.exp(-(x[:, 0] ** 2) / 4)  # without noise: the loss may go to 0
+y = np.sin(2 * x[:, 0]) * np.exp(-(x[:, 0] ** 2) / 4)  # without noise: the loss can reach 0
 STEPS = 300
 
 
@@ -21,7 +21,7 @@ def model():
 
 
 def descend(optimizer):
-    """One step an epoch, on all rows."""
+    """Train with one step per epoch, on all rows."""
     trained = model()
     trainer = gd.Trainer(trained, loss="mse", optimizer=optimizer, batch_size=None)
     return trained, trainer.fit(x, y, STEPS, verbose=0)
@@ -31,8 +31,8 @@ runs = {
     "SGD, momentum 0.9": descend(gd.SGD(lr=0.05, momentum=0.9)),
     "Adam": descend(gd.Adam(lr=0.01)),
 }
-newton = model()
-runs["L-BFGS"] = newton, gd.fit_lbfgs(newton, x, y, loss="mse", epochs=STEPS, tol=1e-9)
+fitted = model()
+runs["L-BFGS"] = fitted, gd.fit_lbfgs(fitted, x, y, loss="mse", epochs=STEPS, tol=1e-9)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 left.plot(x, y, "o", color=plot.GREY, markersize=3, label="data")
@@ -41,8 +41,8 @@ for color, (name, (trained, history)) in zip(plot.PALETTE, runs.items(), strict=
     print(f"{name}: mean squared error {error:.2g} after {len(history['epoch'])} steps, {1000 * seconds:.0f} ms")
     left.plot(x, trained.predict(x), color=color, linewidth=1.8, label=name)
     right.plot(history["epoch"], history["loss"], color=color, linewidth=1.8, label=name)
-left.set(title="The curve", xlabel="x", ylabel="y")
-right.set(title="Loss over steps", xlabel="step, on all rows", ylabel="mean squared error", xscale="log", yscale="log")
+left.set(title="Fitted curves", xlabel="x", ylabel="y")
+right.set(title="Loss", xlabel="step (on all rows)", ylabel="mean squared error", xscale="log", yscale="log")
 right.legend(frameon=False)
 for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)

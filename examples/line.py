@@ -1,4 +1,4 @@
-"""A line y = b + w x, fitted by gradient descent: the data, the loss surface L(w, b), and the path over it.
+"""A line y = b + w x fitted by gradient descent: the data, the loss surface L(w, b) and the path of (w, b).
 
 Run: python line.py [picture.png]
 """
@@ -14,7 +14,7 @@ from fastgd import plot
 # 1. A model with unknown parameters: y = b + w x.
 model = gd.MLP(1, 1, seed=0)
 w, b = model.parameters()["0.weight"], model.parameters()["0.bias"]
-w[:], b[:] = -1.5, 4.0  # the first guess
+w[:], b[:] = -1.5, 4.0  # the initial guess
 
 # 2. A loss over the training data: noisy points around y = 1 + 2 x.
 random = np.random.default_rng(0)
@@ -23,11 +23,11 @@ y = 1 + 2 * x + random.normal(0, 0.4, x.size)
 
 
 def loss(w, b):
-    """Mean squared error of the lines w, b (any shape)."""
+    """Mean squared error of the lines with parameters w, b (of any shape)."""
     return np.mean((b[..., None] + w[..., None] * x - y) ** 2, axis=-1)
 
 
-# 3. Optimisation: theta <- theta - lr * gradient, until nothing moves any more.
+# 3. Optimisation: theta <- theta - lr * gradient, until no parameter changes by more than a tolerance.
 path = [model.theta.copy()]
 
 

@@ -1,4 +1,4 @@
-"""Against overfitting: dropout, noise and shifted images on 1,000 digits, judged by other writers' digits.
+"""Dropout, noise and shifted images against overfitting on 1,000 digits, evaluated on digits of other writers.
 
 Run: python noise.py [picture.png]
 """
@@ -16,7 +16,7 @@ SEEDS, EPOCHS = range(3), 40
 
 
 def shift(batch, rng):
-    """Each image moved by up to 0.3 pixels down and to the right, as a mean of itself and its neighbour."""
+    """Shift each image by up to 0.3 pixels along each axis, by linear interpolation."""
     images = batch.reshape(-1, 8, 8)
     for axis in (1, 2):
         by = rng.uniform(-0.3, 0.3, (len(images), 1, 1))
@@ -27,7 +27,7 @@ def shift(batch, rng):
 
 
 def accuracy(seed, noise=0.0, dropout=0.0, augment=None):
-    """Share of right answers on digits of other writers, never trained on."""
+    """Accuracy on digits of other writers, never trained on."""
     hidden = gd.Dense(64, 128, "relu"), gd.Dropout(dropout), gd.Dense(128, 128, "relu"), gd.Dropout(dropout)
     model = gd.Sequential(gd.GaussianNoise(noise), *hidden, gd.Dense(128, 10), seed=seed)
     trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.Adam(lr=gd.Cosine(0.003)), batch_size=32)
@@ -42,14 +42,14 @@ runs = {
     "shifts": {"augment": shift},
     "dropout, noise\nand shifts": {"dropout": 0.2, "noise": 0.2, "augment": shift},
 }
-reached = {name: [100 * accuracy(seed, **remedies) for seed in SEEDS] for name, remedies in runs.items()}
+accuracies = {name: [100 * accuracy(seed, **remedies) for seed in SEEDS] for name, remedies in runs.items()}
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-for place, (name, percent) in enumerate(reached.items()):
-    print(f"{' '.join(name.split())}: {np.mean(percent):.1f} % right ({min(percent):.1f} to {max(percent):.1f})")
-    ax.plot(percent, [place] * len(percent), "o", color="tab:gray", markersize=5)
-    ax.plot(np.mean(percent), place, "|", color="tab:blue", markersize=28, markeredgewidth=3)
-ax.set(xlabel="right answers on new digits, % (dots: runs with other seeds, bars: their mean)")
+for row, (name, percent) in enumerate(accuracies.items()):
+    print(f"{' '.join(name.split())}: accuracy {np.mean(percent):.1f} % ({min(percent):.1f} to {max(percent):.1f})")
+    ax.plot(percent, [row] * len(percent), "o", color="tab:gray", markersize=5)
+    ax.plot(np.mean(percent), row, "|", color="tab:blue", markersize=28, markeredgewidth=3)
+ax.set(xlabel="accuracy on new digits, % (dots: runs with different seeds, bars: their mean)")
 ax.grid(axis="x", alpha=0.3)
-ax.set_yticks(range(len(reached)), reached)
+ax.set_yticks(range(len(accuracies)), accuracies)
 ax.invert_yaxis()
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "noise.png", dpi=150)

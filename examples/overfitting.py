@@ -1,4 +1,4 @@
-"""Model bias, failed optimisation, overfitting: the curves that tell them apart; the figures of docs/overfitting.md.
+"""Learning curves that tell model bias, failed optimisation and overfitting apart; the figures of docs/overfitting.md.
 
 Run: python overfitting.py [picture.png], which also makes picture-bias.png and picture-optimisation.png.
 """
@@ -17,20 +17,20 @@ NOISE = 0.2
 
 
 def wave(rows, seed):
-    """y = sin(3 x) + noise, for x from -2 to 2: no model can get below a squared error of NOISE^2 = 0.04."""
+    """y = sin(3 x) + noise, for x from -2 to 2: no model reaches an expected squared error below NOISE^2 = 0.04."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-2, 2, (rows, 1))
     return x, np.sin(3 * x[:, 0]) + NOISE * rng.standard_normal(rows)
 
 
 def train(loss, data, new, model, epochs, optimizer, callbacks=()):
-    """The history; validation on new rows, which are never trained on."""
+    """Train with validation on new rows and return the history."""
     trainer = gd.Trainer(model, loss=loss, optimizer=optimizer)
     return trainer.fit(*data, epochs=epochs, validation=new, callbacks=callbacks, verbose=0)
 
 
 def draw(runs, title, name, unit, ticks, **scale):
-    """Training loss of all runs on the left, validation loss on the right; a dot where a run ended."""
+    """Draw training losses on the left and validation losses on the right, with a dot at the end of each run."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
     figure.suptitle(title)
     for ax, column, rows in zip(axes, ("loss", "validation_loss"), ("training", "validation"), strict=True):
@@ -62,8 +62,8 @@ title = "Failed optimisation: the bigger model has the larger training loss, unt
 draw(runs, title, PICTURE.with_stem(PICTURE.stem + "-optimisation"), **scale)
 
 X, y = gd.datasets.digits()
-X, new, big = X / 16, (X[1000:] / 16, y[1000:]), (64, 128, 128, 10)  # new: other writers
-dropout = gd.Sequential(gd.Dropout(0.2), *gd.MLP(*big, dropout=0.5).stack, seed=0)  # of pixels, of hidden units
+X, new, big = X / 16, (X[1000:] / 16, y[1000:]), (64, 128, 128, 10)  # new: by other writers
+dropout = gd.Sequential(gd.Dropout(0.2), *gd.MLP(*big, dropout=0.5).stack, seed=0)  # on pixels and hidden units
 
 
 def digits(n, model=None, decay=0.0, callbacks=()):

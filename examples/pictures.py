@@ -1,4 +1,4 @@
-"""What can be seen of a network: its answers, the way of its theta over the loss, its outputs, its weights.
+"""Plots of a network: decision regions, the path of theta over the loss, outputs of layers, weights.
 
 Run: python pictures.py [picture.png], which also makes picture-outputs.png and picture-weights.png.
 """
@@ -16,7 +16,7 @@ PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures.png")
 
 
 def spirals(rows, arms=3):
-    """Points (rows, 2) on arms that turn about the centre, and the number of each point's arm."""
+    """Points (rows, 2) on spiral arms, and the index of the arm of each point."""
     rng = np.random.default_rng(0)
     arm, radius = np.arange(rows) % arms, np.sqrt(rng.uniform(0.02, 1, rows))
     angle = 2 * np.pi * arm / arms + 4 * radius + 0.15 * rng.normal(size=rows)
@@ -27,22 +27,22 @@ X, y = spirals(600)
 path = []
 model = gd.MLP(2, 32, 32, 3, activation="tanh", seed=0)
 trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.Adam(lr=gd.Cosine(0.01)), seed=0)
-follow = callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=19)
-history = trainer.fit(X, y, epochs=100, validation=0.2, callbacks=[follow], verbose=0)
-print(f"three spirals: {history['validation_accuracy'][-1]:.1%} of new points on the right arm")
+record = callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=19)
+history = trainer.fit(X, y, epochs=100, validation=0.2, callbacks=[record], verbose=0)
+print(f"three spirals: validation accuracy {history['validation_accuracy'][-1]:.1%}")
 
 figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
-plot.curve(history, ax=axes[0], title="Loss of each epoch")
-plot.decision_regions(model, X, y, ax=axes[1], title="Answers")
-plot.landscape(model, X, y, loss="cross_entropy", path=path, ax=axes[2], title="The way of theta over the loss")
+plot.curve(history, ax=axes[0], title="Loss per epoch")
+plot.decision_regions(model, X, y, ax=axes[1], title="Decision regions")
+plot.landscape(model, X, y, loss="cross_entropy", path=path, ax=axes[2], title="Path of theta over the loss")
 figure.savefig(PICTURE, dpi=120)
 plot.activations(model, X).savefig(PICTURE.with_stem(PICTURE.stem + "-outputs"), dpi=120)
 
 images, digits = gd.datasets.digits()
-reader = gd.MLP(64, 16, 10, activation="tanh", seed=0)
-optimizer = gd.AdamW(lr=0.01, weight_decay=0.3)  # without it, weights of the margins stay as they were drawn
-gd.Trainer(reader, loss="cross_entropy", optimizer=optimizer, seed=0).fit(images / 16, digits, 40, verbose=0)
-print(f"digits: {(reader.predict(images / 16) == digits).mean():.1%} right")
-plot.weights(reader, title="What 16 units look for in a digit").savefig(
+classifier = gd.MLP(64, 16, 10, activation="tanh", seed=0)
+optimizer = gd.AdamW(lr=0.01, weight_decay=0.3)  # removes the initial noise from the weights of blank pixels
+gd.Trainer(classifier, loss="cross_entropy", optimizer=optimizer, seed=0).fit(images / 16, digits, 40, verbose=0)
+print(f"digits: accuracy {(classifier.predict(images / 16) == digits).mean():.1%}")
+plot.weights(classifier, title="Weights of 16 units of the first layer").savefig(
     PICTURE.with_stem(PICTURE.stem + "-weights"), dpi=120
 )

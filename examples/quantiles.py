@@ -1,6 +1,6 @@
-"""Prediction intervals: one network learns five quantiles of y at once, and new data tell whether they hold.
+"""Prediction intervals: one network learns five quantiles of y at once, and new data check their coverage.
 
-Nothing is assumed about the noise, which is skewed here and grows with x.  Run: python quantiles.py [picture.png]
+The noise may have any distribution; here it is skewed and grows with x.  Run: python quantiles.py [picture.png]
 """
 
 import sys
@@ -16,7 +16,7 @@ random = np.random.default_rng(0)
 
 
 def simulate(rows):
-    """Minutes that a delivery takes over a distance of x km: never much less than usual, sometimes much more."""
+    """Delivery times in minutes over distances of x km, with skewed noise: sometimes much longer than usual."""
     x = random.uniform(0, 10, rows)
     return x, 5 + 2.5 * x + 2 * np.sin(x) + (1 + 0.6 * x) * random.gamma(1.5, 1.0, rows)
 
@@ -27,13 +27,13 @@ x_new, y_new = simulate(4000)
 model = gd.MLP(1, 32, 32, len(QUANTILES), activation="tanh", seed=0)
 optimizer = gd.Adam(lr=gd.Cosine(0.01))
 trainer = gd.Trainer(model, loss=gd.Quantile(QUANTILES), optimizer=optimizer, batch_size=100, seed=0)
-trainer.fit(x[:, None] / 5 - 1, y / 10, epochs=100, verbose=0)  # both of size 1
+trainer.fit(x[:, None] / 5 - 1, y / 10, epochs=100, verbose=0)  # scaled to order 1
 
-guess = 10 * model.predict(x_new[:, None] / 5 - 1)  # (rows, quantiles)
-below = (y_new[:, None] < guess).mean(axis=0)
+y_pred = 10 * model.predict(x_new[:, None] / 5 - 1)  # (rows, quantiles)
+below = (y_new[:, None] < y_pred).mean(axis=0)
 inside = below[-1] - below[0]
 for quantile, share in zip(QUANTILES, below, strict=True):
-    print(f"{share:.1%} of new deliveries are quicker than the {quantile:.0%} quantile")
+    print(f"{share:.1%} of new deliveries are faster than the {quantile:.0%} quantile")
 
 grid = np.linspace(0, 10, 300)
 curves = 10 * model.predict(grid[:, None] / 5 - 1)
@@ -46,8 +46,8 @@ left.plot(grid, curves[:, 2], color=plot.BLUE, linewidth=2.2, label="median")
 left.set(title=f"Five quantiles of one network ({inside:.1%} of new data in the 90% interval)", ylim=(0, 70))
 left.set(xlabel="distance, km", ylabel="time, minutes", xlim=(0, 10))
 left.legend(frameon=False, loc="upper left")
-right.plot([0, 1], [0, 1], "--", color=plot.GREY, linewidth=1, label="as promised")
+right.plot([0, 1], [0, 1], "--", color=plot.GREY, linewidth=1, label="nominal")
 right.plot(QUANTILES, below, "o-", color=plot.ORANGE, linewidth=2.2, label="on new data")
-right.set(title="Do they hold?", xlabel="quantile", ylabel="share of new data below it", aspect="equal")
+right.set(title="Calibration", xlabel="quantile", ylabel="share of new data below it", aspect="equal")
 right.legend(frameon=False, loc="upper left")
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "quantiles.png", dpi=150)

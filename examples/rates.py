@@ -1,4 +1,4 @@
-"""Which learning rate? The range test looks for one; schedules let it change over the run.
+"""Choosing a learning rate: the range test suggests one, schedules change it during the training.
 
 Run: python rates.py [picture.png]
 """
@@ -23,11 +23,11 @@ test = gd.lr_finder(model(), X, y, loss="cross_entropy", optimizer=gd.SGD(moment
 rate = test.suggestion
 print(f"the loss falls fastest at a rate of {rate:.2g}")
 schedules = {
-    "a tenth of it": rate / 10,
+    "constant, a tenth": rate / 10,
     "constant": rate,
-    "Warmup(Cosine), from 3 times": gd.Warmup(gd.Cosine(3 * rate), 2),
-    "OneCycle, up to 4 times": gd.OneCycle(4 * rate),
-    "own: rate / (1 + t / 5)": lambda epoch: rate / (1 + epoch / 5),
+    "Warmup(Cosine), 3 times": gd.Warmup(gd.Cosine(3 * rate), 2),
+    "OneCycle, 4 times": gd.OneCycle(4 * rate),
+    "custom: rate / (1 + t / 5)": lambda epoch: rate / (1 + epoch / 5),
 }
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.4), layout="constrained")
 test.plot(ax=left)
@@ -37,7 +37,7 @@ for color, (name, lr) in zip(plot.PALETTE, schedules.items(), strict=False):
     print(f"{name}: validation loss {history['validation_loss'][-1]:.3f} after {EPOCHS} epochs")
     middle.plot(history["epoch"], history["lr"], "o-", color=color, markersize=4)
     right.plot(history["epoch"], history["validation_loss"], "o-", color=color, markersize=4, label=name)
-middle.set(title="Rate of the epoch's last step", xlabel="epoch", yscale="log", ylim=(1e-3, 1))
+middle.set(title="Learning rate at the end of each epoch", xlabel="epoch", yscale="log", ylim=(1e-3, 1))
 right.set(title="Validation loss", xlabel="epoch", ylim=(0, 0.6))
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
 for ax in (middle, right):

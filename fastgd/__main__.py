@@ -1,4 +1,4 @@
-"""`python -m fastgd`: see cli.py."""
+"""`python -m fastgd`: see `fastgd.cli`."""
 
 import sys
 

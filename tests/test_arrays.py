@@ -1,9 +1,9 @@
-"""What users pass as X: what is read as it is, what is converted, what is refused and in which words."""
+"""Input X: layouts that are read without a copy, conversions, and error messages."""
 
 import numpy as np
 import pytest
 
-from fastgd.data.arrays import _BLOCK, ENGINE_DTYPES, as_numbers, as_rows, check_finite
+from fastgd.data.arrays import _BLOCK, ENGINE_DTYPES, as_numeric, as_rows, check_finite
 
 NAMES = sorted(dtype.name for dtype in ENGINE_DTYPES)
 
@@ -53,7 +53,7 @@ COPIES = {
 
 
 def _misaligned(X):
-    """The values of X as fields beside a byte, so that wider ones start at odd addresses."""
+    """The values of X as fields after a byte, so that wider ones are misaligned."""
     record = np.zeros(X.shape[0], dtype=[("byte", "u1"), ("x", X.dtype, X.shape[1:])])
     record["x"] = X
     return record["x"]
@@ -69,14 +69,14 @@ def test_other_layouts_are_converted(table, how):
     np.testing.assert_array_equal(rows, np.array(X, dtype=rows.dtype))
 
 
-def test_a_single_column_of_a_table_is_a_row_of_one(table):
+def test_a_single_column_of_a_table_is_contiguous(table):
     rows = as_rows(table[:, 1:2].T.T, 1)
     assert rows.strides[1] == rows.itemsize
     np.testing.assert_array_equal(rows, table[:, 1:2])
 
 
 @pytest.mark.parametrize(
-    "dtype, becomes, value",
+    ("dtype", "becomes", "value"),
     [
         ("uint16", "int32", 2**16 - 1),
         ("uint32", "int64", 2**32 - 1),
@@ -84,13 +84,13 @@ def test_a_single_column_of_a_table_is_a_row_of_one(table):
         ("longdouble", "float64", 0.5),
     ],
 )
-def test_other_numbers_keep_their_value(dtype, becomes, value):
+def test_other_dtypes_keep_their_values(dtype, becomes, value):
     rows = as_rows(np.full((2, 2), value, dtype), 2)
     assert rows.dtype == becomes
     assert (rows == value).all()
 
 
-def test_masked_array_without_gaps():
+def test_masked_array_without_masked_values():
     assert as_rows(np.ma.array([[1, 2]], mask=False), 2).tolist() == [[1, 2]]
 
 
@@ -101,10 +101,10 @@ BAD_VALUES = {
     "text in objects": (np.array([[1, "a"]], object), TypeError, "has 'a' in row 0, column 1"),
     "objects": (np.array([[1, 2]], object), TypeError, r"dtype object.*X\.astype\(float\)"),
     "dates": (np.zeros((2, 2), "datetime64[s]"), TypeError, "not dtype datetime64"),
-    "ragged": ([[1, 2], [3]], ValueError, "one length: row 0 has 2 values, row 1 has 1"),
-    "uneven": ([[1, [2]], [3, 4]], ValueError, "uneven"),
+    "ragged": ([[1, 2], [3]], ValueError, "same length, but row 0 has 2 values and row 1 has 1"),
+    "uneven": ([[1, [2]], [3, 4]], ValueError, "nested to different depths"),
     "masked": (np.ma.array([[1, 2]], mask=[[0, 1]]), ValueError, r"masked values.*X\.filled"),
-    "a row": ([1, 2], ValueError, r"shape \(rows, 2\), not \(2,\); a single row is X\.reshape\(1, -1\)"),
+    "a row": ([1, 2], ValueError, r"shape \(rows, 2\), not \(2,\); for one row pass X\.reshape\(1, -1\)"),
     "a number": (5, ValueError, r"shape \(rows, 2\), not \(\)"),
     "images": (np.zeros((3, 2, 2)), ValueError, r"not \(3, 2, 2\); flatten each row: X\.reshape\(len\(X\), -1\)"),
     "no rows": (np.zeros((0, 2)), ValueError, r"X is empty: it has shape \(0, 2\)"),
@@ -121,8 +121,8 @@ def test_bad_values(case):
         as_rows(X, 2)
 
 
-def test_one_feature_as_a_flat_array():
-    with pytest.raises(ValueError, match=r"one column is x\.reshape\(-1, 1\)"):
+def test_one_feature_as_a_1d_array():
+    with pytest.raises(ValueError, match=r"for one column pass x\.reshape\(-1, 1\)"):
         as_rows(np.zeros(5), 1, "x")
 
 
@@ -132,13 +132,13 @@ def test_sparse_matrix():
         as_rows(sparse.eye(3), 3)
 
 
-def test_numbers_of_any_shape():
-    assert as_numbers([1.5, 2], "x").tolist() == [1.5, 2]
-    assert as_numbers(np.ones((2, 3, 4), "uint16"), "x").shape == (2, 3, 4)
+def test_numeric_arrays_of_any_shape():
+    assert as_numeric([1.5, 2], "x").tolist() == [1.5, 2]
+    assert as_numeric(np.ones((2, 3, 4), "uint16"), "x").shape == (2, 3, 4)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("rows, columns", [(3, 2), (_BLOCK, 3), (5, _BLOCK + 1), (2 * _BLOCK, 1)])
+@pytest.mark.parametrize(("rows", "columns"), [(3, 2), (_BLOCK, 3), (5, _BLOCK + 1), (2 * _BLOCK, 1)])
 def test_the_first_value_that_is_not_finite_is_named(bad, rows, columns):
     X = np.zeros((rows, columns), np.float32)
     check_finite(X, "X")
@@ -178,7 +178,7 @@ def test_a_column_that_is_not_numeric_is_named(frames, column):
         as_rows(frames.DataFrame({"a": [1, 2], "height": column}), 2)
 
 
-def test_gaps_in_frames_are_found(frames):
+def test_missing_values_in_frames_are_found(frames):
     frame = frames.DataFrame({"a": [1, 2, None], "b": [True, False, True]})
     with pytest.raises(ValueError, match="has nan in row 2, column 0"):
         check_finite(as_rows(frame, 2), "X")

@@ -29,7 +29,7 @@ def state_of(trainer):
     model, optimizer = trainer.model, trainer.optimizer
     return {
         "theta": model.theta.tobytes(),
-        "head": (model.head.link, np.array(model.head.classes).tolist(), model.head.flat),
+        "head": (model.head.link, np.array(model.head.classes).tolist(), model.head.squeeze),
         "slots": None if optimizer.state is None else optimizer.state.tobytes(),
         "steps": optimizer.steps,
         "history": {name: list(column) for name, column in trainer.history.items()},
@@ -53,7 +53,7 @@ def spoilt(array, place, value):
 
 X, Y = problem()
 FITS = {
-    "X flat": ((X[0], Y), {}, ValueError, r"X must have shape \(rows, 3\), not \(3,\); a single row is X\.reshape"),
+    "X flat": ((X[0], Y), {}, ValueError, r"X must have shape \(rows, 3\), not \(3,\); for one row pass X\.reshape"),
     "X deep": ((X[None], Y), {}, ValueError, r"not \(1, 40, 3\); flatten each row"),
     "X narrow": ((X[:, :2], Y), {}, ValueError, "2 columns where 3 are expected"),
     "X empty": ((X[:0], Y[:0]), {}, ValueError, r"X is empty: it has shape \(0, 3\)"),

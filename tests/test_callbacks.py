@@ -1,4 +1,4 @@
-"""What watches a training: stops, Ctrl-C, progress."""
+"""Callbacks: early stopping, hooks, Ctrl-C, progress, history."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def raising(error):
 
 
 @pytest.mark.parametrize(
-    "options, name, values, stopped, theta",
+    ("options", "name", "values", "stopped", "theta"),
     [
         ({"patience": 2}, "validation_loss", [3, 2, 1, 1.5, 1.2, 0], 5, 3),
         ({"patience": 2}, "validation_loss", [3, 2, 1], None, 3),
@@ -44,7 +44,7 @@ def test_early_stopping_rule(options, name, values, stopped, theta):
     assert played(gd.EarlyStopping(name, **options), name, values) == (stopped, theta)
 
 
-def test_early_stopping_gives_back_the_best_theta(engine):
+def test_early_stopping_restores_the_best_theta(engine):
     thetas = {}
     stopping = gd.EarlyStopping(patience=3)
     noisy = make(optimizer=gd.SGD(lr=1.5))
@@ -70,33 +70,35 @@ def test_early_stopping_starts_anew_in_each_fit(engine):
     assert stopping.best_epoch == trainer.epoch == 4
 
 
-@pytest.mark.parametrize("option, words", [({"patience": 0}, "patience"), ({"min_delta": -1}, "min_delta")])
+@pytest.mark.parametrize(("option", "words"), [({"patience": 0}, "patience"), ({"min_delta": -1}, "min_delta")])
 def test_early_stopping_refuses(option, words):
     with pytest.raises(ValueError, match=words):
         gd.EarlyStopping(**option)
 
 
-def test_tol_stops_where_theta_stands_still(engine):
-    """The line y = 1 + 2 x, by full batches: the movement goes to 0."""
+def test_tol_stops_when_theta_has_converged(engine):
+    """The line y = 1 + 2 x in full batches: the changes of theta go to 0."""
     X = np.linspace(-1, 1, 20).reshape(-1, 1)
     model = gd.MLP(1, 1, seed=0, dtype="float64")
     trainer = gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=0.3), batch_size=None)
     thetas = [model.theta.copy()]
     keep = EachEpoch(lambda trainer: thetas.append(trainer.model.theta.copy()))
     trainer.fit(X, 1 + 2 * X[:, 0], epochs=10_000, tol=1e-6, callbacks=[keep], verbose=0)
-    moves = np.abs(np.diff(thetas, axis=0)).max(axis=1)
-    assert moves[-1] <= 1e-6 < moves[:-1].min()
-    assert trainer.epoch == len(moves) < 1000 and "1e-06" in trainer.stop_reason
+    changes = np.abs(np.diff(thetas, axis=0)).max(axis=1)
+    assert changes[-1] <= 1e-6 < changes[:-1].min()
+    assert trainer.epoch == len(changes) < 1000
+    assert "1e-06" in trainer.stop_reason
     np.testing.assert_allclose(model.theta, [2, 1], atol=1e-5)
 
 
-def test_tol_zero_needs_real_stillness(engine):
+def test_tol_zero_needs_exact_convergence(engine):
     trainer = make("mse", gd.SGD(lr=Constant(0.0)))
     fit(trainer, 5, tol=0.0)
     assert trainer.epoch == 1
     trainer = make("mse")
     fit(trainer, 5, tol=0.0)
-    assert trainer.epoch == 5 and trainer.stop_reason is None
+    assert trainer.epoch == 5
+    assert trainer.stop_reason is None
 
 
 def test_any_callback_may_stop(engine):
@@ -127,7 +129,7 @@ def test_hooks_come_in_order(engine):
 
 @pytest.mark.parametrize("error", [RuntimeError("mine"), SystemExit()])
 def test_a_callbacks_error_goes_through(engine, error):
-    """It reaches the user; the epochs before are kept, and the endings of the others are called."""
+    """It reaches the user; finished epochs are kept, and on_fit_end of the other callbacks is called."""
     ends = []
 
     class Ending(gd.Callback):
@@ -139,14 +141,15 @@ def test_a_callbacks_error_goes_through(engine, error):
     with pytest.raises(type(error)):
         fit(trainer, 5, callbacks=[Ending(), stopping, at(2, raising(error))])
     assert ends == ["error"]
-    assert trainer.epoch == 2 and len(trainer.history["loss"]) == 2
+    assert trainer.epoch == 2
+    assert len(trainer.history["loss"]) == 2
     same = make()
     fit(same, 2)
     np.testing.assert_array_equal(trainer.model.theta, same.model.theta)
 
 
 def check_usable_after(trainer, epochs):
-    """Model, history and optimiser stand where `epochs` epochs lead, and the training goes on from there."""
+    """Model, history and optimiser are in the state after `epochs` epochs, and the training resumes from there."""
     assert trainer.stop_reason == "interrupted"
     assert (trainer.epoch, len(trainer.history["loss"])) == (epochs, epochs)
     fit(trainer, 2)
@@ -164,7 +167,7 @@ def test_ctrl_c_in_a_callback(engine):
 
 
 def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
-    """The signal comes before the call returns; its steps and the epoch they end are counted all the same."""
+    """The signal arrives before the call returns; its steps and the epoch that they end are counted."""
     trainer = make()
     network = trainer.model.network
     before = signal.getsignal(signal.SIGINT)
@@ -183,7 +186,7 @@ def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
 
 
 def test_ctrl_c_in_the_middle_of_long_work(engine):
-    """A real signal at a moment nobody chose: counters and history agree, and the training goes on."""
+    """A real signal at an arbitrary moment: counters and history agree, and the training resumes."""
     X, y, _ = problem()
     trainer = make(optimizer=gd.SGD(lr=1e-3))
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
@@ -193,7 +196,8 @@ def test_ctrl_c_in_the_middle_of_long_work(engine):
     assert trainer.stop_reason == "interrupted"
     assert 0 < trainer.epoch < 10**7
     assert trainer.epoch == len(trainer.history["loss"]) == trainer.history["epoch"][-1]
-    assert trainer.step == trainer.optimizer.steps and trainer.epoch == trainer.step // 4
+    assert trainer.step == trainer.optimizer.steps
+    assert trainer.epoch == trainer.step // 4
     assert np.isfinite(trainer.fit(X, y, epochs=1, verbose=0)["loss"][-1])
 
 
@@ -247,7 +251,7 @@ def test_progress_does_not_cut_the_chunks(capsys):
 def test_progress_says_why_it_ended(capsys):
     trainer = make()
     text = shown(capsys, trainer, 5, callbacks=[at(2, raising(KeyboardInterrupt()))])
-    assert text.endswith("interrupted after epoch 2; the model keeps what it has learnt\n")
+    assert text.endswith("interrupted after epoch 2; the model keeps its current parameters\n")
     text = shown(capsys, trainer, 5, callbacks=[at(3, lambda trainer: trainer.stop("it is late"))])
     assert text.endswith("stopped after epoch 3: it is late\n")
 
@@ -261,34 +265,39 @@ def test_progress_on_a_terminal_is_drawn_in_place(capsys, monkeypatch, tqdm):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(Progress, "_SECONDS", 0)
     text = shown(capsys, make(), 3, validation=0.2)
-    assert text.count("\n") == 1 and text.endswith("\n")
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
     for part in ("epoch 3/3", "validation_loss ", "rows/s"):
         assert part in text
     assert ("100%" in text) == tqdm
-    assert tqdm or "epoch 1/3" in text  # tqdm itself leaves out what comes too fast
+    assert tqdm or "epoch 1/3" in text  # tqdm itself skips updates in quick succession
 
 
 def test_history_is_a_mapping_of_lists():
     trainer = make()
     history = fit(trainer, 10)
-    assert set(history) == {"epoch", "loss", "lr", "seconds"} and len(history) == 4
+    assert set(history) == {"epoch", "loss", "lr", "seconds"}
+    assert len(history) == 4
     assert all(len(column) == 10 for column in history.values())
     lines = repr(history).splitlines()
-    assert lines[0].split() == list(history) and [line.split()[0] for line in lines[1:]] == [*"123", "...", *"89", "10"]
+    assert lines[0].split() == list(history)
+    assert [line.split()[0] for line in lines[1:]] == [*"123", "...", *"89", "10"]
 
 
 def test_a_column_that_is_not_in_the_history():
     history = fit(make(), 1)
     with pytest.raises(KeyError, match="it has epoch, loss, lr, seconds"):
         history["val_loss"]
-    assert history.get("val_loss") is None and "val_loss" not in history
+    assert history.get("val_loss") is None
+    assert "val_loss" not in history
 
 
 def test_history_as_a_frame():
     pandas = pytest.importorskip("pandas")
     history = fit(make(), 3)
     frame = history.to_pandas()
-    assert isinstance(frame, pandas.DataFrame) and frame.index.tolist() == [1, 2, 3]
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame.index.tolist() == [1, 2, 3]
     assert frame["loss"].tolist() == history["loss"]
 
 
@@ -302,4 +311,6 @@ def test_history_is_plotted():
 def test_rows_of_the_run():
     trainer = make()
     fit(trainer, 3, validation=0.2)
-    assert trainer.run.rows == 40 and trainer.run.rows_done == 120 and ROWS == 50
+    assert trainer.run.rows == 40
+    assert trainer.run.rows_done == 120
+    assert ROWS == 50

@@ -1,4 +1,4 @@
-"""The command line, as a user runs it: in a process of its own, or, where many runs are needed, in this one."""
+"""The command line, run in a separate process, or in this one where many runs are needed."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def write(path, header, columns):
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory):
-    """Three kinds, told apart by two columns of very different units."""
+    """Three classes that two columns of very different scales determine."""
     random = np.random.default_rng(0)
     kind = random.integers(0, 3, 300)
     large, small = 1e6 * kind + random.normal(2e7, 2e5, 300), 1e-4 * (kind == 1) + random.normal(0, 1e-5, 300)
@@ -54,7 +54,8 @@ def test_digits(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1,797 rows, 64 columns, 10 classes; 1,438 rows to train on" in done.stdout
     assert float(re.search(r"validation accuracy ([\d.]+)% of 359 rows", done.stdout)[1]) > 97
-    assert "validation_loss" in done.stderr and "rows/s" in done.stderr
+    assert "validation_loss" in done.stderr
+    assert "rows/s" in done.stderr
     X, y = gd.datasets.digits()
     assert (gd.load(tmp_path / "fastgd-model.npz").predict(X) == y).mean() > 0.97
 
@@ -70,7 +71,7 @@ def test_no_picture_without_matplotlib(tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError")
     done = run("train", "--epochs", 1, cwd=tmp_path, path=[tmp_path])
     assert done.returncode == 0, done.stderr
-    assert 'no picture of the learning curve: pip install "fastgd[plot]"' in done.stdout
+    assert 'no plot of the learning curves: pip install "fastgd[plot]"' in done.stdout
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -101,7 +102,8 @@ def test_classification(tmp_path, flowers):
     predicted = run("predict", "fastgd-model.npz", flowers, "--target", "kind", cwd=tmp_path)
     truth = [line.split(",")[1] for line in flowers.read_text().split()]
     lines = predicted.stdout.split()
-    assert lines[0] == "kind" and len(lines) == 301
+    assert lines[0] == "kind"
+    assert len(lines) == 301
     assert np.mean([a == b for a, b in zip(lines, truth, strict=True)]) > 0.95
 
 
@@ -110,7 +112,7 @@ def test_regression(tmp_path, houses):
     done = run("train", houses, "--target", "price", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 columns, a regression" in done.stdout
-    # the noise is 5,000, so no model does better
+    # the noise has a standard deviation of 5,000, so no model does better
     assert float(re.search(r"validation R2 ([\d.]+), typical error \(RMSE\)", done.stdout)[1]) > 0.99
     assert 4000 < float(re.search(r"\(RMSE\) (\d+)", done.stdout)[1]) < 10000
     predicted = run("predict", "fastgd-model.npz", houses, "--target", "price", cwd=tmp_path).stdout.split()
@@ -119,8 +121,8 @@ def test_regression(tmp_path, houses):
 
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "huber", "mae", "log_cosh"])
-def test_losses_of_numbers(tmp_path, capsys, loss):
-    """A loss says which task it is, whatever the target looks like; counts are not scaled."""
+def test_regression_losses(tmp_path, capsys, loss):
+    """A loss implies the task, whatever the target looks like; counts are not scaled."""
     x = np.arange(200) % 20
     file = write(tmp_path / "t.csv", "x,count", [x, 1 + x // 4])
     options = ("--target", "count", "--loss", loss, "--lr", "0.01", "--epochs", "40", "--hidden", "16")
@@ -138,7 +140,7 @@ def test_linear_model_on_all_rows(tmp_path, houses):
 
 
 @pytest.mark.parametrize(
-    "task, kind", [("auto", "4 classes"), ("regression", "a regression"), ("classification", "4 classes")]
+    ("task", "kind"), [("auto", "4 classes"), ("regression", "a regression"), ("classification", "4 classes")]
 )
 def test_few_integers_are_classes_unless_told_otherwise(tmp_path, capsys, task, kind):
     file = write(tmp_path / "t.csv", "a,b", [range(40), [i // 10 for i in range(40)]])
@@ -159,14 +161,14 @@ TABLES = {
     "nan": ("a,y\n1,2\nnan,3\n", r"line 3, column 'a': 'nan' is not a finite number"),
     "infinite target": ("a,y\n1,2\n\n1,inf\n", r"line 4, column 'y': 'inf' is not a finite number"),
     "short row": ("a,b,y\n1,2,3\n1,2\n", r"line 3: 2 values where the header has 3"),
-    "no header": ("1,2\n3,4\n", r"line 1: names of columns are expected, not numbers \(1, 2\)"),
-    "same names": ("a,a,y\n1,2,3\n", r"line 1: column 'a' is there more than once"),
+    "no header": ("1,2\n3,4\n", r"line 1: expected column names, not numbers \(1, 2\)"),
+    "same names": ("a,a,y\n1,2,3\n", r"line 1: duplicate column 'a'"),
     "no rows": ("a,y\n", "has a header but no rows"),
     "empty": ("", "is empty; its first line must name the columns"),
-    "one column": ("y\n1\n", "has the column 'y' only"),
+    "one column": ("y\n1\n", "has only the column 'y'"),
     "other target": ("a,why\n1,2\n", r"no column 'y', only 'a', 'why'"),
     "semicolons": ("a;y\n1;2\n", "no column 'y', only 'a;y'; values must be separated by commas"),
-    "overflow": ("a,y\n" + "1e308,0.5\n-1e308,1.5\n" * 5, "a column has numbers beyond 1e150"),
+    "overflow": ("a,y\n" + "1e308,0.5\n-1e308,1.5\n" * 5, "a column has values beyond 1e150"),
     "one class": ("a,y\n1,u\n2,u\n", "has the value 'u' in every row"),
     "two rows": ("a,y\n1,0.5\n2,1.5\n", "leaves no validation rows"),
     "open quote": ('a,y\n"1,2\n', "line 2: unexpected end of data"),
@@ -192,7 +194,7 @@ def refuses(tmp_path, monkeypatch, capsys):
     return check
 
 
-def test_a_mistake_in_a_process_of_its_own(tmp_path):
+def test_a_user_error_in_a_separate_process(tmp_path):
     done = run("train", "no.csv", "--target", "y", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "fastgd: error: no.csv: No such file or directory\n"
@@ -207,11 +209,11 @@ def test_bad_tables(tmp_path, refuses, case):
 
 def test_bad_encoding(tmp_path, refuses):
     (tmp_path / "t.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
-    refuses("not text in UTF-8", "train", "t.csv", "--target", "y")
+    refuses("not UTF-8 text", "train", "t.csv", "--target", "y")
 
 
 def test_files_of_spreadsheets(tmp_path, capsys):
-    """They begin with a byte order mark and end their lines with CR LF; text may be quoted."""
+    """They start with a byte order mark and end lines with CR LF; text may be quoted."""
     rows = "".join(f'"{i}", {i % 2}\r\n' for i in range(20))
     (tmp_path / "t.csv").write_bytes(f"\ufeffa, y\r\n{rows}".encode())
     options = ("--target", "y", "--epochs", "1", "--out", str(tmp_path))
@@ -231,13 +233,13 @@ def test_interrupted_at_once(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(loop, "train_chunk", interrupt, raising=True)
     assert cli.main(["train", "--out", str(tmp_path)]) == 0
-    assert "no epoch was finished" in capsys.readouterr().out
+    assert "no epoch was completed" in capsys.readouterr().out
     assert (tmp_path / "fastgd-model.npz").exists()
 
 
 OPTIONS = {
     "no such file": (["train", "no.csv", "--target", "y"], "no.csv: No such file or directory"),
-    "no target": (["train", "t.csv"], "which column is to be predicted.*--target COLUMN"),
+    "no target": (["train", "t.csv"], "which column should be predicted.*--target COLUMN"),
     "target without a file": (["train", "--target", "y"], "--target needs a file"),
     "text to regress on": (
         ["train", "t.csv", "--target", "y", "--task", "regression"],
@@ -249,14 +251,14 @@ OPTIONS = {
     ),
     "loss of numbers for digits": (["train", "--loss", "mse"], "the digits are classes; a regression needs a file"),
     "counts below 0": (["train", "n.csv", "--target", "a", "--loss", "poisson", "--quiet"], r"y must be in \[0, inf\)"),
-    "hidden": (["train", "--hidden", "64,x"], "whole numbers like 64,64"),
+    "hidden": (["train", "--hidden", "64,x"], "integers like 64,64"),
     "activation": (["train", "--activation", "rely"], "invalid choice: 'rely'"),
-    "epochs": (["train", "--epochs", "0"], "argument --epochs: must be a whole number"),
+    "epochs": (["train", "--epochs", "0"], "argument --epochs: must be an integer >= 1"),
     "rate": (["train", "--lr", "-1"], "lr must be"),
-    "batch": (["train", "--batch-size", "0"], "argument --batch-size: must be a whole number"),
+    "batch": (["train", "--batch-size", "0"], "argument --batch-size: must be an integer >= 1"),
     "validation": (["train", "--validation", "2"], r"fraction in \(0, 1\)"),
     "seed": (["train", "--seed", "-1"], "seed must be"),
-    "threads": (["train", "--threads", "0"], "argument --threads: must be a whole number"),
+    "threads": (["train", "--threads", "0"], "argument --threads: must be an integer >= 1"),
     "folder": (["train", "--out", "t.csv"], "t.csv: File exists"),
     "unknown option": (["train", "--fast"], "unrecognized arguments: --fast"),
     "no command": ([], "required"),
@@ -280,4 +282,6 @@ def test_a_diverging_run(refuses):
 
 def test_predict_counts_columns(tmp_path, houses, refuses):
     gd.MLP(2, 1).save(tmp_path / "m.npz")
-    refuses("m.npz takes 2 columns, but houses.csv has 3; leave .* by --target COLUMN", "predict", "m.npz", str(houses))
+    refuses(
+        "m.npz takes 2 columns, but houses.csv has 3; exclude .* with --target COLUMN", "predict", "m.npz", str(houses)
+    )

@@ -1,42 +1,44 @@
-"""What users pass as y and sample_weight, and the split into training and validation rows."""
+"""Input y and sample_weight, and the split into training and validation rows."""
 
 import numpy as np
 import pytest
 
 from fastgd import datasets, losses
-from fastgd.data.sample_weights import of_rows
+from fastgd.data.sample_weights import row_weights
 from fastgd.data.splits import split_rows
 from fastgd.data.targets import check_same_rows, read_targets
 
 CROSS_ENTROPY, BCE, MSE = losses.get("cross_entropy"), losses.get("bce"), losses.get("mse")
-BOTH = object()  # two labels without an order
+BOTH = object()  # has no order
 
 
 LABELS = {
-    "class numbers": ([2, 0, 1], [2, 0, 1], [0, 1, 2]),
-    "not every class number": ([2, 0, 2], [2, 0, 2], [0, 1, 2]),
+    "class indices": ([2, 0, 1], [2, 0, 1], [0, 1, 2]),
+    "not every class index": ([2, 0, 2], [2, 0, 2], [0, 1, 2]),
     "other integers": (np.array([7, -1, 7], "int8"), [1, 0, 1], [-1, 7]),
-    "reals": ([0.5, 1.5, 0.5], [0, 1, 0], [0.5, 1.5]),
+    "floats": ([0.5, 1.5, 0.5], [0, 1, 0], [0.5, 1.5]),
     "bools": ([True, False, True], [1, 0, 1], [False, True]),
-    "words": (["b", "a", "c"], [1, 0, 2], ["a", "b", "c"]),
-    "an array of words": (np.array(["b", "a", "b"]), [1, 0, 1], ["a", "b"]),
+    "text": (["b", "a", "c"], [1, 0, 2], ["a", "b", "c"]),
+    "an array of text": (np.array(["b", "a", "b"]), [1, 0, 1], ["a", "b"]),
     "objects in order": (np.array(["b", "a", "b"], object), [1, 0, 1], ["a", "b"]),
-    "unlike kinds, as first seen": (["b", 1, "b", BOTH], [0, 1, 0, 2], ["b", 1, BOTH]),
+    "mixed types, in order of appearance": (["b", 1, "b", BOTH], [0, 1, 0, 2], ["b", 1, BOTH]),
     "a column": ([[1], [0]], [1, 0], [0, 1, 2]),
     "16 bits": (np.array([1, 2], ">u2"), [1, 2], [0, 1, 2]),
 }
 
 
 @pytest.mark.parametrize("case", LABELS)
-def test_labels_become_class_numbers(case):
-    y, numbers, classes = LABELS[case]
+def test_labels_become_class_indices(case):
+    y, index, classes = LABELS[case]
     read = read_targets(y, CROSS_ENTROPY, 3)
-    assert read.Y.dtype == np.int64 and read.Y.flags.c_contiguous
-    assert read.Y.tolist() == [[number] for number in numbers]
+    assert read.Y.dtype == np.int64
+    assert read.Y.flags.c_contiguous
+    assert read.Y.tolist() == [[i] for i in index]
     assert read.classes.tolist() == classes
     assert read.loss is CROSS_ENTROPY
     again = read_targets(y, CROSS_ENTROPY, 3, read.classes)
-    assert again.Y.tolist() == read.Y.tolist() and again.classes.tolist() == classes
+    assert again.Y.tolist() == read.Y.tolist()
+    assert again.classes.tolist() == classes
 
 
 def test_tuples_are_labels_in_an_array_of_objects():
@@ -60,7 +62,7 @@ def test_rows_of_probabilities():
     y = [[0.25, 0.75], [1, 0]]
     read = read_targets(y, CROSS_ENTROPY, 2)
     assert (read.loss.name, read.Y.tolist(), read.classes.tolist()) == ("soft_cross_entropy", y, [0, 1])
-    assert not read.flat
+    assert not read.squeeze
     assert read_targets(y, losses.get("soft_cross_entropy"), 2).Y.tolist() == y
 
 
@@ -71,11 +73,11 @@ def test_one_hot_bytes_are_not_copied():
 
 BINARY = {
     "0 and 1": ([0, 1, 1], [0, 1, 1], [0, 1]),
-    "reals 0 and 1": ([0.0, 1.0], [0, 1], [0.0, 1.0]),
+    "floats 0 and 1": ([0.0, 1.0], [0, 1], [0.0, 1.0]),
     "bools": ([True, False], [1, 0], [False, True]),
     "probabilities": ([0.2, 0.9], [0.2, 0.9], [0.0, 1.0]),
     "-1 and 1": ([-1, 1], [0, 1], [-1, 1]),
-    "words": (["no", "yes", "no"], [0, 1, 0], ["no", "yes"]),
+    "text": (["no", "yes", "no"], [0, 1, 0], ["no", "yes"]),
     "all 1": ([1, 1], [1, 1], [0, 1]),
     "a column": ([[1], [0]], [1, 0], [0, 1]),
 }
@@ -83,12 +85,14 @@ BINARY = {
 
 @pytest.mark.parametrize("case", BINARY)
 def test_two_classes_with_one_output(case):
-    y, numbers, classes = BINARY[case]
+    y, index, classes = BINARY[case]
     read = read_targets(y, BCE, 1)
-    assert read.Y.ravel().tolist() == numbers and read.Y.shape == (len(y), 1)
+    assert read.Y.ravel().tolist() == index
+    assert read.Y.shape == (len(y), 1)
     assert read.classes.tolist() == classes
     again = read_targets(y, BCE, 1, read.classes)
-    assert again.Y.tolist() == read.Y.tolist() and again.classes.tolist() == classes
+    assert again.Y.tolist() == read.Y.tolist()
+    assert again.classes.tolist() == classes
 
 
 def test_a_fit_on_one_of_two_known_classes():
@@ -101,14 +105,14 @@ def test_a_fit_on_one_of_two_known_classes():
 def test_several_labels_per_row():
     y = [[1, 0, 1], [0, 0, 0]]
     read = read_targets(y, BCE, 3)
-    assert (read.Y.tolist(), read.classes, read.flat) == (y, None, False)
+    assert (read.Y.tolist(), read.classes, read.squeeze) == (y, None, False)
 
 
 def test_numbers():
-    flat = read_targets([1.5, 2.5], MSE, 1)
-    assert (flat.Y.tolist(), flat.flat, flat.classes) == ([[1.5], [2.5]], True, None)
+    vector = read_targets([1.5, 2.5], MSE, 1)
+    assert (vector.Y.tolist(), vector.squeeze, vector.classes) == ([[1.5], [2.5]], True, None)
     rows = read_targets([[1, 2], [3, 4]], MSE, 2)
-    assert (rows.Y.tolist(), rows.flat) == ([[1, 2], [3, 4]], False)
+    assert (rows.Y.tolist(), rows.squeeze) == ([[1, 2], [3, 4]], False)
     Y = np.ones((3, 2), np.float32)
     assert np.shares_memory(read_targets(Y, MSE, 2).Y, Y)
 
@@ -117,12 +121,12 @@ BAD = {
     "empty": ([], CROSS_ENTROPY, 3, ValueError, r"y is empty: it has shape \(0,\)"),
     "a number": (1, CROSS_ENTROPY, 3, ValueError, r"shape \(rows,\) or \(rows, outputs\), not \(\)"),
     "too many classes": (list("abcd"), CROSS_ENTROPY, 3, ValueError, "4 classes .* 3 outputs: give the last layer 4"),
-    "class number too high": ([0, 1, 2, 3], CROSS_ENTROPY, 3, ValueError, "4 classes .* give the last layer 4"),
-    "reals as classes": ([0.1, 0.2, 0.3, 0.4], CROSS_ENTROPY, 3, ValueError, "for a regression use loss='mse'"),
+    "class index too high": ([0, 1, 2, 3], CROSS_ENTROPY, 3, ValueError, "4 classes .* give the last layer 4"),
+    "floats as classes": ([0.1, 0.2, 0.3, 0.4], CROSS_ENTROPY, 3, ValueError, "for a regression use loss='mse'"),
     "one output": ([0, 1], CROSS_ENTROPY, 1, ValueError, "one output per class; for a single output use loss='bce'"),
     "None": (["a", None, "b"], CROSS_ENTROPY, 3, ValueError, r"y has no label in row 1 \(None\)"),
-    "NaN among reals": ([0.0, np.nan], CROSS_ENTROPY, 3, ValueError, "has nan in row 1"),
-    "NaN among words": (["a", np.nan], CROSS_ENTROPY, 3, ValueError, r"no label in row 1 \(nan\)"),
+    "NaN among floats": ([0.0, np.nan], CROSS_ENTROPY, 3, ValueError, "has nan in row 1"),
+    "NaN among text": (["a", np.nan], CROSS_ENTROPY, 3, ValueError, r"no label in row 1 \(nan\)"),
     "not hashable": (np.array([{}, {}], object), CROSS_ENTROPY, 3, TypeError, r"hashable, but y has \{\} in row 0"),
     "two labels per row": ([[1, 0], [0, 1]], CROSS_ENTROPY, 3, ValueError, r"one label per row.*not \(2, 2\)"),
     "sum": ([[0.5, 0.5], [0.5, 0.6]], CROSS_ENTROPY, 2, ValueError, "row 1 sums to 1.1.*loss='bce'"),
@@ -135,7 +139,7 @@ BAD = {
     ),
     "NaN in rows": ([[0.5, 0.5], [np.nan, 1]], CROSS_ENTROPY, 2, ValueError, "has nan in row 1, column 0"),
     "three classes": ([1, 2, 3], BCE, 1, ValueError, r"two classes .* has 3 classes \(1, 2, 3\); for more"),
-    "one class of words": (["a", "a"], BCE, 1, ValueError, r"two classes .* has 1 class "),
+    "one class of text": (["a", "a"], BCE, 1, ValueError, r"two classes .* has 1 class "),
     "labels beyond 1": (
         [[1, 2]],
         BCE,
@@ -143,11 +147,11 @@ BAD = {
         ValueError,
         r"must be in \[0, 1\] .*, but is 2 in row 0, column 1",
     ),
-    "flat for two outputs": ([1, 0], BCE, 2, ValueError, r"shape \(rows, 2\), one column per output"),
-    "words as numbers": (["a", "b"], MSE, 1, TypeError, "for the loss 'mse', not 'a'.*loss='cross_entropy'"),
-    "words as rows": ([["a", "b"]], MSE, 2, TypeError, "for the loss 'mse', not 'a'"),
+    "1-D for two outputs": ([1, 0], BCE, 2, ValueError, r"shape \(rows, 2\), one column per output"),
+    "text as numbers": (["a", "b"], MSE, 1, TypeError, "for the loss 'mse', not 'a'.*loss='cross_entropy'"),
+    "text as rows": ([["a", "b"]], MSE, 2, TypeError, "for the loss 'mse', not 'a'"),
     "None as number": ([1.0, None], MSE, 1, TypeError, "y must hold numbers.*None"),
-    "flat for two": (
+    "1-D for two": (
         [1.0, 2.0],
         MSE,
         2,
@@ -162,8 +166,8 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_targets(case):
-    y, loss, n_out, error, words = BAD[case]
-    with pytest.raises(error, match=words):
+    y, loss, n_out, error, message = BAD[case]
+    with pytest.raises(error, match=message):
         read_targets(y, loss, n_out)
 
 
@@ -173,10 +177,10 @@ def frames(request):
 
 
 def test_series_and_frames(frames):
-    words = frames.Series(["b", "a", "b"])
-    assert read_targets(words, CROSS_ENTROPY, 2).classes.tolist() == ["a", "b"]
+    labels = frames.Series(["b", "a", "b"])
+    assert read_targets(labels, CROSS_ENTROPY, 2).classes.tolist() == ["a", "b"]
     assert read_targets(frames.DataFrame({"y": ["b", "a"]}), CROSS_ENTROPY, 2).Y.tolist() == [[1], [0]]
-    assert read_targets(frames.Series([1.5, 2.5]), MSE, 1).flat
+    assert read_targets(frames.Series([1.5, 2.5]), MSE, 1).squeeze
     assert (
         read_targets(frames.DataFrame({"u": [1, 0], "v": [0, 1]}), CROSS_ENTROPY, 2).loss.name == "soft_cross_entropy"
     )
@@ -193,12 +197,13 @@ def test_categories_of_pandas():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights(dtype):
-    read = of_rows([0, 1, 2], 3, np.dtype(dtype))
-    assert read.dtype == dtype and read.tolist() == [0, 1, 2]
+    read = row_weights([0, 1, 2], 3, np.dtype(dtype))
+    assert read.dtype == dtype
+    assert read.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    "values, error, words",
+    ("values", "error", "words"),
     [
         ([1, 2], ValueError, r"shape \(3,\), one weight per row of X, not \(2,\)"),
         ([[1], [2], [3]], ValueError, r"not \(3, 1\)"),
@@ -210,7 +215,7 @@ def test_weights(dtype):
 )
 def test_bad_weights(values, error, words):
     with pytest.raises(error, match=words):
-        of_rows(values, 3, np.dtype("float32"))
+        row_weights(values, 3, np.dtype("float32"))
 
 
 def test_same_rows():
@@ -219,24 +224,26 @@ def test_same_rows():
         check_same_rows(np.zeros((3, 2)), np.zeros(4))
 
 
-@pytest.mark.parametrize("n, fraction, held", [(10, 0.2, 2), (7, 0.5, 4), (1797, 0.2, 359), (2, 0.4, 1)])
+@pytest.mark.parametrize(("n", "fraction", "held"), [(10, 0.2, 2), (7, 0.5, 4), (1797, 0.2, 359), (2, 0.4, 1)])
 def test_split(n, fraction, held):
     train, validation = split_rows(n, fraction, seed=3)
     assert len(validation) == held
     assert sorted([*train, *validation]) == list(range(n))
-    assert (np.diff(train) > 0).all() and (np.diff(validation) > 0).all()
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(validation) > 0).all()
     np.testing.assert_array_equal(split_rows(n, fraction, seed=3)[1], validation)
 
 
-def test_splits_differ_by_seed_and_have_no_favourites():
+def test_splits_differ_by_seed_and_are_uniform():
     held = np.concatenate([split_rows(100, 0.2, seed)[1] for seed in range(500)])
     counts = np.bincount(held, minlength=100)
-    # binomial(500, 0.2): mean 100, deviation 9; five deviations are passed by chance once in 17,000 runs of 100 rows
-    assert counts.min() > 55 and counts.max() < 145
+    # binomial(500, 0.2): mean 100, standard deviation 9; five deviations are exceeded by chance once in 17,000 runs
+    assert counts.min() > 55
+    assert counts.max() < 145
 
 
 @pytest.mark.parametrize(
-    "n, fraction, words",
+    ("n", "fraction", "words"),
     [
         (10, 0, r"fraction in \(0, 1\) or a pair"),
         (10, 1.0, "not 1.0"),
@@ -259,4 +266,5 @@ def test_digits():
     assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     X[:], y[:] = 0, 0
     again, labels = datasets.digits()
-    assert again.any() and labels.any()
+    assert again.any()
+    assert labels.any()

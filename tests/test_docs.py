@@ -1,4 +1,4 @@
-"""The pages of docs/ name everything that they promise to."""
+"""The pages of docs/ are complete."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ PAGE = (Path(__file__).resolve().parents[1] / "docs" / "optimizers.md").read_tex
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_with_their_settings(name):
-    """A row says what can be given by position, and each optimiser has a figure for its cost."""
+    """The table lists the positional arguments, and each optimiser has a measured cost."""
     cls = OPTIMIZERS[name]
     parameters = inspect.signature(cls).parameters.values()
     settings = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]

@@ -1,4 +1,4 @@
-"""Each example runs in a process of its own and makes its picture."""
+"""Each example runs in a separate process and saves its figure."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import fastgd as gd
 
 pytest.importorskip("matplotlib")
 
-EXTRAS = {"lbfgs": "scipy"}  # what an example needs beside matplotlib
+EXTRAS = {"lbfgs": "scipy"}  # requirements of an example besides matplotlib
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -30,7 +30,7 @@ def test_example(example, tmp_path):
     assert (tmp_path / f"{example.stem}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_pictures_go_where_they_are_sent(tmp_path):
+def test_figures_are_saved_to_the_given_path(tmp_path):
     run(EXAMPLES[0], "other.png", cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["other.png"]
 

@@ -99,9 +99,9 @@ def test_signs(y, n_out, classes, Y):
 def test_quantiles_share_their_target():
     loss = gd.Quantile((0.1, 0.5, 0.9))
     one = read_targets([1.0, 2.0], loss, 3)
-    assert one.Y.tolist() == [[1, 1, 1], [2, 2, 2]] and not one.flat
+    assert one.Y.tolist() == [[1, 1, 1], [2, 2, 2]] and not one.squeeze
     assert read_targets([[1, 2]], loss, 6).Y.tolist() == [[1, 1, 1, 2, 2, 2]]
-    assert read_targets([1.0, 2.0], gd.Quantile(0.5), 1).flat
+    assert read_targets([1.0, 2.0], gd.Quantile(0.5), 1).squeeze
 
 
 def test_smoothing_is_kept_for_rows_of_probabilities():
@@ -119,7 +119,7 @@ def test_predictions_are_means_not_their_logarithms(engine, loss, tmp_path):
     model = trainer.model
     np.testing.assert_allclose(model.predict(X), np.exp(model.forward(X)[:, 0]), rtol=1e-6)
     assert trainer.history["validation_r2"][-1] > 0.9 and abs(model.predict(X) - y).mean() < 0.5
-    with pytest.raises(ValueError, match="plain numbers"):
+    with pytest.raises(ValueError, match="real values"):
         model.predict_proba(X)
     model.save(tmp_path / "model.npz")
     np.testing.assert_array_equal(gd.load(tmp_path / "model.npz").predict(X), model.predict(X))
@@ -187,7 +187,7 @@ def test_stratified_splits():
     for loss in ("hinge", "binary_focal"):
         trainer = gd.Trainer(gd.MLP(4, 1), loss=loss)
         trainer.fit(X, y, epochs=1, validation=split, verbose=0)
-    with pytest.raises(ValueError, match="plain numbers"):
+    with pytest.raises(ValueError, match="real values"):
         gd.Trainer(gd.MLP(4, 1), loss="poisson").fit(X, y, epochs=1, validation=split, verbose=0)
 
 

@@ -1,4 +1,4 @@
-"""Vectors of 2 MB and more: they behave as NumPy's do."""
+"""Vectors of 2 MB and more behave like ordinary NumPy arrays."""
 
 import copy
 import os
@@ -17,7 +17,8 @@ def test_zeros(shape, dtype):
     vector = zeros(shape, dtype)
     same = np.zeros(shape, dtype)
     assert (vector.shape, vector.dtype, vector.flags.c_contiguous) == (same.shape, same.dtype, True)
-    assert vector.flags.writeable and not vector.any()
+    assert vector.flags.writeable
+    assert not vector.any()
     vector += 1
     assert (vector == 1).all()
 
@@ -31,10 +32,10 @@ def test_a_large_model_is_copied_and_pickled():
     assert (model.theta == theta).all()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_child_has_its_own():
-    """After a fork the child's steps are not the parent's."""
+def test_a_forked_child_has_its_own_copy():
+    """Changes in a forked child do not reach the parent."""
     model = gd.MLP(1000, 1000, seed=0)
     theta = model.theta.copy()
     child = os.fork()

@@ -228,7 +228,7 @@ def test_a_split_in_fit(engine):
     ("make_one", "words"),
     [
         (lambda: Split(1.0), r"fraction must be in \(0, 1\)"),
-        (lambda: Split(0.2, stratify=True, time=True), "give one of"),
+        (lambda: Split(0.2, stratify=True, time=True), "give only one of"),
         (lambda: Split(0.2, groups=np.ones((3, 2))), r"groups must have shape \(rows,\)"),
         (lambda: sides(Split(0.2, stratify=True), head=NUMBERS), "stratify=True needs classes"),
         (lambda: sides(Split(0.2, groups=np.ones(101))), "two different values"),

@@ -52,10 +52,10 @@ def test_files_keep_everything(path, dtype):
 )
 def test_files_keep_the_classes(path, classes):
     model = model_of()
-    model.head = OutputSpec("softmax", None if classes is None else np.array(classes), flat=True)
+    model.head = OutputSpec("softmax", None if classes is None else np.array(classes), squeeze=True)
     model.save(path)
     head = gd.load(path).head
-    assert (head.link, head.flat) == ("softmax", True)
+    assert (head.link, head.squeeze) == ("softmax", True)
     if classes is None:
         assert head.classes is None
     else:

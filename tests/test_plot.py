@@ -1,4 +1,4 @@
-"""What the pictures show, read back from matplotlib."""
+"""The content of the plots, read back from matplotlib."""
 
 import re
 import sys
@@ -49,7 +49,7 @@ def test_curves(pyplot):
     assert loss.get_yscale() == "log"
 
 
-def test_curve_without_validation_on_axes_of_ones_own(pyplot):
+def test_curve_without_validation_on_given_axes(pyplot):
     ax = pyplot.figure().add_subplot()
     record = {"epoch": [1, 2], "loss": [1.0, 0.5]}
     assert plot.curve(record, ax=ax, title="Loss") is ax
@@ -64,7 +64,8 @@ def test_loss_surface(pyplot):
     assert labels(ax) == ["path", "start", "end"]
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), path)
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    assert left < 0.5 < 2 < right and low < 0 < 1 < high
+    assert left < 0.5 < 2 < right
+    assert low < 0 < 1 < high
 
 
 def test_loss_surface_of_a_path_along_one_axis(pyplot):
@@ -73,7 +74,7 @@ def test_loss_surface_of_a_path_along_one_axis(pyplot):
     assert low < 1 < high
 
 
-def test_the_best_epoch_of_an_error_is_its_least(pyplot):
+def test_the_best_epoch_of_an_error_is_its_minimum(pyplot):
     ax = plot.curve({"epoch": [1, 2, 3], "validation_mae": [3.0, 1.0, 2.0]}, "mae")
     assert labels(ax) == ["validation", "best: 1 after epoch 2"]
 
@@ -94,24 +95,27 @@ def trained(n_in=4, **options):
 
 
 def test_the_plane_of_a_path(pyplot):
-    """Its axes are orthonormal, so lengths are kept up to what lies outside of the plane; the end is 0."""
+    """Its axes are orthonormal, so lengths are kept up to the component outside the plane; the end is 0."""
     model, X, y, path = trained()
     before = model.theta.copy()
     ax = plot.landscape(model, X, y, loss="cross_entropy", path=path, points=5, title="A path")
     np.testing.assert_array_equal(model.theta, before)
     drawn = ax.lines[0].get_xydata()
-    assert drawn.shape == (len(path), 2) and labels(ax) == ["path", "start", "end"]
+    assert drawn.shape == (len(path), 2)
+    assert labels(ax) == ["path", "start", "end"]
     np.testing.assert_allclose(drawn[-1], 0, atol=1e-6)
     moves = np.linalg.norm(np.array(path, float) - path[-1], axis=1)
     lengths = np.linalg.norm(drawn, axis=1)
-    assert (lengths <= moves * (1 + 1e-6)).all() and lengths[0] > 0.9 * moves[0]
+    assert (lengths <= moves * (1 + 1e-6)).all()
+    assert lengths[0] > 0.9 * moves[0]
     shares = [int(re.search(r"(\d+)% of the movement", text)[1]) for text in (ax.get_xlabel(), ax.get_ylabel())]
-    assert 100 >= sum(shares) > 80 and shares[0] >= shares[1]
+    assert 100 >= sum(shares) > 80
+    assert shares[0] >= shares[1]
 
 
 def test_random_directions_are_as_long_as_the_weights_of_each_unit():
     model, *_ = trained()
-    plane, _ = models._random(model, 0)
+    plane, _ = models._random_directions(model, 0)
     own = model.parameters()
     for direction in plane:
         for name, part in views(model.layers, direction).items():
@@ -126,8 +130,9 @@ def test_the_middle_of_a_landscape_is_the_loss_of_the_model(pyplot, monkeypatch)
     surfaces = []
     monkeypatch.setattr(models, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
     plot.landscape(model, X, y, loss="cross_entropy", points=3, span=0.5)
-    loss = gd.CrossEntropy().per_row(model.forward(X), y.reshape(-1, 1)).mean()
-    assert surfaces[0].shape == (3, 3) and surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
+    loss = gd.CrossEntropy().rows(model.forward(X), y.reshape(-1, 1)).mean()
+    assert surfaces[0].shape == (3, 3)
+    assert surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
 
 
 def test_decision_regions(pyplot):
@@ -141,7 +146,8 @@ def test_weights_as_images(pyplot):
     model = gd.MLP(6, 5, 3, seed=0)
     figure = plot.weights(model, (2, 3), units=4)
     images = [ax.images[0] for ax in figure.axes if ax.images]
-    assert len(images) == 4 and images[0].get_clim()[0] == -images[0].get_clim()[1]
+    assert len(images) == 4
+    assert images[0].get_clim()[0] == -images[0].get_clim()[1]
     np.testing.assert_array_equal(images[2].get_array(), model.parameters()["0.weight"][:, 2].reshape(2, 3))
 
 
@@ -156,11 +162,11 @@ def test_activations_of_each_layer(pyplot):
 
 
 def test_more_classes_than_colours(pyplot):
-    assert len(set(map(tuple, axes.colors_of(12)))) == 12
+    assert len(set(map(tuple, axes.class_colors(12)))) == 12
 
 
 @pytest.mark.parametrize(
-    "draw, words",
+    ("draw", "words"),
     [
         (lambda m, X, y, p: plot.landscape(m, X, y, loss="cross_entropy", directions="pca"), "3 thetas or more, not 1"),
         (
@@ -173,11 +179,11 @@ def test_more_classes_than_colours(pyplot):
         (lambda m, X, y, p: plot.decision_regions(m, X, y), "this model has 4 inputs"),
         (lambda m, X, y, p: plot.decision_regions(gd.MLP(2, 3, seed=0), X[:, :2], y), "train the model on labels"),
         (lambda m, X, y, p: plot.weights(m, (3, 3)), "3 x 3 are 9"),
-        (lambda m, X, y, p: plot.weights(gd.MLP(6, 3, seed=0)), r"give shape=\(rows, columns\)"),
+        (lambda m, X, y, p: plot.weights(gd.MLP(6, 3, seed=0)), r"pass shape=\(height, width\)"),
         (lambda m, X, y, p: plot.activations(m, X[:, :2]), r"X must have shape \(rows, 4\)"),
     ],
 )
-def test_pictures_refuse(pyplot, draw, words):
+def test_invalid_arguments(pyplot, draw, words):
     with pytest.raises(ValueError, match=words):
         draw(*trained())
 

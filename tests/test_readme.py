@@ -39,7 +39,7 @@ def test_the_tour_of_training_runs_as_printed(tmp_path, monkeypatch):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)
     session = session_of("docs/training.md")
-    assert session["whole"].history["loss"] == session["run"].history["loss"]
+    assert session["uninterrupted"].history["loss"] == session["run"].history["loss"]
     assert (tmp_path / "run.csv").exists()
 
 

@@ -82,7 +82,7 @@ def test_balanced_counts_the_training_rows(engine):
 def test_a_class_that_is_not_there_counts_for_nothing():
     read = read_targets(KIND[KIND > 0], losses.get("cross_entropy"), 3)
     every_row = np.arange(len(read.Y))
-    got = sample_weights.of_classes("balanced", read, every_row, np.dtype("float64"))
+    got = sample_weights.row_weights_from_classes("balanced", read, every_row, np.dtype("float64"))
     counts = np.bincount(KIND[KIND > 0])
     np.testing.assert_allclose(got, (len(read.Y) / (2 * np.maximum(counts, 1)))[read.Y[:, 0]])
 
@@ -94,7 +94,14 @@ BAD = {
     "negative": ({0: -1.0}, KIND, "cross_entropy", 3, ValueError, r"class_weight\[0\] must be in \[0, inf\), not -1.0"),
     "NaN": ({0: np.nan}, KIND, "cross_entropy", 3, ValueError, r"class_weight\[0\] must be in"),
     "a word": ({0: "2"}, KIND, "cross_entropy", 3, TypeError, r"class_weight\[0\] must be a number .* not '2'"),
-    "beyond float32": ({0: 1e39}, KIND, "cross_entropy", 3, ValueError, "class_weight has 1e.39, .*beyond float32"),
+    "overflows float32": (
+        {0: 1e39},
+        KIND,
+        "cross_entropy",
+        3,
+        ValueError,
+        "class_weight has 1e.39, .*overflows float32",
+    ),
     "another word": (
         "even",
         KIND,
@@ -105,7 +112,14 @@ BAD = {
     ),
     "a list": ([1, 2, 3], KIND, "cross_entropy", 3, TypeError, 'must be {label: weight} or "balanced"'),
     "all zero": ({0: 0, 1: 0, 2: 0}, KIND, "cross_entropy", 3, ValueError, "weight of every training row is zero"),
-    "numbers": ("balanced", KIND, "mse", 1, ValueError, f"{NO_CLASSES}, but the loss 'mse' has none"),
+    "numbers": (
+        "balanced",
+        KIND,
+        "mse",
+        1,
+        ValueError,
+        f"{NO_CLASSES}, which these targets of the loss 'mse' do not have",
+    ),
     "several answers": ("balanced", np.eye(3)[KIND], "bce", 3, ValueError, NO_CLASSES + r".*BCE\(pos_weight"),
     "a loss of one's own": ("balanced", KIND, lambda Z, Y: (0, 0 * Z), 3, ValueError, f"{NO_CLASSES}, .* 'custom'"),
 }
@@ -156,7 +170,7 @@ def test_weights_in_metrics_of_scikit_learn(engine, name):
     (np.ones(3), r"validation sample_weight must have shape \(50,\)"),
     (-np.ones(ROWS), "validation sample_weight must be >= 0, but is -1.0 in row 0"),
     (np.zeros(ROWS), "validation sample_weight is zero for every row"),
-    (np.full(ROWS, 1e39), "validation sample_weight has 1e.39, which is beyond float32"),
+    (np.full(ROWS, 1e39), "validation sample_weight has 1e.39, which overflows float32"),
 ])  # fmt: skip
 def test_bad_weights_of_validation_rows(weight, words):
     X, y, _ = problem()

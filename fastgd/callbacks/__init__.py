@@ -1,8 +1,11 @@
-"""What watches a training: early stopping, the notes' own stop, budgets, functions of one's own, files.
+"""Callbacks of `Trainer.fit`: early stopping, budgets, user functions, checkpoints, logs, progress.
 
-To write one, subclass `Callback` and override what you need.  What a callback does not override costs nothing: without
-`on_epoch_end` the trainer passes many epochs to the engine in one call.
+To write a callback, subclass `Callback` and override the hooks that you need.  Hooks that are not overridden cost
+nothing: without `on_epoch_end` the trainer passes many epochs to the engine in one call.
 """
+
+import warnings
+from typing import TYPE_CHECKING
 
 from .base import Callback, Run, Training
 from .budgets import StepBudget, TimeBudget
@@ -30,3 +33,13 @@ __all__ = [
     "TimeBudget",
     "Training",
 ]
+
+if not TYPE_CHECKING:  # type checkers are to report unknown names
+
+    def __getattr__(name):
+        """Names of the previous release."""
+        if name != "Movement":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        message = "fastgd.callbacks.Movement is deprecated: use fastgd.callbacks.ParameterTolerance"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return ParameterTolerance

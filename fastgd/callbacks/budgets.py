@@ -1,4 +1,4 @@
-"""Callbacks that end a training after so much time, or so many steps."""
+"""Callbacks that limit the time or the steps of a training."""
 
 import time
 
@@ -7,31 +7,43 @@ from .base import Callback, Training
 
 
 class TimeBudget(Callback):
-    """Stop once this `fit` has taken `seconds` > 0 of time, within 0.1 seconds or so."""
+    """Stop after a given time, to within about 0.1 seconds.
+
+    Parameters
+    ----------
+    seconds : float > 0
+        Counted from the start of each `fit`.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = check_scalar("seconds", seconds, "(0, inf)")
 
     def on_fit_begin(self, trainer: Training) -> None:
-        self._end = time.perf_counter() + self.seconds
+        self._deadline = time.perf_counter() + self.seconds
 
     def on_chunk_end(self, trainer: Training) -> None:
-        if time.perf_counter() >= self._end:
-            trainer.stop(f"its budget of {self.seconds:g} seconds is spent")
+        if time.perf_counter() >= self._deadline:
+            trainer.stop(f"the time budget of {self.seconds:g} seconds is used up")
 
 
 class StepBudget(Callback):
-    """Stop after exactly `steps` >= 1 steps of this `fit`, also in the middle of an epoch."""
+    """Stop after a given number of steps, even in the middle of an epoch.
+
+    Parameters
+    ----------
+    steps : int >= 1
+        Counted from the start of each `fit`.
+    """
 
     def __init__(self, steps: int) -> None:
         self.steps = check_int("steps", steps)
 
     def on_fit_begin(self, trainer: Training) -> None:
-        self._last = trainer.step + self.steps
+        self._last_step = trainer.step + self.steps
 
     def next_step(self, trainer: Training) -> float:
-        return self._last
+        return self._last_step
 
     def on_chunk_end(self, trainer: Training) -> None:
-        if trainer.step >= self._last:
-            trainer.stop(f"its budget of {self.steps} steps is spent")
+        if trainer.step >= self._last_step:
+            trainer.stop(f"the budget of {self.steps} steps is used up")

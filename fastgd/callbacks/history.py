@@ -1,27 +1,45 @@
-"""What happened in each epoch: a mapping of lists."""
+"""The record of a training: a mapping of column names to lists, one value per epoch."""
 
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Rows that the printed table shows at its top and at its end.
-_SHOWN = 3
+# Rows at the top and at the bottom of the printed table.
+_N_SHOWN = 3
 
 
 class History(Mapping[str, list[float]]):
-    """Columns of numbers, one row per epoch; `history["loss"]` is a list.
+    """Columns of values, one row per epoch; `history["loss"]` is a list.
 
-    Columns are "epoch" (from 1), "loss" (mean over the training rows, each taken before the step it belongs to),
+    The columns are "epoch" (from 1), "loss" (mean over the training rows, each measured before the step that uses it),
     "grad_norm" if it is measured (mean over the steps, before clipping), "validation_loss" and "validation_accuracy" or
-    "validation_r2" if there are validation rows, "lr" (of the epoch's last step) and "seconds" (of the epoch,
-    validation and callbacks included).  A row without a value has NaN there.
+    "validation_r2" if there are validation rows, "lr" (at the last step of the epoch) and "seconds" (validation and
+    callbacks included).  Missing values are NaN.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.extend({"epoch": [1, 2], "loss": [0.5, 0.25]})
+    >>> history["loss"]
+    [0.5, 0.25]
+    >>> history
+    epoch  loss
+        1   0.5
+        2  0.25
     """
 
     def __init__(self) -> None:
         self._columns: dict[str, list[float]] = {"epoch": []}
 
     def extend(self, rows: Mapping[str, list[float]]) -> None:
-        """Add epochs: for each column its new values, "epoch" among them; columns that are new or left out get NaN."""
+        """Append epochs.
+
+        Parameters
+        ----------
+        rows : mapping of str to list of float
+            The new values of each column, "epoch" included.  Earlier rows of a new column and new rows of a missing
+            column are NaN.
+        """
         before, new = len(self["epoch"]), len(rows["epoch"])
         for name in rows:
             self._columns.setdefault(name, [math.nan] * before)
@@ -41,18 +59,18 @@ class History(Mapping[str, list[float]]):
         return len(self._columns)
 
     def __repr__(self) -> str:
-        """The table, its middle left out."""
+        """The table, without its middle rows."""
         rows = len(self["epoch"])
-        shown = [i for i in range(rows) if i < _SHOWN or i >= rows - _SHOWN]
+        shown = [i for i in range(rows) if i < _N_SHOWN or i >= rows - _N_SHOWN]
         lines = [list(self), *([f"{column[i]:.5g}" for column in self.values()] for i in shown)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = ["  ".join(map(str.rjust, line, widths)) for line in lines]
         if len(shown) < rows:
-            table.insert(1 + _SHOWN, "...".rjust(widths[0]))
+            table.insert(1 + _N_SHOWN, "...".rjust(widths[0]))
         return "\n".join(table)
 
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame with the same columns, indexed by epoch; needs pandas."""
+        """Convert to a pandas.DataFrame with the same columns, indexed by epoch; needs pandas."""
         try:
             import pandas
         except ImportError:
@@ -60,7 +78,7 @@ class History(Mapping[str, list[float]]):
         return pandas.DataFrame(self._columns).set_index("epoch")
 
     def plot(self) -> Any:
-        """A matplotlib figure of the learning curves; see `fastgd.plot.curves`."""
+        """Draw the learning curves with `fastgd.plot.curves` and return the matplotlib figure."""
         from ..plot import curves
 
         return curves(self)

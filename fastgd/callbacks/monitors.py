@@ -1,4 +1,4 @@
-"""Callbacks that watch a column of the history, and functions as callbacks."""
+"""Callbacks that monitor a column of the history or theta, and callbacks that call user functions."""
 
 import math
 from collections.abc import Callable
@@ -14,16 +14,23 @@ from .base import Callback, State, Training
 
 
 class Monitor(Callback):
-    """Keeps the best value of a column of the history, and how long it has not improved; what others build on.
+    """Base class: track the best value of a column of the history and the number of epochs since then.
 
     Parameters
     ----------
     monitor : str
-        Column to watch.
+        Column of the history.
     min_delta : float >= 0, default=0.0
-        Only a change by more than this is an improvement.
+        Smallest change that counts as an improvement (exclusive).
     mode : {"min", "max"} or None, default=None
-        Whether it should fall or rise; None: losses and errors should fall, anything else should rise.
+        Whether lower or higher values are better; None: lower for losses and errors, higher for anything else.
+
+    Attributes
+    ----------
+    best : float
+        The best value of this `fit`.
+    best_epoch : int
+        Its epoch, counted from 1; 0 before the first.
     """
 
     def __init__(self, monitor: str, min_delta: float = 0.0, mode: str | None = None) -> None:
@@ -32,57 +39,56 @@ class Monitor(Callback):
         self.monitor = monitor
         self.min_delta = check_scalar("min_delta", min_delta, "[0, inf)")
         self._sign = -1 if (lower_is_better(monitor) if mode is None else mode == "min") else 1
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.best = -self._sign * math.inf
         self.best_epoch = 0
-        self._waited = 0
+        self._wait = 0
 
     def on_fit_begin(self, trainer: Training) -> None:
         if self.monitor not in trainer.run.columns:
             name, columns = type(self).__name__, ", ".join(trainer.run.columns)
-            meant = f"validation_{self.monitor.removeprefix('val_')}"
-            advice = f": did you mean {meant!r}?" if meant in trainer.run.columns else ""
+            similar = f"validation_{self.monitor.removeprefix('val_')}"
+            advice = f": did you mean {similar!r}?" if similar in trainer.run.columns else ""
             if "val" in self.monitor and "validation_loss" not in trainer.run.columns:
                 advice = "; pass validation=0.2 or validation=(X, y) to fit"
-            raise ValueError(f"{name} watches {self.monitor!r}, but this fit records {columns}{advice}")
-        self._forget()
+            raise ValueError(f"{name} monitors {self.monitor!r}, but this fit records {columns}{advice}")
+        self._reset()
 
-    def _improves(self, epoch: int, value: float) -> bool:
-        """Take note of the value of an epoch."""
-        self._waited += 1
+    def _record(self, epoch: int, value: float) -> bool:
+        """Record the value of an epoch; return whether it is an improvement."""
+        self._wait += 1
         if not self._sign * (value - self.best) > self.min_delta:
             return False
-        self.best, self.best_epoch, self._waited = value, epoch, 0
+        self.best, self.best_epoch, self._wait = value, epoch, 0
         return True
 
     def state(self) -> State:
-        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._waited}
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._wait}
 
     def restore(self, trainer: Training, state: State) -> None:
         self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
-        self._waited = int(state["waited"])
+        self._wait = int(state["waited"])
 
 
 class EarlyStopping(Monitor):
-    """Stop when a column of the history has not improved for a while, and go back to the best theta.
+    """Stop when a column of the history has stopped improving, and restore the best theta.
 
     Parameters
     ----------
     monitor : str, default="validation_loss"
-        Column to watch.  Losses and errors should fall; anything else ("validation_accuracy", "validation_r2") should
-        rise.
+        Column of the history.  Losses and errors should decrease; anything else ("validation_accuracy",
+        "validation_r2") should increase.
     patience : int >= 1, default=10
-        Epochs without improvement before the training stops.
+        Number of epochs without improvement after which the training stops.
     min_delta : float >= 0, default=0.0
-        Only a change by more than this is an improvement.
+        Smallest change that counts as an improvement (exclusive).
     restore_best : bool, default=True
-        At the end of `fit`, whatever ended it but an error, theta is again that of the best epoch of this `fit`, and so
-        is the average that the optimiser may keep.  A later `fit(epochs=None)` goes on from where the training was, all
-        the same.
+        Restore theta, and the average of theta if the optimiser keeps one, of the best epoch of this `fit` when the
+        `fit` ends for any reason but an error.  A later `fit(epochs=None)` still resumes from the last theta.
     mode : {"min", "max"} or None, default=None
-        Whether the column should fall or rise, if its name does not tell.
+        Whether lower or higher values are better, if the name of the column does not imply it.
 
     Attributes
     ----------
@@ -107,44 +113,44 @@ class EarlyStopping(Monitor):
         super().__init__(monitor, min_delta, mode)
         self.patience = check_int("patience", patience)
         self.restore_best = restore_best
-        self._theta: Array | None = None
-        self._average: Array | None = None
+        self._best_theta: Array | None = None
+        self._best_average: Array | None = None
 
     def on_fit_begin(self, trainer: Training) -> None:
         super().on_fit_begin(trainer)
-        self._theta = self._average = None
+        self._best_theta = self._best_average = None
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        if self._improves(trainer.epoch, logs[self.monitor]) and self.restore_best:
-            self._theta = trainer.model.theta.copy()
+        if self._record(trainer.epoch, logs[self.monitor]) and self.restore_best:
+            self._best_theta = trainer.model.theta.copy()
             average = trainer.optimizer.averaged_theta
-            self._average = None if average is None else average.copy()
-        self._stop_if_stuck(trainer)
+            self._best_average = None if average is None else average.copy()
+        self._stop_if_exhausted(trainer)
 
     def on_fit_end(self, trainer: Training) -> None:
-        if self._theta is not None and trainer.stop_reason != "error":
-            trainer.model.theta = self._theta
+        if self._best_theta is not None and trainer.stop_reason != "error":
+            trainer.model.theta = self._best_theta
             average = trainer.optimizer.averaged_theta
-            if self._average is not None and average is not None:
-                np.copyto(average, self._average)
-        self._theta = self._average = None
+            if self._best_average is not None and average is not None:
+                np.copyto(average, self._best_average)
+        self._best_theta = self._best_average = None
 
     def state(self) -> State:
-        kept = {"theta": self._theta, "average": self._average}
-        return super().state() | {name: vector for name, vector in kept.items() if vector is not None}
+        vectors = {"theta": self._best_theta, "average": self._best_average}
+        return super().state() | {name: vector for name, vector in vectors.items() if vector is not None}
 
     def restore(self, trainer: Training, state: State) -> None:
         super().restore(trainer, state)
-        self._theta, self._average = (cast("Array | None", state.get(name)) for name in ("theta", "average"))
-        self._stop_if_stuck(trainer)  # a run that was saved as it stopped is not to go on
+        self._best_theta, self._best_average = (cast("Array | None", state.get(name)) for name in ("theta", "average"))
+        self._stop_if_exhausted(trainer)  # a run that was saved when it stopped must not resume
 
-    def _stop_if_stuck(self, trainer: Training) -> None:
-        if self._waited >= self.patience:
-            trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {self._waited} epochs ago")
+    def _stop_if_exhausted(self, trainer: Training) -> None:
+        if self._wait >= self.patience:
+            trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {self._wait} epochs ago")
 
 
 class BestEpoch(EarlyStopping):
-    """Never stop, but at the end of `fit` go back to the theta of the best epoch.
+    """Restore the theta of the best epoch at the end of `fit`, without stopping early.
 
     Parameters
     ----------
@@ -157,28 +163,28 @@ class BestEpoch(EarlyStopping):
 
 
 class ReduceLROnPlateau(Monitor):
-    """Lower the learning rate when a column of the history has not improved for a while.
+    """Reduce the learning rate when a column of the history has stopped improving.
 
-    The optimiser's lr becomes lr factor, or the schedule that is its lr is scaled by factor.  What counts are all
-    epochs of the history, also those of earlier calls of `fit`, so a run that was stopped goes on as if it never had.
+    The lr of the optimiser, a number or a schedule, is multiplied by `factor`.  All epochs of the history count, also
+    those of earlier calls of `fit`, so that an interrupted and resumed run equals an uninterrupted one.
 
     Parameters
     ----------
     monitor : str, default="validation_loss"
-        Column to watch; see `EarlyStopping`.
+        Column of the history; see `EarlyStopping`.
     factor : float in (0, 1), default=0.1
     patience : int >= 1, default=10
-        Epochs without improvement before the rate is lowered.
+        Number of epochs without improvement after which the rate is reduced.
     cooldown : int >= 0, default=0
-        Epochs after that which do not count.
+        Number of epochs after a reduction that do not count.
     min_lr : float >= 0, default=0.0
-        The rate is never made lower than this.
+        Lower bound of the rate.
     min_delta, mode
         As in `EarlyStopping`.
 
     References
     ----------
-    The rule is that of `keras.callbacks.ReduceLROnPlateau`; PyTorch's waits one epoch longer.
+    The rule is that of `keras.callbacks.ReduceLROnPlateau`; that of PyTorch waits one epoch longer.
     """
 
     def __init__(
@@ -199,34 +205,40 @@ class ReduceLROnPlateau(Monitor):
 
     def on_fit_begin(self, trainer: Training) -> None:
         super().on_fit_begin(trainer)
-        self._cooling = 0
+        self._cooldown_left = 0
         history = trainer.history
         for epoch, value in zip(history["epoch"], history.get(self.monitor, ()), strict=False):
-            self._is_stuck(int(epoch), value)
+            self._is_plateau(int(epoch), value)
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        if self._is_stuck(trainer.epoch, logs[self.monitor]):
+        if self._is_plateau(trainer.epoch, logs[self.monitor]):
             optimizer = trainer.optimizer
             optimizer.lr = scaled(optimizer.lr, self.factor, self.min_lr)
 
     def state(self) -> State:
-        return {}  # the history has it all
+        return {}  # restored from the history
 
-    def _is_stuck(self, epoch: int, value: float) -> bool:
-        if math.isnan(value):  # an epoch without this column, or no number to go by
+    def _is_plateau(self, epoch: int, value: float) -> bool:
+        if math.isnan(value):  # not measured in this epoch, or not a number
             return False
-        improves = self._improves(epoch, value)
-        if self._cooling > 0:
-            self._cooling -= 1
-            self._waited = 0
-        if improves or self._waited < self.patience:
+        is_improvement = self._record(epoch, value)
+        if self._cooldown_left > 0:
+            self._cooldown_left -= 1
+            self._wait = 0
+        if is_improvement or self._wait < self.patience:
             return False
-        self._waited, self._cooling = 0, self.cooldown
+        self._wait, self._cooldown_left = 0, self.cooldown
         return True
 
 
 class ParameterTolerance(Callback):
-    """Stop when theta stands still: no number of it changes by more than `tol` in an epoch; `Trainer.fit(tol=...)`."""
+    """Stop when no parameter changes by more than a tolerance in an epoch; `Trainer.fit(tol=...)` adds it.
+
+    Parameters
+    ----------
+    tol : float >= 0
+        Largest absolute change of a parameter in an epoch at which the training stops.
+    """
 
     def __init__(self, tol: float) -> None:
         self.tol = check_scalar("tol", tol, "[0, inf)")
@@ -235,9 +247,9 @@ class ParameterTolerance(Callback):
         self._before = trainer.model.theta.copy()
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        movement = np.abs(trainer.model.theta - self._before).max()
-        if movement <= self.tol:
-            trainer.stop(f"no parameter moved by more than {self.tol:g} in epoch {trainer.epoch}")
+        change = np.abs(trainer.model.theta - self._before).max()
+        if change <= self.tol:
+            trainer.stop(f"no parameter changed by more than {self.tol:g} in epoch {trainer.epoch}")
         np.copyto(self._before, trainer.model.theta)
 
     def state(self) -> State:
@@ -253,13 +265,29 @@ class EveryEpoch(Callback):
     Parameters
     ----------
     f : callable
-        f(trainer) may read and change the trainer, and stop it.
+        f(trainer) may read, change and stop the trainer.
     n : int >= 1, default=1
         Epochs are counted over all calls of `fit`.
+
+    Raises
+    ------
+    TypeError
+        `f` is not callable.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> X, y = gd.datasets.digits()
+    >>> norms = []
+    >>> record = EveryEpoch(lambda trainer: norms.append(float((trainer.model.theta**2).sum())))
+    >>> trainer = gd.Trainer(gd.MLP(64, 10, seed=0), loss="cross_entropy")
+    >>> history = trainer.fit(X / 16, y, epochs=3, callbacks=[record], verbose=0)
+    >>> len(norms)
+    3
     """
 
     def __init__(self, f: Callable[[Any], object], n: int = 1) -> None:
-        self.f, self.n = _function(f), check_int("n", n)
+        self.f, self.n = _check_callable(f), check_int("n", n)
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if trainer.epoch % self.n == 0:
@@ -274,12 +302,12 @@ class EveryStep(Callback):
     f : callable
         As in `EveryEpoch`.
     n : int >= 1, default=1
-        Steps are counted over all calls of `fit`.  A call costs microseconds and cuts the work of the engine: a few
-        thousand a second are free.
+        Steps are counted over all calls of `fit`.  Each call interrupts the engine and costs microseconds; a few
+        thousand per second cost no measurable time.
     """
 
     def __init__(self, f: Callable[[Any], object], n: int = 1) -> None:
-        self.f, self.n = _function(f), check_int("n", n)
+        self.f, self.n = _check_callable(f), check_int("n", n)
 
     def next_step(self, trainer: Training) -> float:
         return trainer.step - trainer.step % self.n + self.n
@@ -289,7 +317,7 @@ class EveryStep(Callback):
             self.f(trainer)
 
 
-def _function(f: Callable[[Any], object]) -> Callable[[Any], object]:
+def _check_callable(f: Callable[[Any], object]) -> Callable[[Any], object]:
     if not callable(f):
-        raise TypeError(f"f must be a function that takes the trainer, not {f!r}")
+        raise TypeError(f"f must be a function of the trainer, not {f!r}")
     return f

@@ -1,4 +1,4 @@
-"""Progress of a training on the screen."""
+"""Display of the progress of a training."""
 
 import sys
 import time
@@ -8,45 +8,46 @@ from .base import Callback, Run, Training
 
 
 class Progress(Callback):
-    """Epochs, losses and rows per second on standard error; `Trainer.fit(verbose=1)` adds it.
+    """Print epochs, losses and rows per second to standard error; `Trainer.fit(verbose=1)` adds it.
 
-    On a terminal they are drawn in place, by tqdm if it is installed, else as a plain line; elsewhere (a file, a pipe)
-    there is a new line after every tenth of the epochs.
+    On a terminal the display is updated in place, by tqdm if it is installed, else as a plain line; otherwise (a file,
+    a pipe) a line is printed after each tenth of the epochs.
     """
 
-    _SECONDS = 0.1  # between two drawings
+    _SECONDS = 0.1  # between updates
 
     def on_fit_begin(self, trainer: Training) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._bar = _bar(trainer.run) if self._terminal else None
-        self._started = self._drawn = time.perf_counter()
-        self._tenths = 0
+        self._is_terminal = sys.stderr.isatty()
+        self._bar = _make_bar(trainer.run) if self._is_terminal else None
+        self._started = self._updated = time.perf_counter()
+        self._tenths_done = 0
 
     def on_chunk_end(self, trainer: Training) -> None:
         if self._is_due(trainer.run, trainer.epoch):
-            self._draw(trainer)
+            self._update(trainer)
 
     def on_fit_end(self, trainer: Training) -> None:
-        if self._terminal:
-            self._draw(trainer)
+        if self._is_terminal:
+            self._update(trainer)
         if self._bar is not None:
             self._bar.close()
-        elif self._terminal:
+        elif self._is_terminal:
             print(file=sys.stderr)
         if trainer.stop_reason == "interrupted":
-            _say(f"interrupted after epoch {trainer.epoch}; the model keeps what it has learnt")
+            _print_line(f"interrupted after epoch {trainer.epoch}; the model keeps its current parameters")
         elif trainer.stop_reason not in (None, "error"):
-            _say(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")
+            _print_line(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")
 
     def _is_due(self, run: Run, epoch: int) -> bool:
-        if self._terminal:
-            return time.perf_counter() - self._drawn >= self._SECONDS
-        before, self._tenths = self._tenths, 10 * (epoch - run.first_epoch) // (run.last_epoch - run.first_epoch)
-        return self._tenths > before
+        if self._is_terminal:
+            return time.perf_counter() - self._updated >= self._SECONDS
+        tenths = 10 * (epoch - run.first_epoch) // (run.last_epoch - run.first_epoch)
+        is_due, self._tenths_done = tenths > self._tenths_done, tenths
+        return is_due
 
-    def _draw(self, trainer: Training) -> None:
+    def _update(self, trainer: Training) -> None:
         run = trainer.run
-        self._drawn = time.perf_counter()
+        self._updated = time.perf_counter()
         logs = {"loss": run.loss}
         if trainer.epoch > run.first_epoch:
             logs = {name: trainer.history[name][-1] for name in run.columns if "loss" in name or "validation" in name}
@@ -55,12 +56,12 @@ class Progress(Callback):
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(run.rows_done - self._bar.n)
             return
-        text += f"  {run.rows_done / (self._drawn - self._started):,.0f} rows/s"
-        _say(text, in_place=self._terminal)
+        text += f"  {run.rows_done / (self._updated - self._started):,.0f} rows/s"
+        _print_line(text, in_place=self._is_terminal)
 
 
-def _bar(run: Run) -> Any:
-    """A tqdm bar over the rows of the run; None without tqdm."""
+def _make_bar(run: Run) -> Any:
+    """A tqdm bar over the rows of the run, or None if tqdm is not installed."""
     try:
         from tqdm import tqdm
     except ImportError:
@@ -74,6 +75,6 @@ def _bar(run: Run) -> Any:
     )
 
 
-def _say(text: str, in_place: bool = False) -> None:
-    """One line on standard error; in place, it writes over the line before (and erases what is left of it)."""
+def _print_line(text: str, in_place: bool = False) -> None:
+    """Print a line to standard error; `in_place` overwrites the current line and erases the rest of it."""
     print(f"\r\x1b[K{text}" if in_place else text, end="" if in_place else "\n", file=sys.stderr, flush=True)

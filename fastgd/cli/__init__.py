@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line: `fastgd train | predict | info`."""
 
 from .main import main
 

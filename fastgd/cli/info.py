@@ -1,4 +1,4 @@
-"""`fastgd info`."""
+"""`fastgd info`: print versions and the engine in use."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .. import backend
 
 def add_parser(commands: Any) -> None:
     """Add `info` to the sub-commands of an argparse parser."""
-    parser = commands.add_parser("info", help="version, engine, instruction set, threads, compiler")
+    parser = commands.add_parser("info", help="print version, engine, instruction set, threads, compiler")
     parser.set_defaults(command=info)
 
 
 def info(options: argparse.Namespace) -> None:
-    """Print what runs."""
+    """Run the sub-command."""
     backend.show_config()

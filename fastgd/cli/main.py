@@ -1,6 +1,6 @@
-"""The command line: `python -m fastgd train | predict | info`.
+"""Entry point of the command line: `python -m fastgd train | predict | info`.
 
-A mistake of the user ends in one line on stderr and exit status 2, never in a traceback.
+User errors are reported in one line on stderr and exit status 2, never as a traceback.
 """
 
 import argparse
@@ -16,20 +16,31 @@ from . import info, predict, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status; `arguments` default to those of the process."""
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        None: those of the process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     try:
         options = _parser().parse_args(arguments)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and said in words
+        with np.errstate(over="ignore", invalid="ignore"):  # non-finite values are detected and reported
             options.command(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has seen enough (`... | head`)
+    except BrokenPipeError:  # the reader closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except OSError as problem:
-        return _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem))
-    except (ValueError, TypeError, FloatingPointError, ImportError, MemoryError) as problem:
-        return _fail(str(problem) or type(problem).__name__)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (ValueError, TypeError, FloatingPointError, ImportError, MemoryError) as error:
+        return _fail(str(error) or type(error).__name__)
     return 0
 
 
@@ -39,7 +50,7 @@ def _fail(message: str, status: int = 2) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is at `--help`."""
+    """Reports errors in one line and leaves the usage to `--help`."""
 
     def error(self, message: str) -> NoReturn:
         sys.exit(_fail(f"{message} (see {self.prog} --help)"))

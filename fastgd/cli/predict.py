@@ -1,4 +1,4 @@
-"""`fastgd predict`."""
+"""`fastgd predict`: predict the rows of a CSV file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ..models import Sequential
 
 def add_parser(commands: Any) -> None:
     """Add `predict` to the sub-commands of an argparse parser."""
-    parser = commands.add_parser("predict", help="predictions of a trained network for the rows of a CSV file")
-    parser.add_argument("model", type=Path, metavar="MODEL", help="file that train wrote")
-    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the columns of the training, in their order")
-    parser.add_argument("--target", metavar="COLUMN", help="column to leave out, as in train")
+    parser = commands.add_parser("predict", help="predict the rows of a CSV file with a trained network")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model file written by train")
+    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the same columns as in train, in the same order")
+    parser.add_argument("--target", metavar="COLUMN", help="column to ignore, the target of train")
     parser.set_defaults(command=predict)
 
 
 def predict(options: argparse.Namespace) -> None:
+    """Run the sub-command."""
     model = Sequential.load(options.model)
     table = datasets.read_csv(options.file, options.target)
     if len(table.columns) != model.n_in:
-        hint = "" if options.target else "; leave the target out by --target COLUMN"
+        hint = "" if options.target else "; exclude the target with --target COLUMN"
         raise ValueError(
             f"{options.model.name} takes {model.n_in} columns, but {options.file.name} has {len(table.columns)}{hint}"
         )

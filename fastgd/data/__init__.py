@@ -1,1 +1,1 @@
-"""Users' data, checked and converted to what the engines read."""
+"""Checks of user data, and its conversion to the arrays that the engines read."""

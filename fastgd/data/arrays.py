@@ -1,9 +1,8 @@
-"""Users' arrays, as the engines read them.
+"""Conversion of user arrays to the arrays that the engines read.
 
-An engine reads rows: a two-dimensional ndarray of one of `ENGINE_DTYPES` whose rows are contiguous, with any stride
-(also zero or negative) from row to row.  What is that already is passed on as it is, be it read-only, a view or a
-memory map; the rest is converted once, here.  Neither pandas nor polars is imported: a frame knows how to become an
-array.
+An engine reads two-dimensional ndarrays of a dtype in `ENGINE_DTYPES` with contiguous rows and any stride between them,
+zero and negative ones included.  Such arrays are passed on without a copy, even if they are read-only, views or memory
+maps; anything else is converted once, here.  Neither pandas nor polars is imported: data frames convert themselves.
 """
 
 import math
@@ -23,37 +22,43 @@ _WIDER: dict[np.dtype[Any], np.dtype[Any]] = {
     np.dtype("uint32"): np.dtype("int64"),
 }
 
-_REALS = frozenset((np.dtype("float32"), np.dtype("float64")))
-_NUMBER = (bool, int, float, np.bool_, np.integer, np.floating)
+_MODEL_DTYPES = frozenset((np.dtype("float32"), np.dtype("float64")))
+_NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
 
-# Elements looked at in one go by `check_finite`: small enough for the cache, large enough to hide the call.
+# Elements per block of `check_finite`: small enough for the cache, large enough to amortise the call.
 _BLOCK = 1 << 16
 
 
 def as_rows(X: Any, n_features: int, name: str = "X") -> Array:
-    """The rows of X, as an engine reads them; no copy where none is needed.
+    """Convert X to rows that an engine can read, without a copy if possible.
 
     Parameters
     ----------
     X : array, nested list, pandas or polars frame; shape (rows, n_features)
-        Numbers: bool, integers or reals of any width.
+        Booleans, integers or floats of any width.
     n_features : int
-        Columns that X must have.
+        Number of columns that X must have.
     name : str, default="X"
-        What error messages call it.
+        Name of X in error messages.
 
     Returns
     -------
-    ndarray, shape (rows, n_features), dtype one of `ENGINE_DTYPES`, each row contiguous
+    ndarray, shape (rows, n_features), dtype in `ENGINE_DTYPES`, each row contiguous
 
     Raises
     ------
     TypeError
-        X holds something other than real numbers (text, objects, complex numbers), or is sparse.
+        X is sparse or has values that are not real numbers (text, objects, complex numbers).
     ValueError
-        X is empty, is ragged, has masked values, is not two-dimensional, or has another number of columns.
+        X is empty or ragged, has masked values, is not two-dimensional or has the wrong number of columns.
+
+    Examples
+    --------
+    >>> as_rows([[1, 2], [3, 4]], 2)
+    array([[1, 2],
+           [3, 4]])
     """
-    rows = as_numbers(X, name)
+    rows = as_numeric(X, name)
     _check_shape(rows, n_features, name)
     if rows.strides[1] == rows.itemsize and rows.flags.aligned:
         return rows
@@ -61,36 +66,41 @@ def as_rows(X: Any, n_features: int, name: str = "X") -> Array:
 
 
 def finite_rows(X: Any, n_features: int, name: str = "X") -> Array:
-    """The same, and ValueError if a number is not finite.
+    """Like `as_rows`, but raise ValueError if a value is not finite.
 
-    Plain arrays of reals come first: a sum of squares finds NaN and infinity in a fraction of a microsecond, and what
-    overflows it only takes the long way.
+    Float arrays take a fast path: the sum of squares detects NaN and infinity in a fraction of a microsecond.  If it
+    overflows, the values are checked one by one.
     """
-    plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in _REALS and X.flags.carray
-    if plain and X.shape[1] == n_features and len(X) and math.isfinite(np.vdot(X, X)):
+    is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in _MODEL_DTYPES and X.flags.carray
+    if is_plain and X.shape[1] == n_features and len(X) and math.isfinite(np.vdot(X, X)):
         return cast(Array, X)
     rows = as_rows(X, n_features, name)
     check_finite(rows, name)
     return rows
 
 
-def as_numbers(values: Any, name: str) -> Array:
-    """An array of any shape with a dtype of `ENGINE_DTYPES`; no copy where none is needed.
+def as_numeric(values: Any, name: str) -> Array:
+    """Convert values of any shape to a dtype in `ENGINE_DTYPES`, without a copy if possible.
 
-    Raises TypeError for what is not numeric, ValueError for ragged lists and masked values.
+    Raises
+    ------
+    TypeError
+        The values are not real numbers.
+    ValueError
+        The values are a ragged list or have a mask.
     """
     array = to_array(values, name)
     if array.dtype in ENGINE_DTYPES:
         return array
     if array.dtype.kind not in "biuf":
-        raise TypeError(_not_numeric(array, name))
+        raise TypeError(_not_numeric_message(array, name))
     native = array.dtype.newbyteorder("=")
     wider: np.dtype[Any] = native if native in ENGINE_DTYPES else _WIDER.get(native, np.dtype("float64"))
     return array.astype(wider)
 
 
 def to_array(values: Any, name: str) -> Array:
-    """An ndarray of any dtype, from an array, nested lists, or a pandas or polars frame or series."""
+    """Convert an array, nested lists, or a pandas or polars frame or series to an ndarray of any dtype."""
     if isinstance(values, np.ma.MaskedArray):
         if np.ma.is_masked(values):
             raise ValueError(f"{name} has masked values; fill them first: {name}.filled(value)")
@@ -106,18 +116,18 @@ def to_array(values: Any, name: str) -> Array:
     try:
         return np.asarray(values)
     except ValueError:
-        raise ValueError(_ragged(values, name)) from None
+        raise ValueError(_ragged_message(values, name)) from None
 
 
 def check_finite(values: Array, name: str) -> None:
-    """Raise ValueError naming the place of the first NaN or infinity.
+    """Raise ValueError with the position of the first NaN or infinity.
 
     Parameters
     ----------
     values : ndarray, shape (rows,) or (rows, columns)
-        Looked at block by block, so a memory map of any size needs little memory.
+        Checked block by block, so that memory maps of any size need little memory.
     name : str
-        What the message calls it.
+        Name of the values in the error message.
     """
     if values.dtype.kind != "f":
         return
@@ -129,7 +139,7 @@ def check_finite(values: Array, name: str) -> None:
             where = f"row {row}" + (f", column {column[0]}" if column else "")
             raise ValueError(
                 f"{name} must be finite, but has {values[(row, *column)]} in {where} (counted from 0); "
-                "remove such rows or fill the gaps"
+                "remove such rows or fill in the missing values"
             )
 
 
@@ -138,9 +148,9 @@ def _check_shape(rows: Array, n_features: int, name: str) -> None:
         raise ValueError(f"{name} is empty: it has shape {rows.shape}")
     expected = f"{name} must have shape (rows, {n_features}), not {rows.shape}"
     if rows.ndim == 1 and n_features == 1:
-        raise ValueError(f"{expected}; one column is {name}.reshape(-1, 1)")
+        raise ValueError(f"{expected}; for one column pass {name}.reshape(-1, 1)")
     if rows.ndim == 1:
-        raise ValueError(f"{expected}; a single row is {name}.reshape(1, -1)")
+        raise ValueError(f"{expected}; for one row pass {name}.reshape(1, -1)")
     if rows.ndim > 2:
         raise ValueError(f"{expected}; flatten each row: {name}.reshape(len({name}), -1)")
     if rows.ndim == 0:
@@ -150,16 +160,16 @@ def _check_shape(rows: Array, n_features: int, name: str) -> None:
 
 
 def _from_frame(frame: Any, name: str) -> Array:
-    """The values of a pandas or polars frame; gaps in columns of numbers become NaN."""
+    """The values of a pandas or polars frame; missing values in numeric columns become NaN."""
     for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
         if not _is_numeric(dtype):
             raise TypeError(f"{name} must hold numbers, but column {column!r} has dtype {dtype}; encode or drop it")
     array = np.asarray(frame.to_numpy())
     if array.dtype != object:
         return array
-    # Columns of unlike kinds (say, nullable integers beside bools) come as objects, gaps as None or pandas.NA.
-    numbers = [float(value) if isinstance(value, _NUMBER) else np.nan for value in array.flat]
-    return np.array(numbers).reshape(array.shape)
+    # Mixed column types (e.g. nullable integers and booleans) become objects, missing values None or pandas.NA.
+    values = [float(value) if isinstance(value, _NUMBER_TYPES) else np.nan for value in array.flat]
+    return np.array(values).reshape(array.shape)
 
 
 def _is_numeric(dtype: Any) -> bool:
@@ -169,22 +179,25 @@ def _is_numeric(dtype: Any) -> bool:
     return getattr(dtype, "kind", "O") in "biuf"
 
 
-def _not_numeric(array: Array, name: str) -> str:
+def _not_numeric_message(array: Array, name: str) -> str:
     if array.dtype.kind == "c":
-        return f"{name} must hold real numbers, not {array.dtype}; split it: {name}.real and {name}.imag"
+        return f"{name} must hold real numbers, not {array.dtype}; split it into {name}.real and {name}.imag"
     if array.dtype != object:
         return f"{name} must hold numbers, not dtype {array.dtype}; encode them as numbers first"
-    for place, value in np.ndenumerate(array):
-        if not isinstance(value, _NUMBER):
-            where = f" in row {place[0]}" if place else ""
-            where += f", column {place[1]}" if len(place) > 1 else ""
+    for index, value in np.ndenumerate(array):
+        if not isinstance(value, _NUMBER_TYPES):
+            where = f" in row {index[0]}" if index else ""
+            where += f", column {index[1]}" if len(index) > 1 else ""
             return f"{name} must hold numbers, but has {value!r}{where}; encode it as a number or drop it"
     return f"{name} has dtype object; convert it to numbers first: {name}.astype(float)"
 
 
-def _ragged(values: Any, name: str) -> str:
+def _ragged_message(values: Any, name: str) -> str:
     lengths = [len(row) if hasattr(row, "__len__") else None for row in values]
     for row, length in enumerate(lengths):
         if length != lengths[0]:
-            return f"the rows of {name} must have one length: row 0 has {lengths[0]} values, row {row} has {length}"
-    return f"{name} must be a table of numbers, not lists nested in uneven ways"
+            return (
+                f"the rows of {name} must have the same length, but row 0 has {lengths[0]} values and row {row} has "
+                f"{length}"
+            )
+    return f"{name} must be a table of numbers, but its lists are nested to different depths"

@@ -1,4 +1,4 @@
-"""Batches that a function of the user's changes before each step: shifted images, other noise, missing columns."""
+"""Data augmentation: a user function that changes each batch before its step, e.g. by shifts or noise."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -8,31 +8,31 @@ from numpy.typing import DTypeLike, NDArray
 
 from .._common import random
 from .._common.typing import Array
-from .arrays import as_numbers, check_finite
+from .arrays import as_numeric, check_finite
 
-# In quotes, as NumPy imports np.random when it is first named: that is half as long as all else that fastgd imports.
+# Quoted because naming np.random makes NumPy import it, which takes half as long as importing all of fastgd.
 Function: TypeAlias = Callable[[Array, "np.random.Generator"], Any]
 
-# Bytes of changed rows that are made ahead of one call of the engine.
-_BYTES = 1 << 24
+# Bytes of augmented rows that are prepared ahead of one call of the engine.
+_MAX_BYTES = 1 << 24
 
 
 class Augmentation:
-    """Makes the rows of a chunk of steps, batch by batch, so that the engine still does many steps in one call.
+    """Augments the rows of several steps ahead, batch by batch, so that the engine still does many steps per call.
 
     Parameters
     ----------
     function : callable (X_batch, rng) -> X_batch
-        Gets a copy of the rows (B, n_in) of a step in the dtype of X, and a `numpy.random.Generator` that is a function
-        of seed and step; gives rows of the same shape.
+        Called with a copy of the rows (B, n_in) of a step, in the dtype of X, and a `numpy.random.Generator` that
+        depends on seed and step only; returns rows of the same shape.
     seed : int
     dtype : dtype
-        Of the model: what the rows become.
+        Dtype of the model, to which the rows are converted.
 
     Raises
     ------
     TypeError
-        `function` cannot be called.
+        `function` is not callable.
     """
 
     def __init__(self, function: Function, seed: int, dtype: DTypeLike) -> None:
@@ -40,27 +40,41 @@ class Augmentation:
             raise TypeError(f"augment must be a function (X_batch, rng) -> X_batch or None, not {function!r}")
         self._function, self._seed, self._dtype = function, seed, np.dtype(dtype)
 
-    def most_steps(self, rows: int, n_in: int) -> int:
-        """How many steps of `rows` rows may be made ahead."""
-        return max(1, _BYTES // (rows * n_in * self._dtype.itemsize))
+    def max_steps(self, rows: int, n_in: int) -> int:
+        """How many steps of `rows` rows may be prepared ahead."""
+        return max(1, _MAX_BYTES // (rows * n_in * self._dtype.itemsize))
 
-    def rows(self, X: Array, order: NDArray[np.int64], starts: NDArray[np.int64], step: int) -> Array:
-        """The rows X[order], changed: those of step number `step` + s at starts[s] to starts[s + 1].
+    def apply(self, X: Array, order: NDArray[np.int64], starts: NDArray[np.int64], step: int) -> Array:
+        """Augment X[order] for the steps from number `step` on.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, n_in)
+        order : ndarray, shape (rows,), int64
+            Indices of the rows in the order of use.
+        starts : ndarray, shape (steps + 1,), int64
+            Step number `step` + s uses the rows order[starts[s]:starts[s + 1]].
+        step : int
+            Number of the first step.
+
+        Returns
+        -------
+        ndarray, shape (rows, n_in), dtype of the model
 
         Raises
         ------
         TypeError, ValueError
-            The function gave something else than finite numbers in the shape of its batch.
+            The function did not return finite numbers in the shape of its batch.
         """
-        made = np.empty((len(order), X.shape[1]), self._dtype)
+        augmented = np.empty((len(order), X.shape[1]), self._dtype)
         for s, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
             rng = random.generator(self._seed, random.AUGMENT, step + s)
             batch = X[order[start:stop]]
             shape = batch.shape
-            given = as_numbers(self._function(batch, rng), "the result of augment")
-            if given.shape != shape:
-                raise ValueError(f"augment must give rows of the shape it was given, {shape}, not {given.shape}")
+            result = as_numeric(self._function(batch, rng), "the result of augment")
+            if result.shape != shape:
+                raise ValueError(f"augment must return rows of the shape of its batch, {shape}, not {result.shape}")
             with np.errstate(over="ignore"):
-                made[start:stop] = given
-        check_finite(made, "the result of augment")
-        return made
+                augmented[start:stop] = result
+        check_finite(augmented, "the result of augment")
+        return augmented

@@ -1,4 +1,4 @@
-"""Which rows are kept out of the training to validate it."""
+"""The split of the rows into training and validation rows."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from .._common import random
 from .._common.checks import check_scalar
 from .._common.typing import Array, Ints
-from ..losses.link import VALUE_LINKS
+from ..losses.link import REGRESSION_LINKS
 from .arrays import to_array
 from .outputs import OutputSpec
 
@@ -15,135 +15,162 @@ from .outputs import OutputSpec
 class Split:
     """A share of the rows for validation: `fit(X, y, validation=Split(0.2, stratify=True))`.
 
-    Which rows they are depends on the trainer's seed, the number of rows and what is given here, not on the machine.
+    The split depends on the trainer's seed, the number of rows and the arguments below, not on the machine.
 
     Parameters
     ----------
     fraction : float in (0, 1)
-        Share of the rows, to the nearest whole row (with groups: to the nearest whole group).
+        Share of the rows, rounded to whole rows (with `groups`: to whole groups).
     stratify : bool, default=False
-        The same share of each class, to the nearest row.
+        Hold out the same share of each class, rounded to whole rows.
     groups : array (n,) or None, default=None
-        Of any kind: rows with equal values stay on one side, as those of one patient, user or document must.
+        Group of each row, of any dtype.  Rows of the same group, such as those of one patient, user or document, stay
+        on the same side.
     time : bool or array (n,), default=False
-        Train on the past, validate on what came later: True takes the last rows, an array those with the largest
-        values.  Nothing is random then.
+        Train on the past and validate on the future: True holds out the last rows, an array the rows with the largest
+        values.  Nothing is random in this case.
 
     Raises
     ------
     ValueError
         The fraction is outside (0, 1), or more than one of stratify, groups and time is given.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> X, y = gd.datasets.digits()
+    >>> trainer = gd.Trainer(gd.MLP(64, 10, seed=0), loss="cross_entropy")
+    >>> history = trainer.fit(X / 16, y, 1, validation=gd.Split(0.2, stratify=True), verbose=0)
+    >>> "validation_loss" in history
+    True
     """
 
     def __init__(self, fraction: float, *, stratify: bool = False, groups: Any = None, time: Any = False) -> None:
         self.fraction = check_scalar("fraction", fraction, "(0, 1)")
         self.stratify = bool(stratify)
-        self.groups = None if groups is None else _one_per_row(groups, "groups")
-        self.time: bool | Array = time if isinstance(time, bool) else _one_per_row(time, "time")
+        self.groups = None if groups is None else _as_column(groups, "groups")
+        self.time: bool | Array = time if isinstance(time, bool) else _as_column(time, "time")
         if self.stratify + (groups is not None) + (time is not False) > 1:
-            raise ValueError("give one of stratify, groups and time")
+            raise ValueError("give only one of stratify, groups and time")
 
-    def rows(self, Y: Array, head: OutputSpec, seed: int) -> tuple[Ints, Ints]:
-        """Numbers of the training and of the validation rows, int64, rising.
+    def rows(self, Y: Array, outputs: OutputSpec, seed: int) -> tuple[Ints, Ints]:
+        """Split the rows.
 
         Parameters
         ----------
-        Y : (n, 1) class numbers, or (n, n_out)
+        Y : ndarray, shape (n, 1) of class indices, or (n, n_out)
             Targets as the loss reads them.
-        head : Head
-            What they mean.
+        outputs : OutputSpec
+            The meaning of the targets.
         seed : int
+
+        Returns
+        -------
+        training, validation : ndarray, int64
+            Row indices in increasing order.
 
         Raises
         ------
         ValueError
-            One side would be empty, the targets are not classes, or groups or time are of another length.
+            One side would be empty, the targets are not classes, or groups or time have the wrong length.
         """
         n = len(Y)
         if self.stratify:
-            held = self._of_each(_classes(Y, head), _shuffled(n, seed))
+            held_out = self._per_class(_class_of_rows(Y, outputs), _random_order(n, seed))
         elif self.groups is not None:
-            held = self._of_groups(_fitting(self.groups, n, "groups"), seed)
+            held_out = self._whole_groups(_check_length(self.groups, n, "groups"), seed)
         elif self.time is not False:
-            order = np.arange(n) if self.time is True else np.argsort(_fitting(self.time, n, "time"), kind="stable")
-            held = order[n - round(n * self.fraction) :]
+            times = np.arange(n) if self.time is True else _check_length(self.time, n, "time")
+            order = np.argsort(times, kind="stable")
+            held_out = order[n - round(n * self.fraction) :]
         else:
             return split_rows(n, self.fraction, seed)
-        if len(held) in (0, n):
-            side = "validation" if len(held) == 0 else "training"
-            raise ValueError(f"validation={self.fraction} of these {n} rows leaves no {side} rows: change it")
-        training = np.delete(np.arange(n), held)
-        return training, np.sort(held)
+        if len(held_out) in (0, n):
+            side = "validation" if len(held_out) == 0 else "training"
+            raise ValueError(f"validation={self.fraction} of {n} rows leaves no {side} rows; change the fraction")
+        training = np.delete(np.arange(n), held_out)
+        return training, np.sort(held_out)
 
-    def _of_each(self, kinds: Array, order: Ints) -> Ints:
-        """The share of each kind; rows left over by rounding down go to the kinds that lost most by it."""
-        _, kind, counts = np.unique(kinds, return_inverse=True, return_counts=True)
-        ideal = counts * self.fraction
-        take = np.floor(ideal).astype(np.int64)
-        short = round(len(kinds) * self.fraction) - int(take.sum())
-        take[np.argsort(take - ideal, kind="stable")[:short]] += 1
-        by_kind = order[np.argsort(kind[order], kind="stable")]
+    def _per_class(self, classes: Array, order: Ints) -> Ints:
+        """The share of each class, rounded down; the remaining rows go to the classes that lost most by rounding."""
+        _, index, counts = np.unique(classes, return_inverse=True, return_counts=True)
+        exact = counts * self.fraction
+        take = np.floor(exact).astype(np.int64)
+        remaining = round(len(classes) * self.fraction) - int(take.sum())
+        take[np.argsort(take - exact, kind="stable")[:remaining]] += 1
+        by_class = order[np.argsort(index[order], kind="stable")]
         first = np.cumsum(counts) - counts
-        return np.concatenate([by_kind[i : i + k] for i, k in zip(first, take, strict=True)])
+        return np.concatenate([by_class[i : i + k] for i, k in zip(first, take, strict=True)])
 
-    def _of_groups(self, groups: Array, seed: int) -> Ints:
-        """Groups in random order, as many as come closest to the share."""
-        _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-        order = _shuffled(len(counts), seed)
+    def _whole_groups(self, groups: Array, seed: int) -> Ints:
+        """Rows of whole groups, taken in random order, as close to the share as possible."""
+        _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        order = _random_order(len(counts), seed)
         sums = np.cumsum(counts[order])[:-1]
         if not len(sums):
-            raise ValueError(f"groups must hold two different values at least, but all rows are of {groups[0]!r}")
+            raise ValueError(f"groups must hold at least two different values, but all rows have {groups[0]!r}")
         chosen = order[: int(np.argmin(abs(sums - len(groups) * self.fraction))) + 1]
-        return np.flatnonzero(np.isin(group, chosen))
+        return np.flatnonzero(np.isin(index, chosen))
 
 
-def _shuffled(n: int, seed: int) -> Ints:
+def split_rows(n: int, fraction: float, seed: int) -> tuple[Ints, Ints]:
+    """Split n rows at random; the result depends on the arguments only.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    fraction : float in (0, 1)
+        Share of the rows held out for validation, rounded to whole rows.
+    seed : int
+
+    Returns
+    -------
+    training, validation : ndarray, int64
+        Row indices in increasing order.
+
+    Raises
+    ------
+    ValueError
+        `fraction` is outside (0, 1), or one side would be empty.
+
+    Examples
+    --------
+    >>> training, validation = split_rows(10, 0.3, seed=0)
+    >>> len(training), len(validation)
+    (7, 3)
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"validation must be a fraction in (0, 1) or a pair (X, y), not {fraction}")
+    n_held_out = round(n * fraction)
+    if n_held_out in (0, n):
+        side = "validation" if n_held_out == 0 else "training"
+        raise ValueError(f"validation={fraction} of {n} rows leaves no {side} rows; change it or pass a pair (X, y)")
+    order = _random_order(n, random.check_seed(seed))
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+
+def _random_order(n: int, seed: int) -> Ints:
     return np.argsort(random.bits(seed, random.Purpose.SPLIT, 0, n), kind="stable")
 
 
-def _one_per_row(values: Any, name: str) -> Array:
+def _as_column(values: Any, name: str) -> Array:
     array = to_array(values, name)
     if array.ndim != 1:
         raise ValueError(f"{name} must have shape (rows,), not {array.shape}")
     return array
 
 
-def _fitting(values: Array, n: int, name: str) -> Array:
+def _check_length(values: Array, n: int, name: str) -> Array:
     if len(values) != n:
         raise ValueError(f"{name} must have one value per row of X, {n}, not {len(values)}")
     return values
 
 
-def _classes(Y: Array, head: OutputSpec) -> Array:
-    """The class of each row; several questions with yes or no make one class of each combination."""
-    if head.link in VALUE_LINKS:
-        raise ValueError("stratify=True needs classes, but these targets are plain numbers")
-    if head.link == "softmax":
+def _class_of_rows(Y: Array, outputs: OutputSpec) -> Array:
+    """The class of each row; with several binary outputs, each combination of labels is a class."""
+    if outputs.link in REGRESSION_LINKS:
+        raise ValueError("stratify=True needs classes, but these targets are real values")
+    if outputs.link == "softmax":
         return Y[:, 0] if Y.shape[1] == 1 else Y.argmax(axis=1)
     return np.unique(Y > 0.5, axis=0, return_inverse=True)[1].reshape(-1)
-
-
-def split_rows(n: int, fraction: float, seed: int) -> tuple[Array, Array]:
-    """Row numbers (training, validation), int64 in rising order: a random choice that depends on the seed alone.
-
-    Parameters
-    ----------
-    n : int
-        Ints to split.
-    fraction : float in (0, 1)
-        Share of the rows kept for validation, rounded to whole rows.
-    seed : int
-
-    Raises
-    ------
-    ValueError
-        `fraction` is outside (0, 1), or one side would be empty.
-    """
-    if not 0 < fraction < 1:
-        raise ValueError(f"validation must be a fraction in (0, 1) or a pair (X, y), not {fraction}")
-    held = round(n * fraction)
-    if held in (0, n):
-        side = "validation" if held == 0 else "training"
-        raise ValueError(f"validation={fraction} of {n} rows leaves no {side} rows; change it or pass a pair (X, y)")
-    order = np.argsort(random.bits(random.check_seed(seed), random.Purpose.SPLIT, 0, n), kind="stable")
-    return np.sort(order[held:]), np.sort(order[:held])

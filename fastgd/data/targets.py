@@ -1,7 +1,7 @@
-"""Users' targets, as a loss and an engine read them; the split into training and validation rows.
+"""Conversion of user targets to the arrays that a loss and an engine read.
 
-With `arrays.py`, the only place that looks at user data.  Every function either returns arrays that are ready for the
-engine or raises an error that says what was expected, what came and how to mend it.
+Together with `arrays.py`, the only module that inspects user data.  Each function either returns arrays that are ready
+for the engine or raises an error that states what was expected, what was passed and how to fix it.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -16,82 +16,93 @@ from .._common.typing import Array
 from ..losses import Loss
 from ..losses.base import REAL
 from ..losses.link import BINARY_LINKS
-from .arrays import as_numbers, as_rows, check_finite, to_array
+from .arrays import as_numeric, as_rows, check_finite, to_array
 
-# How far the probabilities of one row may be from summing to 1; float16 rows of a thousand classes are this rough.
+# Tolerance for the sum of the probabilities of a row: the rounding error of a thousand classes in float16.
 _SUM_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What a model is trained towards.
+    """Checked targets.
 
     Attributes
     ----------
-    Y : ndarray, shape (rows, 1) int64 for losses on class numbers, else (rows, n_out) of an engine dtype; for a loss of
-        the user's own (rows,) or (rows, k)
+    Y : ndarray
+        Shape (rows, 1), int64 class indices, for losses on labels, else (rows, n_out) of an engine dtype; for custom
+        losses (rows,) or (rows, k).
     classes : ndarray, shape (n_classes,), or None
-        The user's label of each class number, n_classes <= n_out; None where targets are not classes.
-    flat : bool
-        The targets came one-dimensional, so predictions are given back so.
+        The user's label of each class index, n_classes <= n_out; None if the targets are not classes.
+    squeeze : bool
+        Whether the targets were one-dimensional, so that predictions are too.
     loss : Loss
-        The loss that reads Y: the one asked for, or its form for rows of probabilities.
+        The loss that reads Y: the requested one, or its variant for rows of probabilities.
     """
 
     Y: Array
     classes: Array | None
-    flat: bool
+    squeeze: bool
     loss: Loss
 
 
 def read_targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, name: str = "y") -> Targets:
-    """Read the targets y for a loss on n_out outputs.
+    """Check the targets y of a loss on n_out outputs and convert them.
 
     Parameters
     ----------
     y : array, list, pandas or polars series or frame; shape (rows,) or (rows, n_out)
-        For losses on classes: labels of any hashable kind; for cross-entropy also rows of probabilities (one-hot).  For
-        those on yes or no: labels of two classes with one output, rows of numbers with several: 0 and 1, or what lies
-        between, or for hinge losses -1 and 1.  For quantiles: (rows,) or (rows, targets).  Else numbers.
+        Multiclass losses: hashable labels; for cross-entropy also rows of probabilities (one-hot).  Binary losses with
+        one output: labels of two classes; with several outputs: rows of 0 and 1, or values in between, or -1 and 1 for
+        hinge losses.  Quantile loss: (rows,) or (rows, targets).  Other losses: real values.
     loss : Loss
     n_out : int
-        Outputs of the model.
+        Number of outputs of the model.
     classes : ndarray, shape (n_classes,), default=None
-        The labels in the order of class numbers, as an earlier call found them; None finds them in y: integers
-        0 .. n_out - 1 are class numbers themselves, other labels are sorted (or stay as first seen if they have no
-        order).
+        The labels in the order of class indices, as found by an earlier call.  None: find them in y, where integers
+        0 .. n_out - 1 are their own indices and other labels are sorted (or kept in order of appearance if they cannot
+        be compared).
     name : str, default="y"
-        What error messages call it.
+        Name of y in error messages.
+
+    Returns
+    -------
+    Targets
 
     Raises
     ------
     TypeError
-        Numbers were expected and y holds something else.
+        Numbers were expected, but y holds something else.
     ValueError
-        y is empty, has gaps or the wrong shape, its values do not fit the loss, its classes do not fit the outputs, or
-        a label is not among `classes`.
+        y is empty or has missing values or the wrong shape, its values do not fit the loss, its classes do not fit the
+        outputs, or a label is not among `classes`.
+
+    Examples
+    --------
+    >>> from fastgd import losses
+    >>> targets = read_targets(["no", "yes", "no"], losses.get("cross_entropy"), n_out=2)
+    >>> targets.Y.ravel().tolist(), targets.classes.tolist(), targets.squeeze
+    ([0, 1, 0], ['no', 'yes'], True)
     """
-    array = _labels_or_numbers(y, name)
+    array = _to_target_array(y, name)
     if loss.target == "any":
-        return Targets(as_numbers(array, name), None, array.ndim == 1 and n_out == 1, loss)
+        return Targets(as_numeric(array, name), None, array.ndim == 1 and n_out == 1, loss)
     outputs_per_target = loss.outputs_per_target(n_out)
     for_rows = getattr(loss, "for_rows", None)
     if for_rows and n_out > 1 and array.ndim == 2 and array.shape[1] == n_out:
         loss = for_rows()
     if loss.target == "labels":
-        numbers, found = _encode(_column(array, name), classes, n_out, loss, name)
-        return Targets(numbers, found, array.ndim == 1, loss)
+        index, found = _encode_labels(_to_column(array, name), classes, n_out, loss, name)
+        return Targets(index, found, array.ndim == 1, loss)
     if loss.link in BINARY_LINKS and n_out == 1:
-        Y, found = _binary(_column(array, name), classes, loss, name)
+        Y, found = _encode_binary(_to_column(array, name), classes, loss, name)
         return Targets(Y, found, array.ndim == 1, loss)
-    Y = _rows(
-        array, loss, n_out // outputs_per_target, "output of the model" if outputs_per_target == 1 else "target", name
-    )
+    column = "output of the model" if outputs_per_target == 1 else "target"
+    Y = _numeric_rows(array, loss, n_out // outputs_per_target, column, name)
     if loss.link == "softmax":
         _check_probabilities(Y, name)
         classes = np.arange(n_out) if classes is None else classes
     if loss.link == "sign":
-        classes = _signs(Y, classes, name)
+        classes = _sign_labels(Y, classes, name)
     Y = Y if outputs_per_target == 1 else np.repeat(Y, outputs_per_target, axis=1)
     return Targets(Y, classes, array.ndim == 1 and n_out == 1, loss)
 
@@ -102,12 +113,12 @@ def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> N
         raise ValueError(f"{name} and {target} must have the same number of rows, not {len(X)} and {len(Y)}")
 
 
-def _labels_or_numbers(y: Any, name: str) -> Array:
-    """An array of any dtype, 1-D or 2-D; a list of unlike labels becomes an array of objects, never of text."""
+def _to_target_array(y: Any, name: str) -> Array:
+    """An array of any dtype, 1-D or 2-D; a list of labels of mixed types becomes an array of objects, never of text."""
     if hasattr(y, "columns") and y.shape[1] == 1:
         y = y[y.columns[0]]
-    flat = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
-    array = _label_array(y) if flat else to_array(y, name)
+    is_flat_list = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
+    array = _label_array(y) if is_flat_list else to_array(y, name)
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), not {array.shape}")
     if not array.size:
@@ -115,18 +126,18 @@ def _labels_or_numbers(y: Any, name: str) -> Array:
     return array
 
 
-def _column(array: Array, name: str) -> Array:
+def _to_column(array: Array, name: str) -> Array:
     if array.ndim == 2 and array.shape[1] != 1:
         raise ValueError(f"{name} must have one label per row, shape (rows,), not {array.shape}")
     return array.reshape(-1)
 
 
-def _rows(array: Array, loss: Loss, width: int, column: str, name: str) -> Array:
-    """Rows of `width` numbers that the loss takes; column: what each of them belongs to, in words."""
-    words = [label for label in array.flat if isinstance(label, str)] if array.dtype.kind in "UO" else []
-    if words:
+def _numeric_rows(array: Array, loss: Loss, width: int, column: str, name: str) -> Array:
+    """Rows of `width` values in the interval of the loss; `column` describes in messages what a column belongs to."""
+    texts = [label for label in array.flat if isinstance(label, str)] if array.dtype.kind in "UO" else []
+    if texts:
         raise TypeError(
-            f"{name} must hold numbers for the loss {loss.name!r}, not {str(words[0])!r}; "
+            f"{name} must hold numbers for the loss {loss.name!r}, not {str(texts[0])!r}; "
             "for classes use loss='cross_entropy'"
         )
     if array.ndim == 1 and width == 1:
@@ -141,9 +152,9 @@ def _rows(array: Array, loss: Loss, width: int, column: str, name: str) -> Array
 
 def _check_probabilities(Y: Array, name: str) -> None:
     sums = Y.sum(axis=1, dtype=np.float64)
-    off = np.abs(sums - 1) > _SUM_TOLERANCE
-    if off.any():
-        row = int(np.argmax(off))
+    is_off = np.abs(sums - 1) > _SUM_TOLERANCE
+    if is_off.any():
+        row = int(np.argmax(is_off))
         raise ValueError(
             f"rows of {name} must sum to 1 (probabilities or one-hot), but row {row} sums to {sums[row]:g}; "
             "for several labels per row use loss='bce'"
@@ -153,8 +164,8 @@ def _check_probabilities(Y: Array, name: str) -> None:
 def _check_interval(Y: Array, loss: Loss, name: str) -> None:
     if loss.interval == REAL:
         return
-    ends = np.array([Y.min(), Y.max()], np.float64)
-    if in_interval(ends, loss.interval).all():
+    extremes = np.array([Y.min(), Y.max()], np.float64)
+    if in_interval(extremes, loss.interval).all():
         return
     row, column = np.argwhere(~in_interval(Y, loss.interval))[0]
     raise ValueError(
@@ -163,74 +174,73 @@ def _check_interval(Y: Array, loss: Loss, name: str) -> None:
     )
 
 
-def _signs(Y: Array, classes: Array | None, name: str) -> Array:
-    """What no and yes are called in several columns of them: -1 and 1, or 0 and 1."""
+def _sign_labels(Y: Array, classes: Array | None, name: str) -> Array:
+    """The negative and positive label of several binary columns: -1 and 1, or 0 and 1."""
     found = np.unique(Y)
     for labels in ([-1, 1], [0, 1]) if classes is None else (classes.tolist(),):
         if np.isin(found, labels).all():
             return np.array(labels) if classes is None else classes
-    raise ValueError(f"{name} must hold -1 and 1, or 0 and 1 (the same in all columns), but has {some_of(found)}")
+    raise ValueError(
+        f"{name} must hold -1 and 1, or 0 and 1 (the same in all columns), but has {describe_classes(found)}"
+    )
 
 
-def _binary(labels: Array, classes: Array | None, loss: Loss, name: str) -> tuple[Array, Array]:
+def _encode_binary(labels: Array, classes: Array | None, loss: Loss, name: str) -> tuple[Array, Array]:
     """Targets in [0, 1], shape (rows, 1), and the two classes; labels other than 0 and 1 are encoded."""
     if labels.dtype.kind in "biuf" and (classes is None or classes.tolist() == [0, 1]):
-        numbers = as_rows(labels.reshape(-1, 1), 1, name)
-        check_finite(numbers, name)
-        only_labels = loss.link == "sign" and not np.isin(numbers, (0, 1)).all()
-        if numbers.min() >= 0 and numbers.max() <= 1 and not only_labels:
-            return numbers, np.array([0, 1], numbers.dtype) if classes is None else classes
+        values = as_rows(labels.reshape(-1, 1), 1, name)
+        check_finite(values, name)
+        needs_encoding = loss.link == "sign" and not np.isin(values, (0, 1)).all()
+        if values.min() >= 0 and values.max() <= 1 and not needs_encoding:
+            return values, np.array([0, 1], values.dtype) if classes is None else classes
     uniques, inverse = _factorize(labels, name)
     if classes is None and len(uniques) != 2:
+        probabilities = " or probabilities in [0, 1]" if loss.link == "sigmoid" else ""
         raise ValueError(
-            f"with one output, loss {loss.name!r} takes two classes{_or_probabilities(loss)}, but {name} has "
-            f"{some_of(uniques)}; for more classes use loss='cross_entropy' with one output per class"
+            f"with one output, loss {loss.name!r} takes two classes{probabilities}, but {name} has "
+            f"{describe_classes(uniques)}; for more classes use loss='cross_entropy' with one output per class"
         )
     found = uniques if classes is None else classes
-    return _numbers(uniques, inverse, found, name), found
+    return _class_index(uniques, inverse, found, name), found
 
 
-def _or_probabilities(loss: Loss) -> str:
-    return " or probabilities in [0, 1]" if loss.link == "sigmoid" else ""
-
-
-def _encode(labels: Array, classes: Array | None, n_out: int, loss: Loss, name: str) -> tuple[Array, Array]:
-    """Class numbers (rows, 1) int64, and the label of each class."""
+def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss, name: str) -> tuple[Array, Array]:
+    """Class indices (rows, 1) int64, and the label of each class."""
     if n_out < 2:
         raise ValueError(f"loss {loss.name!r} needs one output per class; for a single output use loss='bce'")
-    if labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out))):
-        if labels.min() >= 0 and labels.max() < n_out:
-            return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
+    are_integers = labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out)))
+    if are_integers and labels.min() >= 0 and labels.max() < n_out:
+        return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
     uniques, inverse = _factorize(labels, name)
     if classes is None and len(uniques) > n_out:
         advice = "; for a regression use loss='mse'" if labels.dtype.kind == "f" else ""
         raise ValueError(
-            f"{name} has {some_of(uniques)}, but the model has {n_out} outputs: "
+            f"{name} has {describe_classes(uniques)}, but the model has {n_out} outputs: "
             f"give the last layer {len(uniques)}{advice}"
         )
     found = uniques if classes is None else classes
-    return _numbers(uniques, inverse, found, name), found
+    return _class_index(uniques, inverse, found, name), found
 
 
 def _factorize(labels: Array, name: str) -> tuple[Array, Array]:
-    """The distinct labels in order, and the place of each row's label among them, (rows,) int64."""
+    """The distinct labels in order, and the index of each row's label among them, shape (rows,), int64."""
     if labels.dtype != object:
         check_finite(labels, name)
         uniques, inverse = np.unique(labels, return_inverse=True)
         return uniques, inverse.reshape(-1)
     for row, label in enumerate(labels):
-        if _is_gap(label):
+        if _is_missing(label):
             raise ValueError(f"{name} has no label in row {row} ({label!r}); remove such rows")
         if not isinstance(label, Hashable):
             raise TypeError(f"labels must be hashable, but {name} has {label!r} in row {row}")
-    distinct = _in_order(dict.fromkeys(labels))
-    number = {label: i for i, label in enumerate(distinct)}
-    inverse = np.fromiter((number[label] for label in labels), dtype=np.int64, count=len(labels))
+    distinct = _sorted_if_comparable(dict.fromkeys(labels))
+    index_of = {label: i for i, label in enumerate(distinct)}
+    inverse = np.fromiter((index_of[label] for label in labels), dtype=np.int64, count=len(labels))
     return _label_array(distinct), inverse
 
 
-def _in_order(distinct: Iterable[Any]) -> list[Any]:
-    """Sorted; labels of unlike kinds, which have no order, stay as first seen."""
+def _sorted_if_comparable(distinct: Iterable[Any]) -> list[Any]:
+    """The labels sorted; labels that cannot be compared stay in order of appearance."""
     try:
         return sorted(distinct)
     except TypeError:
@@ -238,34 +248,46 @@ def _in_order(distinct: Iterable[Any]) -> list[Any]:
 
 
 def _label_array(labels: Sequence[Any]) -> Array:
-    """An array (n,) of labels; of objects unless all are text, or all numbers, so that none turns into another."""
+    """An array (n,) of labels; of objects unless all are text or all are numbers, so that no label changes its type."""
     if all(isinstance(label, str) for label in labels) or all(isinstance(label, Number) for label in labels):
         return np.array(labels)
     return np.fromiter(labels, dtype=object, count=len(labels))
 
 
-def _is_gap(label: Any) -> bool:
+def _is_missing(label: Any) -> bool:
     try:
         return label is None or bool(label != label)
-    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal to itself
+    except (TypeError, ValueError):  # comparisons with pandas.NA have no truth value
         return True
 
 
-def _numbers(uniques: Array, inverse: Array, classes: Array, name: str) -> Array:
-    """Class numbers (rows, 1) int64 of labels factorised into `uniques`; ValueError for one not among `classes`."""
-    number = {label: i for i, label in enumerate(classes.tolist())}
+def _class_index(uniques: Array, inverse: Array, classes: Array, name: str) -> Array:
+    """Class indices (rows, 1) int64 of labels factorised into `uniques`.
+
+    Raises
+    ------
+    ValueError
+        A label is not among `classes`.
+    """
+    index_of = {label: i for i, label in enumerate(classes.tolist())}
     labels = uniques.tolist()
     for i, label in enumerate(labels):
-        if label not in number:
+        if label not in index_of:
             row = int(np.argmax(inverse == i))
             raise ValueError(
-                f"{name} has the label {label!r} in row {row}, but the model knows only {some_of(classes)}"
+                f"{name} has the label {label!r} in row {row}, but the model knows only {describe_classes(classes)}"
             )
-    places = np.array([number[label] for label in labels], dtype=np.int64)
-    return places[inverse].reshape(-1, 1)
+    index = np.array([index_of[label] for label in labels], dtype=np.int64)
+    return index[inverse].reshape(-1, 1)
 
 
-def some_of(classes: Array) -> str:
-    """The classes in words, at most five of them by name."""
+def describe_classes(classes: Array) -> str:
+    """The number of classes and the first five of them, for messages.
+
+    Examples
+    --------
+    >>> describe_classes(np.arange(7))
+    '7 classes (0, 1, 2, 3, 4, ...)'
+    """
     shown = ", ".join(map(repr, classes[:5].tolist())) + (", ..." if len(classes) > 5 else "")
     return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'} ({shown})"

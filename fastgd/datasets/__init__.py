@@ -1,4 +1,4 @@
-"""Data sets that come with the package; sources and licences are in README.md beside this file."""
+"""Bundled data sets, and a reader of CSV files; sources and licences are in README.md in this folder."""
 
 from functools import cache
 from importlib import resources
@@ -12,21 +12,23 @@ __all__ = ["Table", "digits", "read_csv"]
 
 
 def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Handwritten digits: 1,797 images of 8 x 8 pixels.
+    """Load handwritten digits: 1,797 images of 8 x 8 pixels.
 
     Returns
     -------
     X : ndarray, shape (1797, 64), uint8
-        Pixels 0 (paper) to 16 (ink), the rows of each image one after another: `X[0].reshape(8, 8)`.
+        Pixels from 0 (paper) to 16 (ink) in row-major order: `X[0].reshape(8, 8)` is an image.
     y : ndarray, shape (1797,), int64
         The digit, 0 to 9.
 
-    The arrays are the caller's own and may be written to.
+    Notes
+    -----
+    Each call returns new arrays, which may be modified.
 
     References
     ----------
     Alpaydin, E. & Kaynak, C. (1998). Optical Recognition of Handwritten Digits. UCI Machine Learning Repository,
-    https://doi.org/10.24432/C50P49 (the test part of that data set).
+    https://doi.org/10.24432/C50P49 (the test set).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tables in CSV files: columns of numbers, and one column that is to be predicted."""
+"""Reader of CSV files with numeric columns and a target column."""
 
 import csv
 import difflib
@@ -22,7 +22,7 @@ class Table:
     ----------
     X : ndarray, shape (rows, columns), float64
     y : ndarray, shape (rows,), or None
-        The target column: int64 or float64 if all its values are such numbers, else text; None if there is none.
+        The target column: int64 or float64 if all values are integers or numbers, else text; None without a target.
     columns : tuple of str
         Names of the columns of X.
     """
@@ -33,32 +33,47 @@ class Table:
 
 
 def read_csv(path: str | os.PathLike[str], target: str | None = None) -> Table:
-    """Read a CSV file: values separated by commas, names of the columns in the first line, UTF-8.
+    r"""Read a UTF-8 CSV file with column names in the first line.
 
     Parameters
     ----------
-    path : path
-    target : str, default=None
-        Name of the column that becomes y; every other column must hold finite numbers.
+    path : str or path
+    target : str or None, default=None
+        Name of the column that becomes y; all other columns must hold finite numbers.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------
     ValueError
-        The file is no such table; the message names the line (the header is line 1) and the column.
+        The file is not such a table; the message names the line (the header is line 1) and the column.
     OSError
         The file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "plants.csv")
+    ...     _ = path.write_text("height,kind\n1.5,tree\n0.25,herb\n")
+    ...     table = read_csv(path, target="kind")
+    >>> table.X.tolist(), table.y.tolist(), table.columns
+    ([[1.5], [0.25]], ['tree', 'herb'], ('height',))
     """
     name = Path(path).name
     with open(path, newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file, strict=True)
         try:
             header = _header(next(lines, []), name)
-            place = None if target is None else _place(target, header, name)
-            return _read(_rows(lines, header, name), header, place, name)
+            target_index = None if target is None else _find_column(target, header, name)
+            return _read_table(_rows(lines, header, name), header, target_index, name)
         except UnicodeDecodeError:
-            raise ValueError(f"{name} is not text in UTF-8") from None
-        except csv.Error as problem:
-            raise ValueError(f"{name}, line {lines.line_num}: {problem}") from None
+            raise ValueError(f"{name} is not UTF-8 text") from None
+        except csv.Error as error:
+            raise ValueError(f"{name}, line {lines.line_num}: {error}") from None
 
 
 def _header(row: Sequence[str], name: str) -> list[str]:
@@ -66,14 +81,14 @@ def _header(row: Sequence[str], name: str) -> list[str]:
     if not header:
         raise ValueError(f"{name} is empty; its first line must name the columns")
     if all(_is_number(column) for column in header):
-        raise ValueError(f"{name}, line 1: names of columns are expected, not numbers ({', '.join(header[:4])})")
-    twice = {column for column in header if header.count(column) > 1}
-    if twice:
-        raise ValueError(f"{name}, line 1: column {min(twice)!r} is there more than once")
+        raise ValueError(f"{name}, line 1: expected column names, not numbers ({', '.join(header[:4])})")
+    duplicates = {column for column in header if header.count(column) > 1}
+    if duplicates:
+        raise ValueError(f"{name}, line 1: duplicate column {min(duplicates)!r}")
     return header
 
 
-def _place(target: str, header: list[str], name: str) -> int:
+def _find_column(target: str, header: list[str], name: str) -> int:
     if target in header:
         return header.index(target)
     close = difflib.get_close_matches(target, header, n=1)
@@ -84,7 +99,7 @@ def _place(target: str, header: list[str], name: str) -> int:
 
 
 def _rows(lines: Any, header: list[str], name: str) -> Iterator[tuple[int, list[str]]]:
-    """(line number, values) of each row; blank lines are passed over."""
+    """(line number, values) of each row; blank lines are skipped."""
     for row in lines:
         if not row:
             continue
@@ -93,40 +108,42 @@ def _rows(lines: Any, header: list[str], name: str) -> Iterator[tuple[int, list[
         yield lines.line_num, row
 
 
-def _read(rows: Iterator[tuple[int, list[str]]], header: list[str], place: int | None, name: str) -> Table:
-    columns = tuple(column for i, column in enumerate(header) if i != place)
+def _read_table(rows: Iterator[tuple[int, list[str]]], header: list[str], target_index: int | None, name: str) -> Table:
+    columns = tuple(column for i, column in enumerate(header) if i != target_index)
     if not columns:
-        raise ValueError(f"{name} has the column {header[0]!r} only: nothing to predict it from")
+        raise ValueError(f"{name} has only the column {header[0]!r}: there is nothing to predict it from")
     values, labels, lines = array("d"), [], []
     for line, row in rows:
-        if place is not None:
-            labels.append(row.pop(place).strip())
+        if target_index is not None:
+            labels.append(row.pop(target_index).strip())
             lines.append(line)
             if not labels[-1]:
-                raise ValueError(f"{name}, line {line}, column {header[place]!r}: the value is missing")
-        values.extend(_numbers(row, columns, f"{name}, line {line}"))
+                raise ValueError(f"{name}, line {line}, column {header[target_index]!r}: the value is missing")
+        values.extend(_parse_row(row, columns, f"{name}, line {line}"))
     if not values:
         raise ValueError(f"{name} has a header but no rows")
     X = np.frombuffer(values).reshape(-1, len(columns))
-    if place is None:
+    if target_index is None:
         return Table(X, None, columns)
-    y = _labels(labels)
+    y = _parse_target(labels)
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         bad = int(np.argmin(np.isfinite(y)))
-        raise ValueError(f"{name}, line {lines[bad]}, column {header[place]!r}: {labels[bad]!r} is not a finite number")
+        raise ValueError(
+            f"{name}, line {lines[bad]}, column {header[target_index]!r}: {labels[bad]!r} is not a finite number"
+        )
     return Table(X, y, columns)
 
 
-def _numbers(row: list[str], columns: Sequence[str], place: str) -> list[float]:
+def _parse_row(row: list[str], columns: Sequence[str], where: str) -> list[float]:
     try:
-        numbers = [float(text) for text in row]
+        values = [float(text) for text in row]
     except ValueError:
-        numbers = []
-    if numbers and all(map(math.isfinite, numbers)):
-        return numbers
+        values = []
+    if values and all(map(math.isfinite, values)):
+        return values
     column, text = next((c, t.strip()) for c, t in zip(columns, row, strict=True) if not _is_number(t))
-    wrong = f"{text!r} is not a finite number" if text else "the value is missing"
-    raise ValueError(f"{place}, column {column!r}: {wrong}")
+    problem = f"{text!r} is not a finite number" if text else "the value is missing"
+    raise ValueError(f"{where}, column {column!r}: {problem}")
 
 
 def _is_number(text: str) -> bool:
@@ -137,8 +154,8 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _labels(texts: list[str]) -> NDArray[Any]:
-    """As integers if all are, else as reals if all are, else as text."""
+def _parse_target(texts: list[str]) -> NDArray[Any]:
+    """The values as integers if possible, else as floats if possible, else as text."""
     try:
         return np.array([int(text) for text in texts], dtype=np.int64)
     except (ValueError, OverflowError):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-VALUE_LINKS = ("identity", "log")  # real values
-CLASS_LINKS = ("softmax",)  # one of several classes
-BINARY_LINKS = ("sigmoid", "sign")  # yes or no, for each output
+REGRESSION_LINKS = ("identity", "log")  # real values
+MULTICLASS_LINKS = ("softmax",)  # one class per row, one output per class
+BINARY_LINKS = ("sigmoid", "sign")  # each output decides between two classes

@@ -16,7 +16,7 @@ from .._common import random
 from .._common.checks import check_int
 from .._common.memory import zeros
 from .._common.typing import Array, Floats
-from ..data.arrays import as_numbers, as_rows, check_finite, finite_rows
+from ..data.arrays import as_numeric, as_rows, check_finite, finite_rows
 from ..data.outputs import OutputSpec
 from ..engine.contract import Executor
 from ..engine.plan import Plan
@@ -106,7 +106,7 @@ class Sequential:
 
     @theta.setter
     def theta(self, values: ArrayLike) -> None:
-        array = as_numbers(values, "theta")
+        array = as_numeric(values, "theta")
         if array.shape != self._theta.shape:
             raise ValueError(f"theta must have shape {self._theta.shape}, not {array.shape}")
         array = self._cast(array, "theta")

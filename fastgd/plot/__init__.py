@@ -1,7 +1,7 @@
-"""Pictures of training, by matplotlib, which is imported on use: `pip install "fastgd[plot]"`.
+"""Plots of trainings and models with matplotlib, which is imported on use: `pip install "fastgd[plot]"`.
 
-Every function draws on `ax`, or on a figure of its own if that is None, and returns what it drew on, so that all else
-can be changed or saved with matplotlib's own means: `plot.curves(history).savefig("curves.png")`.
+Functions that take `ax` draw on it, or on a new figure if it is None.  All functions return the axes or figure that
+they drew on, which can be changed and saved with matplotlib: `plot.curves(history).savefig("curves.png")`.
 """
 
 from .axes import BLUE, GREEN, GREY, ORANGE, PALETTE

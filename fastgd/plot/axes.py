@@ -1,4 +1,4 @@
-"""What all pictures share: matplotlib on use, colours, axes, legends."""
+"""Parts shared by all plots: the import of matplotlib, colours, axes, legends."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,28 +9,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Distinct for colour-blind readers and in grey.  Okabe & Ito, "Color Universal Design", 2008.
+# Distinguishable by colour-blind readers and in greyscale.  Okabe & Ito, "Color Universal Design", 2008.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 
 
 def pyplot() -> Any:
+    """Import matplotlib.pyplot, or raise an ImportError that says what to install."""
     try:
         from matplotlib import pyplot as module
     except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "fastgd[plot]"') from None
+        raise ImportError('plots need matplotlib: pip install "fastgd[plot]"') from None
     return module
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, in inches, whose parts keep out of each other's way."""
+    """An empty figure of the given size in inches, laid out without overlaps."""
     figure: Figure = pyplot().figure(figsize=(width, height))
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     return figure
 
 
-def axes_of(ax: "Axes | None", title: str, x: str, y: str, size: tuple[float, float] = (5.6, 4.2)) -> Any:
-    """`ax`, or the axes of a figure of its own, with title and names."""
+def set_up_axes(ax: "Axes | None", title: str, x: str, y: str, size: tuple[float, float] = (5.6, 4.2)) -> Any:
+    """Set title and axis labels of `ax`, or of the axes of a new figure if it is None, and return the axes."""
     if ax is None:
         ax = new_figure(*size).add_subplot()
     ax.set(title=title, xlabel=x, ylabel=y)
@@ -39,7 +40,7 @@ def axes_of(ax: "Axes | None", title: str, x: str, y: str, size: tuple[float, fl
 
 
 def legend_below(ax: "Axes", columns: int = 3) -> None:
-    """Below the axes, where no data are."""
+    """Add a legend below the axes, where it hides no data."""
     ax.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, -0.15),
@@ -50,14 +51,14 @@ def legend_below(ax: "Axes", columns: int = 3) -> None:
     )
 
 
-def colors_of(n: int) -> list[Any]:
-    """n colours for n classes; beyond the palette, steps of a map that is even to colour-blind readers."""
+def class_colors(n: int) -> list[Any]:
+    """Colours of n classes: the palette, or samples of a perceptually uniform colour map if it is too small."""
     return list(PALETTE[:n]) if n <= len(PALETTE) else list(pyplot().get_cmap("viridis")(np.linspace(0, 0.95, n)))
 
 
 def draw_surface(ax: "Axes", grid: tuple[NDArray[Any], NDArray[Any]], surface: NDArray[np.float64]) -> None:
-    """Contours of a loss, and the key to their colours."""
-    # Levels as quantiles: lines near the minimum as well as on steep slopes.
+    """Draw filled contours of a loss and a colour bar."""
+    # Quantiles as levels, for contour lines near the minimum as well as on steep slopes.
     finite = surface[np.isfinite(surface)]
     levels = np.unique(np.quantile(finite, np.linspace(0, 1, 16) ** 1.5))
     if len(levels) < 2:
@@ -69,18 +70,18 @@ def draw_surface(ax: "Axes", grid: tuple[NDArray[Any], NDArray[Any]], surface: N
     ax.locator_params(nbins=7)
 
 
-def draw_path(ax: "Axes", steps: NDArray[np.float64]) -> None:
-    """The way of an optimiser, (steps, 2)."""
-    ax.plot(*steps.T, color=ORANGE, linewidth=1.5, marker=".", markersize=5, label="path")
-    ax.plot(*steps[0], "o", color="white", markeredgecolor=ORANGE, markersize=9, label="start", linestyle="")
-    ax.plot(*steps[-1], "*", color=ORANGE, markeredgecolor="white", markersize=16, label="end", linestyle="")
+def draw_path(ax: "Axes", points: NDArray[np.float64]) -> None:
+    """Draw the path of an optimiser, shape (steps, 2)."""
+    ax.plot(*points.T, color=ORANGE, linewidth=1.5, marker=".", markersize=5, label="path")
+    ax.plot(*points[0], "o", color="white", markeredgecolor=ORANGE, markersize=9, label="start", linestyle="")
+    ax.plot(*points[-1], "*", color=ORANGE, markeredgecolor="white", markersize=16, label="end", linestyle="")
     legend_below(ax)
 
 
-def around(points: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A grid of n x n over points (k, 2) and a margin about them."""
+def surrounding_grid(points: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coordinates (n, n) of a grid that covers points (k, 2) with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.35 * np.maximum(high - low, 0.5 * (high - low).max())
-    margin[margin == 0] = 1.0  # one single point
+    margin[margin == 0] = 1.0  # all points coincide
     x, y = np.meshgrid(*np.linspace(low - margin, high + margin, n).T)
     return x, y

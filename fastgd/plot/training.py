@@ -1,4 +1,4 @@
-"""Plots of a training: learning curves, learning-rate test, loss surfaces."""
+"""Plots of a training: learning curves, learning-rate range test, loss surface."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,74 +7,80 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..metrics import lower_is_better
-from .axes import BLUE, GREY, ORANGE, around, axes_of, draw_path, draw_surface, legend_below, new_figure
+from .axes import BLUE, GREY, ORANGE, draw_path, draw_surface, legend_below, new_figure, set_up_axes, surrounding_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
-# Losses that span more than this factor are drawn on a logarithmic axis.
-_LOG_SPAN = 20
+# Ratio of the largest to the smallest loss above which the axis is logarithmic.
+_MAX_LINEAR_RATIO = 20
 
 
 def curves(history: Mapping[str, Sequence[Any]], title: str = "Learning curves") -> "Figure":
-    """Loss and, if the history has them, metrics of each epoch, side by side.
+    """Plot the loss and the validation metrics of each epoch side by side.
 
     Parameters
     ----------
     history : mapping of str to sequence
-        As `Trainer.fit` returns it: "epoch", "loss", and where there was validation "validation_loss" and
-        "validation_<metric>".
+        As returned by `Trainer.fit`: "epoch", "loss" and, with validation, "validation_loss" and "validation_<metric>".
     title : str, default="Learning curves"
+
+    Returns
+    -------
+    matplotlib Figure
 
     Raises
     ------
     ImportError
         matplotlib is not installed.
     ValueError
-        The history has no epoch.
+        The history has no epochs.
     """
     metrics = [key.removeprefix("validation_") for key in history if key.startswith("validation_")]
     quantities = ["loss", *(metric for metric in metrics if metric != "loss")]
     figure = new_figure(4.6 * len(quantities), 3.9)
     figure.suptitle(title)
-    for place, quantity in enumerate(quantities, start=1):
-        curve(history, quantity, figure.add_subplot(1, len(quantities), place))
+    for column, quantity in enumerate(quantities, start=1):
+        curve(history, quantity, figure.add_subplot(1, len(quantities), column))
     return figure
 
 
 def curve(
     history: Mapping[str, Sequence[Any]], quantity: str = "loss", ax: "Axes | None" = None, title: str = ""
 ) -> "Axes":
-    """One quantity of each epoch, over training rows and validation rows; the best validation epoch is marked.
+    """Plot one quantity of each epoch on training and validation rows, and mark the best validation epoch.
 
     Parameters
     ----------
     history : mapping of str to sequence
         As in `curves`.
     quantity : str, default="loss"
-        Drawn are `history[quantity]` and `history["validation_" + quantity]`, those that are there.
+        The columns `history[quantity]` and `history["validation_" + quantity]`, or the one that exists, are drawn.
     ax : matplotlib Axes, default=None
     title : str, default=""
+
+    Returns
+    -------
+    matplotlib Axes
 
     Raises
     ------
     ValueError
-        The history has no epoch, or nothing of that name.
+        The history has no epochs, or neither of the columns.
     """
     lines = {"training": (quantity, BLUE), "validation": (f"validation_{quantity}", ORANGE)}
-    drawn = {label: (_numbers(history[key]), color) for label, (key, color) in lines.items() if key in history}
+    drawn = {label: (_as_floats(history[key]), color) for label, (key, color) in lines.items() if key in history}
     if not drawn or not len(history["epoch"]):
         raise ValueError(f"this history of {len(history['epoch'])} epochs has no {quantity!r}: it has {list(history)}")
-    ax = axes_of(ax, title, "epoch", quantity.replace("_", " "))
+    ax = set_up_axes(ax, title, "epoch", quantity.replace("_", " "))
     epoch = np.asarray(history["epoch"])
     for label, (values, color) in drawn.items():
         ax.plot(epoch, values, color=color, label=label, linewidth=1.8, marker="." if len(epoch) <= 20 else None)
     if "validation" in drawn:
-        _mark_best(ax, epoch, drawn["validation"][0], smallest=lower_is_better(quantity))
+        _mark_best(ax, epoch, drawn["validation"][0], lower_is_better(quantity))
     if quantity == "loss":
-        _widen(ax, np.concatenate([values for values, _ in drawn.values()]))
+        _scale_loss_axis(ax, np.concatenate([values for values, _ in drawn.values()]))
     ax.locator_params(axis="x", integer=True)
     legend_below(ax)
     return ax
@@ -87,19 +93,25 @@ def rate_test(
     ax: "Axes | None" = None,
     title: str = "Learning-rate range test",
 ) -> "Axes":
-    """Loss against learning rate, as `fastgd.lr_finder` measures them.
+    """Plot loss against learning rate, as measured by `fastgd.lr_finder`.
 
     Parameters
     ----------
-    rates, losses : array (steps,)
-        Rates > 0; losses, smoothed or not.
+    rates : array, shape (steps,)
+        Learning rates > 0.
+    losses : array, shape (steps,)
+        Losses, smoothed or not.
     suggestion : float or None, default=None
         A rate to mark.
     ax : matplotlib Axes, default=None
-    title : str
+    title : str, default="Learning-rate range test"
+
+    Returns
+    -------
+    matplotlib Axes
     """
     x, y = np.asarray(rates, np.float64), np.asarray(losses, np.float64)
-    ax = axes_of(ax, title, "learning rate", "loss")
+    ax = set_up_axes(ax, title, "learning rate", "loss")
     ax.plot(x, y, color=BLUE, linewidth=1.8, label="loss, running mean")
     ax.set_xscale("log")
     if y.min() < y[0]:
@@ -117,47 +129,51 @@ def loss_surface(
     ax: "Axes | None" = None,
     title: str = "Loss surface and the path of gradient descent",
 ) -> "Axes":
-    """Contours of a loss over two parameters, and the path that an optimiser took over it.
+    """Plot the contours of a loss over two parameters and the path of an optimiser.
 
     Parameters
     ----------
     loss : callable
-        loss(first, second) -> losses; three arrays of one shape.
+        loss(first, second) -> losses; three arrays of the same shape.
     path : array, shape (steps, 2)
-        The parameters after each step, the first guess included.
+        The initial parameters and those after each step.
     names : (str, str), default=("w", "b")
-        Of the two parameters.
+        Names of the two parameters.
     ax : matplotlib Axes, default=None
-    title : str
+    title : str, default="Loss surface and the path of gradient descent"
+
+    Returns
+    -------
+    matplotlib Axes
 
     See Also
     --------
     landscape : The same for a network of any size, over a plane through its parameters.
     """
-    steps = np.asarray(path, dtype=np.float64)
-    ax = axes_of(ax, title, *names)
-    grid = around(steps, 200)
+    points = np.asarray(path, dtype=np.float64)
+    ax = set_up_axes(ax, title, *names)
+    grid = surrounding_grid(points, 200)
     draw_surface(ax, grid, np.asarray(loss(*grid), dtype=np.float64))
-    draw_path(ax, steps)
+    draw_path(ax, points)
     return ax
 
 
-def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
-    """As floats; None, an epoch without that value, becomes NaN and so a gap in the line."""
+def _as_floats(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Convert to floats; None, the value of an epoch without that column, becomes NaN and thus a gap in the line."""
     return np.array(values, dtype=np.float64)
 
 
-def _mark_best(ax: "Axes", epoch: NDArray[Any], values: NDArray[np.float64], smallest: bool) -> None:
+def _mark_best(ax: "Axes", epoch: NDArray[Any], values: NDArray[np.float64], is_lower_better: bool) -> None:
     if np.isnan(values).all():
         return
-    best = int(np.nanargmin(values) if smallest else np.nanargmax(values))
+    best = int(np.nanargmin(values) if is_lower_better else np.nanargmax(values))
     label = f"best: {values[best]:.4g} after epoch {epoch[best]:g}"
     ax.axvline(epoch[best], color=GREY, linewidth=1, linestyle=":", label=label)
 
 
-def _widen(ax: "Axes", values: NDArray[np.float64]) -> None:
-    """A logarithmic axis for losses that fall by orders of magnitude, else one that starts at 0."""
-    if np.nanmin(values) > 0 and np.nanmax(values) > _LOG_SPAN * np.nanmin(values):
+def _scale_loss_axis(ax: "Axes", values: NDArray[np.float64]) -> None:
+    """Use a logarithmic axis for losses that span orders of magnitude, else one that starts at 0."""
+    if np.nanmin(values) > 0 and np.nanmax(values) > _MAX_LINEAR_RATIO * np.nanmin(values):
         ax.set_yscale("log")
     elif np.nanmin(values) >= 0:
         ax.set_ylim(bottom=0)

@@ -8,7 +8,7 @@ import numpy as np
 from .._common.typing import Array, Floats, Ints
 from ..data.outputs import OutputSpec
 from ..losses import Loss
-from ..losses.link import BINARY_LINKS, VALUE_LINKS
+from ..losses.link import BINARY_LINKS, REGRESSION_LINKS
 from ..metrics import Metric
 from ..metrics import get as get_metric
 from ..models.sequential import Sequential
@@ -147,7 +147,7 @@ class Evaluator:
         if link == "softmax":
             index: Array = Y[:, 0] if self._loss.target == "labels" else Y.argmax(axis=1)
             return index if kind == "encoded" or classes is None else classes[index]
-        if link in VALUE_LINKS:
+        if link in REGRESSION_LINKS:
             return Y[:, 0] if kind != "encoded" and Y.shape[1:] == (1,) else Y
         if kind == "encoded":
             return (Y > 0.5).ravel()
@@ -158,8 +158,8 @@ class Evaluator:
     def _predictions(self, kind: str, Z: Array) -> Array:
         """The same, predicted from outputs Z (n, n_out)."""
         if kind == "encoded":
-            if self._loss.link in VALUE_LINKS:
-                return self._output_spec.means(Z)
+            if self._loss.link in REGRESSION_LINKS:
+                return self._output_spec.inverse_link(Z)
             return (Z > 0).ravel() if self._loss.link in BINARY_LINKS else Z.argmax(axis=1)
         if kind == "probabilities":
             p = self._output_spec.predict_proba(Z)

@@ -63,12 +63,12 @@ class FitData:
         """X, Y, weight and row indices for the steps from index `step` on; augmented rows are in the order of use."""
         if self.augmentation is None:
             return self.X, self.Y, self.weight, order
-        X = self.augmentation.rows(self.X, order, starts, step)
+        X = self.augmentation.apply(self.X, order, starts, step)
         return X, self.Y[order], None if self.weight is None else self.weight[order], np.arange(len(order))
 
     def max_steps(self) -> float:
         """Maximum number of steps in one call of the engine."""
-        return math.inf if self.augmentation is None else self.augmentation.most_steps(self.step_rows, self.X.shape[1])
+        return math.inf if self.augmentation is None else self.augmentation.max_steps(self.step_rows, self.X.shape[1])
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -101,12 +101,12 @@ def prepare(
     targets = read_targets(y, loss, model.n_out, known_classes)
     check_same_rows(X, targets.Y)
     _check_takes_weight(loss, sample_weight)
-    weight = None if sample_weight is None else sample_weights.of_rows(sample_weight, len(X), model.dtype)
-    output_spec = OutputSpec(loss.link, targets.classes, targets.flat)
+    weight = None if sample_weight is None else sample_weights.row_weights(sample_weight, len(X), model.dtype)
+    output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze)
     rows, evaluator = _split(settings, model, X, targets, weight, validation, output_spec)
     if class_weight is not None:
-        of_class = sample_weights.of_classes(class_weight, targets, rows, model.dtype)
-        weight = of_class if weight is None else sample_weights.of_rows(weight * of_class, len(X), model.dtype)
+        of_class = sample_weights.row_weights_from_classes(class_weight, targets, rows, model.dtype)
+        weight = of_class if weight is None else sample_weights.row_weights(weight * of_class, len(X), model.dtype)
     if weight is not None and not weight[rows].any():
         raise ValueError("the weight of every training row is zero; the other rows went into validation")
     if evaluator is not None:
@@ -169,7 +169,7 @@ def _other_rows(
     _check_takes_weight(settings.loss, sample_weight)
     if sample_weight is None:
         return X, targets, None
-    return X, targets, sample_weights.of_rows(sample_weight, len(X), model.dtype, prefix + "sample_weight")
+    return X, targets, sample_weights.row_weights(sample_weight, len(X), model.dtype, prefix + "sample_weight")
 
 
 def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: Any, sample_weight: Any) -> Evaluator:
@@ -181,7 +181,7 @@ def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: An
     X, targets, weight = _other_rows(settings, model, X, y, sample_weight, classes=classes, prefix="")
     if weight is not None and not weight.any():
         raise ValueError("sample_weight is zero for every row: nothing is left to measure")
-    output_spec = model.head if is_trained else OutputSpec(loss.link, targets.classes, targets.flat)
+    output_spec = model.head if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
     n_threads = settings.n_threads or 0
     return Evaluator(model, targets.loss, X, targets.Y, weight, None, n_threads, settings.metrics, output_spec)
 

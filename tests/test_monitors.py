@@ -1,4 +1,4 @@
-"""Callbacks that look at a column, count steps or time, and write files."""
+"""Callbacks that monitor a column, count steps or time, or write files."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from fastgd.schedules import Constant
 
 
 @pytest.mark.parametrize(
-    "name, mode, lower_is_better",
+    ("name", "mode", "lower_is_better"),
     [
         ("loss", None, True),
         ("validation_rmse", None, True),
@@ -25,7 +25,7 @@ from fastgd.schedules import Constant
         ("loss", "max", False),
     ],
 )
-def test_which_columns_should_fall(name, mode, lower_is_better):
+def test_which_columns_should_decrease(name, mode, lower_is_better):
     stopping = gd.EarlyStopping(name, patience=1, mode=mode)
     assert played(stopping, name, [2, 1, 2, 1])[0] == (3 if lower_is_better else 2)
 
@@ -36,7 +36,7 @@ def test_best_epoch_never_stops():
 
 
 @pytest.mark.parametrize(
-    "options, values, rates",
+    ("options", "values", "rates"),
     [
         ({"patience": 2}, [3, 2, 2, 2, 2, 2], [1, 1, 1, 0.1, 0.1, 0.01]),
         ({"patience": 1, "factor": 0.5}, [3, 4, 5, 1, 2], [1, 0.5, 0.25, 0.25, 0.125]),
@@ -47,7 +47,7 @@ def test_best_epoch_never_stops():
 )
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_reduce_lr_on_plateau_rule(options, values, rates, scheduled):
-    """Also if it is asked again and again by a new fit: it reads what went before from the history."""
+    """Also if each epoch is a new fit: earlier epochs are read from the history."""
     optimizer = gd.SGD(lr=Constant(1.0) if scheduled else 1.0)
     history, got = gd.History(), []
     trainer = SimpleNamespace(
@@ -70,7 +70,7 @@ def test_reduce_lr_on_plateau_changes_the_next_epoch(engine):
 
 
 @pytest.mark.parametrize(
-    "make_one, words",
+    ("make_one", "words"),
     [
         (lambda: gd.ReduceLROnPlateau(factor=1.0), r"factor must be in \(0, 1\)"),
         (lambda: gd.ReduceLROnPlateau(patience=0), "patience"),
@@ -92,7 +92,7 @@ def test_callbacks_refuse_bad_values(make_one, words):
 
 
 def test_every_n_steps(engine):
-    """At exactly these steps, over two fits, and no bit changes by it."""
+    """At exactly these steps, over two fits, without changing a bit."""
     seen, trainer, plain = [], make(), make()
 
     def record(t):
@@ -118,7 +118,8 @@ def test_every_epoch():
 def test_step_budget_is_of_each_fit(engine):
     trainer, budget = make(), callbacks.StepBudget(6)
     fit(trainer, 100, callbacks=[budget])
-    assert (trainer.step, trainer.epoch) == (6, 1) and "6 steps" in trainer.stop_reason
+    assert (trainer.step, trainer.epoch) == (6, 1)
+    assert "6 steps" in trainer.stop_reason
     fit(trainer, None, callbacks=[budget])
     assert (trainer.step, trainer.epoch, trainer.last_epoch) == (12, 3, 100)
 
@@ -127,7 +128,8 @@ def test_time_budget():
     trainer = make(optimizer=gd.SGD(lr=1e-3))
     started = time.perf_counter()
     fit(trainer, 10**7, callbacks=[callbacks.TimeBudget(0.2)])
-    assert 0.2 <= time.perf_counter() - started < 5 and "0.2 seconds" in trainer.stop_reason
+    assert 0.2 <= time.perf_counter() - started < 5
+    assert "0.2 seconds" in trainer.stop_reason
     assert trainer.epoch > 0
 
 
@@ -165,26 +167,26 @@ def test_a_checkpoint_that_cannot_be_saved_is_refused_before_the_training(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "watch, words",
+    ("monitor", "message"),
     [
         ("val_loss", "did you mean 'validation_loss'"),
         ("accuracy", "did you mean 'validation_accuracy'"),
         ("mine", "but this fit records epoch, loss, validation_loss, validation_accuracy, lr, seconds$"),
     ],
 )
-def test_columns_that_are_not_there(watch, words):
-    with pytest.raises(ValueError, match=words):
-        fit(make(), 1, validation=0.2, callbacks=[gd.EarlyStopping(watch)])
+def test_missing_columns(monitor, message):
+    with pytest.raises(ValueError, match=message):
+        fit(make(), 1, validation=0.2, callbacks=[gd.EarlyStopping(monitor)])
 
 
-def test_what_is_no_callback():
+def test_invalid_callbacks():
     with pytest.raises(TypeError, match=r"write EarlyStopping\(\)"):
         fit(make(), 1, callbacks=[gd.EarlyStopping])
     with pytest.raises(TypeError, match=r"write callbacks.EveryEpoch\(f\)"):
         fit(make(), 1, callbacks=[id])
 
 
-def test_the_seconds_of_an_epoch_have_its_validation_in_them():
+def test_the_seconds_of_an_epoch_include_validation():
     slow = gd.metrics.Metric("slow", lambda y, p: time.sleep(0.05) or 0.0)
     assert fit(make(metrics=[slow]), 2, validation=0.2)["seconds"][-1] >= 0.05
 
@@ -201,7 +203,26 @@ def test_tensorboard_names_what_to_install(tmp_path, monkeypatch):
         fit(make(), 2, callbacks=[callbacks.TensorBoard(tmp_path)])
 
 
-def test_functions_per_step_do_not_cut_what_nobody_looks_at():
+def test_functions_per_step_cut_chunks_only_where_they_are_called():
     chunks = Chunks()
     fit(make("mse", gd.SGD(lr=0.001)), 1000, callbacks=[chunks, callbacks.EveryStep(id, 4000)])
     assert chunks.count < 100
+
+
+def test_the_old_name_of_parameter_tolerance():
+    with pytest.warns(DeprecationWarning, match="use fastgd.callbacks.ParameterTolerance"):
+        assert callbacks.Movement is callbacks.ParameterTolerance
+    with pytest.raises(AttributeError, match="no attribute 'Moovement'"):
+        callbacks.Moovement  # noqa: B018
+
+
+def test_trainer_files_of_the_previous_release_say_movement(tmp_path, monkeypatch):
+    class Movement(callbacks.ParameterTolerance):
+        pass
+
+    trainer, restored = make(), []
+    fit(trainer, 3, callbacks=[Movement(0.0), callbacks.StepBudget(2)])
+    trainer.save(tmp_path / "run.npz")
+    monkeypatch.setattr(callbacks.ParameterTolerance, "restore", lambda *arguments: restored.append(arguments[2]))
+    fit(gd.Trainer.load(tmp_path / "run.npz"), None, tol=0.0)
+    assert [list(state) for state in restored] == [["before"]]
