@@ -100,7 +100,7 @@ TORCH_OPTIMIZERS = {
     "radam": torch.optim.RAdam,
 }
 # The same names in PyTorch; {} compares the defaults (for SGD, PyTorch's lr is 0.001).
-SETTINGS = {
+SETTINGS: dict[str, list[dict[str, object]]] = {
     "sgd": [
         {"lr": 0.01},
         {"lr": 0.1, "weight_decay": 0.1},
