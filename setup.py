@@ -1,8 +1,8 @@
-"""Builds the C engine `fastgd.engine._native`; all the rest of the package is described in pyproject.toml.
+"""Builds the C engine `fastgd.engine._native`; pyproject.toml describes the rest of the package.
 
 FASTGD_PURE=1                      no extension: a py3-none-any wheel that runs on the NumPy engine
-FASTGD_OPENMP=0                    a single-threaded engine, even where the compiler has OpenMP
-FASTGD_SANITIZE=address,undefined  a debug build under these sanitizers of the compiler
+FASTGD_OPENMP=0                    a single-threaded engine, even if the compiler supports OpenMP
+FASTGD_SANITIZE=address,undefined  a debug build with these sanitizers of the compiler
 """
 
 import os
@@ -18,25 +18,25 @@ from setuptools.errors import CompileError, LinkError, PlatformError
 PURE = os.environ.get("FASTGD_PURE", "0") != "0"
 OPENMP = os.environ.get("FASTGD_OPENMP", "1") != "0"
 SANITIZE = os.environ.get("FASTGD_SANITIZE", "")
-ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # one wheel from CPython 3.11 on; free-threaded ones lack it
+ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # one wheel for CPython >= 3.11, unless it is free-threaded
 
 CFLAGS = [
     "-std=c11",
-    "-D_GNU_SOURCE",  # madvise and the affinity of threads, which strict C11 hides
+    "-D_GNU_SOURCE",  # madvise and thread affinity, which strict C11 hides
     "-O3",
-    "-g0",  # Python's own flags ask for debug symbols, which are five times the size of the code
-    "-ffp-contract=off",  # a multiply-add is fused only where the text says so: the same bits from every compiler
+    "-g0",  # Python's own flags add debug symbols, five times the size of the code
+    "-ffp-contract=off",  # multiply-adds are fused only where the source says so: the same bits from every compiler
     "-fno-math-errno",  # sqrt is one instruction; changes no value
-    "-fno-trapping-math",  # selects may be vectorised; changes no value (all that -ffast-math has to offer us)
-    "-fstrict-overflow",  # no number here wraps; that it may, as Python's own flags say, costs a step of 4-16-3 6 %
+    "-fno-trapping-math",  # selections can be vectorised; changes no value (-ffast-math would gain nothing more)
+    "-fstrict-overflow",  # no integer here wraps; Python's own -fwrapv costs 6 % of a step of 4-16-3
     "-fvisibility=hidden",
 ]
 
 WAYS_OUT = """{problem}
 
-fastgd's C engine is compiled while it is installed. There are two ways out:
+fastgd compiles its C engine during installation. There are two ways out:
   1. {remedy}, then install again;
-  2. install without the C engine (slower, same results to rounding):  FASTGD_PURE=1 pip install .
+  2. install without the C engine (slower, same results to rounding error):  FASTGD_PURE=1 pip install .
 """
 NO_COMPILER = WAYS_OUT.format(
     problem="No working C compiler: '{compiler}' cannot compile and link an empty C file.",
@@ -49,7 +49,7 @@ NO_HEADERS = WAYS_OUT.format(
 
 
 class BuildExt(build_ext):
-    """Looks at the compiler before it compiles, so that what is missing is named in words."""
+    """Tests the compiler first, so that the error message can name what is missing."""
 
     def build_extensions(self):
         compiler = getattr(self.compiler, "compiler", [self.compiler.compiler_type])[0]
@@ -63,7 +63,7 @@ class BuildExt(build_ext):
         if OPENMP and self.can_build("#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }", "-fopenmp"):
             flags += ["-fopenmp"]
         elif OPENMP:
-            self.warn(f"'{compiler}' has no OpenMP: the C engine will use one thread")
+            self.warn(f"'{compiler}' does not support OpenMP: the C engine will use one thread")
         [extension] = self.extensions
         extension.extra_compile_args = extension.extra_link_args = flags
         super().build_extensions()
@@ -81,7 +81,7 @@ class BuildExt(build_ext):
 
     def run(self):
         super().run()
-        self.copy_extensions_to_source()  # in this folder `python -m fastgd` imports the folder, not what was installed
+        self.copy_extensions_to_source()  # `python -m fastgd` imports this folder, not the installed package
 
 
 native = Extension(

@@ -1,6 +1,5 @@
 """Callbacks: early stopping, hooks, Ctrl-C, progress, history."""
 
-import os
 import signal
 import sys
 import threading
@@ -174,7 +173,7 @@ def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
 
     class Interrupted:
         def train(self, *arguments):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             network.train(*arguments)
 
     monkeypatch.setattr(gd.Sequential, "network_for", lambda model, link: Interrupted())
@@ -189,7 +188,7 @@ def test_ctrl_c_in_the_middle_of_long_work(engine):
     """A real signal at an arbitrary moment: counters and history agree, and the training resumes."""
     X, y, _ = problem()
     trainer = make(optimizer=gd.SGD(lr=1e-3))
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,))
     timer.start()
     trainer.fit(X, y, epochs=10**7, verbose=0)
     timer.join()

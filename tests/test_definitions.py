@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import numpy as np
 import pytest
@@ -192,7 +193,7 @@ def test_metrics_refuse_shapes_that_differ(metric):
 # Names
 
 
-TABLES = {activations: ACTIVATIONS, losses: LOSSES, optimizers: OPTIMIZERS, initializers: INITIALIZERS}
+TABLES: dict[Any, Any] = {activations: ACTIVATIONS, losses: LOSSES, optimizers: OPTIMIZERS, initializers: INITIALIZERS}
 ROWS = [(module, name) for module, table in TABLES.items() for name in table]
 
 

@@ -1,5 +1,6 @@
 """What an installed fastgd consists of, and what importing it costs."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -35,26 +36,41 @@ def test_numpy_is_the_only_requirement():
     assert [line for line in requirements if "extra ==" not in line] == ["numpy>=1.26"]
 
 
-# What `import fastgd` must not load, because it is an extra or because most programs never need it and it is slow.
+# What a program that trains must not load: extras, and modules that few programs need.
 EXTRAS = {"matplotlib", "pandas", "polars", "safetensors", "scipy", "sklearn", "tensorboardX", "torch", "tqdm"}
 ON_USE = {"argparse", "csv", "difflib", "inspect", "json", "multiprocessing", "platform", "subprocess", "zipfile"}
-ON_USE |= {f"fastgd.{name}" for name in ("checkpoint", "cli", "datasets", "modelfile", "plot", "_figures", "_pictures")}
+ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "training.checkpoint")}
+ON_USE |= {f"fastgd.training.{name}" for name in ("lbfgs", "lr_finder")}
 
 
-def loaded_by(statement):
-    program = f"import sys, {statement}; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
-    return set(run.stdout.split())
+def loaded_by(program):
+    command = [sys.executable, "-P", "-c", f"{program}; import sys; print(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_import_loads_what_it_needs():
+def test_import_loads_no_other_module():
+    """All the rest, NumPy included, loads on first use."""
+    packages = ("fastgd", "numpy")
+    assert {name for name in loaded_by("import fastgd") if name.startswith(packages)} == {"fastgd", "fastgd._version"}
+
+
+def test_training_loads_what_it_needs():
     """Beyond what NumPy itself loads."""
-    loaded = loaded_by("fastgd") - loaded_by("numpy")
+    loaded = loaded_by('import fastgd as gd; gd.Trainer(gd.MLP(2, 1), loss="mse")') - loaded_by("import numpy")
+    assert "fastgd.training.trainer" in loaded
     assert {name for name in loaded if name in ON_USE or name.split(".")[0] in EXTRAS} == set()
 
 
+def test_every_public_name_is_typed():
+    """__init__.py loads on first use what __init__.pyi declares."""
+    stub = ast.parse(Path(gd.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    [names] = [node.value for node in stub.body if isinstance(node, ast.Assign)]
+    assert sorted(ast.literal_eval(names)) == gd.__all__ == dir(gd)
+    assert [name for name in gd.__all__ if not hasattr(gd, name)] == []
+
+
 def test_types_are_shipped(wheel):
-    assert {"fastgd/py.typed", "fastgd/engine/_native.pyi"} <= set(wheel)
+    assert {"fastgd/py.typed", "fastgd/__init__.pyi", "fastgd/engine/_native.pyi"} <= set(wheel)
 
 
 def test_no_sources_are_shipped(wheel):

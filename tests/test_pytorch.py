@@ -92,7 +92,7 @@ TORCH_LOSSES = {  # the loss of each row
     "squared_hinge": lambda Z, Y: (F.relu(1 - Y * Z) ** 2).mean(dim=1),
 }
 # The same names in PyTorch; {} compares the defaults (for SGD, PyTorch's lr is 0.001).
-SETTINGS = {
+SETTINGS: dict[str, list[dict[str, object]]] = {
     "sgd": [
         {"lr": 0.01},
         {"lr": 0.1, "weight_decay": 0.1},

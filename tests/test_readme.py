@@ -1,4 +1,4 @@
-"""README.md and the pages of docs: their code runs as printed, and .ci/run runs the commands as printed."""
+"""The code in README.md and docs/ runs as printed, and .ci/run runs the commands as printed."""
 
 import re
 from pathlib import Path
@@ -13,11 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def blocks(language, path="README.md"):
-    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / path).read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
 
 
 def session_of(path, **names):
-    """The names after all blocks: they are one session, a later one goes on with the names of those before it."""
+    """The names that the code blocks of a page define; they run in one session, one after the other."""
     matplotlib.use("Agg")
     session = dict(names)
     for block in blocks("python", path):
@@ -45,7 +47,7 @@ def test_the_tour_of_training_runs_as_printed(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", ["losses", "noise", "optimizers"])
 def test_other_pages_run_as_printed(page):
-    """They take the names of the tour for known."""
+    """They rely on the names that the tour defines."""
     X, y = gd.datasets.digits()
     model = gd.MLP(64, 32, 10, seed=0)
     trainer = gd.Trainer(model, loss="cross_entropy")
@@ -53,14 +55,16 @@ def test_other_pages_run_as_printed(page):
     assert session["model"] is not model or session["trainer"] is not trainer
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
-def test_pages_link_to_what_is_there(page):
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+@pytest.mark.parametrize(
+    "page", [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))], ids=lambda path: path.name
+)
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_tour_names_every_example():
-    page = (ROOT / "docs" / "training.md").read_text()
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     assert [path.name for path in (ROOT / "examples").glob("*.py") if f"(../examples/{path.name})" not in page] == []
 
 

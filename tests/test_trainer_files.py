@@ -26,7 +26,7 @@ def test_a_crash_while_saving_leaves_the_older_file(tmp_path, monkeypatch):
     def crash(descriptor):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(files.os, "fsync", crash)
+    monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(OSError, match="full"):
         trainer.save(path)
     assert gd.Trainer.load(path).epoch == 1
