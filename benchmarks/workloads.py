@@ -125,22 +125,6 @@ class Workload:
             n_threads=n_threads,
         )
 
-    def chunk(self, model: gd.Sequential, X: Floats, y: NDArray, order: Order, n_threads: int = 0) -> Chunk:
-        """The steps on the rows order[0], order[1] ... (steps, batch), for `model.network.train`."""
-        steps, optimizer = len(order), self.rule()
-        return Chunk(
-            X=X,
-            Y=y.reshape(len(y), -1),
-            order=order.ravel(),
-            starts=np.arange(0, order.size + 1, self.batch),
-            loss=losses.get(self.loss),
-            optimizer=optimizer,
-            coefficients=optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
-            state=optimizer.bind(model.size, model.dtype),
-            losses=np.empty(steps),
-            n_threads=n_threads,
-        )
-
     def rule(self) -> gd.optimizers.Optimizer:
         """A new optimizer."""
         if self.optimizer == "adam":
