@@ -1,4 +1,4 @@
-"""What the boundary of the C core refuses: everything that does not fit, in words, and with nothing changed."""
+"""The boundary of the C core rejects arguments that do not fit, with a clear message and without changing anything."""
 
 from dataclasses import replace
 
@@ -10,13 +10,11 @@ from fastgd import losses
 from fastgd.losses import LossNotFinite
 from fastgd.optimizers import SGD
 
-# ---- what is refused
-
 WIDTHS = (5, 33, 9, 3)
 
 
 def unaligned(A):
-    """The same numbers from an address that is no multiple of their size."""
+    """The same values at an address that is not a multiple of their size."""
     memory = memoryview(bytearray(A.nbytes + 1))[1:]
     memory[:] = A.tobytes()
     return memory.cast(A.dtype.char, A.shape)
@@ -28,7 +26,7 @@ def read_only(A):
     return A
 
 
-TRAIN_REFUSES = [
+TRAIN_REJECTS = [
     ("X", lambda A: A[:, :4], ValueError, r"X must have shape \(rows, 5\), not \(20, 4\)"),
     ("X", lambda A: A[0], ValueError, r"X must have shape \(rows, 5\), not \(5,\)"),
     ("X", lambda A: A[:19], ValueError, "X has 19 rows, but Y has 20"),
@@ -73,19 +71,19 @@ def net():
     return Net(NATIVE[0], "float32", WIDTHS)
 
 
-@pytest.mark.parametrize("name, change, error, message", TRAIN_REFUSES)
-def test_train_refuses(net, name, change, error, message):
+@pytest.mark.parametrize("name, change, error, message", TRAIN_REJECTS)
+def test_train_rejects(net, name, change, error, message):
     good = run_of("cross_entropy", SGD(momentum=0.9), WIDTHS, weighted=True).chunk(net)
     bad = replace(good, **{name: change(getattr(good, name))})
     before = net.theta.copy()
     with pytest.raises(error, match=message):
         net.network.train(bad)
     assert (net.theta == before).all() and (good.state == 0).all()
-    net.network.train(good)  # and is not locked
+    net.network.train(good)  # the lock was released
     assert (net.theta != before).any()
 
 
-CALLS_REFUSED = [
+CALLS_REJECTED = [
     (lambda n, X, Z: n.predict(X, Z[:3]), r"out must have shape \(4, 3\)"),
     (lambda n, X, Z: n.predict(X, Z.astype("float64")), "out must .* format 'f'"),
     (lambda n, X, Z: n.predict(X, np.asfortranarray(Z)), "not C-contiguous"),
@@ -104,18 +102,18 @@ CALLS_REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("call, message", CALLS_REFUSED)
-def test_other_calls_refuse(net, call, message):
+@pytest.mark.parametrize("call, message", CALLS_REJECTED)
+def test_other_calls_reject(net, call, message):
     X, Z = np.ones((4, 5), "float32"), np.zeros((4, 3), "float32")
     net.network.forward(X, Z.copy())
     before = net.theta.copy()
     with pytest.raises(ValueError, match=message):
         call(net.network, X, Z)
     assert (net.theta == before).all()
-    net.network.backward(Z)  # the activations are still there
+    net.network.backward(Z)  # the activations are still kept
 
 
-def test_backward_needs_a_forward_of_its_own(net):
+def test_backward_needs_a_forward_pass(net):
     dZ = np.zeros((20, 3), "float32")
     for before in (lambda: None, lambda: run_of("mse", SGD(), WIDTHS).on(net), lambda: net.predict(np.ones((20, 5)))):
         before()
@@ -134,13 +132,13 @@ def test_backward_needs_a_forward_of_its_own(net):
         (np.zeros(3), np.zeros(3), "mmx", ValueError, "'mmx' is not available on this CPU; choose from"),
     ],
 )
-def test_network_refuses_vectors_that_it_cannot_use(theta, grad, isa, error, message):
+def test_executor_rejects_vectors_that_it_cannot_use(theta, grad, isa, error, message):
     native = pytest.importorskip("fastgd.engine._native", reason="built without the C engine")
     with pytest.raises(error, match=message):
         native.Executor(layers_of((2, 1)), theta, grad, isa)
 
 
-def test_network_refuses_layers_that_do_not_fit():
+def test_executor_rejects_layers_that_do_not_fit():
     native = pytest.importorskip("fastgd.engine._native", reason="built without the C engine")
     with pytest.raises(ValueError, match="at least one layer"):
         native.Executor([], np.zeros(0), np.zeros(0))

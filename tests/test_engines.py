@@ -1,4 +1,4 @@
-"""Every engine computes what the NumPy engine does in float64; the boundary refuses what it cannot compute."""
+"""Every engine computes what the NumPy engine computes in float64."""
 
 import itertools
 import threading
@@ -14,7 +14,7 @@ from fastgd import losses
 from fastgd.data.arrays import ENGINE_DTYPES
 from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adagrad, Adam, RMSprop
 
-# Every rule; eps is well above what rounding leaves of a gradient that is 0.
+# Every rule; eps is well above the rounding errors of a gradient that is 0.
 RULE_USERS = {
     "momentum": SGD(momentum=0.9, dampening=0.5),
     "nesterov": SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -27,11 +27,11 @@ RULE_USERS = {
 }
 WIDTHS = (5, 33, 9, 3)
 
-# Sums of up to 1025 products of numbers near 1, and what functions make of them, lose less than 300 units.
+# Sums of up to 1025 products of values near 1, and functions of them, have errors below 300 eps.
 TOLERANCE = {dtype: 300 * np.finfo(dtype).eps for dtype in REALS}
 
 
-# Every loss with every rule, and the activations in turn; a bounded one where outputs are exponents.
+# Every loss with every rule, with alternating activations; a bounded one where outputs are exponents.
 TRAININGS = [
     ("tanh" if loss in ("poisson", "gamma") else EACH_ACTIVATION[(i + j) % len(EACH_ACTIVATION)], loss, optimizer)
     for i, loss in enumerate(LOSS_CASES)
@@ -46,7 +46,7 @@ def test_training_is_that_of_the_definitions(engine, dtype, activation, loss, op
     run = run_of(LOSS_CASES[loss], RULE_USERS[optimizer], WIDTHS, weighted=weighted)
     net, reference = Net(engine, dtype, WIDTHS, activation), Net(NUMPY, "float64", WIDTHS, activation)
     (got_losses, got_state), (want_losses, want_state) = run.on(net), run.on(reference)
-    # The others divide by the root of a mean of squares that may be as small as their eps, and so magnify what is lost.
+    # The others divide by the root of a mean of squares that may be as small as their eps, which magnifies errors.
     tolerance = TOLERANCE[dtype] * (1 if optimizer in ("sgd", "momentum", "nesterov") else 30)
     close(net.theta, reference.theta, tolerance)
     close(got_state, want_state, tolerance)
@@ -57,15 +57,15 @@ def test_every_rule_is_trained():
     assert {optimizer.rule for optimizer in RULE_USERS.values()} == set(RULES)
 
 
-# Around the engines' constants: vectors of 1 to 16 numbers, tiles of 4 to 14 rows and 2 vectors, blocks of 512 or 1024
-# products and of 336 rows, 126 rows that predict takes at once.
+# Around the engines' constants: vectors of 1 to 16 elements, tiles of 4 to 14 rows and 2 vectors, blocks of 512 or 1024
+# products and of 336 rows, 126 rows that predict computes at once.
 ROWS = [*range(1, 16), 28, 29, 125, 126, 127, 335, 336, 337]
 SIZES = [*range(1, 18), 31, 32, 33, 65]
 DEEP = [(15, 513, 33), (5, 1024, 4), (15, 1025, 33), (5, 2049, 3), (513, 3, 17), (1025, 3, 17), (2049, 2, 5)]
 
 
 def check_passes(engine, dtype, rows, n_in, n):
-    """forward, predict and backward of n_in -> n -> n_in: all three products have all three shapes."""
+    """Check forward, predict and backward of n_in -> n -> n_in, in which each product has each shape."""
     rng = np.random.default_rng(rows)
     X, dZ, results = numbers(rng, rows, n_in), numbers(rng, rows, n_in), []
     for net in (Net(engine, dtype, (n_in, n, n_in)), Net(NUMPY, "float64", (n_in, n, n_in))):
@@ -113,7 +113,7 @@ def test_losses_of_all_shapes(engine, dtype, loss):
             np.testing.assert_array_equal(got, alone)
 
 
-def test_losses_that_are_not_finite_are_told_row_by_row(engine):
+def test_losses_that_are_not_finite_are_returned_row_by_row(engine):
     net, got = Net(engine, "float32", (1, 1)), np.empty(20)
     Z = np.arange(20, dtype="float32")[:, np.newaxis]
     Z[[3, 7], 0] = np.inf, np.nan
@@ -154,18 +154,18 @@ def test_a_weight_of_two_is_a_row_twice(engine, loss):
     np.testing.assert_allclose(weighted.theta, repeated.theta, rtol=0, atol=1e-14)
 
 
-def test_a_step_of_weightless_rows_changes_nothing(engine):
+def test_a_step_of_rows_of_weight_zero_changes_nothing(engine):
     net = Net(engine, "float32", WIDTHS)
     before = net.theta.copy()
     got, _ = run_of("mse", SGD(), WIDTHS).changed(weight=np.zeros(20)).on(net)
     assert (got == 0).all() and (net.theta == before).all()
 
 
-# ---- what X and Y may be
+# ---- memory layouts and dtypes of X and Y
 
 
 def layouts(A, tmp_path):
-    """The same rows, laid out in memory in every way that engines read."""
+    """The same rows in every memory layout that engines read."""
     rows, width = A.shape
     wide = np.full((rows, width + 3), 1, A.dtype)
     wide[:, 1:-2] = A
@@ -174,7 +174,7 @@ def layouts(A, tmp_path):
     mapped = np.memmap(tmp_path / f"rows of {width}", A.dtype, "w+", shape=A.shape)
     mapped[:] = A
     yield "part of wider rows", wide[:, 1:-2]
-    yield "backwards", A[::-1].copy()[::-1]
+    yield "reversed", A[::-1].copy()[::-1]
     yield "every third row", A.repeat(3, axis=0)[::3]
     yield "read-only", frozen
     yield "mapped from a file", mapped
@@ -182,7 +182,7 @@ def layouts(A, tmp_path):
 
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("dtype", sorted(ENGINE_DTYPES, key=str), ids=str)
-def test_x_and_y_are_read_as_they_are(engine, dtype, real, tmp_path):
+def test_x_and_y_are_read_in_place(engine, dtype, real, tmp_path):
     run = run_of("mse", SGD(), WIDTHS)
     X, Y = (np.random.default_rng(4).integers(0, 2, size=A.shape).astype(dtype) for A in (run.X, run.Y))
     want = Net(engine, real, WIDTHS)
@@ -194,7 +194,7 @@ def test_x_and_y_are_read_as_they_are(engine, dtype, real, tmp_path):
         assert (net.predict(X_there) == want.predict(X.astype(real))).all(), what
 
 
-def test_one_row_many_times(engine):
+def test_one_row_repeated(engine):
     net, row = Net(engine, "float32", WIDTHS), numbers(np.random.default_rng(5), 1, 5)
     same = np.broadcast_to(row, (40, 5))
     np.testing.assert_array_equal(net.predict(same), net.predict(same.copy()))
@@ -202,7 +202,7 @@ def test_one_row_many_times(engine):
 
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("dtype", sorted(ENGINE_DTYPES, key=str), ids=str)
-def test_every_number_becomes_what_numpy_makes_of_it(engine, dtype, real):
+def test_every_value_is_converted_as_by_numpy(engine, dtype, real):
     with np.errstate(over="ignore", invalid="ignore"):
         if dtype == np.dtype(bool):
             x = np.array([False, True])
@@ -256,6 +256,6 @@ def test_one_thread_at_a_time_may_change_a_network(engine):
             forbidden()
     net.predict(run.X)
     net.network.loss(run.loss, net.empty(20, 3), run.Y, None, np.empty(20), None)
-    assert training.is_alive(), "the training was too short to be disturbed"
+    assert training.is_alive(), "the training was too short to be interrupted"
     training.join()
     short.on(net)

@@ -1,4 +1,4 @@
-"""The NumPy engine puts the definitions together as it should: gradients by finite differences, steps one by one."""
+"""The NumPy engine combines the definitions correctly: gradients by finite differences, steps one by one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from fastgd.optimizers import OPTIMIZERS, SGD
 
 
 def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
-    """A network whose second layer has no bias, with its theta and grad; the last layer is linear."""
+    """An executor whose second layer has no bias and whose last layer is linear, with theta and grad."""
     rng = np.random.default_rng(seed)
     functions = [activations.get(activation)] * (len(widths) - 2) + [activations.get("identity")]
     layers = [
@@ -32,7 +32,7 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", LOSS_CASES)
 @pytest.mark.parametrize("activation", EACH_ACTIVATION, ids=str)
-def test_backward_is_the_slope_by_theta_and_by_x(activation, loss, weighted):
+def test_backward_is_the_gradient_by_theta_and_x(activation, loss, weighted):
     net, theta, grad = network(activation)
     loss, rng, B = LOSS_CASES[loss], np.random.default_rng(5), 7
     X, Y = rng.normal(size=(B, 3)), targets(rng, loss, B, 2)
@@ -53,7 +53,7 @@ def test_backward_is_the_slope_by_theta_and_by_x(activation, loss, weighted):
 
 
 class Square(Activation):
-    """a = z^2: its slope cannot be told from a, so the engine must keep z."""
+    """a = z^2: its derivative is not a function of a, so the engine must keep z."""
 
     name, saved = "square", "z"
 
@@ -64,7 +64,7 @@ class Square(Activation):
         return 2 * x * g
 
 
-def test_engine_keeps_z_for_activations_that_read_it():
+def test_the_engine_keeps_z_for_activations_that_read_it():
     net, theta, grad = network(Square())
     X, Z, dZ = np.random.default_rng(6).normal(size=(4, 3)), np.empty((4, 2)), np.ones((4, 2))
 
@@ -90,7 +90,7 @@ def chunk(net, theta, loss, optimizer, X, Y, weight=None, order=None, starts=Non
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_train_is_forward_loss_backward_update(optimizer):
-    """Three ragged batches in any order of rows, with weights, one batch of weight 0."""
+    """Three batches of different sizes in random order, with weights; one batch of weight 0."""
     rng = np.random.default_rng(7)
     X, Y, weight = rng.normal(size=(10, 3)), rng.integers(2, size=(10, 1)), rng.random(10)
     order, starts = rng.permutation(10), np.array([0, 4, 6, 10])
@@ -100,15 +100,15 @@ def test_train_is_forward_loss_backward_update(optimizer):
 
     rule, loss = optimizers.get(optimizer), losses.get("cross_entropy")
     coefficients = rule.coefficients(np.full(3, 0.05), np.arange(1, 4))
-    twin, expected, _ = network("tanh")
+    other, expected, _ = network("tanh")
     for s in range(3):
         rows = order[starts[s] : starts[s + 1]]
         Z, dZ, values = np.empty((len(rows), 2)), np.empty((len(rows), 2)), np.empty(len(rows))
-        twin.forward(X[rows], Z)
-        twin.loss(loss, Z, Y[rows], weight[rows], values, dZ)
+        other.forward(X[rows], Z)
+        other.loss(loss, Z, Y[rows], weight[rows], values, dZ)
         divisor = weight[rows].sum() or 1
-        twin.backward(dZ / divisor)
-        twin.update(rule, coefficients[s], rule.bind(expected.size, expected.dtype))
+        other.backward(dZ / divisor)
+        other.update(rule, coefficients[s], rule.bind(expected.size, expected.dtype))
         assert got[s] == pytest.approx(values.sum() / divisor, rel=1e-14)
     np.testing.assert_allclose(theta, expected, rtol=1e-13)
 
@@ -166,17 +166,17 @@ def test_train_stops_before_the_update_of_a_step_whose_loss_is_not_finite():
     assert (theta != start).any()
 
 
-class Meddler(Activation):
+class Interferer(Activation):
     """While the network computes, it uses the same network from another thread."""
 
-    name = "meddler"
+    name = "interferer"
 
-    def __init__(self, meddle):
-        self.meddle = meddle
+    def __init__(self, interfere):
+        self.interfere = interfere
 
     def forward(self, z):
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(self.meddle).result()
+            pool.submit(self.interfere).result()
         return z
 
     def backward(self, x, g):
@@ -185,7 +185,7 @@ class Meddler(Activation):
 
 def test_two_threads_on_one_network_get_an_error_but_may_predict():
     X, Z, values, work = np.ones((4, 3)), np.empty((4, 2)), np.empty(4), []
-    net, theta, _ = network(Meddler(lambda: work[-1]()), widths=(3, 3, 2))
+    net, theta, _ = network(Interferer(lambda: work[-1]()), widths=(3, 3, 2))
     plain = network("identity", widths=(3, 3, 2))[0]
     optimizer = SGD()
     state, c = optimizer.bind(theta.size, theta.dtype), np.array([0.1, 0])
@@ -233,7 +233,7 @@ def test_backward_needs_a_forward_after_training():
         ({"starts": np.array([0, 2, 2])}, "starts must be strictly increasing"),
     ],
 )
-def test_train_refuses_what_does_not_fit(change, message):
+def test_train_rejects_what_does_not_fit(change, message):
     net, theta, _ = network("relu")
     start = theta.copy()
     data = {"X": np.ones((6, 3)), "Y": np.zeros((6, 1), int), "weight": None, "order": None, "starts": None} | change
@@ -242,7 +242,7 @@ def test_train_refuses_what_does_not_fit(change, message):
     np.testing.assert_array_equal(theta, start)
 
 
-def test_network_refuses_vectors_that_it_cannot_use():
+def test_executor_rejects_vectors_that_it_cannot_use():
     layers = [SimpleNamespace(n_in=2, n_out=1, activation=activations.get("relu"), bias=True)]
     good, frozen = np.zeros(3), np.zeros(3)
     frozen.flags.writeable = False

@@ -1,4 +1,4 @@
-"""Predictions: which rows are read, what comes back, and where to."""
+"""Predictions: accepted inputs, results, and output buffers."""
 
 import math
 
@@ -31,7 +31,7 @@ def test_predict_names_what_is_wrong(engine, X, error, words):
 
 
 def test_predict_reads_any_rows(engine):
-    """The short way in `_outputs` gives what the long way gives, and large numbers do not look like infinity."""
+    """The fast path in `_outputs` agrees with the general one, and large values do not count as infinite."""
     model = model_of()
     X = np.random.default_rng(0).integers(-9, 9, (6, 3))
     want = model.predict(X.astype(np.float32))
@@ -84,7 +84,7 @@ def test_predictions_in_a_buffer(engine, rows):
 
 @pytest.mark.parametrize("widths", [(40, 40), (40, 50, 40)], ids=str)
 @pytest.mark.parametrize("rows", [1, 20, 300])
-def test_a_buffer_may_be_where_the_rows_are(engine, widths, rows):
+def test_a_buffer_may_overlap_the_rows(engine, widths, rows):
     model = gd.MLP(*widths, seed=0)
     memory = np.random.default_rng(0).standard_normal((rows + 1, 40)).astype("float32")
     for X, out in ((memory[1:], memory[1:]), (memory[1:], memory[:-1]), (memory[:-1], memory[1:])):
@@ -112,7 +112,7 @@ def test_a_buffer_must_fit(engine):
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (299, 1)])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_predict_finds_what_is_not_finite(engine, place, value, dtype):
+def test_predict_rejects_values_that_are_not_finite(engine, place, value, dtype):
     X = np.zeros((300, 3), dtype)
     with np.errstate(over="ignore"):
         X[place] = value
@@ -122,10 +122,10 @@ def test_predict_finds_what_is_not_finite(engine, place, value, dtype):
 
 
 def test_fewer_labels_than_outputs():
-    head = OutputSpec("softmax", np.array(["a", "b"]))
+    outputs = OutputSpec("softmax", np.array(["a", "b"]))
     Z = np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0]])
-    assert head.predict(Z).tolist() == ["b", "a"]
-    assert head.predict_proba(Z).shape == (2, 2)
+    assert outputs.predict(Z).tolist() == ["b", "a"]
+    assert outputs.predict_proba(Z).shape == (2, 2)
 
 
 def test_predictions_of_a_regression_have_the_shape_of_the_targets():

@@ -1,4 +1,4 @@
-"""What an update does beside its rule: the definitions, and every engine against them."""
+"""What an update does besides its rule: the definitions, and every engine compared with them."""
 
 import copy
 import itertools
@@ -12,14 +12,14 @@ from fastgd.optimizers import OPTIMIZERS
 
 FUSED = [engine for engine in NATIVE if engine.isa != "scalar"]
 WIDTHS = (5, 33, 9, 3)
-WIDE = (40, 140, 19, 3)  # beyond the blocks of 512 numbers and of 64 columns; all ragged
+WIDE = (40, 140, 19, 3)  # beyond the blocks of 512 elements and of 64 columns; none a multiple
 
 GROUPS = {
     "*.bias": {"lr": 2.0, "weight_decay": 0.0, "l1": 0.0},
     "0.*": {"lr": 0.5, "max_norm": 0.5},
     "2.weight": {"weight_decay": 3.0, "max_norm": None},
 }
-# Every setting alone, and all together; each limit is one that some numbers pass and others do not.
+# Every setting alone, and all together; each limit affects some values and not others.
 SETTINGS = {
     "clip_norm": {"clip_norm": 0.1},
     "clip_value": {"clip_value": 0.01},
@@ -38,7 +38,7 @@ SETTINGS = {
         "weight_decay": 0.05,
     },
 }
-# Those that divide by a root magnify what is lost in it.
+# Rules that divide by a root magnify its rounding errors.
 STEADY = {"eps": 1e-2}
 
 
@@ -48,7 +48,7 @@ def optimizer_of(name, settings):
 
 
 def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None, widths=WIDTHS):
-    """theta, state, losses and norms after a run; the optimiser is left as it is."""
+    """theta, state, losses and norms after a run on a copy of the optimizer."""
     net, optimizer = Net(engine, dtype, widths), copy.deepcopy(optimizer)
     state = optimizer.bind(net.theta.size, dtype, net)
     whole = run.chunk(net, state=state[: optimizer.slots], n_threads=n_threads)
@@ -107,15 +107,15 @@ def test_threads_instruction_sets_and_chunks(settings, dtype):
     assert all((result == results[0]).all() for result in results[1:])
 
 
-# ---- several passes make a step
+# ---- steps of several micro-batches
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=name_of)
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize("settings", [{}, SETTINGS["all"]], ids=["plain", "all"])
 @pytest.mark.parametrize("micro_batch", [1, 2, 4, 9, 100])
-def test_passes_are_one_batch(engine, dtype, settings, micro_batch):
-    """To the last bit in the C core: an element of dW goes on where the pass before left it."""
+def test_micro_batches_are_one_batch(engine, dtype, settings, micro_batch):
+    """To the last bit in the C core: each element of dW continues the sum of the previous micro-batch."""
     optimizer = optimizer_of("sgd", settings)
     run = run_of("cross_entropy", optimizer, WIDTHS, epochs=4, weighted=True)
     got = np.concatenate(train(engine, dtype, optimizer, run, micro_batch=micro_batch, n_threads=micro_batch % 3))
@@ -127,7 +127,7 @@ def test_passes_are_one_batch(engine, dtype, settings, micro_batch):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_accumulate_is_a_larger_batch(engine, weighted):
-    """Groups of 32, 32 and 16 rows, or of one pass with 20 rows."""
+    """Steps of 32, 32 and 16 rows, of micro-batches of 8 rows or in one pass."""
     rng = np.random.default_rng(0)
     X, y, weight = rng.normal(size=(80, 4)), rng.normal(size=80), rng.random(80) if weighted else None
     thetas = []
@@ -154,13 +154,13 @@ def test_backward_can_add_to_the_gradient(engine):
         np.testing.assert_allclose(model.grad, want, rtol=0, atol=0 if engine.backend == "native" else 1e-13)
 
 
-# ---- a loop of one's own does the same
+# ---- custom loops
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adamw"])
 @pytest.mark.parametrize("settings", [name for name in SETTINGS if name != "swa"])
-def test_a_loop_of_ones_own(engine, settings, rule):
-    """The same bits as the trainer, whose 1 / 16 is exact; but no schedules: here they count steps, there epochs."""
+def test_a_custom_loop(engine, settings, rule):
+    """The same bits as the trainer, because 1 / 16 is exact; no schedules, which count steps here and epochs there."""
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(64, 5)).astype("float32"), rng.normal(size=(64, 1)).astype("float32")
     settings = SETTINGS[settings] if settings != "all" else SETTINGS["all"] | {
@@ -181,7 +181,7 @@ def test_a_loop_of_ones_own(engine, settings, rule):
         np.testing.assert_array_equal(optimizers[1].averaged(models[1]).theta, trainer.averaged.theta)
 
 
-def test_swa_in_a_loop_of_ones_own_counts_steps(engine):
+def test_swa_in_a_custom_loop_counts_steps(engine):
     model, optimizer, thetas = gd.MLP(2, 3, seed=0, dtype="float64"), gd.SGD(lr=0.1, average=gd.SWA(start=3)), []
     for _ in range(6):
         model.grad[:] = model.theta

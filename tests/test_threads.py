@@ -1,4 +1,4 @@
-"""How many threads run: affinity, cgroups, environment; and a process that forks still trains."""
+"""The number of threads: affinity, cgroups, environment; and training in a forked process."""
 
 import os
 import subprocess
@@ -13,14 +13,14 @@ MANY = 64
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """A machine of many CPUs, nothing set."""
+    """A machine with many CPUs and no settings."""
     monkeypatch.setattr(threads, "_affinity", lambda: MANY)
     for variable in threads.VARIABLES:
         monkeypatch.delenv(variable, raising=False)
 
 
 def tree(root, cgroup, **files):
-    """A file system with /proc/self/cgroup and files below /sys/fs/cgroup; returns its root."""
+    """Create a file system with /proc/self/cgroup and files in /sys/fs/cgroup; returns its root."""
     contents = {"proc/self/cgroup": cgroup} | {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
     for name, text in contents.items():
         path = root / name
@@ -84,13 +84,13 @@ def test_environment(tmp_path, monkeypatch, environment, want):
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "²"])
 @pytest.mark.parametrize("variable", threads.VARIABLES)
-def test_environment_that_is_no_number(tmp_path, monkeypatch, variable, value):
+def test_environment_that_is_not_an_integer(tmp_path, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValueError, match=f"{variable} must be an integer >= 1, not '{value}'"):
         threads.available(str(tmp_path))
 
 
-# ---- processes of their own
+# ---- in processes
 
 TRAIN = """
 import os, sys
@@ -107,11 +107,11 @@ def train(n_threads=None):
 def running():
     return len(os.listdir("/proc/self/task"))
 """
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def run(script, timeout=30, **environment):
-    """The output of a Python process; it fails if the process does or takes longer than `timeout` seconds."""
+    """The output of a Python process; an error if it fails or takes longer than `timeout` seconds."""
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment  # so that all other threads are ours
     command = [sys.executable, "-c", TRAIN + script]
     return subprocess.run(
@@ -119,18 +119,18 @@ def run(script, timeout=30, **environment):
     ).stdout.split()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_and_its_child_train_after_fork(engine):
-    """With OpenMP's threads lost a child would wait for them for ever."""
+    """A child has lost OpenMP's threads and must not wait for them."""
     script = """
 import signal, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # that fork and threads do not mix is what we are here for
+warnings.simplefilter("ignore", DeprecationWarning)  # about fork in a process with threads, which is what this tests
 want = train(2)
 
 def descend(generations):
     child = os.fork()
     if child == 0:
-        signal.alarm(5)  # seconds to live, should it wait for ever
+        signal.alarm(5)  # in case it waits for ever
         same = all((train(n) == want).all() for n in (2, None))
         if generations > 1:
             descend(generations - 1)
@@ -165,7 +165,7 @@ def test_the_environment_limits_training():
 
 @on_linux
 def test_two_cpus_are_two_threads():
-    """And so the tests above see threads where there are some."""
+    """This shows that the tests above would see threads."""
     if len(os.sched_getaffinity(0)) < 2 or threads.available("/") < 2:
         pytest.skip("this machine has one CPU")
     pytest.importorskip("fastgd.engine._native", reason="built without the C engine")
