@@ -11,7 +11,7 @@ array([0, 1, 2])
 
 from importlib import import_module
 
-from ._version import __version__
+from ._version import __version__ as __version__
 
 # Every public name and the module that defines it.  Modules load on first use, so `import fastgd` takes a millisecond;
 # type checkers read the same names in __init__.pyi.

@@ -141,7 +141,7 @@ def test_augmentation_sees_batches_as_they_are(engine):
 
 
 def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
-    monkeypatch.setattr("fastgd.data.augment._BYTES", 2 * 16 * 4 * 4)
+    monkeypatch.setattr("fastgd.data.augment._MAX_BYTES", 2 * 16 * 4 * 4)
     monkeypatch.setattr(ChunkSizer, "update", lambda *args, **times: None)
     trainer, chunks = make(), Chunks()
     fit(trainer, augment=jitter, callbacks=[chunks])
@@ -152,8 +152,8 @@ def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
     ("augment", "error", "message"),
     [
         ("flip", TypeError, "augment must be a function"),
-        (lambda X, rng: X[:-1], ValueError, "rows of the shape it was given"),
-        (lambda X, rng: X[:, 0], ValueError, "rows of the shape it was given"),
+        (lambda X, rng: X[:-1], ValueError, "rows of the shape of its batch"),
+        (lambda X, rng: X[:, 0], ValueError, "rows of the shape of its batch"),
         (lambda X, rng: X * np.inf, ValueError, "the result of augment"),
         (lambda X, rng: X * 1e200, ValueError, "the result of augment"),
         (lambda X, rng: None, TypeError, "the result of augment"),
