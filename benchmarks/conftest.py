@@ -85,7 +85,7 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     terminalreporter.section("rates")
     terminalreporter.write_line("of peak, L2, memory: relative to these limits; in test_kernels, to those of one CPU:")
-    for line in machine.limits_in_formatted():
+    for line in machine.limit_lines():
         terminalreporter.write_line(f"  {line}")
     width = max(len(row[0]) for row in rows)
     for name, time, *rates in rows:

@@ -40,10 +40,11 @@ def test_more_threads_compute_less_each_and_read_more_in_total():
 def test_many_threads_share_the_rows_of_a_small_batch():
     workload = WORKLOADS["mnist-big"]
     rows_only, grid = (predict(workload, split(workload, 64), CORE) for split in (by_rows, engine_split))
-    assert grid.split.columns > 1 and grid.bytes < rows_only.bytes / 2
+    assert grid.split.columns > 1
+    assert grid.bytes < rows_only.bytes / 2
 
 
-@pytest.mark.parametrize("found, is_wrong", [(1000, False), (1015, False), (1030, True), (900, False)])
+@pytest.mark.parametrize(("found", "is_wrong"), [(1000, False), (1015, False), (1030, True), (900, False)])
 def test_only_more_instructions_are_wrong(found, is_wrong):
     assert (check(found, 1000, "a compiler") is not None) == is_wrong
 

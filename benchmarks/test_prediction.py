@@ -12,7 +12,7 @@ MAX_ROWS = 100_000
 
 
 @pytest.mark.benchmark(group="prediction")
-@pytest.mark.parametrize("name, rows", CALLS)
+@pytest.mark.parametrize(("name", "rows"), CALLS)
 def test_predict(engine, name, rows, measure):
     if rows > MAX_ROWS and engine.isa in SLOW:
         pytest.skip("a call would take seconds")

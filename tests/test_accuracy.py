@@ -49,7 +49,7 @@ def loss_of(engine, dtype, loss, Z, y):
 
 @needs_more_bits
 @pytest.mark.parametrize("y", [0, 1])
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_log_of_one_plus_exp(engine, dtype, y):
     """Binary cross-entropy is right to the last bits even where it is as small as numbers get."""
     x = arguments(dtype)
@@ -62,7 +62,7 @@ def test_log_of_one_plus_exp(engine, dtype, y):
 
 @needs_more_bits
 @pytest.mark.parametrize("y", [0, 1])
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_softmax_and_its_log(engine, dtype, y):
     """Cross-entropy is a logarithm of numbers from 1 on: it is right to the last bits of 1."""
     x = arguments(dtype)
@@ -82,7 +82,7 @@ def slope_and_value(engine, dtype, loss, x, y):
 
 
 @needs_more_bits
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_log_cosh(engine, dtype):
     """Small errors too: the loss is then as small as their squares."""
     x = arguments(dtype)
@@ -96,7 +96,7 @@ def test_log_cosh(engine, dtype):
 
 
 @needs_more_bits
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_exp_of_poisson_and_gamma(engine, dtype):
     """inf and 0 where e^z is beyond the dtype, else right to the last bits."""
     x, limits = arguments(dtype), np.finfo(dtype)
@@ -105,12 +105,13 @@ def test_exp_of_poisson_and_gamma(engine, dtype):
     normal = (want > limits.tiny) & (want < limits.max)
     for slope, sign in ((slope_and_value(engine, dtype, "poisson", x, 0)[0], 1),
                         (1 - slope_and_value(engine, dtype, "gamma", -x, 1)[0], 0)):  # fmt: skip
-        assert (slope[want > limits.max] == np.inf).all() and (abs(slope[want < limits.tiny]) < limits.tiny).all()
+        assert (slope[want > limits.max] == np.inf).all()
+        assert (abs(slope[want < limits.tiny]) < limits.tiny).all()
         assert units(slope[normal], want[normal], dtype, least=1 - sign) < 3.5
 
 
 @needs_more_bits
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_weighted_bce(engine, dtype):
     x = arguments(dtype)
     x = x[(abs(x) < 1e30) & (x < SATURATED[dtype])]
@@ -123,7 +124,7 @@ def test_weighted_bce(engine, dtype):
 
 @needs_more_bits
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_focal(engine, dtype, gamma):
     """10 + gamma z units: the exponent of what is almost 0 is known to units of itself."""
     x = arguments(dtype)

@@ -71,14 +71,15 @@ def net():
     return Net(NATIVE[0], "float32", WIDTHS)
 
 
-@pytest.mark.parametrize("name, change, error, message", TRAIN_REJECTS)
+@pytest.mark.parametrize(("name", "change", "error", "message"), TRAIN_REJECTS)
 def test_train_rejects(net, name, change, error, message):
     good = run_of("cross_entropy", SGD(momentum=0.9), WIDTHS, weighted=True).chunk(net)
     bad = replace(good, **{name: change(getattr(good, name))})
     before = net.theta.copy()
     with pytest.raises(error, match=message):
         net.network.train(bad)
-    assert (net.theta == before).all() and (good.state == 0).all()
+    assert (net.theta == before).all()
+    assert (good.state == 0).all()
     net.network.train(good)  # the lock was released
     assert (net.theta != before).any()
 
@@ -102,7 +103,7 @@ CALLS_REJECTED = [
 ]
 
 
-@pytest.mark.parametrize("call, message", CALLS_REJECTED)
+@pytest.mark.parametrize(("call", "message"), CALLS_REJECTED)
 def test_other_calls_reject(net, call, message):
     X, Z = np.ones((4, 5), "float32"), np.zeros((4, 3), "float32")
     net.network.forward(X, Z.copy())
@@ -122,7 +123,7 @@ def test_backward_needs_a_forward_pass(net):
 
 
 @pytest.mark.parametrize(
-    "theta, grad, isa, error, message",
+    ("theta", "grad", "isa", "error", "message"),
     [
         (np.zeros(4), np.zeros(3), None, ValueError, r"theta must have shape \(3,\)"),
         (np.zeros(3), np.zeros(3, "float32"), None, ValueError, "grad must .* format 'd', not .* 'f'"),
@@ -146,7 +147,7 @@ def test_executor_rejects_layers_that_do_not_fit():
         native.Executor([*layers_of((2, 3)), *layers_of((4, 1))], np.zeros(14), np.zeros(14))
 
 
-@pytest.mark.parametrize("loss, value", [("mse", 1e300), ("cross_entropy", np.inf), ("bce", np.nan)])
+@pytest.mark.parametrize(("loss", "value"), [("mse", 1e300), ("cross_entropy", np.inf), ("bce", np.nan)])
 def test_a_loss_that_is_not_finite_stops_before_its_step(engine, loss, value):
     run = run_of(loss, SGD(momentum=0.5), WIDTHS)
     run.X[run.order[run.starts[2]]] = value

@@ -108,7 +108,8 @@ def test_what_the_function_sees(engine, dtype):
     trainer.fit(X, labels, epochs=1, verbose=0)
     order = random.permutation(5, 0, ROWS)
     np.testing.assert_array_equal(np.concatenate([Y for _, Y in seen]), order)
-    assert {Y.dtype for _, Y in seen} == {np.dtype("int16")} and {Z.dtype for Z, _ in seen} == {np.dtype(dtype)}
+    assert {Y.dtype for _, Y in seen} == {np.dtype("int16")}
+    assert {Z.dtype for Z, _ in seen} == {np.dtype(dtype)}
     assert [Z.shape for Z, _ in seen] == [(16, 3)] * 3 + [(2, 3)]
     np.testing.assert_array_equal(seen[0][0], trainer.model.forward(X[order[:16]]))
     seen.clear()
@@ -127,7 +128,8 @@ def test_targets_may_have_gaps(engine):
     T = np.stack([Y, -Y], axis=1)
     T[::3, 1] = np.nan
     history = custom(masked, n_out=2).fit(X, T, epochs=40, validation=0.2, verbose=0)
-    assert history["loss"][-1] < 0.2 * history["loss"][0] and np.isfinite(history["validation_loss"]).all()
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
+    assert np.isfinite(history["validation_loss"]).all()
 
 
 def test_a_loss_of_the_whole_batch(engine):
@@ -170,7 +172,8 @@ def test_schedules_callbacks_and_early_stopping(engine):
         chunks, epochs = Chunks(), []
         watchers = [chunks, EachEpoch(lambda t: epochs.append(t.epoch)), gd.EarlyStopping(patience=2, min_delta=0.05)]
         trainer.fit(X, Y, epochs=50, validation=0.2, callbacks=watchers, verbose=0)
-        assert trainer.stop_reason and chunks.count >= len(epochs) == trainer.epoch < 50
+        assert trainer.stop_reason
+        assert chunks.count >= len(epochs) == trainer.epoch < 50
         return trainer
 
     close(run(mse), run("mse"))
@@ -232,11 +235,13 @@ def test_another_loss_for_a_file(tmp_path):
 
 def test_rows_and_gradient_are_those_of_the_mean(engine):
     loss, Z = losses.get(mse), np.random.default_rng(0).normal(size=(ROWS, 1))
-    assert loss.per_row(Z, Y).mean() == pytest.approx(mse(Z, Y)[0]) and loss.params == ()
+    assert loss.per_row(Z, Y).mean() == pytest.approx(mse(Z, Y)[0])
+    assert loss.params == ()
     np.testing.assert_allclose(loss.gradient(Z, Y) / ROWS, mse(Z, Y)[1])
     rows, dZ = np.empty(ROWS), np.empty_like(Z)
     measure(gd.MLP(4, 1, dtype="float64").network, losses.get(weighted_mse), Z, Y, np.zeros(ROWS), rows, dZ)
-    assert (rows == 0).all() and (dZ == 0).all()
+    assert (rows == 0).all()
+    assert (dZ == 0).all()
 
 
 def test_jax_functions(engine):

@@ -39,7 +39,9 @@ def test_activation_keeps_dtype_and_shape_and_does_not_overflow(name, dtype):
     a = f.forward(z)
     dz = f.backward(a if f.saved == "a" else z, np.ones_like(z))
     for result in (a, dz):
-        assert result.dtype == dtype and result.shape == z.shape and np.isfinite(result).all()
+        assert result.dtype == dtype
+        assert result.shape == z.shape
+        assert np.isfinite(result).all()
 
 
 def test_activation_values():
@@ -96,8 +98,11 @@ def test_loss_keeps_dtype_and_does_not_overflow(name, dtype):
     Y = targets(np.random.default_rng(2), loss, *Z.shape)
     Y = Y if loss.target == "labels" else Y.astype(dtype)
     rows, dZ = loss.per_row(Z, Y), loss.gradient(Z, Y)
-    assert rows.dtype == dZ.dtype == dtype and rows.shape == (2,) and dZ.shape == Z.shape
-    assert np.isfinite(rows).all() and np.isfinite(dZ).all()
+    assert rows.dtype == dZ.dtype == dtype
+    assert rows.shape == (2,)
+    assert dZ.shape == Z.shape
+    assert np.isfinite(rows).all()
+    assert np.isfinite(dZ).all()
 
 
 def test_loss_values():
@@ -160,7 +165,7 @@ def test_soft_cross_entropy_takes_rows_that_do_not_sum_to_one():
 def test_cross_entropy_for_rows_is_the_same_loss():
     rng = np.random.default_rng(4)
     Z, labels = rng.normal(size=(5, 3)), rng.integers(3, size=(5, 1))
-    loss, one_hot = losses.get("cross_entropy"), np.eye(3)[labels[:, 0]]
+    loss, one_hot = losses.CrossEntropy(), np.eye(3)[labels[:, 0]]
     np.testing.assert_allclose(loss.for_rows().per_row(Z, one_hot), loss.per_row(Z, labels), rtol=1e-14)
     np.testing.assert_allclose(loss.for_rows().gradient(Z, one_hot), loss.gradient(Z, labels), atol=1e-15)
 
@@ -206,7 +211,8 @@ def test_every_name_is_its_row(module, name):
             module.get(name)
         return
     one = module.get(name)
-    assert type(one) is cls and module.get(one) is one
+    assert type(one) is cls
+    assert module.get(one) is one
 
 
 @pytest.mark.parametrize(("module", "name"), ROWS)
@@ -230,7 +236,8 @@ def test_what_is_no_name(module):
 @pytest.mark.parametrize("module", [activations, losses])
 def test_every_alias_has_a_row(module):
     for alias, name in module._ALIASES.items():
-        assert alias not in TABLES[module] and module.get(alias).name == name
+        assert alias not in TABLES[module]
+        assert module.get(alias).name == name
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -244,8 +251,10 @@ def test_parameters_of_losses():
     assert losses.Huber(2).params == (2.0,)
     assert losses.Quantile((0.1, 0.9)).params == (2.0, 0.1, 0.9)
     assert losses.Focal(1, [3, 4]).params == (1.0, 2.0, 3.0, 4.0)
-    assert losses.BCE().params == () and losses.BCE(pos_weight=2).params == (1.0, 2.0)
-    assert losses.BinaryFocal().params == (2.0, 1.0, 1.0) and losses.BinaryFocal(1, 0.25).params[1:] == (
+    assert losses.BCE().params == ()
+    assert losses.BCE(pos_weight=2).params == (1.0, 2.0)
+    assert losses.BinaryFocal().params == (2.0, 1.0, 1.0)
+    assert losses.BinaryFocal(1, 0.25).params[1:] == (
         0.25,
         0.75,
     )
@@ -289,11 +298,15 @@ def test_every_row_of_the_c_table_has_a_case():
 
 def test_records_are_equal_by_what_they_hold():
     first, same, other = gd.Cosine(0.1), gd.Cosine(0.1), gd.Cosine(0.2)
-    assert first == same and hash(first) == hash(same) and first != other and first != gd.Step(0.1, 5)
+    assert first == same
+    assert hash(first) == hash(same)
+    assert first != other
+    assert first != gd.Step(0.1, 5)
     assert repr(gd.SGD(lr=first, momentum=0.5)).startswith(
         "SGD(lr=Cosine(lr=0.1, final=0.0, epochs=None), clip_norm=None"
     )
-    assert gd.ReLU() == gd.ReLU() != gd.Tanh() and repr(gd.Huber(2.0)) == "Huber(delta=2.0)"
+    assert gd.ReLU() == gd.ReLU() != gd.Tanh()
+    assert repr(gd.Huber(2.0)) == "Huber(delta=2.0)"
     with pytest.raises(FrozenInstanceError, match=r"Cosine cannot be changed; make another with lr=0\.2"):
         first.lr = 0.2
     with pytest.raises(FrozenInstanceError):
@@ -310,4 +323,5 @@ def test_a_schedule_of_ones_own_needs_no_dataclass():
         def rates(self, t, total):
             return self.lr / 2
 
-    assert Half(0.1) == Half(0.1) != Half(0.2) and "Half(lr=0.1)" in repr(Half(0.1))
+    assert Half(0.1) == Half(0.1) != Half(0.2)
+    assert "Half(lr=0.1)" in repr(Half(0.1))

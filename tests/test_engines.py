@@ -39,8 +39,8 @@ TRAININGS = [
 ]
 
 
-@pytest.mark.parametrize("engine, dtype", CASES)
-@pytest.mark.parametrize("activation, loss, optimizer", TRAININGS)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
+@pytest.mark.parametrize(("activation", "loss", "optimizer"), TRAININGS)
 def test_training_is_that_of_the_definitions(engine, dtype, activation, loss, optimizer):
     weighted = optimizer in ("adam", "nesterov")
     run = run_of(LOSS_CASES[loss], RULE_USERS[optimizer], WIDTHS, weighted=weighted)
@@ -76,24 +76,24 @@ def check_passes(engine, dtype, rows, n_in, n):
         close(got, want, TOLERANCE[dtype])
     Z, predicted = results[0][:2]
     if engine.backend == "native":
-        assert (Z == predicted).all()
+        assert (predicted == Z).all()
 
 
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_products_of_all_shapes(engine, dtype, n):
     for rows in ROWS:
         check_passes(engine, dtype, rows, 7, n)
 
 
-@pytest.mark.parametrize("rows, n_in, n", DEEP)
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("rows", "n_in", "n"), DEEP)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_products_of_many_terms(engine, dtype, rows, n_in, n):
     check_passes(engine, dtype, rows, n_in, n)
 
 
 @pytest.mark.parametrize("loss", LOSS_CASES)
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_losses_of_all_shapes(engine, dtype, loss):
     loss, rng = LOSS_CASES[loss], np.random.default_rng(2)
     for rows, n_out in itertools.product([1, 2, 7, 8, 9, 15, 16, 17, 33], [1, 2, 3, 4, 5, 8, 9, 16, 17, 33]):
@@ -122,7 +122,7 @@ def test_losses_that_are_not_finite_are_returned_row_by_row(engine):
 
 
 @pytest.mark.parametrize("optimizer", RULE_USERS)
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_update_is_the_rule(engine, dtype, optimizer):
     optimizer, rng = RULE_USERS[optimizer], np.random.default_rng(3)
     coefficients = optimizer.coefficients(np.full(3, 0.1), np.arange(1, 4))
@@ -158,7 +158,8 @@ def test_a_step_of_rows_of_weight_zero_changes_nothing(engine):
     net = Net(engine, "float32", WIDTHS)
     before = net.theta.copy()
     got, _ = run_of("mse", SGD(), WIDTHS).changed(weight=np.zeros(20)).on(net)
-    assert (got == 0).all() and (net.theta == before).all()
+    assert (got == 0).all()
+    assert (net.theta == before).all()
 
 
 # ---- memory layouts and dtypes of X and Y
@@ -190,7 +191,8 @@ def test_x_and_y_are_read_in_place(engine, dtype, real, tmp_path):
     for (what, X_there), (_, Y_there) in zip(layouts(X, tmp_path), layouts(Y, tmp_path), strict=True):
         net = Net(engine, real, WIDTHS)
         got_losses, _ = run.changed(X=X_there, Y=Y_there).on(net)
-        assert (net.theta == want.theta).all() and (got_losses == want_losses).all(), what
+        assert (net.theta == want.theta).all(), what
+        assert (got_losses == want_losses).all(), what
         assert (net.predict(X_there) == want.predict(X.astype(real))).all(), what
 
 

@@ -95,7 +95,7 @@ def test_imports_form_no_circle():
 
 
 @pytest.mark.parametrize(
-    "c_table, definitions",
+    ("c_table", "definitions"),
     [
         ("ACTIVATIONS", activations.ACTIVATIONS),
         ("LOSSES", [c_name for loss in losses.LOSSES.values() for c_name in loss.c_names or (loss.name,)]),

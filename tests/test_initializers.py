@@ -22,10 +22,12 @@ def initializer(name):
 def test_weights_are_a_function_of_seed_and_layer(name):
     init = initializer(name)
     W = init.weights(5, 3, 1, 2)
-    assert W.shape == (5, 3) and W.dtype == np.float64
+    assert W.shape == (5, 3)
+    assert W.dtype == np.float64
     np.testing.assert_array_equal(W, init.weights(5, 3, 1, 2))
     if np.ptp(W) > 0:
-        assert (W != init.weights(5, 3, 2, 2)).all() and (W != init.weights(5, 3, 1, 3)).all()
+        assert (init.weights(5, 3, 2, 2) != W).all()
+        assert (init.weights(5, 3, 1, 3) != W).all()
 
 
 @pytest.mark.parametrize("name", [name for name in INITIALIZERS if "_" in name])
@@ -39,7 +41,8 @@ def test_weights_have_their_variance(name):
     assert W.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / W.size))
     bound = math.sqrt(3 * variance)
     if shape == "uniform":
-        assert abs(W).max() <= bound and abs(W).max() == pytest.approx(bound, rel=1e-3)
+        assert abs(W).max() <= bound
+        assert abs(W).max() == pytest.approx(bound, rel=1e-3)
     else:
         assert abs(W).max() > 2 * bound
 

@@ -99,7 +99,8 @@ def test_signs(y, n_out, classes, Y):
 def test_quantiles_share_their_target():
     loss = gd.Quantile((0.1, 0.5, 0.9))
     one = read_targets([1.0, 2.0], loss, 3)
-    assert one.Y.tolist() == [[1, 1, 1], [2, 2, 2]] and not one.squeeze
+    assert one.Y.tolist() == [[1, 1, 1], [2, 2, 2]]
+    assert not one.squeeze
     assert read_targets([[1, 2]], loss, 6).Y.tolist() == [[1, 1, 1, 2, 2, 2]]
     assert read_targets([1.0, 2.0], gd.Quantile(0.5), 1).squeeze
 
@@ -118,7 +119,8 @@ def test_predictions_are_means_not_their_logarithms(engine, loss, tmp_path):
     trainer = trained(loss, y, 1)
     model = trainer.model
     np.testing.assert_allclose(model.predict(X), np.exp(model.forward(X)[:, 0]), rtol=1e-6)
-    assert trainer.history["validation_r2"][-1] > 0.9 and abs(model.predict(X) - y).mean() < 0.5
+    assert trainer.history["validation_r2"][-1] > 0.9
+    assert abs(model.predict(X) - y).mean() < 0.5
     with pytest.raises(ValueError, match="real values"):
         model.predict_proba(X)
     model.save(tmp_path / "model.npz")
@@ -143,7 +145,8 @@ def test_predictions_of_several_signs(engine, labels, tmp_path):
     y = np.array(labels)[np.eye(3, dtype=int)[KIND]]
     trainer = trained("hinge", y, 3)
     model = trainer.model
-    assert model.predict(X).shape == y.shape and set(model.predict(X).ravel()) == set(labels)
+    assert model.predict(X).shape == y.shape
+    assert set(model.predict(X).ravel()) == set(labels)
     assert trainer.history["validation_accuracy"][-1] == (model.predict(X) == y).mean() > 0.9
     model.save(tmp_path / "model.npz")
     np.testing.assert_array_equal(gd.load(tmp_path / "model.npz").predict(X), model.predict(X))
@@ -217,7 +220,8 @@ def test_lbfgs_on_every_smooth_loss(engine):
     pytest.importorskip("scipy")
     model = gd.MLP(4, 1, seed=0, dtype="float64")
     history = gd.fit_lbfgs(model, X, KIND + 1, loss="poisson", epochs=50)
-    assert history["loss"][-1] < history["loss"][0] and abs(model.predict(X) - KIND - 1).mean() < 0.5
+    assert history["loss"][-1] < history["loss"][0]
+    assert abs(model.predict(X) - KIND - 1).mean() < 0.5
 
 
 def test_the_old_name_of_per_row_warns():

@@ -50,7 +50,7 @@ def test_metrics_of_scikit_learn(engine, weighted):
         assert history[f"validation_{name}"][-1] == pytest.approx(value, rel=1e-5)
 
 
-@pytest.mark.parametrize("n_out, loss", [(2, "cross_entropy"), (1, "bce")])
+@pytest.mark.parametrize(("n_out", "loss"), [(2, "cross_entropy"), (1, "bce")])
 def test_a_score_of_two_classes_gets_the_probability_of_the_second(n_out, loss):
     theirs = pytest.importorskip("sklearn.metrics")
     X, y = blobs(80, 2)
@@ -67,11 +67,12 @@ def test_a_function_of_ones_own():
     seen = []
     trainer = make("mse", metrics=[Metric("bias", lambda y, p: seen.append((y.shape, p.shape)) or (p - y).mean())])
     history = fit(trainer, 1, validation=0.2)
-    assert seen == 2 * [((10,), (10,))] and np.isfinite(history["validation_bias"]).all()  # tried, then measured
+    assert seen == 2 * [((10,), (10,))]
+    assert np.isfinite(history["validation_bias"]).all()
 
 
 @pytest.mark.parametrize(
-    "metric, words",
+    ("metric", "words"),
     [
         ("f1_score", "the metric 'f1_score' cannot be measured here: Target is multiclass"),
         (Metric("mine", lambda y, p: y == p), "the metric 'mine' cannot be measured here"),
@@ -94,7 +95,8 @@ def test_a_metric_that_fails_later_leaves_a_trainer_that_goes_on(engine):
     trainer, same = make(metrics=[Metric("mine", lambda y, p: calls.append(0) or 1 / (3 - len(calls)))]), make()
     with pytest.raises(ValueError, match="division by zero"):
         fit(trainer, 4, validation=0.2)
-    assert trainer.epoch == 2 and np.isnan(trainer.history["validation_mine"][-1])
+    assert trainer.epoch == 2
+    assert np.isnan(trainer.history["validation_mine"][-1])
     fit(trainer, None, validation=0.2)
     fit(same, 4, validation=0.2)
     np.testing.assert_array_equal(trainer.model.theta, same.model.theta)
@@ -172,7 +174,8 @@ SOFTMAX, NUMBERS = OutputSpec("softmax"), OutputSpec("identity")
 def sides(split, Y=CLASSES, head=SOFTMAX, seed=0):
     training, rest = split.rows(np.asarray(Y).reshape(len(Y), -1), head, seed)
     assert training.dtype == rest.dtype == np.int64
-    assert (np.diff(training) > 0).all() and (np.diff(rest) > 0).all()
+    assert (np.diff(training) > 0).all()
+    assert (np.diff(rest) > 0).all()
     np.testing.assert_array_equal(np.sort(np.concatenate([training, rest])), np.arange(len(Y)))
     return training, rest
 
@@ -186,7 +189,8 @@ def test_a_plain_split_is_that_of_a_fraction():
 def test_stratified(fraction):
     _, rest = sides(Split(fraction, stratify=True))
     held = np.bincount(CLASSES[rest], minlength=3)
-    assert (abs(held - fraction * np.array([60, 30, 11])) < 1).all() and len(rest) == round(101 * fraction)
+    assert (abs(held - fraction * np.array([60, 30, 11])) < 1).all()
+    assert len(rest) == round(101 * fraction)
     assert (sides(Split(fraction, stratify=True), seed=1)[1] != rest).any()
     one_hot = sides(Split(fraction, stratify=True), np.eye(3)[CLASSES])[1]
     np.testing.assert_array_equal(rest, one_hot)
@@ -211,7 +215,8 @@ def test_by_time():
     np.testing.assert_array_equal(sides(Split(0.3, time=True))[1], np.arange(71, 101))
     epoch_times = np.random.default_rng(0).permutation(101)
     training, rest = sides(Split(0.3, time=epoch_times))
-    assert epoch_times[training].max() < epoch_times[rest].min() and len(rest) == 30
+    assert epoch_times[training].max() < epoch_times[rest].min()
+    assert len(rest) == 30
 
 
 def test_a_split_in_fit(engine):

@@ -140,11 +140,13 @@ def test_a_number_that_must_be_a_number(make):
 def test_optimizer_goes_down_and_keeps_dtype(name, dtype):
     optimizer, theta = optimizers.get(name), THETA.astype(dtype)
     state = optimizer.bind(theta.size, dtype)
-    assert state.dtype == dtype and state.shape == (optimizer.slots, theta.size)
+    assert state.dtype == dtype
+    assert state.shape == (optimizer.slots, theta.size)
     lr = schedules.Cosine({"adagrad": 1.0, "adadelta": 200.0}.get(name, 0.1))(np.arange(300.0), 300)
     for c in optimizer.coefficients(lr, np.arange(1, 301)):
         RULES[optimizer.rule](theta, theta.copy(), state, c.astype(dtype))  # gradient of |theta|^2 / 2
-    assert theta.dtype == dtype and abs(theta).max() < 1e-2 * abs(THETA).max()
+    assert theta.dtype == dtype
+    assert abs(theta).max() < 1e-2 * abs(THETA).max()
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -152,7 +154,8 @@ def test_coefficients_do_not_depend_on_the_chunk(name):
     optimizer, lr, t = optimizers.get(name), np.linspace(0.1, 0.01, 9), np.arange(1, 10)
     whole = optimizer.coefficients(lr, t)
     parts = np.concatenate([optimizer.coefficients(lr[:4], t[:4]), optimizer.coefficients(lr[4:], t[4:])])
-    assert whole.dtype == np.float64 and whole.flags.c_contiguous
+    assert whole.dtype == np.float64
+    assert whole.flags.c_contiguous
     np.testing.assert_array_equal(whole, parts)
 
 

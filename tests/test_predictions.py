@@ -11,7 +11,7 @@ from fastgd.data.outputs import OutputSpec
 
 
 @pytest.mark.parametrize(
-    "X, error, words",
+    ("X", "error", "words"),
     [
         ([1.0, 2.0, 3.0], ValueError, r"reshape\(1, -1\)"),
         (np.zeros((2, 4)), ValueError, r"\(rows, 3\).*\(2, 4\)"),
@@ -55,7 +55,7 @@ def test_predict_reads_any_rows(engine):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("n_out, loss", [(2, "cross_entropy"), (1, "bce")])
+@pytest.mark.parametrize(("n_out", "loss"), [(2, "cross_entropy"), (1, "bce")])
 def test_predictions_are_the_users_labels(labels, n_out, loss):
     if isinstance(labels[0], tuple):
         column = np.empty(len(labels), object)
@@ -66,7 +66,8 @@ def test_predictions_are_the_users_labels(labels, n_out, loss):
     assert predicted.shape == (4,)
     assert set(predicted.tolist()) <= set(labels.tolist() if isinstance(labels, np.ndarray) else labels)
     p = model.predict_proba(X)
-    assert p.shape == (4, 2) and p.dtype == np.float32
+    assert p.shape == (4, 2)
+    assert p.dtype == np.float32
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
     assert model.head.classes[p.argmax(axis=1)].tolist() == predicted.tolist()
 
@@ -144,4 +145,5 @@ def test_several_questions_at_once():
     model = model_of(3, 4, 3)
     gd.Trainer(model, loss="bce", batch_size=4).fit(X, (X > 0).astype(int), epochs=1, verbose=0)
     np.testing.assert_array_equal(model.predict(X), model.predict_proba(X) > 0.5)
-    assert model.predict(X).shape == (8, 3) and set(np.unique(model.predict(X))) <= {0, 1}
+    assert model.predict(X).shape == (8, 3)
+    assert set(np.unique(model.predict(X))) <= {0, 1}

@@ -141,7 +141,9 @@ def test_permutation_is_what_its_docstring_says(n):
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 9, 63, 64, 65, 1024, 1025, 2047, 2048, 32_768, 32_769, 70_000])
 def test_permutations_are_permutations_and_the_same_one_by_one(n):
     many = random.permutations(3, 5, 7, n)
-    assert many.shape == (7, n) and many.dtype == np.int64 and many.flags.c_contiguous
+    assert many.shape == (7, n)
+    assert many.dtype == np.int64
+    assert many.flags.c_contiguous
     for i, row in enumerate(many):
         np.testing.assert_array_equal(np.sort(row), np.arange(n))
         np.testing.assert_array_equal(row, random.permutation(3, 5 + i, n))
@@ -206,7 +208,7 @@ def test_rows_that_follow_each_other_are_uncorrelated(n, distance):
 @pytest.mark.parametrize("n", SIZES)
 def test_rows_are_as_far_from_home_as_chance_has_it(n):
     P = random.permutations(3, 0, 2000, n)
-    fixed = (P == np.arange(n)).sum(axis=1)
+    fixed = (np.arange(n) == P).sum(axis=1)
     assert_mean(fixed, 1)
     assert_mean(fixed * (fixed - 1.0), 1)  # Poisson's: exactly 1 for a permutation, too
     assert_mean(abs(P - np.arange(n)).mean(axis=1), (n - 1 / n) / 3)
@@ -276,7 +278,8 @@ def test_uniform_and_normal_have_their_moments():
     n = 200_000
     u, x = random.uniform(0, random.NOISE, 0, n), random.normal(0, random.NOISE, 1, n)
     error = 5 / math.sqrt(n)
-    assert u.min() >= 0 and u.max() < 1
+    assert u.min() >= 0
+    assert u.max() < 1
     assert abs(u.mean() - 0.5) < error * math.sqrt(1 / 12)
     assert abs(u.var() - 1 / 12) < error * math.sqrt(1 / 180)
     for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
@@ -291,7 +294,8 @@ def test_normal_quantile_against_scipy():
 
 @pytest.mark.parametrize("seed", [0, 2**64 - 1, np.int32(7), np.uint64(2**63)])
 def test_seed_may_be_any_integer_of_64_bits(seed):
-    assert random.check_seed(seed) == int(seed) and type(random.check_seed(seed)) is int
+    assert random.check_seed(seed) == int(seed)
+    assert type(random.check_seed(seed)) is int
 
 
 @pytest.mark.parametrize(

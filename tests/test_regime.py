@@ -65,7 +65,7 @@ def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None
     return np.concatenate([net.theta, state.ravel(), average]), np.concatenate([whole.losses, norms])
 
 
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 @pytest.mark.parametrize("rule", OPTIMIZERS)
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_training_is_that_of_the_definitions(engine, dtype, settings, rule):
@@ -76,7 +76,7 @@ def test_training_is_that_of_the_definitions(engine, dtype, settings, rule):
         close(values, expected, (300 if rule == "sgd" else 3000) * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("engine, dtype", CASES)
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_training_of_a_wider_network(engine, dtype, settings):
     optimizer = optimizer_of("sgd", SETTINGS[settings])

@@ -55,7 +55,8 @@ def test_max_norm_limits_units_and_not_biases(engine):
     W, b = one_step({"max_norm": 1.5}, theta, np.zeros(15))[:12].reshape(4, 3), theta[12:]
     W0 = theta[:12].reshape(4, 3)
     before = np.linalg.norm(W0, axis=0)
-    assert (before > 1.5).any() and (before < 1.5).any()
+    assert (before > 1.5).any()
+    assert (before < 1.5).any()
     np.testing.assert_allclose(np.linalg.norm(W, axis=0), np.minimum(before, 1.5), rtol=1e-14)
     np.testing.assert_array_equal(W[:, before < 1.5], W0[:, before < 1.5])
     np.testing.assert_array_equal(one_step({"max_norm": 1.5}, theta, np.zeros(15))[12:], b)
@@ -69,7 +70,8 @@ def test_the_norm_of_a_large_gradient_does_not_overflow(engine):
     state = optimizer.bind(model.size, model.dtype)
     one, numbers = np.ones(1, int), optimizer.coefficients(np.ones(1), np.ones(1, int))
     model.network.update(optimizer, numbers[0], state, optimizer.transforms(model, one, np.ones(1), norm=norm))
-    assert norm[0] == pytest.approx(np.sqrt(41) * 1e30) and np.isfinite(model.theta).all()
+    assert norm[0] == pytest.approx(np.sqrt(41) * 1e30)
+    assert np.isfinite(model.theta).all()
 
 
 def test_nan_passes_every_limit(engine):
@@ -157,11 +159,14 @@ def test_a_pattern_must_fit(engine):
         ValueError, match=r"the pattern '2.\*' of groups matches no parameter; there are 0.weight, 0.bias, 1"
     ):
         optimizer.step(model)
-    assert (model.theta == before).all() and optimizer.steps == 0
+    assert (model.theta == before).all()
+    assert optimizer.steps == 0
     trainer = gd.Trainer(model, loss="mse", optimizer=optimizer, batch_size=None)
     with pytest.raises(ValueError, match="matches no parameter"):
         trainer.fit(np.ones((4, 2)), np.ones(4), verbose=0)
-    assert (model.theta == before).all() and model.head.link == "identity" and optimizer.state is None
+    assert (model.theta == before).all()
+    assert model.head.link == "identity"
+    assert optimizer.state is None
 
 
 @pytest.mark.parametrize("name", ["clip_norm", "clip_value", "l1", "max_norm"])

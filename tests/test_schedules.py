@@ -41,7 +41,8 @@ def test_rate_may_be_a_number_a_schedule_or_a_function():
     seen = []
     rates = schedules.as_schedule(lambda t: seen.append(t) or 0.1 * t)(T, 10)
     np.testing.assert_array_equal(rates, 0.1 * T)
-    assert seen == T.tolist() and all(type(t) is float for t in seen)
+    assert seen == T.tolist()
+    assert all(type(t) is float for t in seen)
 
 
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
@@ -85,8 +86,11 @@ def test_no_rounding_below_zero():
 
 def test_one_cycle():
     rates = schedules.OneCycle(0.5, start=0.1, final=0.2, peak=0.4)(T, 10)
-    assert rates[0] == pytest.approx(0.1) and rates[T == 4] == 0.5 and rates[-1] == pytest.approx(0.2)
-    assert (np.diff(rates[T <= 4]) > 0).all() and (np.diff(rates[T >= 4]) < 0).all()
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[T == 4] == 0.5
+    assert rates[-1] == pytest.approx(0.2)
+    assert (np.diff(rates[T <= 4]) > 0).all()
+    assert (np.diff(rates[T >= 4]) < 0).all()
     default = schedules.OneCycle(0.5, epochs=10)(np.array([0.0, 10.0]), math.inf)
     np.testing.assert_allclose(default, [0.02, 2e-6], rtol=1e-10)
 

@@ -93,7 +93,8 @@ def test_saved_and_loaded(ending, tmp_path):
     for model in (model_of(), trained("softmax")[0]):
         model.save(tmp_path / f"model{ending}")
         again = gd.load(tmp_path / f"model{ending}")
-        assert (again.predict(X) == model.predict(X)).all() and (again.predict_proba(X) == model.predict_proba(X)).all()
+        assert (again.predict(X) == model.predict(X)).all()
+        assert (again.predict_proba(X) == model.predict_proba(X)).all()
 
 
 def test_only_the_last_layer_may_have_it():
@@ -120,7 +121,8 @@ def test_one_thread_at_a_time_on_both_sides_of_the_softmax(engine):
     model = model_of()
     model.forward(X)
     logits = model.network_for("softmax")
-    assert logits is not model.network and model.network_for("identity") is model.network
+    assert logits is not model.network
+    assert model.network_for("identity") is model.network
     with model._networks._lock, pytest.raises(RuntimeError, match="in use by another thread"):
         logits.forward(X, np.empty((300, 10)))
     with model._networks._lock, pytest.raises(RuntimeError, match="in use by another thread"):

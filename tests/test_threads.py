@@ -37,7 +37,7 @@ def v1(folder, quota, period=100_000):
 
 
 @pytest.mark.parametrize(
-    "cgroup, files, want",
+    ("cgroup", "files", "want"),
     [
         pytest.param("0::/", {}, MANY, id="v2, no quota"),
         pytest.param("0::/", {"cpu.max": "200000 100000"}, 2, id="v2, in a container"),
@@ -66,7 +66,7 @@ def test_no_cgroups(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "environment, want",
+    ("environment", "want"),
     [
         ({"FASTGD_NUM_THREADS": "3"}, 3),
         ({"OMP_NUM_THREADS": "5"}, 5),

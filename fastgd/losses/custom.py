@@ -75,7 +75,7 @@ class Custom(Loss):
         return np.full(len(Z), self.batch(Z, Y)[0], Z.dtype)
 
     def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
-        """B dZ"""
+        """The derivative of the sum over the batch, B dZ."""
         dZ: Array = self.batch(Z, Y)[1] * len(Z)
         return dZ
 

@@ -131,7 +131,7 @@ def _focal(s: Array, gamma: float) -> Array:
 
 
 def _focal_derivative(s: Array, gamma: float) -> Array:
-    """f'(s)"""
+    """The derivative f'(s) of `_focal`."""
     inner = gamma * exact_math.sigmoid(s) * exact_math.softplus(-s) + exact_math.sigmoid(-s)
     df: Array = -np.exp(-gamma * exact_math.softplus(s)) * inner
     return df

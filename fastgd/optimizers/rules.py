@@ -128,9 +128,9 @@ def adadelta(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def adam(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
-    theta <- shrink theta - step_size m / (sqrt(v) inv_sqrt_bc2 + eps); g with weight_decay.
+    """theta <- shrink theta - step_size m / (sqrt(v) inv_sqrt_bc2 + eps); g with weight_decay.
 
+    m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2 before it.
     c = (step_size, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, inv_sqrt_bc2, eps, shrink) with
     step_size = lr / (1 - beta1^t) and inv_sqrt_bc2 = 1 / sqrt(1 - beta2^t); slots (2, size) = m, v.
 
