@@ -68,7 +68,7 @@ BAD = {
     "two targets in a row": (gd.Quantile((0.1, 0.9)), 2, [[1.0, 2.0]], "2 columns where 1 are expected"),
     "flat for two targets": (gd.Quantile((0.1, 0.9)), 4, [1.0], r"shape \(rows, 2\), one column per target"),
     "weights of classes": (gd.Focal(alpha=(1, 2)), 3, [0, 1, 2], "alpha has 2 values, but the model has 3 outputs"),
-    "weights of answers": (gd.BCE(pos_weight=(1, 2)), 3, [[0, 1, 0]], "pos_weight has 2 numbers"),
+    "weights of answers": (gd.BCE(pos_weight=(1, 2)), 3, [[0, 1, 0]], "pos_weight has 2 values"),
     "words": ("huber", 1, ["a"], "for the loss 'huber', not 'a'"),
 }
 

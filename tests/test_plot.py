@@ -2,6 +2,7 @@
 
 import re
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_the_middle_of_a_landscape_is_the_loss_of_the_model(pyplot, monkeypatch)
     surfaces = []
     monkeypatch.setattr(models, "draw_surface", lambda ax, grid, surface: surfaces.append(surface))
     plot.landscape(model, X, y, loss="cross_entropy", points=3, span=0.5)
-    loss = gd.CrossEntropy().rows(model.forward(X), y.reshape(-1, 1)).mean()
+    loss = gd.CrossEntropy().per_row(model.forward(X), y.reshape(-1, 1)).mean()
     assert surfaces[0].shape == (3, 3)
     assert surfaces[0][1, 1] == pytest.approx(loss, rel=1e-12)
 
@@ -154,12 +155,12 @@ def test_weights_as_images(pyplot):
 def test_activations_of_each_layer(pyplot):
     model, X, _, _ = trained()
     left, right = plot.activations(model, X, bins=10).axes
+    bars: list[list[Any]] = [list(left.patches), list(right.patches)]
     hidden = np.maximum(X.astype(np.float32) @ model.parameters()["0.weight"] + model.parameters()["0.bias"], 0)
     assert left.get_title() == f"layer 0 (relu), {(hidden == 0).mean():.0%} are 0"
     assert right.get_title() == "layer 1 (identity)"
-    heights = [[bar.get_bbox().height for bar in ax.patches] for ax in (left, right)]
-    assert sum(heights[1]) == pytest.approx(1)
-    assert sum(heights[0]) == pytest.approx((hidden != 0).mean())
+    assert sum(bar.get_height() for bar in bars[1]) == pytest.approx(1)
+    assert sum(bar.get_height() for bar in bars[0]) == pytest.approx((hidden != 0).mean())
 
 
 def test_more_classes_than_colours(pyplot):

@@ -123,7 +123,7 @@ def test_one_thread_at_a_time_on_both_sides_of_the_softmax(engine):
     logits = model.network_for("softmax")
     assert logits is not model.network
     assert model.network_for("identity") is model.network
-    with model._networks._lock, pytest.raises(RuntimeError, match="in use by another thread"):
+    with model._executors._lock, pytest.raises(RuntimeError, match="in use by another thread"):
         logits.forward(X, np.empty((300, 10)))
-    with model._networks._lock, pytest.raises(RuntimeError, match="in use by another thread"):
+    with model._executors._lock, pytest.raises(RuntimeError, match="in use by another thread"):
         model.forward(X)
