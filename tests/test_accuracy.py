@@ -69,14 +69,14 @@ def test_softmax_and_its_log(engine, dtype, y):
     Z = np.stack([x, np.zeros_like(x)], axis=1)
     got, dZ = loss_of(engine, dtype, "cross_entropy", Z, y)
     with np.errstate(over="ignore"):
-        log, slope = softplus(np.where(y, 1, -1) * x.astype(Long)), 1 / (1 + np.exp(-x.astype(Long)))
+        log, derivative = softplus(np.where(y, 1, -1) * x.astype(Long)), 1 / (1 + np.exp(-x.astype(Long)))
     assert units(got, log, dtype, least=1) < 1.5
     if y == 1:
         small = (x < 0) & (x >= -SATURATED[dtype])
-        assert units(dZ[small, 0], slope[small], dtype) < 3
+        assert units(dZ[small, 0], derivative[small], dtype) < 3
 
 
-def slope_and_value(engine, dtype, loss, x, y):
+def derivative_and_value(engine, dtype, loss, x, y):
     values, dZ = loss_of(engine, dtype, loss, x[:, np.newaxis], y)
     return dZ[:, 0], values
 
@@ -86,13 +86,13 @@ def slope_and_value(engine, dtype, loss, x, y):
 def test_log_cosh(engine, dtype):
     """Small errors too: the loss is then as small as their squares."""
     x = arguments(dtype)
-    slope, got = slope_and_value(engine, dtype, "log_cosh", x, 0)
+    derivative, got = derivative_and_value(engine, dtype, "log_cosh", x, 0)
     d = abs(x.astype(Long))
     u = np.expm1(np.minimum(d, 1))
     want = np.where(d > 1, d - np.log(Long(2)) + np.log1p(np.exp(-2 * d)), np.log1p(u * u / (2 + 2 * u)))
     normal = want > np.finfo(dtype).tiny
     assert units(got[normal], want[normal], dtype) < 6.5
-    assert units(slope, np.tanh(x.astype(Long)), dtype) < 3
+    assert units(derivative, np.tanh(x.astype(Long)), dtype) < 3
 
 
 @needs_more_bits
@@ -103,11 +103,11 @@ def test_exp_of_poisson_and_gamma(engine, dtype):
     with np.errstate(over="ignore"):
         want = np.exp(x.astype(Long))
     normal = (want > limits.tiny) & (want < limits.max)
-    for slope, sign in ((slope_and_value(engine, dtype, "poisson", x, 0)[0], 1),
-                        (1 - slope_and_value(engine, dtype, "gamma", -x, 1)[0], 0)):  # fmt: skip
-        assert (slope[want > limits.max] == np.inf).all()
-        assert (abs(slope[want < limits.tiny]) < limits.tiny).all()
-        assert units(slope[normal], want[normal], dtype, least=1 - sign) < 3.5
+    for derivative, sign in ((derivative_and_value(engine, dtype, "poisson", x, 0)[0], 1),
+                        (1 - derivative_and_value(engine, dtype, "gamma", -x, 1)[0], 0)):  # fmt: skip
+        assert (derivative[want > limits.max] == np.inf).all()
+        assert (abs(derivative[want < limits.tiny]) < limits.tiny).all()
+        assert units(derivative[normal], want[normal], dtype, least=1 - sign) < 3.5
 
 
 @needs_more_bits
@@ -115,11 +115,11 @@ def test_exp_of_poisson_and_gamma(engine, dtype):
 def test_weighted_bce(engine, dtype):
     x = arguments(dtype)
     x = x[(abs(x) < 1e30) & (x < SATURATED[dtype])]
-    slope, got = slope_and_value(engine, dtype, losses.BCE(pos_weight=3), x, 1)
+    derivative, got = derivative_and_value(engine, dtype, losses.BCE(pos_weight=3), x, 1)
     z = x.astype(Long)
     with np.errstate(over="ignore"):
         assert units(got, 3 * softplus(-z), dtype) < 5
-        assert units(slope, -3 / (1 + np.exp(z)), dtype) < 4
+        assert units(derivative, -3 / (1 + np.exp(z)), dtype) < 4
 
 
 @needs_more_bits
@@ -129,12 +129,12 @@ def test_focal(engine, dtype, gamma):
     """10 + gamma z units: the exponent of what is almost 0 is known to units of itself."""
     x = arguments(dtype)
     x = x[(abs(x) < 1e30) & (max(1, gamma) * x < SATURATED[dtype] - 10)]
-    slope, got = slope_and_value(engine, dtype, losses.BinaryFocal(gamma), x, 1)
+    derivative, got = derivative_and_value(engine, dtype, losses.BinaryFocal(gamma), x, 1)
     z = x.astype(Long)
     share, lost = np.exp(-gamma * softplus(z)), softplus(-z)
     for result, want in (
         (got, share * lost),
-        (slope, -share * (gamma / (1 + np.exp(-z)) * lost + 1 / (1 + np.exp(z)))),
+        (derivative, -share * (gamma / (1 + np.exp(-z)) * lost + 1 / (1 + np.exp(z)))),
     ):
         with np.errstate(over="ignore"):
             normal = abs(want) > np.finfo(dtype).tiny

@@ -80,13 +80,13 @@ def units(error, want, floor, dtype):
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_errors(engine, dtype, f):
     z, want, want_slope = wanted(f, dtype)
-    a, slope = (x[:, 0].astype(Long) for x in passed(engine, dtype, f, z[:, None], np.ones((len(z), 1), dtype)))
+    a, derivative = (x[:, 0].astype(Long) for x in passed(engine, dtype, f, z[:, None], np.ones((len(z), 1), dtype)))
     of_f, of_slope = bounds(engine, f.name)
     fits = abs(want) <= np.finfo(dtype).max
     assert units(abs(a[fits] - want[fits]), want[fits], FLOORS.get(f.name, 0), dtype) <= of_f
     assert np.isinf(a[~fits]).all()
     apart = abs(abs(z)[:, None] / MARKS.astype(dtype) - 1).min(axis=1) > 4 * np.finfo(dtype).eps
-    assert abs(slope - want_slope)[apart].max() <= of_slope * np.finfo(dtype).eps
+    assert abs(derivative - want_slope)[apart].max() <= of_slope * np.finfo(dtype).eps
 
 
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
@@ -97,10 +97,10 @@ def test_errors_of_softmax(engine, dtype):
     e = np.exp(Z.astype(Long) - Z.max(axis=1, keepdims=True))
     want = e / e.sum(axis=1, keepdims=True)
     want_slope = want * (g - (g * want).sum(axis=1, keepdims=True))
-    a, slope = passed(engine, dtype, activations.get("softmax"), Z, g)
+    a, derivative = passed(engine, dtype, activations.get("softmax"), Z, g)
     of_f, of_slope = bounds(engine, "softmax")
     assert units(abs(a - want), want, FLOORS["softmax"], dtype) <= of_f
-    assert abs(slope - want_slope).max() <= of_slope * np.finfo(dtype).eps
+    assert abs(derivative - want_slope).max() <= of_slope * np.finfo(dtype).eps
 
 
 LIMITS = {
@@ -119,11 +119,11 @@ LIMITS = {
 def test_infinity_and_nan(engine, dtype):
     z = np.array([[-np.inf], [np.inf], [np.nan]], dtype)
     for name in EXACT:
-        a, slope = passed(engine, dtype, activations.get(name), z, np.ones_like(z))
+        a, derivative = passed(engine, dtype, activations.get(name), z, np.ones_like(z))
         low, high = LIMITS[name]
         np.testing.assert_allclose(a[:2, 0], [low, high], rtol=np.finfo(dtype).eps, atol=2 * np.finfo(dtype).tiny)
         assert np.isnan(a[2]), name
-        assert np.isfinite(slope[:2]).all(), name
+        assert np.isfinite(derivative[:2]).all(), name
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=name_of)

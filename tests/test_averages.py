@@ -78,9 +78,9 @@ def test_averaged_is_a_copy_with_a_head():
     trainer = make(optimizer=gd.SGD(lr=0.05, average=gd.EMA(0.9)))
     X, y, _ = problem()
     trainer.fit(X, np.array(["ant", "bee", "cat"])[y], epochs=5, verbose=0)
-    twin = trainer.averaged
-    assert set(twin.predict(X)) <= {"ant", "bee", "cat"}
-    twin.theta[:] = 0
+    duplicate = trainer.averaged
+    assert set(duplicate.predict(X)) <= {"ant", "bee", "cat"}
+    duplicate.theta[:] = 0
     assert (trainer.averaged.theta != 0).any()
 
 
@@ -108,9 +108,12 @@ def test_the_best_average_comes_back(engine, callback, tmp_path):
 
     def run(trainer, epochs, *more):
         X, y, _ = problem()
-        watchers = [callback(), EachEpoch(lambda t: kept.update({t.epoch: (t.model.theta.copy(), t.averaged.theta)}))]
-        trainer.fit(X, y, epochs, validation=0.3, callbacks=[*watchers, *more], verbose=0)
-        return watchers[0]
+        monitors = [
+            callback(),
+            EachEpoch(lambda t: kept.update({t.epoch: (t.model.theta.copy(), t.averaged.theta)})),
+        ]
+        trainer.fit(X, y, epochs, validation=0.3, callbacks=[*monitors, *more], verbose=0)
+        return monitors[0]
 
     def new():
         return make(optimizer=gd.SGD(lr=2.0, average=gd.EMA(0.8)))
@@ -133,15 +136,15 @@ def test_grad_norm_is_the_mean_over_the_steps(engine):
     """With one step an epoch: the norm of the gradient at the theta before it."""
     X, y, _ = problem()
     trainer, norms = make(batch_size=None, grad_norm=True, dtype="float64"), []
-    twin = make(batch_size=None, dtype="float64").model
+    duplicate = make(batch_size=None, dtype="float64").model
     for _ in range(3):
-        Z = twin.forward(X)
+        Z = duplicate.forward(X)
         P = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
         P[np.arange(len(y)), y] -= 1
-        twin.backward(P / len(y))
-        norms.append(np.linalg.norm(twin.grad))
+        duplicate.backward(P / len(y))
+        norms.append(np.linalg.norm(duplicate.grad))
         fit(trainer, 1)
-        twin.theta = trainer.model.theta
+        duplicate.theta = trainer.model.theta
     np.testing.assert_allclose(trainer.history["grad_norm"], norms, rtol=1e-12)
 
 

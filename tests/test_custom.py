@@ -170,8 +170,12 @@ def test_schedules_callbacks_and_early_stopping(engine):
     def run(loss):
         trainer = custom(loss, gd.SGD(lr=gd.Cosine(0.1), momentum=0.5))
         chunks, epochs = Chunks(), []
-        watchers = [chunks, EachEpoch(lambda t: epochs.append(t.epoch)), gd.EarlyStopping(patience=2, min_delta=0.05)]
-        trainer.fit(X, Y, epochs=50, validation=0.2, callbacks=watchers, verbose=0)
+        monitors = [
+            chunks,
+            EachEpoch(lambda t: epochs.append(t.epoch)),
+            gd.EarlyStopping(patience=2, min_delta=0.05),
+        ]
+        trainer.fit(X, Y, epochs=50, validation=0.2, callbacks=monitors, verbose=0)
         assert trainer.stop_reason
         assert chunks.count >= len(epochs) == trainer.epoch < 50
         return trainer

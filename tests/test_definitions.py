@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import EACH_ACTIVATION, LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
+from problems import DERIVATIVE_TOLERANCE, EACH_ACTIVATION, LOSS_CASES, derivatives, targets
 
 import fastgd as gd
 from fastgd import activations, initializers, losses, metrics, optimizers
@@ -27,8 +27,8 @@ def test_activation_backward_is_the_slope(f):
     rng = np.random.default_rng(0)
     z, g = rng.normal(scale=3, size=(50, 10)), rng.normal(size=(50, 10))
     x = f.forward(z) if f.saved == "a" else z
-    slope = slopes(lambda z: (g * f.forward(z)).sum(), z)
-    np.testing.assert_allclose(f.backward(x, g), slope, rtol=0, atol=SLOPE_TOLERANCE)
+    derivative = derivatives(lambda z: (g * f.forward(z)).sum(), z)
+    np.testing.assert_allclose(f.backward(x, g), derivative, rtol=0, atol=DERIVATIVE_TOLERANCE)
 
 
 @pytest.mark.parametrize("dtype", REALS)
@@ -84,7 +84,7 @@ def test_loss_gradient_is_the_slope(name):
     Z = rng.normal(scale=2, size=(6, 4))
     Y = targets(rng, loss, *Z.shape)
     np.testing.assert_allclose(
-        loss.gradient(Z, Y), slopes(lambda Z: loss.per_row(Z, Y).sum(), Z), rtol=0, atol=SLOPE_TOLERANCE
+        loss.gradient(Z, Y), derivatives(lambda Z: loss.per_row(Z, Y).sum(), Z), rtol=0, atol=DERIVATIVE_TOLERANCE
     )
 
 
@@ -158,8 +158,8 @@ def test_slopes_at_kinks():
 def test_soft_cross_entropy_takes_rows_that_do_not_sum_to_one():
     loss, rng = losses.get("soft_cross_entropy"), np.random.default_rng(12)
     Z, Y = rng.normal(size=(5, 3)), rng.random((5, 3))
-    expected = slopes(lambda Z: loss.per_row(Z, Y).sum(), Z)
-    np.testing.assert_allclose(loss.gradient(Z, Y), expected, rtol=0, atol=SLOPE_TOLERANCE)
+    expected = derivatives(lambda Z: loss.per_row(Z, Y).sum(), Z)
+    np.testing.assert_allclose(loss.gradient(Z, Y), expected, rtol=0, atol=DERIVATIVE_TOLERANCE)
 
 
 def test_cross_entropy_for_rows_is_the_same_loss():

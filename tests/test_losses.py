@@ -37,9 +37,9 @@ def test_scikit_learn_means_the_same(name, theirs, factor):
     rng = np.random.default_rng(0)
     Z = rng.normal(size=(50, 1))
     Y = rng.integers(1, 5, (50, 1)).astype(float) if loss.link == "log" else rng.random((50, 1))
-    want, slope = theirs.loss_gradient(y_true=Y[:, 0], raw_prediction=Z[:, 0])
+    want, derivative = theirs.loss_gradient(y_true=Y[:, 0], raw_prediction=Z[:, 0])
     np.testing.assert_allclose(loss.per_row(Z, Y) * factor, want, rtol=1e-12)
-    np.testing.assert_allclose(loss.gradient(Z, Y)[:, 0] * factor, slope, rtol=1e-12)
+    np.testing.assert_allclose(loss.gradient(Z, Y)[:, 0] * factor, derivative, rtol=1e-12)
 
 
 def test_metrics_of_scikit_learn_are_our_losses():

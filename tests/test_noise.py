@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from networks import ENGINES, NATIVE, REALS, Net, name_of, numbers, run_of
-from problems import SLOPE_TOLERANCE, slopes
+from problems import DERIVATIVE_TOLERANCE, derivatives
 
 import fastgd as gd
 from fastgd import backend
@@ -131,7 +131,7 @@ def test_gradient_is_the_slope_under_fixed_noise(engine, noise, hidden):
     dX = net.empty(*X.shape)
     net.network.backward(R, dX)
     gradient = net.grad.copy()
-    np.testing.assert_allclose(dX, slopes(total, X), rtol=0, atol=SLOPE_TOLERANCE * abs(dX).max())
+    np.testing.assert_allclose(dX, derivatives(total, X), rtol=0, atol=DERIVATIVE_TOLERANCE * abs(dX).max())
     some = np.arange(0, net.theta.size, 37)
     theta = net.theta.copy()
     found = []
@@ -141,7 +141,7 @@ def test_gradient_is_the_slope_under_fixed_noise(engine, noise, hidden):
             found.append(total(None))
         net.theta[i] = theta[i]
     got = (np.array(found[::2]) - np.array(found[1::2])) / 2e-6
-    np.testing.assert_allclose(gradient[some], got, rtol=0, atol=SLOPE_TOLERANCE * abs(gradient).max())
+    np.testing.assert_allclose(gradient[some], got, rtol=0, atol=DERIVATIVE_TOLERANCE * abs(gradient).max())
 
 
 @engines

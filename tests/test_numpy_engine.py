@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import EACH_ACTIVATION, LOSS_CASES, SLOPE_TOLERANCE, slopes, targets
+from problems import DERIVATIVE_TOLERANCE, EACH_ACTIVATION, LOSS_CASES, derivatives, targets
 
 from fastgd import activations, losses, optimizers
 from fastgd.activations import Activation
@@ -48,8 +48,8 @@ def test_backward_is_the_gradient_by_theta_and_x(activation, loss, weighted):
     net.loss(loss, Z, Y, weight, rows, dZ)
     net.backward(dZ, dX)
     scale = abs(grad).max()
-    np.testing.assert_allclose(grad, slopes(total, theta), rtol=0, atol=SLOPE_TOLERANCE * scale)
-    np.testing.assert_allclose(dX, slopes(total, X), rtol=0, atol=SLOPE_TOLERANCE * scale)
+    np.testing.assert_allclose(grad, derivatives(total, theta), rtol=0, atol=DERIVATIVE_TOLERANCE * scale)
+    np.testing.assert_allclose(dX, derivatives(total, X), rtol=0, atol=DERIVATIVE_TOLERANCE * scale)
 
 
 class Square(Activation):
@@ -74,7 +74,7 @@ def test_the_engine_keeps_z_for_activations_that_read_it():
 
     total(theta)
     net.backward(dZ)
-    np.testing.assert_allclose(grad, slopes(total, theta), rtol=0, atol=SLOPE_TOLERANCE * abs(grad).max())
+    np.testing.assert_allclose(grad, derivatives(total, theta), rtol=0, atol=DERIVATIVE_TOLERANCE * abs(grad).max())
 
 
 def chunk(net, theta, loss, optimizer, X, Y, weight=None, order=None, starts=None, lr=0.05):

@@ -149,7 +149,7 @@ def test_numbers_of_a_rule(name, setting, schedule):
         np.testing.assert_array_equal(table[i], row)
 
 
-BESIDE = {
+TRANSFORMS = {
     **{name: lambda value, name=name: {name: value} for name in ("clip_norm", "clip_value", "l1", "max_norm")},
     "decay": lambda value: {"average": gd.EMA(value)},
     **{f"{n} of a group": lambda value, n=n: {n: 0.5, "groups": {"*": {n: value}}} for n in ("l1", "max_norm")},
@@ -157,12 +157,12 @@ BESIDE = {
 
 
 @pytest.mark.parametrize("schedule", EVERY, ids=kind)
-@pytest.mark.parametrize("setting", BESIDE)
-def test_numbers_beside_the_rule(setting, schedule):
+@pytest.mark.parametrize("setting", TRANSFORMS)
+def test_transforms_take_schedules(setting, schedule):
     model, t = gd.MLP(2, 1, seed=0), np.arange(1, 7)
 
     def transforms(value, steps):
-        return gd.SGD(**BESIDE[setting](value)).transforms(model, t[steps], MOMENTS[steps] + 1, MOMENTS[steps], 10)
+        return gd.SGD(**TRANSFORMS[setting](value)).transforms(model, t[steps], MOMENTS[steps] + 1, MOMENTS[steps], 10)
 
     table = transforms(schedule, slice(None))
     for i in range(6):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import SLOPE_TOLERANCE, slopes
+from problems import DERIVATIVE_TOLERANCE, derivatives
 
 import fastgd as gd
 
@@ -39,8 +39,8 @@ def test_backward_is_the_slope(engine):
     def total(_):
         return (g * model.forward(A)).sum()
 
-    np.testing.assert_allclose(grad, slopes(total, model.theta), rtol=0, atol=SLOPE_TOLERANCE)
-    np.testing.assert_allclose(dX, slopes(total, A), rtol=0, atol=SLOPE_TOLERANCE)
+    np.testing.assert_allclose(grad, derivatives(total, model.theta), rtol=0, atol=DERIVATIVE_TOLERANCE)
+    np.testing.assert_allclose(dX, derivatives(total, A), rtol=0, atol=DERIVATIVE_TOLERANCE)
 
 
 @pytest.mark.parametrize("dtype", REALS)

@@ -1,9 +1,8 @@
-"""What an update does beside its rule: each definition is what it says, and what makes no sense is refused."""
+"""What an update does besides its rule: the definitions compute what they state, and invalid settings are refused."""
 
 import numpy as np
 import pytest
 from networks import Net
-from problems import slopes
 
 import fastgd as gd
 from fastgd.optimizers import OPTIMIZERS, transforms
@@ -21,7 +20,7 @@ def one_step(settings, theta, grad, widths=(4, 3)):
 def test_penalties_are_derivatives():
     """The step with a gradient of 0 is the slope of l1 |theta|_1 + weight_decay |theta|^2 / 2."""
     theta = np.random.default_rng(0).normal(size=15)
-    want = slopes(lambda x: 0.3 * abs(x).sum() + 0.2 * (x @ x) / 2, theta.copy())
+    want = derivatives(lambda x: 0.3 * abs(x).sum() + 0.2 * (x @ x) / 2, theta.copy())
     got = theta - one_step({"l1": 0.3, "weight_decay": 0.2}, theta, np.zeros(15))
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-8)
 

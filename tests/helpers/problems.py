@@ -10,7 +10,7 @@ from fastgd.losses import LOSSES
 EACH_ACTIVATION = [*(cls() for cls in ACTIVATIONS.values()), LeakyReLU(0.3), ELU(0.7)]
 
 H = 1e-6  # step of the central differences: their error is about H^2 + eps / H, so 1e-8 leaves a factor of 50
-SLOPE_TOLERANCE = 1e-8
+DERIVATIVE_TOLERANCE = 1e-8
 
 
 # Every loss with its defaults, and with settings that change the computation.
@@ -40,7 +40,7 @@ def targets(rng, loss, rows, n_out):
     return Y / Y.sum(axis=1, keepdims=True)
 
 
-def slopes(f, x):
+def derivatives(f, x):
     """Gradient of the scalar f(x) by central differences."""
     result = np.empty_like(x)
     for i in np.ndindex(x.shape):
