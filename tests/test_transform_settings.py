@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from networks import Net
+from problems import derivatives
 
 import fastgd as gd
 from fastgd.optimizers import OPTIMIZERS, transforms
