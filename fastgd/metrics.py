@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -171,9 +172,10 @@ def get(metric: str | Callable[..., float] | Metric) -> Metric:
 
 def get_all(given: Iterable[str | Callable[..., float] | Metric]) -> Sequence[Metric]:
     """Return the metrics of one training, which must have distinct names; see `get`."""
-    if isinstance(given, str) or callable(given):
-        single = repr(given) if isinstance(given, str) else getattr(given, "__name__", "...")
-        raise TypeError(f"metrics must be a sequence: write metrics=[{single}]")
+    single: Any = given
+    if isinstance(single, str) or callable(single):
+        text = repr(single) if isinstance(single, str) else getattr(single, "__name__", "...")
+        raise TypeError(f"metrics must be a sequence: write metrics=[{text}]")
     metrics = [get(metric) for metric in given]
     names = [metric.name for metric in metrics]
     if len(set(names)) < len(names):
