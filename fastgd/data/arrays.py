@@ -22,7 +22,7 @@ _WIDER: dict[np.dtype[Any], np.dtype[Any]] = {
     np.dtype("uint32"): np.dtype("int64"),
 }
 
-_MODEL_DTYPES = frozenset((np.dtype("float32"), np.dtype("float64")))
+MODEL_DTYPES = frozenset((np.dtype("float32"), np.dtype("float64")))
 _NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
 
 # Elements per block of `check_finite`: small enough for the cache, large enough to amortise the call.
@@ -71,7 +71,7 @@ def finite_rows(X: Any, n_features: int, name: str = "X") -> Array:
     Float arrays take a fast path: the sum of squares detects NaN and infinity in a fraction of a microsecond.  If it
     overflows, the values are checked one by one.
     """
-    is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in _MODEL_DTYPES and X.flags.carray
+    is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in MODEL_DTYPES and X.flags.carray
     if is_plain and X.shape[1] == n_features and len(X) and math.isfinite(np.vdot(X, X)):
         return cast(Array, X)
     rows = as_rows(X, n_features, name)

@@ -16,7 +16,7 @@ from .._common import random
 from .._common.checks import check_int
 from .._common.memory import zeros
 from .._common.typing import Array, Floats
-from ..data.arrays import as_numeric, as_rows, check_finite, finite_rows
+from ..data.arrays import MODEL_DTYPES, as_numeric, as_rows, check_finite, finite_rows
 from ..data.outputs import OutputSpec
 from ..engine.contract import Executor
 from ..engine.plan import Plan
@@ -30,7 +30,6 @@ from .network_cache import ExecutorCache
 if TYPE_CHECKING:
     from .files import ArraySpecs
 
-_DTYPES = frozenset((np.dtype("float32"), np.dtype("float64")))
 _FORMAT = "fastgd model 1"
 
 
@@ -344,6 +343,6 @@ class Sequential:
 
 def _check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     checked = np.dtype(dtype)
-    if checked not in _DTYPES:
+    if checked not in MODEL_DTYPES:
         raise ValueError(f'dtype must be "float32" or "float64", not {dtype!r}')
     return checked
