@@ -42,12 +42,12 @@ __all__ = sorted([*_MODULES, *_HOME_OF, "__version__"])
 
 
 def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        return _renamed(name)
     if name in _HOME_OF:
         value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
     elif name in _MODULES:
         value = import_module(f".{name}", __name__)
-    elif name in _RENAMED:
-        value = _renamed(name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value  # the next access does not come here

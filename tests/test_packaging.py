@@ -86,3 +86,11 @@ def test_tag_says_what_is_inside(wheel):
 
 def test_below_a_megabyte(wheel):
     assert sum(len(zlib.compress(content)) for content in wheel.values()) < 1_000_000
+
+
+@pytest.mark.parametrize(("old", "new"), vars(gd)["_RENAMED"].items())
+def test_a_renamed_name_works_and_warns_each_time(old, new):
+    for _ in range(2):
+        with pytest.warns(DeprecationWarning, match=f"fastgd.{old} is deprecated: use fastgd.{new}"):
+            value = getattr(gd, old)
+        assert value.__name__.rpartition(".")[2] == new.rpartition(".")[2]
