@@ -327,12 +327,12 @@ class Trainer:
 
     def _settings(self) -> TrainSettings:
         return TrainSettings(
-            self.loss,
-            self.batch_size,
-            self.accumulate,
-            self.shuffle,
-            self.seed,
-            self.n_threads,
-            self.metrics,
-            self.grad_norm,
+            loss=self.loss,
+            batch_size=self.batch_size,
+            accumulate=self.accumulate,
+            shuffle=self.shuffle,
+            seed=self.seed,
+            n_threads=self.n_threads,
+            metrics=self.metrics,
+            grad_norm=self.grad_norm,
         )
