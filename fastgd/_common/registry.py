@@ -12,6 +12,8 @@ from dataclasses import FrozenInstanceError, dataclass, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
+from .checks import closest
+
 T = TypeVar("T")
 
 
@@ -118,10 +120,8 @@ def resolve(
     name = aliases.get(given, given)
     if name in registry:
         return _with_defaults(kind, name, registry[name])
-    from difflib import get_close_matches  # on use: only this error needs it
-
-    close = get_close_matches(given.lower(), [*registry, *aliases], n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    close = closest(given, [*registry, *aliases])
+    hint = f"did you mean {close!r}? " if close else ""
     raise ValueError(f"unknown {kind} {given!r}: {hint}known are {', '.join(registry)}")
 
 

@@ -10,8 +10,6 @@ from .._common.checks import check_int
 from ..activations import Activation
 from ..initializers import Initializer
 
-_MAX_WIDTH = 2**31 - 1  # widths are C ints
-
 
 class Dense:
     """The layer a = f(x W + b) with x (rows, n_in), W (n_in, n_out), b (n_out,).
@@ -45,8 +43,8 @@ class Dense:
         bias: bool = True,
         init: str | Initializer | None = None,
     ) -> None:
-        self.n_in = check_int("n_in", n_in, _MAX_WIDTH)
-        self.n_out = check_int("n_out", n_out, _MAX_WIDTH)
+        self.n_in = check_int("n_in", n_in)
+        self.n_out = check_int("n_out", n_out)
         self.activation = activations.get(activation)
         self.bias = bool(bias)
         self.init = initializers.default_for(self.activation) if init is None else initializers.get(init)
