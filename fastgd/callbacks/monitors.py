@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .._common.checks import check_int, check_scalar
+from .._common.checks import INT_MAX, check_int, check_scalar
 from .._common.typing import Array
 from ..metrics import lower_is_better
 from ..schedules import scaled
@@ -159,7 +159,7 @@ class BestEpoch(EarlyStopping):
     """
 
     def __init__(self, monitor: str = "validation_loss", min_delta: float = 0.0, mode: str | None = None) -> None:
-        super().__init__(monitor, 2**63 - 1, min_delta, mode=mode)
+        super().__init__(monitor, INT_MAX, min_delta, mode=mode)
 
 
 class ReduceLROnPlateau(Monitor):
