@@ -23,7 +23,8 @@ _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
     "Sigmoid Softmax Softplus Tanh",
     "backend": "show_config",
-    "callbacks": "BestEpoch Callback EarlyStopping History ReduceLROnPlateau",
+    "callbacks": "BestEpoch CSVLogger Callback Checkpoint EarlyStopping EveryEpoch EveryStep History ReduceLROnPlateau "
+    "StepBudget TensorBoard TimeBudget",
     "data.splits": "Split",
     "layers": "Dense Dropout GaussianNoise",
     "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "
@@ -49,7 +50,7 @@ def __getattr__(name: str) -> object:
     elif name in _MODULES:
         value = import_module(f".{name}", __name__)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_advice(name)}")
     globals()[name] = value  # the next access does not come here
     return value
 
@@ -61,6 +62,16 @@ def _renamed(old: str) -> object:
     new = _RENAMED[old]
     warnings.warn(f"fastgd.{old} is deprecated: use fastgd.{new}", DeprecationWarning, stacklevel=3)
     return __getattr__(new) if new in _HOME_OF else import_module(f".{new}", __name__)
+
+
+def _advice(name: str) -> str:
+    """What to write instead of a name that the package does not have."""
+    if name.startswith("_"):  # Python and notebooks look for many of these
+        return ""
+    from ._common.explain import advice_on_public_name
+
+    modules = {module: import_module(f".{module}", __name__).__all__ for module in _MODULES}
+    return advice_on_public_name(name, __all__, modules)
 
 
 def __dir__() -> list[str]:

@@ -22,7 +22,20 @@ from .activations import (
     Tanh,
 )
 from .backend import show_config
-from .callbacks import BestEpoch, Callback, EarlyStopping, History, ReduceLROnPlateau
+from .callbacks import (
+    BestEpoch,
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    EveryEpoch,
+    EveryStep,
+    History,
+    ReduceLROnPlateau,
+    StepBudget,
+    TensorBoard,
+    TimeBudget,
+)
 from .data.splits import Split
 from .layers import Dense, Dropout, GaussianNoise
 from .losses import (
@@ -66,13 +79,17 @@ __all__ = [
     "AdamW",
     "BestEpoch",
     "BinaryFocal",
+    "CSVLogger",
     "Callback",
+    "Checkpoint",
     "Cosine",
     "CosineRestarts",
     "CrossEntropy",
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "EveryEpoch",
+    "EveryStep",
     "Exponential",
     "Focal",
     "GELUTanh",
@@ -110,7 +127,10 @@ __all__ = [
     "Split",
     "SquaredHinge",
     "Step",
+    "StepBudget",
     "Tanh",
+    "TensorBoard",
+    "TimeBudget",
     "Trainer",
     "Warmup",
     "__version__",

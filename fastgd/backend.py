@@ -29,6 +29,8 @@ from .engine.contract import Executor
 from .engine.numpy_layers import LayerLike
 from .layers.noise import Noise
 
+__all__ = ["Engine", "available", "choose", "config", "default_threads", "override", "show_config"]
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -159,3 +161,7 @@ def show_config() -> dict[str, Any]:
     for name, value in facts.items():
         print(f"{name:>10}: {', '.join(value) if isinstance(value, list) else value}")
     return facts
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ._common import random
 from ._common.checks import check_scalar
-from ._common.registry import Definition, resolve
+from ._common.registry import Definition, registry, resolve
 from .activations.base import Activation
 
 __all__ = [
@@ -197,9 +197,9 @@ class Constant(Initializer):
         return np.full((n_in, n_out), float(self.value))
 
 
-INITIALIZERS: dict[str, type[Initializer]] = {
-    c.name: c for c in (HeNormal, HeUniform, GlorotNormal, GlorotUniform, LeCunNormal, LeCunUniform, Zeros, Constant)
-}
+INITIALIZERS: dict[str, type[Initializer]] = registry(
+    *(HeNormal, HeUniform, GlorotNormal, GlorotUniform, LeCunNormal, LeCunUniform, Zeros, Constant),
+)
 
 
 def get(initializer: str | Initializer) -> Initializer:
@@ -218,3 +218,7 @@ def get(initializer: str | Initializer) -> Initializer:
 def default_for(activation: Activation) -> Initializer:
     """The default initialiser for a layer with this activation."""
     return INITIALIZERS[activation.init](**activation.init_params)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -222,3 +222,7 @@ def _errors(y_true: Array, y_pred: Array) -> Array:
     if y.shape != p.shape:
         raise ValueError(f"y_true and y_pred must have the same shape, not {y.shape} and {p.shape}")
     return np.asarray(y - p)
+
+
+def __dir__() -> list[str]:
+    return __all__

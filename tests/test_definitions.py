@@ -302,9 +302,7 @@ def test_records_are_equal_by_what_they_hold():
     assert hash(first) == hash(same)
     assert first != other
     assert first != gd.Step(0.1, 5)
-    assert repr(gd.SGD(lr=first, momentum=0.5)).startswith(
-        "SGD(lr=Cosine(lr=0.1, final=0.0, epochs=None), clip_norm=None"
-    )
+    assert repr(gd.SGD(lr=first, momentum=0.5)) == "SGD(lr=Cosine(lr=0.1), momentum=0.5)"
     assert gd.ReLU() == gd.ReLU() != gd.Tanh()
     assert repr(gd.Huber(2.0)) == "Huber(delta=2.0)"
     with pytest.raises(FrozenInstanceError, match=r"Cosine cannot be changed; make another with lr=0\.2"):

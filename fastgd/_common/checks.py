@@ -112,5 +112,5 @@ def shown(value: object) -> str:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if isinstance(value, int) and value.bit_length() > 4 * _SHOWN:
         return f"an integer of {value.bit_length()} bits"
-    text = str(value) if is_number else repr(value)
+    text = " ".join((str(value) if is_number else repr(value)).split())  # on one line
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+from .explain import explains_arguments
+
 T = TypeVar("T")
 
 _CONFIGURABLE: dict[str, type[Any]] = {}
@@ -15,7 +17,7 @@ _CONFIGURABLE: dict[str, type[Any]] = {}
 def configurable(cls: type[T]) -> type[T]:
     """Class decorator: instances of this dataclass may be settings of a saved object, as schedules and averages are."""
     _CONFIGURABLE[cls.__name__] = cls
-    return cls
+    return explains_arguments(cls)
 
 
 def to_config(obj: Any, registry: Mapping[str, type[Any]]) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, fields
+from inspect import signature
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from .checks import closest
+from .explain import explains_arguments
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class Record:
         return hash((type(self), *vars(self).values()))
 
     def __repr__(self) -> str:
-        return format_call(self, *vars(self))
+        return format_call(self)
 
 
 def set_fields(record: Record, **values: Any) -> None:
@@ -50,9 +52,29 @@ def set_fields(record: Record, **values: Any) -> None:
         object.__setattr__(record, name, value)
 
 
-def format_call(obj: object, *names: str) -> str:
-    """The call that constructs `obj`, with these attributes as keyword arguments."""
-    return f"{type(obj).__qualname__}({', '.join(f'{name}={getattr(obj, name)!r}' for name in names)})"
+def format_call(obj: object) -> str:
+    """The call that constructs `obj`, whose attributes are named like its arguments, without those at their defaults.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> gd.SGD(lr=gd.Cosine(0.1), momentum=0.9)
+    SGD(lr=Cosine(lr=0.1), momentum=0.9)
+    """
+    arguments = [
+        f"{name}={getattr(obj, name)!r}"
+        for name, parameter in signature(type(obj)).parameters.items()
+        if not _equal(getattr(obj, name), parameter.default)
+    ]
+    return f"{type(obj).__qualname__}({', '.join(arguments)})"
+
+
+def _equal(value: object, default: object) -> bool:
+    """Whether they are the same setting; what cannot be compared, such as arrays, is not."""
+    try:
+        return value is default or bool(value == default)
+    except (TypeError, ValueError):
+        return False
 
 
 _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
@@ -83,6 +105,11 @@ class Definition(Record, ABC):
             elif value is not None:
                 params.append(float(value))
         return tuple(params)
+
+
+def registry(*classes: type[T]) -> dict[str, type[T]]:
+    """The classes by their names; arguments that a constructor does not have are explained."""
+    return {cls.name: explains_arguments(cls) for cls in classes}  # type: ignore[attr-defined]
 
 
 def resolve(

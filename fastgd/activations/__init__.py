@@ -6,7 +6,7 @@ To add one, write a class in `sigmoids.py` or `rectifiers.py`, list it in `ACTIV
 
 from __future__ import annotations
 
-from .._common.registry import resolve
+from .._common.registry import registry, resolve
 from .base import Activation
 from .rectifiers import ELU, GELU, SELU, GELUTanh, HardSwish, LeakyReLU, Mish, ReLU, ReLU6, SiLU, Softplus
 from .sigmoids import HardSigmoid, HardTanh, Identity, Sigmoid, Softmax, Tanh
@@ -34,13 +34,10 @@ __all__ = [
     "get",
 ]
 
-ACTIVATIONS: dict[str, type[Activation]] = {
-    c.name: c
-    for c in (
-        *(Identity, Sigmoid, HardSigmoid, Tanh, HardTanh, ReLU, LeakyReLU, ReLU6, ELU, SELU, Softplus),
-        *(SiLU, HardSwish, GELU, GELUTanh, Mish, Softmax),
-    )
-}
+ACTIVATIONS: dict[str, type[Activation]] = registry(
+    *(Identity, Sigmoid, HardSigmoid, Tanh, HardTanh, ReLU, LeakyReLU, ReLU6, ELU, SELU, Softplus),
+    *(SiLU, HardSwish, GELU, GELUTanh, Mish, Softmax),
+)
 
 # Names that scikit-learn, Keras and PyTorch use.
 _ALIASES = {
@@ -69,6 +66,10 @@ def get(activation: str | Activation) -> Activation:
     --------
     >>> from fastgd import activations
     >>> activations.get("elu")
-    ELU(alpha=1.0)
+    ELU()
     """
     return resolve("activation", activation, Activation, ACTIVATIONS, _ALIASES)  # type: ignore[type-abstract]
+
+
+def __dir__() -> list[str]:
+    return __all__

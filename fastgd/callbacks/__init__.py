@@ -43,3 +43,7 @@ if not TYPE_CHECKING:  # type checkers are to report unknown names
         message = "fastgd.callbacks.Movement is deprecated: use fastgd.callbacks.ParameterTolerance"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         return ParameterTolerance
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 
+from .._common.explain import explains_arguments
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from .history import History
@@ -79,6 +80,11 @@ State: TypeAlias = "dict[str, float | int | NDArray[Any]]"
 
 class Callback:
     """Hooks into `Trainer.fit`; each may call `trainer.stop("reason")`, and read or change `trainer.model.theta`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            explains_arguments(cls)
 
     def on_fit_begin(self, trainer: Training) -> None:
         """After all checks, before the first step; an error raised here leaves model and optimiser untouched."""

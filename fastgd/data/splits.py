@@ -6,12 +6,14 @@ import numpy as np
 
 from .._common import random
 from .._common.checks import check_scalar
+from .._common.explain import explains_arguments
 from .._common.typing import Array, Ints
 from ..losses.link import REGRESSION_LINKS
 from .arrays import to_array
 from .outputs import OutputSpec
 
 
+@explains_arguments
 class Split:
     """A share of the rows for validation: `fit(X, y, validation=Split(0.2, stratify=True))`.
 

@@ -44,3 +44,7 @@ def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 def _read(file: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     with resources.files(__name__).joinpath(file).open("rb") as stream, np.load(stream) as arrays:
         return arrays["X"], arrays["y"]
+
+
+def __dir__() -> list[str]:
+    return __all__

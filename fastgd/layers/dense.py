@@ -6,11 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import activations, initializers
-from .._common.checks import check_int
+from .._common.checks import check_bool, check_int
+from .._common.explain import explains_arguments
 from ..activations import Activation
 from ..initializers import Initializer
 
 
+@explains_arguments
 class Dense:
     """The layer a = f(x W + b) with x (rows, n_in), W (n_in, n_out), b (n_out,).
 
@@ -46,7 +48,7 @@ class Dense:
         self.n_in = check_int("n_in", n_in)
         self.n_out = check_int("n_out", n_out)
         self.activation = activations.get(activation)
-        self.bias = bool(bias)
+        self.bias = check_bool("bias", bias)
         self.init = initializers.default_for(self.activation) if init is None else initializers.get(init)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .._common import random
 from .._common.checks import check_scalar
 from .._common.exact_math import log, polynomial
-from .._common.registry import Record
+from .._common.registry import Record, registry
 from .._common.typing import Floats
 from ..schedules.base import Rate, evaluate, is_scheduled
 
@@ -115,7 +115,7 @@ class Dropout(Noise):
     >>> import fastgd as gd
     >>> model = gd.Sequential(gd.Dense(64, 64, "relu"), gd.Dropout(0.5), gd.Dense(64, 10))
     >>> model.noises
-    (None, Dropout(p=0.5))
+    (None, Dropout())
     """
 
     p: Rate = 0.5
@@ -176,7 +176,7 @@ def _quantile(v: Floats) -> Floats:
     return np.where(q > 0.425, tail, centre)
 
 
-NOISES: dict[str, type[Any]] = {c.name: c for c in (Dropout, GaussianNoise)}
+NOISES: dict[str, type[Any]] = registry(Dropout, GaussianNoise)
 
 
 class NoiseSpec(NamedTuple):

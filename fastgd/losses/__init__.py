@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._common.registry import resolve
+from .._common.registry import registry, resolve
 from .base import Loss, LossNotFinite
 from .binary import BCE, Hinge, SquaredHinge
 from .custom import Custom
@@ -41,12 +41,11 @@ __all__ = [
     "get",
 ]
 
-_CLASSES: tuple[type[Loss], ...] = (
+LOSSES: dict[str, type[Loss]] = registry(
     *(MSE, MAE, Huber, LogCosh, Quantile, Poisson, Gamma),
     *(CrossEntropy, SoftCrossEntropy, KLDiv, Focal),
     *(BCE, BinaryFocal, Hinge, SquaredHinge),
 )
-LOSSES: dict[str, type[Loss]] = {c.name: c for c in _CLASSES}
 # Names that scikit-learn, Keras and PyTorch use.
 _ALIASES = {
     "mean_squared_error": "mse",
@@ -87,8 +86,12 @@ def get(loss: str | Loss | Callable[..., Any]) -> Loss:
     --------
     >>> from fastgd import losses
     >>> losses.get("huber")
-    Huber(delta=1.0)
+    Huber()
     """
     if callable(loss) and not isinstance(loss, type):
         return Custom(loss)
     return resolve("loss", loss, Loss, LOSSES, _ALIASES)  # type: ignore[type-abstract]
+
+
+def __dir__() -> list[str]:
+    return __all__

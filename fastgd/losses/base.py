@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.checks import in_interval
+from .._common.explain import ExplainsAttributes
 from .._common.registry import Definition
 from .._common.typing import Array
 
@@ -32,7 +33,7 @@ class LossNotFinite(FloatingPointError):
         return f"the loss of step {self.step} of this call is not finite; lower the learning rate or scale X"
 
 
-class Loss(Definition):
+class Loss(Definition, ExplainsAttributes):
     """A loss for each row of outputs and targets; training minimises its mean over the rows.
 
     Attributes

@@ -3,6 +3,7 @@
 from numpy.typing import DTypeLike
 
 from .. import activations
+from .._common.explain import explains_arguments
 from ..activations import Activation
 from ..initializers import Initializer
 from ..layers.dense import Dense
@@ -12,6 +13,7 @@ from ..schedules.base import Rate, is_scheduled
 from .sequential import Sequential
 
 
+@explains_arguments
 def MLP(
     *widths: int,
     activation: str | Activation = "relu",
@@ -52,6 +54,8 @@ def MLP(
     >>> gd.MLP(64, 32, 10, seed=0).layers
     (Dense(64, 32, "relu"), Dense(32, 10, "identity"))
     """
+    if any(isinstance(width, str) for width in widths):
+        raise TypeError(f'MLP takes its settings by name, as in MLP(64, 32, 10, activation="tanh"), not {widths}')
     if len(widths) < 2:
         raise ValueError(f"MLP needs at least the numbers of inputs and outputs, as in MLP(64, 10), not {widths}")
     hidden = activations.get(activation)  # refuses an unknown name even if there is no hidden layer

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._common import random
 from .._common.checks import check_int
+from .._common.explain import ExplainsAttributes
 from .._common.memory import zeros
 from .._common.typing import Array, Floats
 from ..data.arrays import MODEL_DTYPES, as_numeric, as_rows, check_finite, finite_rows
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _FORMAT = "fastgd model 1"
 
 
-class Sequential:
+class Sequential(ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters

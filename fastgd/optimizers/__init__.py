@@ -10,7 +10,7 @@ Every numeric setting (lr, momentum, weight_decay, betas ...) may be a schedule:
 
 from __future__ import annotations
 
-from .._common.registry import resolve
+from .._common.registry import registry, resolve
 from .adam import Adam, AdamW, Lion, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .averaging import EMA, SWA
@@ -36,9 +36,9 @@ __all__ = [
     "get",
 ]
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    c.name: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, NAdam, RAdam, Lion)
-}
+OPTIMIZERS: dict[str, type[Optimizer]] = registry(
+    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, NAdam, RAdam, Lion),
+)
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
@@ -58,3 +58,7 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     (0.9, 0.99)
     """
     return resolve("optimizer", optimizer, Optimizer, OPTIMIZERS)  # type: ignore[type-abstract]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._common.checks import check_scalar
+from .._common.explain import ExplainsAttributes
 from .._common.memory import zeros
 from .._common.registry import format_call
 from .._common.typing import Array, Floats, Ints
@@ -48,7 +49,7 @@ Model = TypeVar("Model", bound=Trainable)
 
 
 @dataclass(eq=False, repr=False)
-class Optimizer(ABC):
+class Optimizer(ExplainsAttributes, ABC):
     """Settings and state of one training; an optimiser belongs to one model.
 
     Every numeric setting may also be a `Schedule` or a callable epoch -> number. The settings below are common to all
@@ -111,7 +112,7 @@ class Optimizer(ABC):
             check_groups(self.groups)
 
     def __repr__(self) -> str:
-        return format_call(self, *(field.name for field in fields(self) if field.repr))
+        return format_call(self)
 
     def _check(self, name: str, value: Any, interval: str) -> None:
         if not is_scheduled(value):

@@ -23,3 +23,7 @@ __all__ = [
     "rate_test",
     "weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

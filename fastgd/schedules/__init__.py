@@ -29,3 +29,7 @@ __all__ = [
     "is_scheduled",
     "scaled",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

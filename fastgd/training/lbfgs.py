@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import losses
 from .._common.checks import check_int, check_scalar
+from .._common.explain import explains_arguments
 from .._common.typing import Floats
 from ..callbacks.history import History
 from ..losses import Loss
@@ -20,6 +21,7 @@ from .stepwise import measure
 _BLOCK = 8192
 
 
+@explains_arguments
 def fit_lbfgs(
     model: Sequential,
     X: Any,

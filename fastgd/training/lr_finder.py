@@ -12,6 +12,7 @@ from .. import losses, optimizers
 from .._common import random
 from .._common.checks import check_int, check_scalar
 from .._common.exact_math import exp, log
+from .._common.explain import explains_arguments
 from .._common.typing import Floats, Ints
 from ..engine.chunk import Chunk
 from ..losses import Loss, LossNotFinite
@@ -72,6 +73,7 @@ class RateTest:
         return rate_test(self.rates, self.smooth, self.suggestion, ax)
 
 
+@explains_arguments
 def lr_finder(
     model: Sequential,
     X: Any,

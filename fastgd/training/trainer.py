@@ -10,6 +10,7 @@ from typing import Any
 from .. import losses, optimizers
 from .._common import random
 from .._common.checks import check_int
+from .._common.explain import ExplainsAttributes, explains_arguments
 from .._common.typing import Array
 from ..callbacks import ParameterTolerance
 from ..callbacks.base import Callback, CallbackList, Run, check_callbacks
@@ -38,7 +39,8 @@ def _deprecated(old: str, new: str) -> Any:
     return property(get)
 
 
-class Trainer:
+@explains_arguments
+class Trainer(ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too; one that is assigned takes effect in the next `fit`.
@@ -139,6 +141,7 @@ class Trainer:
         """For `pickle` and `copy`: a shallow copy has its own counters."""
         return vars(self) | {"_state": copy.copy(self._state)}
 
+    @explains_arguments
     def fit(
         self,
         X: Any,
@@ -224,6 +227,7 @@ class Trainer:
             diagnostics.check_network(state.model, data)
         return state.history
 
+    @explains_arguments
     def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Measure loss and metrics on other rows, with the average of theta if the optimiser keeps one.
 
