@@ -69,8 +69,18 @@ def _native() -> ModuleType:
             f"fastgd's C engine is installed but cannot be loaded ({error}); install fastgd again, or set "
             "FASTGD_BACKEND=numpy to run without it"
         ) from error
-    native.set_max_threads(threads.available())
+    native.set_max_threads(_available_threads())
     return native
+
+
+def usable_threads(n_threads: int | None) -> int:
+    """At most `n_threads` of the threads that this process may use; 0, which leaves it to the engine, for None."""
+    return 0 if n_threads is None else min(n_threads, _available_threads())
+
+
+@cache
+def _available_threads() -> int:
+    return threads.available()
 
 
 def _is_pure() -> bool:

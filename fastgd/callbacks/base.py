@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -141,15 +142,31 @@ class CallbackList:
         step = self._trainer.step
         return min((callback.next_step(self._trainer) - step for callback in self._step_counters), default=math.inf)
 
-    def on_epoch_end(self, logs: dict[str, float]) -> None:
-        """Call this hook of each callback."""
+    def on_fit_begin(self, on_exit: ExitStack) -> None:
+        """Call this hook of each callback; `on_fit_end` of those for which it has succeeded is called by `on_exit`."""
         for callback in self._callbacks:
-            callback.on_epoch_end(self._trainer, logs)
+            callback.on_fit_begin(self._trainer)
+            on_exit.callback(callback.on_fit_end, self._trainer)
 
-    def on_chunk_end(self) -> None:
-        """Call this hook of each callback."""
-        for callback in self._callbacks:
-            callback.on_chunk_end(self._trainer)
+    def on_progress(self, logs: dict[str, float] | None) -> None:
+        """Call `on_epoch_end` of each callback if an epoch has ended, then `on_chunk_end` of each.
+
+        Every callback is called even if one before it raises, so that all have seen the same when the run is resumed;
+        the exception is raised afterwards.
+        """
+        try:
+            if logs is not None:
+                self._call_each(self._callbacks, lambda callback: callback.on_epoch_end(self._trainer, logs))
+        finally:
+            self._call_each(self._callbacks, lambda callback: callback.on_chunk_end(self._trainer))
+
+    def _call_each(self, callbacks: Sequence[Callback], hook: Callable[[Callback], None]) -> None:
+        for index, callback in enumerate(callbacks):
+            try:
+                hook(callback)
+            except BaseException:
+                self._call_each(callbacks[index + 1 :], hook)
+                raise
 
     def states(self) -> list[tuple[str, State]]:
         """The non-empty states, each with the name of its callback's class."""

@@ -1,7 +1,7 @@
 """The record of a training: a mapping of column names to lists, one value per epoch."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 # Rows at the top and at the bottom of the printed table.
@@ -45,6 +45,12 @@ class History(Mapping[str, list[float]]):
             self._columns.setdefault(name, [math.nan] * before)
         for name, column in self._columns.items():
             column.extend(rows.get(name) or [math.nan] * new)
+
+    def truncate(self, rows: int, columns: Collection[str]) -> None:
+        """Undo `extend`: keep only the first rows of these columns."""
+        self._columns = {name: column for name, column in self._columns.items() if name in columns}
+        for column in self._columns.values():
+            del column[rows:]
 
     def __getitem__(self, name: str) -> list[float]:
         try:

@@ -17,8 +17,32 @@ from .._common.registry import Record
 from .._common.typing import Floats
 
 
+class Span(float):
+    """The epoch at which a run is to end, as a number, together with the epoch at which its schedules began.
+
+    Attributes
+    ----------
+    start : float
+    """
+
+    start: float
+
+    def __new__(cls, end: float, start: float = 0.0) -> Span:
+        span = super().__new__(cls, end)
+        span.start = start
+        return span
+
+
 class Schedule(Record, ABC):
     """A number as a function of time; it is called `lr` here because most often it is the learning rate."""
+
+    @property
+    def covers_run(self) -> bool:
+        """Whether the length of the run is its length: it, or a schedule that it contains, is given no `epochs`."""
+        return any(
+            (name == "epochs" and value is None) or (isinstance(value, Schedule) and value.covers_run)
+            for name, value in vars(self).items()
+        )
 
     def __call__(self, t: Floats, total_epochs: float) -> Floats:
         """The rates at the times t.
@@ -28,7 +52,7 @@ class Schedule(Record, ABC):
         t : float64 array, any shape, >= 0
             Epochs done before the step, including fractions.
         total_epochs : float > 0
-            Epochs of the whole run; inf if unknown.
+            Epochs of the whole run; inf if unknown.  With a `Span`, a schedule that covers the run begins at its start.
 
         Returns
         -------
@@ -40,6 +64,8 @@ class Schedule(Record, ABC):
             A rate is negative, inf or NaN.
         """
         t = np.asarray(t, np.float64)
+        if (start := getattr(total_epochs, "start", 0.0)) and self.covers_run:
+            t, total_epochs = t - start, total_epochs - start
         rates = np.broadcast_to(np.asarray(self.rates(t, total_epochs), np.float64), t.shape)
         bad = ~(np.isfinite(rates) & (rates >= 0))
         if bad.any():

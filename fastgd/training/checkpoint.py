@@ -23,6 +23,7 @@ from ..metrics import get as get_metric
 from ..models import files
 from ..models.sequential import Sequential
 from ..optimizers import OPTIMIZERS, Optimizer
+from ..schedules.base import Span
 from .chunks import PartialEpoch
 from .state import TrainSettings, TrainState
 
@@ -52,6 +53,7 @@ def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any]
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
         **{name: getattr(settings, name) for name in _SETTINGS},
         **{name: getattr(state, name) for name in _COUNTERS},
+        "span": [int(state.span.start), int(state.span)],
         "metrics": None if metrics is None else [metric.name for metric in metrics],
         "history": list(state.history),
         "begun": partial and {"rows": partial.rows, "batch": partial.step_rows, "steps": len(partial.losses)},
@@ -150,6 +152,7 @@ def _train_state(
         last_epoch,
         partial_epoch=None if config["begun"] is None else _partial_epoch(config["begun"], arrays),
         resume_theta=arrays.get("stopped"),
+        span=_span(config.get("span", [0, last_epoch])),  # files of the previous release have none
         callback_states=[
             (str(state["name"]), _state(state["numbers"], {k: arrays[f"callback.{i}.{k}"] for k in state["vectors"]}))
             for i, state in enumerate(config["callbacks"])
@@ -172,6 +175,11 @@ def _restore_optimizer(optimizer: Optimizer, config: dict[str, Any], rows: Array
 def _partial_epoch(config: dict[str, Any], arrays: Mapping[str, Array]) -> PartialEpoch:
     rows, step_rows = _count(config["rows"], "rows"), _count(config["batch"], "batch")
     return PartialEpoch(rows, step_rows, arrays["begun.losses"], arrays["begun.norms"])
+
+
+def _span(config: list[Any]) -> Span:
+    start, end = (_count(value, "span") for value in config)
+    return Span(end, start)
 
 
 def _state(numbers: dict[str, Any], vectors: dict[str, Array]) -> State:

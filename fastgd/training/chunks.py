@@ -26,7 +26,9 @@ _FIRST_FLOPS = 1e7
 
 @dataclass(frozen=True, eq=False)
 class PartialEpoch:
-    """An epoch that was started but not finished.
+    """An epoch that was started but is not in the history yet.
+
+    It may have all of its steps: then its end is still to be measured.
 
     Attributes
     ----------
@@ -102,20 +104,21 @@ class EpochBlock:
         return self.first + self.done // self.steps_per_epoch
 
     @property
-    def is_done(self) -> bool:
-        return self.done == len(self.epoch_times)
+    def last(self) -> int:
+        """Number of whole epochs done at the end of the block."""
+        return self.first + self.epochs
 
-    @property
-    def partial_epoch(self) -> PartialEpoch | None:
-        """The epoch of the last step done; None if that step ended it."""
-        steps_of_epoch = self.done % self.steps_per_epoch
+    def partial_epoch(self, recorded: int) -> PartialEpoch | None:
+        """The steps done since the end of epoch `recorded`, the last one in the history; None if there are none."""
+        steps = slice((recorded - self.first) * self.steps_per_epoch, self.done)
         rows = len(self.order) // self.epochs
-        steps = slice(self.done - steps_of_epoch, self.done)
-        return PartialEpoch(rows, self.step_rows, self.losses[steps], self.norms[steps]) if steps_of_epoch else None
+        if steps.start == steps.stop:
+            return None
+        return PartialEpoch(rows, self.step_rows, self.losses[steps], self.norms[steps])
 
     def resume(self, partial: PartialEpoch | None) -> None:
         """Continue the first epoch where `partial` ended if its rows and steps are the same, else start it again."""
-        if partial is None or len(partial.losses) >= self.steps_per_epoch:
+        if partial is None or len(partial.losses) > self.steps_per_epoch:
             return
         if (partial.rows, partial.step_rows) == (len(self.order) // self.epochs, self.step_rows):
             self.done = len(partial.losses)
@@ -196,7 +199,7 @@ def step_coefficients(
     Parameters
     ----------
     total_epochs : float
-        Length of the whole run.
+        The epoch at which the run is to end; a `Span` with the start of its schedules.
     micro_batch : int >= 1
         Rows that pass through the network at once.
     record_norms : bool
@@ -231,20 +234,3 @@ class ChunkSizer:
         """Take account of a call: seconds of the copy of theta, and of `steps` steps of training."""
         target = max(_SECONDS, copying / _COPY_SHARE)
         self.steps = max(1, min(int(steps * target / training), 8 * self.steps))
-
-
-class Snapshot:
-    """A copy of the arrays that a step changes, to restore them if the loss becomes inf or NaN."""
-
-    def __init__(self, *arrays: Array) -> None:
-        self._arrays, self._copies = arrays, [np.empty_like(array) for array in arrays]
-
-    def save(self) -> None:
-        """Copy the arrays."""
-        for array, saved in zip(self._arrays, self._copies, strict=True):
-            np.copyto(saved, array)
-
-    def restore(self) -> None:
-        """Set the arrays to their values at the last `save`."""
-        for array, saved in zip(self._arrays, self._copies, strict=True):
-            np.copyto(array, saved)

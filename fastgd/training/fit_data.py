@@ -70,6 +70,10 @@ class FitData:
         """Maximum number of steps in one call of the engine."""
         return math.inf if self.augmentation is None else self.augmentation.max_steps(self.step_rows, self.X.shape[1])
 
+    def measure(self, model: Sequential) -> dict[str, list[float]]:
+        """What is measured at the end of an epoch: columns of the history, each with one value."""
+        return {} if self.validation is None else self.validation.measure(model)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the history."""
@@ -132,7 +136,7 @@ def _split(
         if settings.metrics:
             raise ValueError("metrics are measured on validation rows: pass validation=0.2 or validation=(X, y) to fit")
         return np.arange(len(X)), None
-    n_threads = settings.n_threads or 0
+    n_threads = settings.threads
     options: dict[str, Any] = {"n_threads": n_threads, "metrics": settings.metrics, "output_spec": output_spec}
     if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         prefix = "validation "
@@ -182,7 +186,7 @@ def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: An
     if weight is not None and not weight.any():
         raise ValueError("sample_weight is zero for every row: nothing is left to measure")
     output_spec = model.head if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
-    n_threads = settings.n_threads or 0
+    n_threads = settings.threads
     return Evaluator(model, targets.loss, X, targets.Y, weight, None, n_threads, settings.metrics, output_spec)
 
 

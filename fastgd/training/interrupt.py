@@ -1,29 +1,51 @@
-"""Ctrl-C, deferred to a moment when no update is incomplete."""
+"""Ctrl-C, deferred to a moment when no update is incomplete and every callback has seen the same."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Any
 
 
-@contextmanager
-def deferred_interrupt() -> Iterator[None]:
-    """Hold back SIGINT until the end of the block, then pass it to its handler (which raises KeyboardInterrupt).
+class DeferredInterrupt:
+    """A context manager that holds back SIGINT until `deliver`, or the end of the block.
 
-    So the changes of the block are never seen incomplete.  Python runs handlers in the main thread only; in other
-    threads there is nothing to hold back.
+    A second SIGINT is passed to its handler at once, which raises KeyboardInterrupt in whatever takes so long.  Python
+    runs handlers in the main thread only; in other threads there is nothing to hold back.
     """
-    import signal  # builds enums of all signals, too slow for `import fastgd`
 
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if caught:
-        handler(*caught[0])
+    def __init__(self) -> None:
+        self._handler: Any = None
+        self._caught: tuple[int, FrameType | None] | None = None
+
+    def __enter__(self) -> "DeferredInterrupt":
+        import signal  # builds enums of all signals, too slow for `import fastgd`
+
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            self._handler = handler
+            signal.signal(signal.SIGINT, self._catch)
+        return self
+
+    def __exit__(self, cls: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        import signal
+
+        if self._handler is None:
+            return
+        if signal.getsignal(signal.SIGINT) == self._catch:  # else someone has installed another handler since
+            signal.signal(signal.SIGINT, self._handler)
+        if self._caught is not None:
+            self._handler(*self._caught)
+
+    def deliver(self) -> None:
+        """Pass the signal that was held back, if any, to its handler, which raises KeyboardInterrupt by default."""
+        if self._caught is None:
+            return
+        caught, self._caught = self._caught, None
+        self._handler(*caught)
+        if isinstance(getattr(self._handler, "__self__", None), DeferredInterrupt):
+            raise KeyboardInterrupt  # this training is part of another one, which ends when this one has
+
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        if self._caught is None:
+            self._caught = number, frame
+        else:
+            self._handler(number, frame)

@@ -1,40 +1,80 @@
 """The loop over epochs: order of rows, learning rates, validation, stopping.  There is no other such loop.
 
 Everything random or decided once per step is an array made here; an engine then executes a chunk of steps in one call.
+
+A training can end at any moment, by Ctrl-C, MemoryError, or an exception in a callback, metric or loss.  Its state is
+then that after the last complete chunk, and `fit(epochs=None)` continues to the same bits as if nothing had happened:
+
+- a chunk whose steps are not yet in the counters is undone (`savepoint.all_or_nothing`);
+- an epoch whose end could not be measured keeps all of its steps as `partial_epoch`, and is measured first of all;
+- every callback sees every epoch and chunk, even if one before it raises.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from .._common.typing import Ints
-from ..callbacks.base import CallbackList
+from .._common.typing import Array, Ints
+from ..callbacks.base import CallbackList, Run
 from ..engine.chunk import Chunk
 from ..losses import LossNotFinite
 from . import diagnostics
-from .chunks import ChunkSizer, EpochBlock, Snapshot, plan_epochs, step_coefficients
+from .chunks import ChunkSizer, EpochBlock, plan_epochs, step_coefficients
 from .fit_data import FitData
-from .interrupt import deferred_interrupt
+from .interrupt import DeferredInterrupt
+from .savepoint import Arrays, Counters, all_or_nothing
 from .state import TrainSettings, TrainState
 from .stepwise import CustomLossError, train_chunk
 
 
-def train(settings: TrainSettings, state: TrainState, data: FitData, callbacks: CallbackList) -> None:
-    """Train up to epoch `state.run.last_epoch`, or until a callback or Ctrl-C stops it.
+def train(
+    settings: TrainSettings, state: TrainState, data: FitData, callbacks: CallbackList, last_epoch: int, resume: bool
+) -> None:
+    """Train up to epoch `last_epoch`, or until a callback or Ctrl-C stops it.
+
+    Parameters
+    ----------
+    resume : bool
+        Whether to restore what the run that was stopped left for its callbacks, and its theta.
 
     Raises
     ------
     FloatingPointError
         The loss became NaN or infinite; theta and the optimiser's state are those before the last chunk of steps.
+    Exception
+        What `on_fit_begin` of a callback raised: nothing was changed.  What another callback, a loss, a metric or the
+        engine raised: see above.
     """
-    loop = _Loop(settings, state, data, callbacks)
-    state.model.head = data.output_spec
+    columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
+    run = Run(state.epoch, last_epoch, len(data.rows), columns)
+    with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
+        try:
+            with ExitStack() as on_exit, _stop_reason(state):
+                on_exit.callback(state.drop_unchanged_theta)
+                callbacks.on_fit_begin(on_exit)
+                if resume:
+                    state.resume(callbacks)
+                state.begin(last_epoch, callbacks)
+                on_exit.callback(state.suspend)
+                _Loop(settings, state, data, callbacks, interrupt).run()
+        finally:
+            with _stop_reason(state):
+                interrupt.deliver()
+
+
+@contextmanager
+def _stop_reason(state: TrainState) -> Iterator[None]:
+    """Set the `stop_reason` of an exception; a KeyboardInterrupt ends here once the training has begun."""
     try:
-        loop.run()
+        yield
     except KeyboardInterrupt:
-        state.stop_reason = "interrupted"
+        state.stop_reason = state.stop_reason or "interrupted"
+        if not state.has_begun:
+            raise
     except BaseException:
         state.stop_reason = "error"
         raise
@@ -43,105 +83,147 @@ def train(settings: TrainSettings, state: TrainState, data: FitData, callbacks: 
 class _Loop:
     """What the chunks of one `fit` share; the arguments are those of `train`."""
 
-    def __init__(self, settings: TrainSettings, state: TrainState, data: FitData, callbacks: CallbackList) -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        state: TrainState,
+        data: FitData,
+        callbacks: CallbackList,
+        interrupt: DeferredInterrupt,
+    ) -> None:
         self.settings, self.state, self.data, self.callbacks = settings, state, data, callbacks
-        model, optimizer = state.model, state.optimizer
-        updated = [model.theta, optimizer.bind(model.size, model.dtype, model)]
-        if optimizer.averaged_theta is not None:
-            updated.append(optimizer.averaged_theta)
-        self.snapshot = Snapshot(*updated)
-        self.sizer = ChunkSizer(6 * data.step_rows * model.size)
+        self.interrupt, self.arrays = interrupt, Arrays()
+        self.sizer = ChunkSizer(6 * data.step_rows * state.model.size)
+        self.is_measured = data.validation is not None
         # If nothing happens at the end of an epoch, a chunk may go past it.
-        self.within_epoch = data.validation is not None or callbacks.need_every_epoch
+        self.within_epoch = self.is_measured or callbacks.need_every_epoch
         self.epoch_began = time.perf_counter()
 
     def run(self) -> None:
         """Execute chunk after chunk."""
-        settings, state, callbacks = self.settings, self.state, self.callbacks
-        last, data = state.run.last_epoch, self.data
+        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
+        self.interrupt.deliver()
         while state.epoch < last and state.stop_reason is None:
             block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
             block.resume(state.partial_epoch)
-            while not block.is_done and state.stop_reason is None:
-                with deferred_interrupt():
-                    n_steps = max(1, min(self.sizer.steps, callbacks.max_steps(), data.max_steps()))
-                    error = self._train_chunk(block, block.next_steps(int(n_steps), self.within_epoch))
-                    logs = self._record_epochs(block)
-                    if error is not None:
-                        raise error
-                if logs is not None:
-                    self.epoch_began = time.perf_counter()
-                    callbacks.on_epoch_end(logs)
-                callbacks.on_chunk_end()
+            block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
+            while state.epoch < block.last and state.stop_reason is None:
+                self._advance(block)
+                self.interrupt.deliver()
 
-    def _train_chunk(self, block: EpochBlock, steps: slice) -> BaseException | None:
-        """One call of the engine; returns what a custom loss raised, once the steps before it are accounted for."""
-        data, state, model, optimizer = self.data, self.state, self.state.model, self.state.optimizer
-        options = state.run.last_epoch, data.micro_batch, self.settings.records_norm(optimizer)
-        coefficients, transforms = step_coefficients(block, steps, optimizer, model, *options)
-        noise = model.noise(self.settings.seed, state.step, block.epoch_times[steps], state.run.last_epoch)
-        rule_state, n_threads = optimizer.bind(model.size, model.dtype), self.settings.n_threads or 0
+    def _advance(self, block: EpochBlock) -> None:
+        """Train a chunk of steps, measure the epoch that has ended, and tell the callbacks."""
+        logs: dict[str, float] | None = None
+        if block.epochs_done == self.state.epoch:  # else the end of an epoch was left to be measured
+            logs = self._train_chunk(block)
+        if self.is_measured and block.epochs_done > self.state.epoch:
+            logs = self._measure_epoch(block)
+        if logs is not None:
+            self.epoch_began = time.perf_counter()
+        self.callbacks.on_progress(logs)
+
+    def _train_chunk(self, block: EpochBlock) -> dict[str, float] | None:
+        """One call of the engine, entered into counters and history; returns the row of the last epoch that ended.
+
+        What a custom loss raised is raised once the steps before it are accounted for.
+        """
+        n_steps = max(1, min(self.sizer.steps, self.callbacks.max_steps(), self.data.max_steps()))
+        steps = block.next_steps(int(n_steps), self.within_epoch)
+        rule_state = self._bind()
+        chunk = self._chunk(block, steps, rule_state)
         began = time.perf_counter()
-        self.snapshot.save()
+        self.arrays.save()
         saved = time.perf_counter()
+        with all_or_nothing(self.arrays, Counters(self.state, block)):
+            n_done, error = self._execute(block, steps, chunk)
+            self.sizer.update(n_done, copying=saved - began, training=time.perf_counter() - saved)
+            self._count(block, n_done, int(chunk.starts[n_done]))
+            logs = None if self.is_measured else self._record_epochs(block, {})
+        if error is not None:
+            raise error
+        return logs
+
+    def _bind(self) -> Array:
+        """The optimiser's slots.  A callback may have replaced them, or the optimiser."""
+        model, optimizer = self.state.model, self.state.optimizer
+        rule_state = optimizer.bind(model.size, model.dtype, model)
+        average = optimizer.averaged_theta
+        self.arrays.watch(model.theta, rule_state, *(() if average is None else (average,)))
+        return rule_state
+
+    def _chunk(self, block: EpochBlock, steps: slice, rule_state: Array) -> Chunk:
+        """The steps as an engine takes them."""
+        data, state, model, optimizer = self.data, self.state, self.state.model, self.state.optimizer
+        options = state.span, data.micro_batch, self.settings.records_norm(optimizer)
+        coefficients, transforms = step_coefficients(block, steps, optimizer, model, *options)
+        noise = model.noise(self.settings.seed, state.step, block.epoch_times[steps], state.span)
         order, starts = block.order_of(steps)
         X, Y, weight, rows = data.arrays_of(order, starts, state.step)
         updates = data.loss, optimizer, coefficients, rule_state, block.losses[steps]
-        n_done, error = steps.stop - steps.start, None
+        return Chunk(X, Y, rows, starts, *updates, weight, transforms, noise, self.settings.threads)
+
+    def _execute(self, block: EpochBlock, steps: slice, chunk: Chunk) -> tuple[int, BaseException | None]:
+        """The number of steps done, and what a custom loss raised in the next one.
+
+        Raises
+        ------
+        FloatingPointError
+            A loss, or theta after the last step, is not finite.
+        """
+        model = self.state.model
         try:
-            train_chunk(
-                model.network_for(data.loss.link),
-                Chunk(X, Y, rows, starts, *updates, weight, transforms, noise, n_threads),
-                model.n_out,
-            )
+            train_chunk(model.network_for(chunk.loss.link), chunk, model.n_out)
             if not np.isfinite(model.theta).all():  # there may be no later loss that reveals it
-                raise LossNotFinite(n_done - 1)
+                raise LossNotFinite(chunk.n_steps - 1)
         except LossNotFinite as failure:
-            step_rows = order[starts[failure.step] : starts[failure.step + 1]]
-            raise self._diverged(block, steps.start + failure.step, failure.step, step_rows) from None
+            order, starts = block.order_of(steps)
+            rows = order[starts[failure.step] : starts[failure.step + 1]]
+            raise self._diverged(block, steps.start + failure.step, failure.step, rows) from None
         except CustomLossError as failure:
-            n_done, error = failure.step, failure.__cause__
-        self.sizer.update(n_done, copying=saved - began, training=time.perf_counter() - saved)
-        self._count(block, n_done, int(starts[n_done]))
-        return error
+            return failure.step, failure.__cause__
+        return chunk.n_steps, None
 
     def _diverged(self, block: EpochBlock, index: int, n_done: int, rows: Ints) -> FloatingPointError:
-        """Restore the snapshot; returns what to raise for step `index` of the block, after `n_done` of the chunk."""
+        """What to raise for step `index` of the block, after `n_done` steps of the chunk."""
         state = self.state
         rate, epoch = float(block.rates[index]), int(block.epoch_times[index]) + 1
-        message = diagnostics.divergence_message(
-            state.model, self.data.X[rows], rate, state.step + n_done + 1, epoch, state.step
-        )
-        self.snapshot.restore()
-        return FloatingPointError(message)
+        step = state.step + n_done + 1
+        text = diagnostics.divergence_message(state.model, self.data.X[rows], rate, step, epoch, state.step)
+        return FloatingPointError(text)
 
     def _count(self, block: EpochBlock, n_steps: int, n_rows: int) -> None:
         """Account for the steps that were done, and their rows."""
         state = self.state
         if n_steps:
             state.run.loss = float(block.losses[block.done : block.done + n_steps].mean())
+            state.model.head = self.data.output_spec
         block.done += n_steps
-        state.partial_epoch = block.partial_epoch
+        state.partial_epoch = block.partial_epoch(state.epoch)
         state.step += n_steps
         state.optimizer.steps += n_steps
         state.run.rows_done += n_rows
 
-    def _record_epochs(self, block: EpochBlock) -> dict[str, float] | None:
+    def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
+        """Measure the epoch that has ended and add it to the history; returns its row."""
+        measured = self.data.measure(self.state.eval_model)
+        with all_or_nothing(Counters(self.state, block)):
+            return self._record_epochs(block, measured)
+
+    def _record_epochs(self, block: EpochBlock, measured: dict[str, list[float]]) -> dict[str, float] | None:
         """Add the epochs that have ended to the history; returns the last one's row, None if none has."""
         state, data = self.state, self.data
         first, last = state.epoch, block.epochs_done
         if last == first:
             return None
+        seconds = (time.perf_counter() - self.epoch_began) / (last - first)
         columns: dict[str, list[float]] = {
             "epoch": list(range(first + 1, last + 1)),
             "loss": block.epoch_losses(first, last, data.weight),
             **({"grad_norm": block.epoch_norms(first, last)} if self.settings.records_norm(state.optimizer) else {}),
+            **measured,
+            "lr": block.epoch_rates(first, last),
+            "seconds": [seconds] * (last - first),
         }
-        try:
-            columns |= data.validation.measure(state.eval_model) if data.validation else {}
-        finally:  # even if a metric raises, these epochs are done
-            seconds = (time.perf_counter() - self.epoch_began) / (last - first)
-            columns |= {"lr": block.epoch_rates(first, last), "seconds": [seconds] * (last - first)}
-            state.history.extend(columns)
-            state.epoch = last
+        state.history.extend(columns)
+        state.epoch, state.partial_epoch = last, block.partial_epoch(last)
         return {name: column[-1] for name, column in columns.items()}

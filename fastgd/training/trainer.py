@@ -3,12 +3,10 @@
 import copy
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from .. import losses, optimizers
-from .._common import random
+from .. import optimizers
 from .._common.checks import check_int
 from .._common.explain import ExplainsAttributes, explains_arguments
 from .._common.typing import Array
@@ -19,14 +17,15 @@ from ..callbacks.progress import Progress
 from ..data.augment import Function
 from ..data.splits import Split
 from ..losses import Loss
-from ..metrics import Metric, get_all
+from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from . import diagnostics
 from .chunks import PartialEpoch
+from .exclusive import check_not_in_training, in_training
 from .fit_data import prepare, prepare_evaluation
 from .loop import train
-from .state import StateAttribute, TrainSettings, TrainState
+from .state import SettingAttribute, StateAttribute, TrainSettings, TrainState
 
 
 def _deprecated(old: str, new: str) -> Any:
@@ -37,6 +36,18 @@ def _deprecated(old: str, new: str) -> Any:
         return getattr(trainer, new)
 
     return property(get)
+
+
+def _check_model(model: Any) -> Sequential:
+    if not isinstance(model, Sequential):
+        raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
+    return model
+
+
+def _replacement(trainer: "Trainer", model: Any) -> Sequential:
+    """Another model for the trainer, which must not be in the middle of a `fit`."""
+    check_not_in_training(trainer.model)
+    return _check_model(model)
 
 
 @explains_arguments
@@ -94,8 +105,17 @@ class Trainer(ExplainsAttributes):
         The current or last `fit`.
     """
 
-    model = StateAttribute[Sequential]()
-    optimizer = StateAttribute[Optimizer]()
+    loss = SettingAttribute[Loss]()
+    batch_size = SettingAttribute[int | None]()
+    accumulate = SettingAttribute[int]()
+    shuffle = SettingAttribute[bool]()
+    seed = SettingAttribute[int](lambda trainer, seed: trainer.model.seed if seed is None else seed)
+    n_threads = SettingAttribute[int | None]()
+    metrics = SettingAttribute[Sequence[Metric] | None]()
+    grad_norm = SettingAttribute[bool]()
+
+    model = StateAttribute[Sequential](_replacement)
+    optimizer = StateAttribute[Optimizer](lambda trainer, optimizer: optimizers.get(optimizer))
     history = StateAttribute[History]()
     epoch = StateAttribute[int]()
     step = StateAttribute[int]()
@@ -123,19 +143,10 @@ class Trainer(ExplainsAttributes):
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
         grad_norm: bool = False,
     ) -> None:
-        if not isinstance(model, Sequential):
-            raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
-        self.loss = losses.get(loss)
-        self._state = TrainState(model, optimizers.get(optimizer))
-        self.batch_size = None if batch_size is None else check_int("batch_size", batch_size)
-        self.accumulate = check_int("accumulate", accumulate)
-        if self.batch_size is None and self.accumulate > 1:
-            raise ValueError(f"accumulate={accumulate} needs a batch_size: with None each step uses all rows at once")
-        self.shuffle = bool(shuffle)
-        self.seed = model.seed if seed is None else random.check_seed(seed)
-        self.n_threads = None if n_threads is None else check_int("n_threads", n_threads)
-        self.metrics = None if metrics is None else get_all(metrics)
-        self.grad_norm = bool(grad_norm)
+        self._state = TrainState(_check_model(model), optimizers.get(optimizer))
+        settings: dict[str, Any] = {"batch_size": batch_size, "accumulate": accumulate, "shuffle": shuffle}
+        settings |= {"n_threads": n_threads, "metrics": metrics, "grad_norm": grad_norm}
+        self._settings = TrainSettings(cast(Loss, loss), seed=model.seed if seed is None else seed, **settings)
 
     def __getstate__(self) -> dict[str, Any]:
         """For `pickle` and `copy`: a shallow copy has its own counters."""
@@ -202,29 +213,19 @@ class Trainer(ExplainsAttributes):
         Ctrl-C ends the training, not the program: model, history and optimiser keep what was done.  The next `fit`
         resumes in the middle of the epoch if it has as many training rows; otherwise it starts that epoch again.
         """
-        settings, state = self._settings(), self._state
-        last_epoch = state.target_epoch(epochs)
-        callbacks = check_callbacks(callbacks)
-        callbacks += [ParameterTolerance(tol)] if tol is not None else []
-        callbacks += [Progress()] if verbose else []
-        data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment)
-        columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
-        state.run, state.stop_reason = Run(state.epoch, last_epoch, len(data.rows), columns), None
-        if verbose and not state.step:
-            diagnostics.check_data(data, self.loss.link)
-        callback_list = CallbackList(callbacks, self)
-        with ExitStack() as on_exit:
-            on_exit.callback(state.drop_unchanged_theta)
-            for callback in callbacks:
-                callback.on_fit_begin(self)
-                on_exit.callback(callback.on_fit_end, self)
-            if epochs is None:
-                state.resume(callback_list)
-            state.begin(last_epoch, callback_list)
-            on_exit.callback(state.suspend)
-            train(settings, state, data, callback_list)
-        if verbose:
-            diagnostics.check_network(state.model, data)
+        settings, state = self._settings, self._state
+        is_verbose = verbose if isinstance(verbose, bool) else check_int("verbose", verbose, minimum=0) > 0
+        with in_training(state.model):
+            last_epoch = state.target_epoch(epochs)
+            callbacks = check_callbacks(callbacks)
+            callbacks += [ParameterTolerance(tol)] if tol is not None else []
+            callbacks += [Progress()] if is_verbose else []
+            data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment)
+            if is_verbose and not state.step:
+                diagnostics.check_data(data, settings.loss.link)
+            train(settings, state, data, CallbackList(callbacks, self), last_epoch, resume=epochs is None)
+            if is_verbose:
+                diagnostics.check_network(state.model, data)
         return state.history
 
     @explains_arguments
@@ -249,7 +250,7 @@ class Trainer(ExplainsAttributes):
         TypeError, ValueError
             An argument is invalid, or a metric failed.
         """
-        measured = prepare_evaluation(self._settings(), self.model, X, y, sample_weight).measure(self.eval_model)
+        measured = prepare_evaluation(self._settings, self.model, X, y, sample_weight).measure(self.eval_model)
         return {name.removeprefix("validation_"): value for name, (value,) in measured.items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -266,7 +267,7 @@ class Trainer(ExplainsAttributes):
         """
         from . import checkpoint
 
-        checkpoint.save(path, self._settings(), self._state)
+        checkpoint.save(path, self._settings, self._state)
 
     def check_save(self, path: str | os.PathLike[str]) -> None:
         """Raise what `save(path)` would raise now, without writing a file."""
@@ -274,7 +275,7 @@ class Trainer(ExplainsAttributes):
         from . import checkpoint
 
         files.check_path(path)
-        checkpoint.contents(self._settings(), self._state)
+        checkpoint.contents(self._settings, self._state)
 
     @classmethod
     def load(
@@ -328,15 +329,3 @@ class Trainer(ExplainsAttributes):
     def stop(self, reason: str) -> None:
         """End the current `fit` after the current chunk of steps; for callbacks."""
         self.stop_reason = reason
-
-    def _settings(self) -> TrainSettings:
-        return TrainSettings(
-            loss=self.loss,
-            batch_size=self.batch_size,
-            accumulate=self.accumulate,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            n_threads=self.n_threads,
-            metrics=self.metrics,
-            grad_norm=self.grad_norm,
-        )
