@@ -68,3 +68,45 @@ def test_a_loss_that_is_not_finite():
     with pytest.raises(FloatingPointError, match="theta is as it was"), np.errstate(all="ignore"):
         gd.fit_lbfgs(model, [[1e30], [-1e30]], [0, 1], loss="mse")
     np.testing.assert_array_equal(model.theta, before)
+
+
+def test_a_model_at_its_minimum(engine):
+    """No step is needed: the history has one row, of epoch 0, with the loss there."""
+    X, y, _ = problem("mse")
+    model = gd.MLP(4, 1, seed=0, dtype="float64")
+    before = gd.fit_lbfgs(model, X, y, loss="mse", tol=1e-6)
+    theta = model.theta.copy()
+    again = gd.fit_lbfgs(model, X, y, loss="mse", tol=1e-6)
+    assert again["epoch"] == [0]
+    assert again["loss"] == [pytest.approx(before["loss"][-1], rel=1e-12)]
+    np.testing.assert_array_equal(model.theta, theta)
+
+
+@pytest.mark.parametrize("k", [1, 2, 9])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_ends_it_leaves_the_last_step(engine, monkeypatch, error, k):
+    """Also if it ends in the middle of an evaluation, and before the first step."""
+    X, y, _ = problem()
+    model, steps = gd.MLP(4, 8, 3, seed=0), [gd.MLP(4, 8, 3, seed=0).theta]
+    record, add_block = lbfgs._Objective._record, lbfgs._Objective._add_block
+    calls = []
+
+    def recorded(objective, *row):
+        steps.append(objective._accepted.astype(np.float32))
+        record(objective, *row)
+
+    def failing(*args):
+        calls.append(args)
+        if len(calls) == k:
+            raise error
+        return add_block(*args)
+
+    monkeypatch.setattr(lbfgs._Objective, "_record", recorded)
+    monkeypatch.setattr(lbfgs._Objective, "_add_block", failing)
+    if error is KeyboardInterrupt:
+        history = gd.fit_lbfgs(model, X, y, loss="cross_entropy")
+        assert len(history["loss"]) == len(steps) - 1
+    else:
+        with pytest.raises(MemoryError):
+            gd.fit_lbfgs(model, X, y, loss="cross_entropy")
+    np.testing.assert_array_equal(model.theta, steps[-1])

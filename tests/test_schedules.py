@@ -1,6 +1,8 @@
 """Learning-rate schedules give the rates of their formulas."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import fastgd as gd
 from fastgd import schedules
 from fastgd._common import exact_math
 from fastgd.optimizers import OPTIMIZERS
+from fastgd.schedules.base import Span
 
 T = np.linspace(0, 10, 41)
 
@@ -217,3 +220,42 @@ def test_exp_is_close_and_saturates():
     expected = np.array([math.exp(v) for v in x])
     assert (abs(exact_math.exp(x) - expected) <= 2 * np.spacing(expected)).all()
     assert exact_math.exp(np.array([0.0, 800.0, -800.0])).tolist() == [1, math.inf, 0]
+
+
+COVERING = {  # schedules whose length is that of the run
+    "cosine": gd.Cosine(0.1),
+    "polynomial": gd.Polynomial(0.1, 0.01, power=2),
+    "one cycle": gd.OneCycle(0.1),
+    "warm-up": gd.Warmup(gd.Cosine(0.1), 2),
+    "reduced": schedules.scaled(gd.Cosine(0.1), 0.5),
+}
+ABSOLUTE = {  # schedules that are functions of the epoch alone
+    "constant": gd.Warmup(0.1, 3),
+    "cosine": gd.Cosine(0.1, epochs=7),
+    "one cycle": gd.Warmup(gd.OneCycle(0.1, epochs=5), 2),
+    "restarts": gd.CosineRestarts(0.1, 3),
+    "step": gd.Step(0.1, 2),
+    "function": schedules.as_schedule(lambda epoch: 0.1 / (1 + epoch)),
+}
+
+
+@pytest.mark.parametrize("schedule", COVERING.values(), ids=COVERING)
+def test_a_schedule_without_a_length_covers_its_span(schedule):
+    assert schedule.covers_run
+    t = np.linspace(0, 8, 33)
+    first, second = schedule(t, Span(8)), schedule(t + 16, Span(24, 16))
+    np.testing.assert_array_equal(first, schedule(t, 8))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("schedule", ABSOLUTE.values(), ids=ABSOLUTE)
+def test_a_schedule_with_a_length_knows_no_span(schedule):
+    assert not schedule.covers_run
+    t = np.linspace(16, 24, 33)
+    np.testing.assert_array_equal(schedule(t, Span(24, 16)), schedule(t, 24))
+
+
+def test_a_span_is_a_number_that_can_be_copied():
+    span = Span(24, 16)
+    for other in (pickle.loads(pickle.dumps(span)), copy.deepcopy(span)):
+        assert (other, other.start) == (24.0, 16.0)

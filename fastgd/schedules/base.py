@@ -198,7 +198,7 @@ def scaled(lr: Rate, factor: float, least: float = 0.0) -> Rate:
 
 
 def progress(schedule: Any, t: Floats, total_epochs: float) -> Floats:
-    """The elapsed share, 0 to 1, of the schedule's `epochs`, or of the whole run if that is None."""
+    """The elapsed share, 0 to 1, of the schedule's `epochs`, or of the run if that is None."""
     length = total_epochs if schedule.epochs is None else schedule.epochs
     if math.isinf(length):
         name = type(schedule).__name__

@@ -78,7 +78,7 @@ class OneCycle(Schedule):
     peak : float in (0, 1), default=0.3
         Share of the run before the peak.
     epochs : float > 0 or None, default=None
-        Length of the cycle; None: the whole run.
+        Length of the cycle; None: the run; see `Cosine`.
 
     References
     ----------

@@ -119,7 +119,8 @@ class Cosine(Schedule):
     final : float >= 0, default=0.0
         Rate at the end.
     epochs : float > 0 or None, default=None
-        Length of the decay; None: the whole run. A custom loop has no known length, so it must pass a number.
+        Length of the decay; None: the run, that is one `fit` including its interruptions;
+        the next `fit` starts the schedule again. A custom loop has no known length, so it must pass a number.
 
     References
     ----------
@@ -161,7 +162,7 @@ class Polynomial(Schedule):
     power : float > 0, default=1.0
         1 is linear.
     epochs : float > 0 or None, default=None
-        Length of the decay; None: the whole run.
+        Length of the decay; None: the run; see `Cosine`.
     """
 
     lr: float

@@ -13,7 +13,9 @@ from .._common.typing import Floats
 from ..callbacks.history import History
 from ..losses import Loss
 from ..models.sequential import Sequential
+from .exclusive import in_training
 from .fit_data import FitData, prepare
+from .interrupt import DeferredInterrupt
 from .state import TrainSettings
 from .stepwise import measure
 
@@ -61,7 +63,8 @@ def fit_lbfgs(
     Returns
     -------
     History
-        One row per step: "epoch", "loss" (f after it), "gradient" (its largest component), "seconds".
+        One row per step: "epoch", "loss" (f after it), "gradient" (its largest component), "seconds".  If no step was
+        needed, a single row of epoch 0.
 
     Raises
     ------
@@ -71,6 +74,12 @@ def fit_lbfgs(
         An argument is invalid; nothing was changed.
     FloatingPointError
         The loss became NaN or infinite; theta is that after the last completed step.
+    RuntimeError
+        The model is in training, by a `fit` that called this function or in another thread.
+
+    Notes
+    -----
+    Ctrl-C ends the training, not the program; theta is that after the last completed step.
 
     References
     ----------
@@ -104,39 +113,50 @@ def fit_lbfgs(
         "ftol": 0.0,
         "maxfun": 2**31 - 1,  # epochs is the only limit
     }
-    settings = TrainSettings(
-        losses.get(loss), n_threads=None if n_threads is None else check_int("n_threads", n_threads)
-    )
+    settings = TrainSettings(losses.get(loss), n_threads=n_threads)
     penalty = check_scalar("weight_decay", weight_decay, "[0, inf)")
-    data = prepare(settings, model, X, y, sample_weight=sample_weight)
-    objective = _Objective(model, data, penalty, n_threads or 0)
-    model.head = data.output_spec
-    try:
-        theta = model.theta.astype(np.float64)
-        optimize.minimize(objective, theta, jac=True, method="L-BFGS-B", callback=objective.accept, options=options)
-    except KeyboardInterrupt:
-        pass  # as in Trainer.fit: the model keeps what it has learned
-    finally:
-        model.theta = objective.accepted
+    with in_training(model):
+        data = prepare(settings, model, X, y, sample_weight=sample_weight)
+        with DeferredInterrupt() as interrupt:
+            objective = _Objective(model, data, penalty, settings.threads, interrupt)
+            objective.minimize(optimize.minimize, options)
     return objective.history
 
 
 class _Objective:
     """f and its gradient at any theta; keeps the result of SciPy's steps."""
 
-    def __init__(self, model: Sequential, data: FitData, weight_decay: float, n_threads: int) -> None:
+    def __init__(
+        self, model: Sequential, data: FitData, weight_decay: float, n_threads: int, interrupt: DeferredInterrupt
+    ) -> None:
         self._model, self._data, self._weight_decay, self._n_threads = model, data, weight_decay, n_threads
+        self._interrupt = interrupt
         weight = data.weight
         self._divisor = float(len(data.X)) if weight is None else float(weight.sum(dtype=np.float64))
-        self.accepted = model.theta.copy()
+        self._accepted = model.theta.copy()
         self.history = History()
+        self.history.extend({"epoch": [], "loss": [], "gradient": [], "seconds": []})
         self._step_began = time.perf_counter()
         self._last: tuple[Floats, float, Floats] | None = None
+
+    def minimize(self, minimize: Callable[..., Any], options: dict[str, Any]) -> None:
+        """Run SciPy's `minimize`; whatever ends it, theta is that after the last completed step."""
+        start = self._accepted.astype(np.float64)
+        try:
+            minimize(self, start, jac=True, method="L-BFGS-B", callback=self._accept, options=options)
+        except KeyboardInterrupt:
+            pass  # as in Trainer.fit: the model keeps what it has learned
+        finally:
+            self._model.theta[:] = self._accepted
+        self._model.head = self._data.output_spec
+        if not self.history["epoch"] and self._last is not None:  # theta was a minimum
+            self._record(0, *self._last[1:])
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """f and its gradient; the last result is cached, since SciPy accepts the point it evaluated last."""
         if self._last is None or not np.array_equal(self._last[0], theta):
             self._last = (theta.copy(), *self._evaluate(theta))
+            self._interrupt.deliver()
         return self._last[1], self._last[2]
 
     def _evaluate(self, theta: Floats) -> tuple[float, Floats]:
@@ -167,13 +187,17 @@ class _Objective:
         gradient += model.grad
         return float(row_losses.sum())
 
-    def accept(self, intermediate_result: Any) -> None:
+    def _accept(self, intermediate_result: Any) -> None:
         """Called by SciPy after each step; from the argument's name it infers to pass an OptimizeResult."""
-        self.accepted = intermediate_result.x.copy()
-        value, gradient = self(self.accepted)
+        theta = intermediate_result.x.copy()
+        value, gradient = self(theta)
+        self._accepted, self._model.head = theta, self._data.output_spec
+        self._record(len(self.history["epoch"]) + 1, value, gradient)
+
+    def _record(self, epoch: int, value: float, gradient: Floats) -> None:
         now = time.perf_counter()
         row: dict[str, list[float]] = {
-            "epoch": [len(self.history["epoch"]) + 1],
+            "epoch": [epoch],
             "loss": [value],
             "gradient": [float(abs(gradient).max())],
             "seconds": [now - self._step_began],

@@ -20,6 +20,7 @@ from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
+from ..schedules.base import Span
 from . import diagnostics
 from .chunks import PartialEpoch
 from .exclusive import check_not_in_training, in_training
@@ -54,7 +55,8 @@ def _replacement(trainer: "Trainer", model: Any) -> Sequential:
 class Trainer(ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
-    The parameters are attributes, too; one that is assigned takes effect in the next `fit`.
+    The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another
+    optimizer takes over with the next step, another model is refused, and the other settings wait for the next `fit`.
 
     Parameters
     ----------
@@ -96,6 +98,8 @@ class Trainer(ExplainsAttributes):
         Number of epochs at the end of the current `fit`, or at which the last one was to end.
     partial_epoch : PartialEpoch or None
         The epoch that was started but not finished.
+    span : float with the attribute `start`
+        The epoch up to which schedules without `epochs=` go, and the one from which: see `fit`.
     stop_reason : str or None
         Why the last `fit` ended early: "interrupted", "error" or a callback's reason; None if it did not.
     resume_theta : ndarray (1 or 2, size) or None
@@ -121,6 +125,7 @@ class Trainer(ExplainsAttributes):
     step = StateAttribute[int]()
     last_epoch = StateAttribute[int]()
     partial_epoch = StateAttribute[PartialEpoch | None]()
+    span = StateAttribute[Span]()
     stop_reason = StateAttribute[str | None]()
     resume_theta = StateAttribute[Array | None]()
     run = StateAttribute[Run]()
@@ -166,7 +171,12 @@ class Trainer(ExplainsAttributes):
         verbose: int = 1,
         augment: Function | None = None,
     ) -> History:
-        """Train for some epochs; called again, continue: `fit` of 10 epochs twice is `fit` of 20.
+        """Train for some epochs; called again, continue with the same theta, optimiser, counters and history.
+
+        Two `fit`s of 10 epochs are one of 20 for constant settings and for schedules with `epochs=`.  A schedule
+        without covers the run: from the first to the last epoch of a `fit`.  One that was stopped early is continued by
+        the next, whose last epoch is then its end if that is later; after one that was finished, the next `fit` starts
+        the schedule again (a warm restart).
 
         Parameters
         ----------
@@ -207,11 +217,16 @@ class Trainer(ExplainsAttributes):
             An argument is invalid; nothing was changed.
         FloatingPointError
             The loss became NaN or infinite; theta is restored to a state shortly before.
+        RuntimeError
+            The model is in training, by a `fit` that called this one (in a callback) or in another thread.
 
         Notes
         -----
         Ctrl-C ends the training, not the program: model, history and optimiser keep what was done.  The next `fit`
         resumes in the middle of the epoch if it has as many training rows; otherwise it starts that epoch again.
+        Ctrl-C waits until the engine has returned and all callbacks have been called; a second one interrupts a
+        callback, metric or custom loss that takes long.  An exception in one of these, or a MemoryError, leaves the
+        trainer in the same way, with theta as of step `step`: `fit(epochs=None)` continues from there.
         """
         settings, state = self._settings, self._state
         is_verbose = verbose if isinstance(verbose, bool) else check_int("verbose", verbose, minimum=0) > 0
