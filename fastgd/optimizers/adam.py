@@ -10,7 +10,8 @@ import numpy as np
 from .._common.exact_math import exp, log, power
 from .._common.typing import Floats, Ints
 from ..schedules import Rate, is_scheduled
-from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
+from .base import Optimizer
+from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)

@@ -7,7 +7,8 @@ from typing import Any
 
 from .._common.typing import Floats, Ints
 from ..schedules import Rate, is_scheduled
-from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
+from .base import Optimizer
+from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)

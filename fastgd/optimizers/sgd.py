@@ -9,7 +9,8 @@ import numpy as np
 
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
-from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
+from .base import Optimizer
+from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)
@@ -54,8 +55,8 @@ class SGD(Optimizer):
     nesterov: bool = False
     weight_decay: Rate = 0.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check_together(self) -> None:
+        super()._check_together()
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise ValueError(
                 "nesterov=True needs momentum in (0, 1) and dampening=0, "
