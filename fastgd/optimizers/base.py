@@ -34,6 +34,9 @@ class Optimizer(State, ExplainsAttributes):
 
     Parameters
     ----------
+    decoupled_weight_decay : bool, default=False
+        Whether weight_decay scales theta by 1 - lr weight_decay in each step, as in `AdamW`, instead of being added to
+        the gradient as an L2 penalty. For `SGD` without momentum both are the same.
     clip_norm : float > 0 or None, default=None
         Scale the gradient down to this norm (over all parameters) where it is longer.
     clip_value : float > 0 or None, default=None
@@ -77,6 +80,10 @@ class Optimizer(State, ExplainsAttributes):
         `now` has the settings of `intervals` as attributes: numbers, or (k,) arrays where they are scheduled; lr is
         always an array. t (k,) are the numbers of the steps, from 1.
         """
+
+    def _decay(self, lr: Floats, weight_decay: Floats | float) -> tuple[Floats | float, Floats | float]:
+        """What weight_decay is to a rule: its coefficients weight_decay and shrink."""
+        return (0.0, 1 - lr * weight_decay) if self.decoupled_weight_decay else (weight_decay, 1.0)
 
     def coefficients(
         self, lr: Floats, t: Ints, epoch_times: Floats | None = None, total_epochs: float = math.inf

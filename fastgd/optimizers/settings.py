@@ -30,6 +30,7 @@ class Settings:
     intervals: ClassVar[Mapping[str, str]] = {"lr": POSITIVE}
     lr_before_reduction: Rate | None = field(default=None, init=False)
     lr: Rate = field(default=0.01, kw_only=True)
+    decoupled_weight_decay: bool = field(default=False, kw_only=True)
     clip_norm: Rate | None = field(default=None, kw_only=True)
     clip_value: Rate | None = field(default=None, kw_only=True)
     l1: Rate = field(default=0.0, kw_only=True)

@@ -30,7 +30,8 @@ class SGD(Optimizer):
     nesterov : bool, default=False
         Use Nesterov momentum; needs momentum > 0 and no dampening.
     weight_decay : float >= 0, default=0.0
-        L2 penalty: weight_decay * theta is added to the gradient.
+        L2 penalty: weight_decay * theta is added to the gradient. With decoupled_weight_decay=True and momentum this is
+        SGDW.
 
     References
     ----------
@@ -74,6 +75,7 @@ class SGD(Optimizer):
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
         if not self.momentum:
             return now.lr, now.weight_decay
+        weight_decay, shrink = self._decay(now.lr, now.weight_decay)
         gain = np.where(t == 1, 1.0, 1.0 - now.dampening)
         g_part, v_part = (1.0, now.momentum) if self.nesterov else (0.0, 1.0)
-        return now.lr, now.weight_decay, now.momentum, gain, g_part, v_part
+        return now.lr, weight_decay, now.momentum, gain, g_part, v_part, shrink
