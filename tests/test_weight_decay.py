@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 from networks import CASES, NUMPY, close, run_of
-from test_transforms import GROUPS, WIDTHS, train
+from transformed import GROUPS, WIDTHS, train
 
 import fastgd as gd
 from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop

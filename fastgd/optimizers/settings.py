@@ -44,6 +44,7 @@ class Settings:
     def __setattr__(self, name: str, value: Any) -> None:
         setting = type(self).__dataclass_fields__.get(name)
         if setting is None or not setting.init:
+            self._check_attribute(name)
             object.__setattr__(self, name, value)
             return
         value, values = self._checked(name, value), vars(self)
@@ -98,6 +99,17 @@ class Settings:
         """Raise TypeError or ValueError unless `value` is a schedule or a number in the interval."""
         if not is_scheduled(value):
             check_scalar(name, value, interval)
+
+    def _check_attribute(self, name: str) -> None:
+        """Raise AttributeError if what others call a setting is assigned: it would have no effect."""
+        known = type(self).__dataclass_fields__
+        if name in known or hasattr(type(self), name):
+            return
+        from .._common.names import OURS  # on use: only errors need them
+
+        for ours in OURS.get(name, ()):
+            if ours in known:
+                raise AttributeError(f"{type(self).__name__} has no setting {name!r}: it is called {ours}")
 
     def _check_together(self) -> None:
         """Raise ValueError if settings that are right one by one do not fit each other."""

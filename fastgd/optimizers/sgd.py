@@ -57,12 +57,12 @@ class SGD(Optimizer):
     weight_decay: Rate = 0.0
 
     def _check_together(self) -> None:
-        super()._check_together()
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise ValueError(
                 "nesterov=True needs momentum in (0, 1) and dampening=0, "
                 f"not momentum={self.momentum}, dampening={self.dampening}"
             )
+        super()._check_together()
 
     @property
     def rule(self) -> str:
