@@ -30,6 +30,14 @@ def test_ema_starts_as_the_plain_mean():
     assert averaged(w, np.ones(40)) == pytest.approx(1)
 
 
+def test_ema_without_warmup_starts_as_the_first_theta():
+    thetas = np.random.default_rng(0).normal(size=40)
+    mean = thetas[0]
+    for theta in thetas[1:]:
+        mean = 0.95 * mean + 0.05 * theta
+    assert averaged(weights(gd.EMA(0.95, warmup=False)), thetas) == pytest.approx(mean)
+
+
 def test_ema_without_memory_is_theta():
     np.testing.assert_array_equal(weights(gd.EMA(0.0)), 1)
 

@@ -81,7 +81,7 @@ def test_adagrad_starts_from_its_first_sum():
 def test_a_variance_that_rounding_makes_negative_is_zero():
     state = np.array([[1.0], [1.0 + 1e-15], [0.0]])
     theta = np.zeros(1)
-    RULES["rmsprop_centered"](theta, np.zeros(1), state, np.array([0.1, 0, 1, 0, 1e-8, 0.9]))
+    RULES["rmsprop_centered"](theta, np.zeros(1), state, np.array([0.1, 0, 1, 0, 1e-8, 0.9, 1]))
     assert theta == 0
 
 

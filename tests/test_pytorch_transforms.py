@@ -135,6 +135,17 @@ def test_ema(engine):
     check(trainer.averaged.theta, ema)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.9, 0.999])
+def test_ema_of_pytorch(engine, decay):
+    model, other = twins()
+    ema = torch.optim.swa_utils.AveragedModel(other, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay))
+    train_torch(
+        other, torch.optim.Adam(other.parameters(), lr=0.01), after_step=lambda step: ema.update_parameters(other)
+    )
+    trainer = train(model, gd.Adam(lr=0.01, average=gd.EMA(decay, warmup=False)))
+    check(trainer.averaged.theta, ema)
+
+
 def test_ema_of_pytorch_from_a_first_theta(engine):
     """What `get_ema_avg_fn` computes, started where ours is after 10 steps: then both keep 0.9 of the average."""
     model, other = twins()

@@ -1,24 +1,18 @@
 """What an update does besides its rule: the definitions, and every engine compared with them."""
 
-import copy
 import itertools
 
 import numpy as np
 import pytest
-from networks import CASES, ENGINES, NATIVE, NUMPY, REALS, Net, close, name_of, part_of, run_of
+from networks import CASES, ENGINES, NATIVE, NUMPY, REALS, close, name_of, run_of
+from transformed import GROUPS, WIDTHS, train
 
 import fastgd as gd
 from fastgd.optimizers import OPTIMIZERS
 
 FUSED = [engine for engine in NATIVE if engine.isa != "scalar"]
-WIDTHS = (5, 33, 9, 3)
 WIDE = (40, 140, 19, 3)  # beyond the blocks of 512 elements and of 64 columns; none a multiple
 
-GROUPS = {
-    "*.bias": {"lr": 2.0, "weight_decay": 0.0, "l1": 0.0},
-    "0.*": {"lr": 0.5, "max_norm": 0.5},
-    "2.weight": {"weight_decay": 3.0, "max_norm": None},
-}
 # Every setting alone, and all together; each limit affects some values and not others.
 SETTINGS = {
     "clip_norm": {"clip_norm": 0.1},
@@ -45,24 +39,6 @@ STEADY = {"eps": 1e-2}
 def optimizer_of(name, settings):
     cls = OPTIMIZERS[name]
     return cls(**settings, **(STEADY if "eps" in cls.intervals else {}))
-
-
-def train(engine, dtype, optimizer, run, pieces=1, n_threads=0, micro_batch=None, widths=WIDTHS):
-    """theta, state, losses and norms after a run on a copy of the optimizer."""
-    net, optimizer = Net(engine, dtype, widths), copy.deepcopy(optimizer)
-    state = optimizer.bind(net.theta.size, dtype, net)
-    whole = run.chunk(net, state=state[: optimizer.slots], n_threads=n_threads)
-    steps = whole.n_steps
-    epoch, within = np.divmod(np.arange(steps), 3)
-    epoch_times, ends, norms = epoch + within / 3, epoch + (within + 1) / 3, np.full(steps, np.nan)
-    for part in np.array_split(np.arange(steps), pieces):
-        piece, t = slice(part[0], part[-1] + 1), part + 1
-        more = {} if micro_batch is None else {"micro_batch": micro_batch}
-        coefficients = optimizer.coefficients(np.full(len(t), run.lr), t, epoch_times[piece], 4)
-        transforms = optimizer.transforms(net, t, ends[piece], epoch_times[piece], 4, norm=norms[piece], **more)
-        net.network.train(part_of(whole, piece.start, piece.stop, coefficients=coefficients, transforms=transforms))
-    average = [] if optimizer.averaged_theta is None else optimizer.averaged_theta
-    return np.concatenate([net.theta, state.ravel(), average]), np.concatenate([whole.losses, norms])
 
 
 @pytest.mark.parametrize(("engine", "dtype"), CASES)

@@ -110,7 +110,7 @@ static void plain_sgd(double *theta, double g, __attribute__((unused)) double *s
 static void plain_momentum(double *theta, double g, double *s, const double *c) {
     g += c[1] * *theta;
     s[0] = c[2] * s[0] + c[3] * g;
-    *theta -= c[0] * (c[4] * g + c[5] * s[0]);
+    *theta = c[6] * *theta - c[0] * (c[4] * g + c[5] * s[0]);
 }
 static void plain_adam(double *theta, double g, double *s, const double *c) {
     g += c[1] * *theta;

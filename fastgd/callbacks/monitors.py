@@ -9,7 +9,6 @@ import numpy as np
 from .._common.checks import INT_MAX, check_int, check_scalar
 from .._common.typing import Array
 from ..metrics import lower_is_better
-from ..schedules import scaled
 from .base import Callback, State, Training
 
 
@@ -212,8 +211,7 @@ class ReduceLROnPlateau(Monitor):
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if self._is_plateau(trainer.epoch, logs[self.monitor]):
-            optimizer = trainer.optimizer
-            optimizer.lr = scaled(optimizer.lr, self.factor, self.min_lr)
+            trainer.optimizer.reduce_lr(self.factor, self.min_lr)
 
     def state(self) -> State:
         return {}  # restored from the history

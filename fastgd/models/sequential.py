@@ -25,7 +25,9 @@ from ..layers.dense import Dense
 from ..layers.noise import Noise, NoiseSpec, noise_spec
 from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
 from ..optimizers import Optimizer
+from ..optimizers.binding import ModelIdentity
 from ..optimizers.transforms import Transforms
+from .copyable import Copyable
 from .network_cache import ExecutorCache
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 _FORMAT = "fastgd model 1"
 
 
-class Sequential(ExplainsAttributes):
+class Sequential(Copyable, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
@@ -62,6 +64,8 @@ class Sequential(ExplainsAttributes):
     seed : int
     head : OutputSpec
         How outputs become predictions; set by the trainer.
+    identity : ModelIdentity
+        By which an optimiser recognizes its model: another one in each copy.
 
     Examples
     --------
@@ -84,6 +88,7 @@ class Sequential(ExplainsAttributes):
         self.dtype = _check_dtype(dtype)
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
         self.head = self._initial_head()
+        self.identity = ModelIdentity()
         self._theta, self._grad = zeros(self.size, self.dtype), zeros(self.size, self.dtype)
         self._executors = ExecutorCache(layers, noises, self._theta, self._grad)
 
@@ -301,15 +306,6 @@ class Sequential(ExplainsAttributes):
         for name, view in model.parameters().items():
             view[:] = arrays[name]
         return model
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("stack", "seed", "dtype", "head", "theta", "passes")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Used by `copy.copy` too: each copy owns its parameters.  The gradient starts at 0."""
-        self._allocate(state["stack"], state["seed"], state["dtype"])
-        self.head, self.passes = state["head"], state["passes"]
-        self._theta[:] = state["theta"]
 
     def summary(self) -> str:
         """A table of the layers and their numbers of parameters; noise precedes the layer that it acts on."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from .._common.exact_math import exp, log, power
 from .._common.typing import Floats, Ints
 from ..schedules import Rate, is_scheduled
-from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
+from .base import Optimizer
+from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)
@@ -29,6 +30,13 @@ class _Betas(Optimizer):
             raise ValueError(f"betas must be a pair of numbers in [0, 1), such as (0.9, 0.999), not {value!r}")
         for i, beta in enumerate(value):
             super()._check(f"betas[{i}]", beta, interval)
+
+    def _adam_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
+        """All coefficients of rule `adam` but the first: weight_decay, beta1 ... shrink."""
+        beta1, beta2 = now.betas
+        weight_decay, shrink = self._decay(now.lr, now.weight_decay)
+        inv_sqrt_bc2 = 1 / np.sqrt(1 - power(beta2, t))
+        return weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, inv_sqrt_bc2, now.eps, shrink
 
 
 @dataclass(eq=False, repr=False)
@@ -64,7 +72,6 @@ class Adam(_Betas):
 
     name = "adam"
     intervals = {**_Betas.intervals, "eps": POSITIVE}
-    decoupled: ClassVar[bool] = False
 
     lr: Rate = 1e-3
     betas: tuple[Rate, Rate] = (0.9, 0.999)
@@ -82,7 +89,7 @@ class Adam(_Betas):
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
         step_size = now.lr / (1 - power(now.betas[0], t))
-        return step_size, *_adam_coefficients(now, t, self.decoupled)
+        return step_size, *self._adam_coefficients(now, t)
 
 
 @dataclass(eq=False, repr=False)
@@ -102,9 +109,9 @@ class AdamW(Adam):
     """
 
     name = "adamw"
-    decoupled = True
 
     weight_decay: Rate = 0.01
+    decoupled_weight_decay: bool = field(default=True, kw_only=True)
 
 
 @dataclass(eq=False, repr=False)
@@ -123,10 +130,9 @@ class NAdam(_Betas):
     eps : float > 0, default=1e-8
         Added to the divisor.
     weight_decay : float >= 0, default=0.0
-        L2 penalty, or as in `AdamW` with `decoupled_weight_decay`.
+        L2 penalty, or as in `AdamW` with decoupled_weight_decay=True.
     momentum_decay : float >= 0, default=0.004
         How fast mu rises from beta1 / 2 to beta1.
-    decoupled_weight_decay : bool, default=False
 
     References
     ----------
@@ -141,7 +147,6 @@ class NAdam(_Betas):
     eps: Rate = 1e-8
     weight_decay: Rate = 0.0
     momentum_decay: float = 0.004
-    decoupled_weight_decay: bool = False
 
     rule = "nadam"
     slots = 2
@@ -159,7 +164,7 @@ class NAdam(_Betas):
         product = np.cumprod(mu)
         m_size = now.lr * mu[t] / (1 - product[t])
         g_size = now.lr * (1 - mu[t - 1]) / (1 - product[t - 1])
-        return m_size, *_adam_coefficients(now, t, self.decoupled_weight_decay), g_size
+        return m_size, *self._adam_coefficients(now, t), g_size
 
 
 @dataclass(eq=False, repr=False)
@@ -177,8 +182,7 @@ class RAdam(_Betas):
     betas, eps
         As in `Adam`.
     weight_decay : float >= 0, default=0.0
-        L2 penalty, or as in `AdamW` with `decoupled_weight_decay`.
-    decoupled_weight_decay : bool, default=False
+        L2 penalty, or as in `AdamW` with decoupled_weight_decay=True.
 
     References
     ----------
@@ -192,7 +196,6 @@ class RAdam(_Betas):
     betas: tuple[Rate, Rate] = (0.9, 0.999)
     eps: Rate = 1e-8
     weight_decay: Rate = 0.0
-    decoupled_weight_decay: bool = False
 
     rule = "adam"
     slots = 2
@@ -206,10 +209,9 @@ class RAdam(_Betas):
         safe = np.where(rectify, r_t, 6.0)  # a dummy where the root is not used, so that it does not warn
         divisor = np.where(rectify, (r - 4) * (r - 2) * safe, 1.0)
         scale = np.where(rectify, np.sqrt((safe - 4) * (safe - 2) * r / divisor * (1 - power2)), 1.0)
-        _, *gains, _, _, shrink = _adam_coefficients(now, t, self.decoupled_weight_decay)
-        l2 = 0.0 if self.decoupled_weight_decay else now.weight_decay
+        weight_decay, *gains, _, _, shrink = self._adam_coefficients(now, t)
         root_factor, eps = np.where(rectify, 1.0, 0.0), np.where(rectify, now.eps, 1.0)
-        return now.lr / (1 - power(beta1, t)) * scale, l2, *gains, root_factor, eps, shrink
+        return now.lr / (1 - power(beta1, t)) * scale, weight_decay, *gains, root_factor, eps, shrink
 
 
 @dataclass(eq=False, repr=False)
@@ -225,7 +227,7 @@ class Lion(_Betas):
     betas : (float, float), each in [0, 1), default=(0.9, 0.99)
         Share of the mean gradient in the direction of the step, and share of it that is kept for the next step.
     weight_decay : float >= 0, default=0.0
-        Each step first scales theta by 1 - lr weight_decay.
+        Each step first scales theta by 1 - lr weight_decay; an L2 penalty with decoupled_weight_decay=False.
 
     References
     ----------
@@ -237,17 +239,12 @@ class Lion(_Betas):
     lr: Rate = 1e-4
     betas: tuple[Rate, Rate] = (0.9, 0.99)
     weight_decay: Rate = 0.0
+    decoupled_weight_decay: bool = field(default=True, kw_only=True)
 
     rule = "lion"
     slots = 1
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
         beta1, beta2 = now.betas
-        return now.lr, 1 - now.lr * now.weight_decay, beta1, 1 - beta1, beta2, 1 - beta2
-
-
-def _adam_coefficients(now: Any, t: Ints, decoupled: bool) -> tuple[Floats | float, ...]:
-    """All coefficients of rule `adam` but the first: weight_decay, beta1 ... shrink."""
-    beta1, beta2 = now.betas
-    l2, shrink = (0.0, 1 - now.lr * now.weight_decay) if decoupled else (now.weight_decay, 1.0)
-    return l2, beta1, 1 - beta1, beta2, 1 - beta2, 1 / np.sqrt(1 - power(beta2, t)), now.eps, shrink
+        weight_decay, shrink = self._decay(now.lr, now.weight_decay)
+        return now.lr, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, shrink

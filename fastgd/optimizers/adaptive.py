@@ -7,7 +7,8 @@ from typing import Any
 
 from .._common.typing import Floats, Ints
 from ..schedules import Rate, is_scheduled
-from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
+from .base import Optimizer
+from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)
@@ -58,8 +59,9 @@ class RMSprop(Optimizer):
         return {"rmsprop": 1, "rmsprop_momentum": 2, "rmsprop_centered": 3}[self.rule]
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
-        coefficients = (now.lr, now.weight_decay, now.alpha, 1 - now.alpha, now.eps)
-        return coefficients if self.rule == "rmsprop" else (*coefficients, now.momentum)
+        weight_decay, shrink = self._decay(now.lr, now.weight_decay)
+        momentum = () if self.rule == "rmsprop" else (now.momentum,)
+        return now.lr, weight_decay, now.alpha, 1 - now.alpha, now.eps, *momentum, shrink
 
 
 @dataclass(eq=False, repr=False)
@@ -114,7 +116,9 @@ class Adagrad(Optimizer):
         return self.initial_accumulator_value
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
-        return now.lr / (1 + (t - 1) * now.lr_decay), now.weight_decay, 1.0, 1.0, now.eps
+        lr = now.lr / (1 + (t - 1) * now.lr_decay)
+        weight_decay, shrink = self._decay(lr, now.weight_decay)
+        return lr, weight_decay, 1.0, 1.0, now.eps, shrink
 
 
 @dataclass(eq=False, repr=False)
@@ -151,4 +155,5 @@ class Adadelta(Optimizer):
     slots = 2
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
-        return now.lr, now.weight_decay, now.rho, 1 - now.rho, now.eps
+        weight_decay, shrink = self._decay(now.lr, now.weight_decay)
+        return now.lr, weight_decay, now.rho, 1 - now.rho, now.eps, shrink

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.checks import check_int, check_scalar, in_interval
+from .._common.checks import check_bool, check_int, check_scalar, in_interval
 from .._common.config import configurable
-from .._common.registry import Record
+from .._common.registry import Record, set_fields
 from .._common.typing import Floats
 from ..schedules.base import Rate, as_schedule, is_scheduled
 
@@ -44,12 +44,15 @@ class EMA(Average):
     """Exponential moving average: w_t = max(1 - decay, 1 / t) at step t.
 
     It thus starts as the plain mean of all thetas so far, without a bias to the first one; from t = 1 / (1 - decay) on,
-    each theta counts `decay` times as much as the next one.
+    each theta counts `decay` times as much as the next one. Without `warmup` it starts as the theta after the first
+    step, and w_t = 1 - decay at once: what PyTorch's `AveragedModel` with `get_ema_multi_avg_fn(decay)` computes.
 
     Parameters
     ----------
     decay : float in [0, 1), schedule or callable, default=0.999
         Share of the previous average that is kept: its memory is about 1 / (1 - decay) steps.
+    warmup : bool, default=True
+        Whether the average starts as the plain mean.
 
     References
     ----------
@@ -68,8 +71,10 @@ class EMA(Average):
     """
 
     decay: Rate = 0.999
+    warmup: bool = True
 
     def __post_init__(self) -> None:
+        set_fields(self, warmup=check_bool("warmup", self.warmup))
         if not is_scheduled(self.decay):
             check_scalar("decay", self.decay, "[0, 1)")
 
@@ -78,7 +83,8 @@ class EMA(Average):
         bad = ~in_interval(decay, "[0, 1)")
         if bad.any():
             raise ValueError(f"{self} gave {decay[bad][0]:g} at epoch {epoch_times[bad][0]:g}; it must be in [0, 1)")
-        return np.asarray(np.maximum(1 - decay, 1 / t))
+        least = 1 / t if self.warmup else np.where(t == 1, 1.0, 0.0)
+        return np.asarray(np.maximum(1 - decay, least))
 
 
 @configurable

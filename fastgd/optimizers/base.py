@@ -1,62 +1,42 @@
-"""The base class of optimisers: settings, some of which may be schedules, and the state of one training."""
+"""The base class of optimisers: what their settings mean at each step, and the state of one training."""
 
 from __future__ import annotations
 
-import copy
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from .._common.checks import check_scalar
 from .._common.explain import ExplainsAttributes
-from .._common.memory import zeros
-from .._common.registry import format_call
 from .._common.typing import Array, Floats, Ints
-from ..schedules import Rate, Schedule, as_schedule, is_scheduled
+from ..schedules import Schedule, as_schedule
 from ..schedules.base import evaluate
-from .averaging import Average
-from .groups import assign_groups, check_groups, evaluate_factors
+from .groups import assign_groups, evaluate_factors
+from .settings import TRANSFORM_INTERVALS
+from .state import State, Trainable
 from .transforms import WHOLE_STEP, Transforms
-
-POSITIVE, NON_NEGATIVE, FRACTION = "(0, inf)", "[0, inf)", "[0, 1)"
-# The scalar settings of the transforms, with their intervals; None stands for no limit.
-_TRANSFORM_INTERVALS = {"clip_norm": POSITIVE, "clip_value": POSITIVE, "l1": NON_NEGATIVE, "max_norm": POSITIVE}
-
-
-class Trainable(Protocol):
-    """What an optimiser needs of a model."""
-
-    @property
-    def theta(self) -> Array: ...
-
-    @property
-    def grad(self) -> Array: ...
-
-    def parameters(self) -> Mapping[str, Array]: ...
-
-    def apply(
-        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None
-    ) -> None: ...
-
-
-Model = TypeVar("Model", bound=Trainable)
 
 
 @dataclass(eq=False, repr=False)
-class Optimizer(ExplainsAttributes, ABC):
+class Optimizer(State, ExplainsAttributes):
     """Settings and state of one training; an optimiser belongs to one model.
+
+    From its first step on it belongs to the model that it updated, and is refused for any other. `copy` makes another
+    optimiser with the same settings (so does `copy.copy`), and `reset` frees this one. A deep copy and a pickle keep
+    the state, for the same model or for the copy of it that was made along with them.
 
     Every numeric setting may also be a `Schedule` or a callable epoch -> number. The settings below are common to all
     optimisers and keyword-only; `transforms.py` has their formulas, their order and references.
 
     Parameters
     ----------
+    decoupled_weight_decay : bool, default=False
+        Whether weight_decay scales theta by 1 - lr weight_decay in each step, as in `AdamW`, instead of being added to
+        the gradient as an L2 penalty. For `SGD` without momentum both are the same.
     clip_norm : float > 0 or None, default=None
         Scale the gradient down to this norm (over all parameters) where it is longer.
     clip_value : float > 0 or None, default=None
@@ -84,49 +64,14 @@ class Optimizer(ExplainsAttributes, ABC):
         use.
     steps : int
         Steps done.
+    lr_before_reduction : float, schedule, callable or None
+        The setting lr before `reduce_lr`, which callbacks may call; None if it was not reduced.
     """
-
-    name: ClassVar[str]
-    intervals: ClassVar[Mapping[str, str]] = {"lr": POSITIVE}
-
-    state: Array | None = field(default=None, init=False, repr=False)
-    averaged_theta: Array | None = field(default=None, init=False, repr=False)
-    steps: int = field(default=0, init=False, repr=False)
-    lr: Rate = field(default=0.01, kw_only=True)
-    clip_norm: Rate | None = field(default=None, kw_only=True)
-    clip_value: Rate | None = field(default=None, kw_only=True)
-    l1: Rate = field(default=0.0, kw_only=True)
-    max_norm: Rate | None = field(default=None, kw_only=True)
-    average: Average | None = field(default=None, kw_only=True)
-    groups: Mapping[str, Mapping[str, Rate | None]] | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        for name, interval in self.intervals.items():
-            self._check(name, getattr(self, name), interval)
-        for name, interval in _TRANSFORM_INTERVALS.items():
-            if getattr(self, name) is not None or name == "l1":
-                self._check(name, getattr(self, name), interval)
-        if not (self.average is None or isinstance(self.average, Average)):
-            raise TypeError(f"average must be an object such as EMA(0.999) or SWA(start=5), not {self.average!r}")
-        if self.groups is not None:
-            check_groups(self.groups)
-
-    def __repr__(self) -> str:
-        return format_call(self)
-
-    def _check(self, name: str, value: Any, interval: str) -> None:
-        if not is_scheduled(value):
-            check_scalar(name, value, interval)
 
     @property
     @abstractmethod
     def rule(self) -> str:
         """The name of the update rule in `RULES`."""
-
-    @property
-    @abstractmethod
-    def slots(self) -> int:
-        """How many values the rule remembers per parameter."""
 
     @abstractmethod
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
@@ -135,6 +80,10 @@ class Optimizer(ExplainsAttributes, ABC):
         `now` has the settings of `intervals` as attributes: numbers, or (k,) arrays where they are scheduled; lr is
         always an array. t (k,) are the numbers of the steps, from 1.
         """
+
+    def _decay(self, lr: Floats, weight_decay: Floats | float) -> tuple[Floats | float, Floats | float]:
+        """What weight_decay is to a rule: its coefficients weight_decay and shrink."""
+        return (0.0, 1 - lr * weight_decay) if self.decoupled_weight_decay else (weight_decay, 1.0)
 
     def coefficients(
         self, lr: Floats, t: Ints, epoch_times: Floats | None = None, total_epochs: float = math.inf
@@ -205,7 +154,7 @@ class Optimizer(ExplainsAttributes, ABC):
             math.inf
             if (setting := getattr(self, name)) is None
             else evaluate(name, setting, interval, times, total_epochs)
-            for name, interval in _TRANSFORM_INTERVALS.items()
+            for name, interval in TRANSFORM_INTERVALS.items()
         )
         weight = 0.0 if self.average is None else self.average.weights(t, times, epoch_ends, total_epochs)
         columns: list[Floats | float] = []
@@ -220,64 +169,10 @@ class Optimizer(ExplainsAttributes, ABC):
             micro_batch,
         )
 
-    def averaged(self, model: Model) -> Model:
-        """A copy of the model whose theta is the average; before the first step, the theta of the model.
-
-        Raises
-        ------
-        ValueError
-            The optimiser keeps no average.
-        """
-        if self.average is None:
-            name = type(self).__name__
-            raise ValueError(f"this optimizer keeps no average of theta: write {name}(average=EMA(0.999))")
-        averaged = copy.copy(model)
-        if self.averaged_theta is not None:
-            averaged.theta[:] = self.averaged_theta
-        return averaged
-
     @property
     def schedule(self) -> Schedule:
         """The learning rate as a function of time."""
         return as_schedule(self.lr)
-
-    def bind(self, size: int, dtype: DTypeLike, model: Trainable | None = None) -> Array:
-        """The state for a model whose theta has this size and dtype; allocated on first use.
-
-        The average starts as the theta of `model` if it is given, else as 0.
-
-        Raises
-        ------
-        ValueError
-            The state belongs to a model of another size or dtype or to other settings, or a pattern of `groups` matches
-            no parameter.
-        """
-        if self.state is None:
-            if model is not None and self.groups is not None:
-                assign_groups(self.groups, model.parameters())
-            self._allocate(size, dtype, None if model is None else model.theta)
-        assert self.state is not None
-        held = self.state.shape, self.state.dtype, self.averaged_theta is not None
-        needed = (self.slots, size), np.dtype(dtype), self.average is not None
-        if held != needed:
-            raise ValueError(
-                f"this optimizer holds the state of another model or of other settings, {_describe(*held)}, "
-                f"but this model needs {_describe(*needed)}: make a new {type(self).__name__} for each model"
-            )
-        return self.state
-
-    def _allocate(self, size: int, dtype: DTypeLike, theta: Array | None) -> None:
-        # One block for all: vectors that each start on a page boundary, as theta does, would share cache sets.
-        rows = zeros((self.slots + (self.average is not None), size), dtype)
-        self.state = rows[: self.slots]
-        self.state.fill(self._initial_state())
-        if self.average is not None:
-            self.averaged_theta = rows[-1]
-            self.averaged_theta[:] = 0.0 if theta is None else theta
-
-    def _initial_state(self) -> float:
-        """The value of the slots before the first step."""
-        return 0.0
 
     def step(self, model: Trainable) -> None:
         """Update `model.theta` with `model.grad` once, in a custom training loop.
@@ -287,7 +182,8 @@ class Optimizer(ExplainsAttributes, ABC):
         Raises
         ------
         FloatingPointError
-            The gradient contains inf or NaN. Model and optimiser are unchanged.
+            The gradient contains inf or NaN, or theta or what the rule remembers would. Model and optimiser are
+            unchanged.
         ValueError
             The optimiser belongs to another model; see `bind` and `transforms`.
 
@@ -312,12 +208,24 @@ class Optimizer(ExplainsAttributes, ABC):
         epoch_times = t.astype(np.float64)
         coefficients = self.coefficients(self.schedule(epoch_times, math.inf), t + 1)
         state = self.bind(model.grad.size, model.grad.dtype, model)
-        model.apply(self, coefficients.ravel(), state, self.transforms(model, t + 1, epoch_times + 1))
+        transforms = self.transforms(model, t + 1, epoch_times + 1)
+        before = self._changed_by_step(model)
+        saved = [array.copy() for array in before]
+        with np.errstate(over="ignore", invalid="ignore"):
+            model.apply(self, coefficients.ravel(), state, transforms)
+        if not all(np.isfinite(array).all() for array in before):
+            for array, old in zip(before, saved, strict=True):
+                array[...] = old
+            raise FloatingPointError(
+                f"step {self.steps + 1} would make theta or the state of the optimizer inf or NaN; both are unchanged: "
+                f"lower lr (now {self.lr}) or scale X"
+            )
         self.steps += 1
 
-
-def _describe(shape: tuple[int, ...], dtype: np.dtype[Any], has_average: bool) -> str:
-    return f"{shape} {dtype}" + " and an average" * has_average
+    def _changed_by_step(self, model: Trainable) -> list[Array]:
+        """What a step changes, by reference."""
+        assert self.state is not None
+        return [model.theta, self.state] + ([] if self.averaged_theta is None else [self.averaged_theta])
 
 
 def _stack_columns(columns: Sequence[Floats | float], rows: int) -> Floats:

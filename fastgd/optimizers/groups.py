@@ -18,8 +18,14 @@ from ..schedules.base import evaluate, is_scheduled
 FACTORS = {"lr": "[0, inf)", "weight_decay": "[0, inf)", "l1": "[0, inf)", "max_norm": "(0, inf)"}
 
 
-def check_groups(groups: Any) -> None:
-    """Raise TypeError or ValueError unless `groups` is a mapping {pattern: {setting: factor}}."""
+def checked_groups(groups: Any) -> dict[str, dict[str, Any]]:
+    """A copy of the mapping {pattern: {setting: factor}}.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is not such a mapping, or a factor is out of range.
+    """
     if not isinstance(groups, Mapping) or not all(isinstance(factors, Mapping) for factors in groups.values()):
         raise TypeError(f'groups must be a mapping such as {{"*.bias": {{"weight_decay": 0.0}}}}, not {groups!r}')
     for pattern, factors in groups.items():
@@ -30,6 +36,7 @@ def check_groups(groups: Any) -> None:
                 raise ValueError(f"groups[{pattern!r}] has {name!r}, but a group has factors on {', '.join(FACTORS)}")
             if not is_scheduled(factor) and not (name == "max_norm" and factor is None):
                 check_scalar(f"groups[{pattern!r}][{name!r}]", factor, FACTORS[name])
+    return {pattern: dict(factors) for pattern, factors in groups.items()}
 
 
 def evaluate_factors(groups: Mapping[str, Any] | None, times: Floats, total_epochs: float) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ A rule knows neither time nor settings: what changes from step to step are its c
 `csrc/tables/rules.h`.
 
 Every rule takes theta, g (size,), slots (n_slots, size) and c (n_coefficients,), all of one dtype; theta and slots are
-changed in place, g is not. "g with weight_decay" stands for g + weight_decay theta, an L2 penalty.
+changed in place, g is not. "g with weight_decay" stands for g + weight_decay theta, an L2 penalty. shrink is 1 - lr
+weight_decay if that is decoupled (Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019), else 1.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from .._common.typing import Array
 def sgd(theta: Array, g: Array, slots: Array, c: Array) -> None:
     """theta <- theta - lr (g + weight_decay theta); c = (lr, weight_decay); no slots.
 
+    Decoupled weight decay is the same: (1 - lr weight_decay) theta - lr g.
+
     References
     ----------
     Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
@@ -29,28 +32,29 @@ def sgd(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- momentum v + gain g; theta <- theta - lr (g_part g + v_part v); g with weight_decay.
+    """v <- momentum v + gain g; theta <- shrink theta - lr (g_part g + v_part v); g with weight_decay.
 
-    c = (lr, weight_decay, momentum, gain, g_part, v_part); slots (1, size) = v.
+    c = (lr, weight_decay, momentum, gain, g_part, v_part, shrink); slots (1, size) = v.
 
     References
     ----------
     Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
     Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013: Nesterov.
     """
-    lr, weight_decay, mu, gain, g_part, v_part = c
+    lr, weight_decay, mu, gain, g_part, v_part, shrink = c
     (v,) = slots
     g = g + weight_decay * theta
     v *= mu
     v += gain * g
+    theta *= shrink
     theta -= lr * (g_part * g + v_part * v)
 
 
 def rmsprop(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- alpha v + gain g^2; theta <- theta - lr g / (sqrt(v) + eps); g with weight_decay.
+    """v <- alpha v + gain g^2; theta <- shrink theta - lr g / (sqrt(v) + eps); g with weight_decay.
 
-    c = (lr, weight_decay, alpha, gain, eps); slots (1, size) = v. RMSprop has gain = 1 - alpha, a running mean of g^2;
-    Adagrad has alpha = gain = 1, the sum of all g^2.
+    c = (lr, weight_decay, alpha, gain, eps, shrink); slots (1, size) = v. RMSprop has gain = 1 - alpha, a
+    running mean of g^2; Adagrad has alpha = gain = 1, the sum of all g^2.
 
     References
     ----------
@@ -58,44 +62,46 @@ def rmsprop(theta: Array, g: Array, slots: Array, c: Array) -> None:
     Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12,
     2011.
     """
-    lr, weight_decay, alpha, gain, eps = c
+    lr, weight_decay, alpha, gain, eps, shrink = c
     (v,) = slots
     g = g + weight_decay * theta
     v *= alpha
     v += gain * g * g
+    theta *= shrink
     theta -= lr * g / (np.sqrt(v) + eps)
 
 
 def rmsprop_momentum(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- alpha v + gain g^2; b <- momentum b + g / (sqrt(v) + eps); theta <- theta - lr b; g with weight_decay.
+    """v <- alpha v + gain g^2; b <- momentum b + g / (sqrt(v) + eps); theta <- shrink theta - lr b.
 
-    c = (lr, weight_decay, alpha, gain, eps, momentum); slots (2, size) = v, b.
+    c = (lr, weight_decay, alpha, gain, eps, momentum, shrink), g with weight_decay; slots (2, size) = v, b.
 
     References
     ----------
     As for `rmsprop`; momentum as in Graves, "Generating sequences with recurrent neural networks", 2013.
     """
-    lr, weight_decay, alpha, gain, eps, mu = c
+    lr, weight_decay, alpha, gain, eps, mu, shrink = c
     v, b = slots
     g = g + weight_decay * theta
     v *= alpha
     v += gain * g * g
     b *= mu
     b += g / (np.sqrt(v) + eps)
+    theta *= shrink
     theta -= lr * b
 
 
 def rmsprop_centered(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v, m <- running means of g^2 and g; b <- momentum b + g / (sqrt(v - m^2) + eps); theta <- theta - lr b.
+    """v, m <- running means of g^2, g; b <- momentum b + g / (sqrt(v - m^2) + eps); theta <- shrink theta - lr b.
 
-    c = (lr, weight_decay, alpha, gain, eps, momentum), g with weight_decay; slots (3, size) = v, m, b. v - m^2 is a
-    variance; where rounding makes it negative it is replaced by 0.
+    c = (lr, weight_decay, alpha, gain, eps, momentum, shrink), g with weight_decay; slots (3, size) = v, m, b. v - m^2
+    is a variance; where rounding makes it negative it is replaced by 0.
 
     References
     ----------
     Graves, "Generating sequences with recurrent neural networks", 2013, equations 38 to 41.
     """
-    lr, weight_decay, alpha, gain, eps, mu = c
+    lr, weight_decay, alpha, gain, eps, mu, shrink = c
     v, m, b = slots
     g = g + weight_decay * theta
     v *= alpha
@@ -104,19 +110,20 @@ def rmsprop_centered(theta: Array, g: Array, slots: Array, c: Array) -> None:
     m += gain * g
     b *= mu
     b += g / (np.sqrt(np.maximum(v - m * m, 0)) + eps)
+    theta *= shrink
     theta -= lr * b
 
 
 def adadelta(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """v <- rho v + gain g^2; d = g sqrt(u + eps) / sqrt(v + eps); u <- rho u + gain d^2; theta <- theta - lr d.
+    """v <- rho v + gain g^2; d = g sqrt(u + eps) / sqrt(v + eps); u <- rho u + gain d^2; theta <- shrink theta - lr d.
 
-    c = (lr, weight_decay, rho, gain, eps) with gain = 1 - rho, g with weight_decay; slots (2, size) = v, u.
+    c = (lr, weight_decay, rho, gain, eps, shrink) with gain = 1 - rho, g with weight_decay; slots (2, size) = v, u.
 
     References
     ----------
     Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1.
     """
-    lr, weight_decay, rho, gain, eps = c
+    lr, weight_decay, rho, gain, eps, shrink = c
     v, u = slots
     g = g + weight_decay * theta
     v *= rho
@@ -124,6 +131,7 @@ def adadelta(theta: Array, g: Array, slots: Array, c: Array) -> None:
     d = g * (np.sqrt(u + eps) / np.sqrt(v + eps))
     u *= rho
     u += gain * d * d
+    theta *= shrink
     theta -= lr * d
 
 
@@ -137,7 +145,6 @@ def adam(theta: Array, g: Array, slots: Array, c: Array) -> None:
     References
     ----------
     Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
-    Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2: shrink.
     """
     step_size, weight_decay, beta1, gain1, beta2, gain2, inv_sqrt_bc2, eps, shrink = c
     m, v = slots
@@ -195,14 +202,15 @@ def nadam(theta: Array, g: Array, slots: Array, c: Array) -> None:
 def lion(theta: Array, g: Array, slots: Array, c: Array) -> None:
     """theta <- shrink theta - lr sign(beta1 m + (1 - beta1) g); m <- beta2 m + (1 - beta2) g; sign(0) = 0.
 
-    c = (lr, shrink, beta1, 1 - beta1, beta2, 1 - beta2) with shrink = 1 - lr weight_decay; slots (1, size) = m.
+    c = (lr, weight_decay, beta1, 1 - beta1, beta2, 1 - beta2, shrink), g with weight_decay; slots (1, size) = m.
 
     References
     ----------
     Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023, algorithm 2.
     """
-    lr, shrink, beta1, gain1, beta2, gain2 = c
+    lr, weight_decay, beta1, gain1, beta2, gain2, shrink = c
     (m,) = slots
+    g = g + weight_decay * theta
     theta *= shrink
     theta -= lr * np.sign(beta1 * m + gain1 * g)
     m *= beta2

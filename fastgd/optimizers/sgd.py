@@ -9,7 +9,8 @@ import numpy as np
 
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
-from .base import FRACTION, NON_NEGATIVE, POSITIVE, Optimizer
+from .base import Optimizer
+from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)
@@ -29,7 +30,8 @@ class SGD(Optimizer):
     nesterov : bool, default=False
         Use Nesterov momentum; needs momentum > 0 and no dampening.
     weight_decay : float >= 0, default=0.0
-        L2 penalty: weight_decay * theta is added to the gradient.
+        L2 penalty: weight_decay * theta is added to the gradient. With decoupled_weight_decay=True and momentum this is
+        SGDW.
 
     References
     ----------
@@ -54,13 +56,13 @@ class SGD(Optimizer):
     nesterov: bool = False
     weight_decay: Rate = 0.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check_together(self) -> None:
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise ValueError(
                 "nesterov=True needs momentum in (0, 1) and dampening=0, "
                 f"not momentum={self.momentum}, dampening={self.dampening}"
             )
+        super()._check_together()
 
     @property
     def rule(self) -> str:
@@ -73,6 +75,7 @@ class SGD(Optimizer):
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
         if not self.momentum:
             return now.lr, now.weight_decay
+        weight_decay, shrink = self._decay(now.lr, now.weight_decay)
         gain = np.where(t == 1, 1.0, 1.0 - now.dampening)
         g_part, v_part = (1.0, now.momentum) if self.nesterov else (0.0, 1.0)
-        return now.lr, now.weight_decay, now.momentum, gain, g_part, v_part
+        return now.lr, weight_decay, now.momentum, gain, g_part, v_part, shrink

@@ -50,6 +50,7 @@ def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any]
         "loss": None if "loss" in custom else to_config(settings.loss, LOSSES),
         "optimizer": to_config(optimizer, OPTIMIZERS),
         "optimizer_steps": optimizer.steps,
+        **_lr_before_reduction(optimizer),
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
         **{name: getattr(settings, name) for name in _SETTINGS},
         **{name: getattr(state, name) for name in _COUNTERS},
@@ -80,6 +81,12 @@ def _arrays(state: TrainState) -> tuple[dict[str, Array], list[dict[str, Any]]]:
         numbers = {key: value for key, value in values.items() if key not in vectors}
         callbacks.append({"name": name, "numbers": numbers, "vectors": {k: len(v) for k, v in vectors.items()}})
     return arrays, callbacks
+
+
+def _lr_before_reduction(optimizer: Optimizer) -> dict[str, Any]:
+    if optimizer.lr_before_reduction is None:
+        return {}
+    return {"lr_before_reduction": to_config(optimizer.copy(), OPTIMIZERS)["lr"]}
 
 
 def _state_rows(optimizer: Optimizer) -> Array | None:
@@ -163,6 +170,9 @@ def _train_state(
 def _restore_optimizer(optimizer: Optimizer, config: dict[str, Any], rows: Array | None, model: Sequential) -> None:
     """Give the optimiser its slots, the average of theta and the number of steps."""
     optimizer.steps = _count(config["optimizer_steps"], "optimizer_steps")
+    if "lr_before_reduction" in config:
+        settings = config["optimizer"] | {"lr": config["lr_before_reduction"]}
+        optimizer.lr_before_reduction = from_config(settings, OPTIMIZERS).lr
     needed = optimizer.slots if optimizer.steps else 0
     if config["slots"] < needed:
         raise ValueError(f"it has {config['slots']} of the optimizer's {needed} slots")

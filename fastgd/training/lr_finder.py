@@ -144,13 +144,12 @@ def lr_finder(
     data = prepare(settings, model, X, y, sample_weight=sample_weight)
     rates = exp(np.linspace(log(np.array(low)), log(np.array(high)), steps))
     rates[[0, -1]] = low, high
-    return _test(settings, model, data, copy.deepcopy(optimizers.get(optimizer)), rates)
+    return _test(settings, model, data, optimizers.get(optimizer).copy(), rates)
 
 
 def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
     """The test itself, one epoch in each call of the engine."""
     network, total_epochs, measured = model.network_for(data.loss.link), float(len(rates)), np.empty(0)
-    optimizer.state, optimizer.averaged_theta, optimizer.steps = None, None, 0
     state = optimizer.bind(model.size, model.dtype)
     for order, starts in _epochs(data, settings.seed):
         done = len(measured)

@@ -114,6 +114,9 @@ class TrainState:
     has_begun: bool = field(default=False, init=False, repr=False)
     _callbacks: CallbackList | None = field(default=None, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        self.optimizer.check_model(self.model)
+
     def target_epoch(self, epochs: int | None) -> int:
         """Number of epochs at the end of a `fit` of `epochs` more; None: where the run that was stopped was to end.
 

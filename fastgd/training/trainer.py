@@ -67,7 +67,8 @@ class Trainer(ExplainsAttributes):
         output each; others in `fastgd.losses.LOSSES`.  A custom loss is a function (Z, Y) -> (loss, dZ): see
         `fastgd.losses.Custom`.
     optimizer : str or Optimizer, default="adam"
-        A name in `optimizers.OPTIMIZERS`, or an object such as `SGD(lr=0.1, momentum=0.9)`; it belongs to this model.
+        A name in `optimizers.OPTIMIZERS`, or an object such as `SGD(lr=0.1, momentum=0.9)`.  From the first `fit`
+        on it belongs to this model.
     batch_size : int >= 1 or None, default=32
         Rows that pass through the network at once, and with accumulate=1 rows of a step; the last step of an epoch may
         have fewer.  None: all rows.
@@ -231,6 +232,7 @@ class Trainer(ExplainsAttributes):
         settings, state = self._settings, self._state
         is_verbose = verbose if isinstance(verbose, bool) else check_int("verbose", verbose, minimum=0) > 0
         with in_training(state.model):
+            state.optimizer.check_model(state.model)
             last_epoch = state.target_epoch(epochs)
             callbacks = check_callbacks(callbacks)
             callbacks += [ParameterTolerance(tol)] if tol is not None else []

@@ -1,0 +1,38 @@
+"""Copies and pickles of a model."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from numpy.typing import DTypeLike
+
+from .._common.typing import Array
+from ..layers.dense import Dense
+from ..layers.noise import Noise
+from ..optimizers.binding import ModelIdentity
+
+Own = TypeVar("Own", bound="Copyable")
+
+
+class Copyable:
+    """A model whose copies own their parameters; the gradient of a copy starts at 0."""
+
+    identity: ModelIdentity
+    _theta: Array
+
+    def _allocate(self, stack: Sequence[Dense | Noise], seed: int | None, dtype: DTypeLike) -> None:
+        """Set every attribute."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("stack", "seed", "dtype", "head", "theta", "passes", "identity")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._allocate(state["stack"], state["seed"], state["dtype"])
+        for name in ("head", "passes", "identity"):
+            setattr(self, name, state.get(name, getattr(self, name)))  # pickles of earlier releases lack the identity
+        self._theta[:] = state["theta"]
+
+    def __copy__(self: Own) -> Own:
+        duplicate = type(self).__new__(type(self))
+        duplicate.__setstate__(self.__getstate__() | {"identity": ModelIdentity()})
+        return duplicate
