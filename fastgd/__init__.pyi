@@ -1,6 +1,18 @@
 """The public names, for type checkers; __init__.py loads them on first use."""
 
-from . import activations, backend, callbacks, datasets, initializers, losses, metrics, optimizers, plot, schedules
+from . import (
+    activations,
+    backend,
+    callbacks,
+    datasets,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    plot,
+    schedules,
+    tables,
+)
 from ._version import __version__
 from .activations import (
     ELU,
@@ -148,4 +160,5 @@ __all__ = [
     "plot",
     "schedules",
     "show_config",
+    "tables",
 ]

@@ -9,7 +9,11 @@ import pytest
 import fastgd as gd
 
 PACKAGE = Path(gd.__file__).parent
-EXTRAS = {"fastgd.training.lbfgs": "scipy"}  # what the examples of a module need beyond NumPy
+EXTRAS = {
+    "fastgd.tables": "polars",
+    "fastgd.tables.columns": "polars",
+    "fastgd.training.lbfgs": "scipy",
+}  # what the examples of a module need beyond NumPy
 
 
 def modules_with_examples():

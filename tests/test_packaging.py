@@ -39,7 +39,7 @@ def test_numpy_is_the_only_requirement():
 # What a program that trains must not load: extras, and modules that few programs need.
 EXTRAS = {"matplotlib", "pandas", "polars", "safetensors", "scipy", "sklearn", "tensorboardX", "torch", "tqdm"}
 ON_USE = {"argparse", "csv", "difflib", "inspect", "json", "multiprocessing", "platform", "subprocess", "zipfile"}
-ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "training.checkpoint")}
+ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "tables", "training.checkpoint")}
 ON_USE |= {f"fastgd.training.{name}" for name in ("lbfgs", "lr_finder")}
 
 

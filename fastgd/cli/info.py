@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from .. import backend
+from .console import output_errors
 
 
 def add_parser(commands: Any) -> None:
@@ -16,4 +17,5 @@ def add_parser(commands: Any) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Run the sub-command."""
-    backend.show_config()
+    with output_errors():
+        backend.show_config()

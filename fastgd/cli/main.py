@@ -6,6 +6,7 @@ User errors are reported in one line on stderr and exit status 2, never as a tra
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -13,6 +14,10 @@ import numpy as np
 
 from .._version import __version__
 from . import info, predict, train
+from .console import INTERRUPTED, fail, flush, warn
+
+# What shells report of a program that SIGPIPE has ended.
+BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,40 +31,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status.
+        The exit status: 0, 2 after an error, 130 after Ctrl-C, or 141 if the reader of the output closed the pipe.
     """
     try:
-        options = _parser().parse_args(arguments)
-        with np.errstate(over="ignore", invalid="ignore"):  # non-finite values are detected and reported
-            options.command(options)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader closed the pipe, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _run(arguments)
+        flush()
+        return status
+    except BrokenPipeError:
+        return BROKEN_PIPE
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return fail("interrupted", INTERRUPTED)
     except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (ValueError, TypeError, FloatingPointError, ImportError, MemoryError) as error:
-        return _fail(str(error) or type(error).__name__)
-    return 0
+        return fail(f"{os.fspath(error.filename)}: {error.strerror}" if error.filename else str(error))
+    except MemoryError as error:
+        return fail(str(error) or "not enough memory")
+    except (ValueError, TypeError, ArithmeticError, ImportError) as error:
+        return fail(str(error) or type(error).__name__)
 
 
-def _fail(message: str, status: int = 2) -> int:
-    print(f"fastgd: error: {' '.join(message.split())}", file=sys.stderr)
-    return status
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as exit:  # of --help, --version, or a wrong option
+        return int(exit.code or 0)
+    # non-finite values are detected and reported; advice does not show where in fastgd it comes from
+    with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+        is_quiet = getattr(options, "quiet", False)
+        warnings.filterwarnings("ignore" if is_quiet else "always", category=UserWarning)
+        warnings.showwarning = lambda message, *place: warn(str(message))
+        return int(options.command(options) or 0)
 
 
 class _Parser(argparse.ArgumentParser):
     """Reports errors in one line and leaves the usage to `--help`."""
 
     def error(self, message: str) -> NoReturn:
-        sys.exit(_fail(f"{message} (see {self.prog} --help)"))
+        sys.exit(fail(f"{message} (see {self.prog} --help)"))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="fastgd", description="Train dense neural networks by mini-batch gradient descent on a CPU.")
     parser.add_argument("--version", action="version", version=f"fastgd {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="train | predict | info")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command_name")
     train.add_parser(commands)
     predict.add_parser(commands)
     info.add_parser(commands)

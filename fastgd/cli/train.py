@@ -1,76 +1,44 @@
-"""`fastgd train`: train a network on a CSV file or on the digits, and save model and learning curves."""
+"""`fastgd train`: train a network on a table or on the digits, and save model and learning curves."""
 
 from __future__ import annotations
 
 import argparse
+import errno
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import datasets, metrics, optimizers, plot
+from .. import datasets, metrics, optimizers, plot, tables
 from .._common.typing import Array
-from ..activations import ACTIVATIONS
 from ..callbacks.history import History
 from ..data.splits import split_rows
 from ..models import MLP, Sequential
 from ..training.trainer import Trainer
+from .console import INTERRUPTED, quote, report, warn
+from .task import Decision, decide
+from .train_options import LOSSES, add_options, task_name
 
-# An integer target is a class if it has at most this many distinct values ...
-_MAX_CLASSES = 20
-# ... and at least this many rows per value, on average.
-_MIN_ROWS_PER_CLASS = 5
-# The losses of each task, the default first.  The quantile loss is not offered: it determines the number of outputs.
-_LOSSES = {
-    "classification": ("cross_entropy", "focal"),
-    "regression": ("mse", "mae", "huber", "log_cosh", "poisson", "gamma"),
-}
 # Standard deviations below this multiple of the mean are rounding errors of a constant column.
 _ROUNDING = 1e-12
-_HIDDEN_ACTIVATIONS = tuple(name for name, f in ACTIVATIONS.items() if not f.rowwise)
 
 
 def add_parser(commands: Any) -> None:
     """Add `train` to the sub-commands of an argparse parser."""
-    parser = commands.add_parser("train", help="train a network on a CSV file or on handwritten digits")
+    parser = commands.add_parser(
+        "train",
+        help="train a network on a table or on handwritten digits",
+        usage="fastgd train [FILE --target COLUMN] [options]",
+        description="Train a network to predict one column of a table from the others, which must be numbers. "
+        "Writes the model, which `fastgd predict` reads, and a plot of the learning curves.",
+    )
     parser.set_defaults(command=train)
-    add = parser.add_argument
-    # fmt: off
-    add("file", nargs="?", type=Path, metavar="FILE.csv",
-        help="table with a header line and numeric columns; default: 1,797 handwritten digits")
-    add("--target", metavar="COLUMN", help="name of the column to predict")
-    add("--task", choices=("auto", "classification", "regression"), default="auto",
-        help="auto: classification if the target is text or has few distinct integers")
-    add("--loss", choices=[name for names in _LOSSES.values() for name in names],
-        help="default: cross_entropy for classification, mse for regression")
-    add("--epochs", type=_positive_int, default=30, metavar="N", help="passes over the rows (default: %(default)s)")
-    add("--batch-size", type=_positive_int, default=32, metavar="N", help="rows per step (default: %(default)s)")
-    add("--lr", type=float, metavar="RATE", help="learning rate (default: that of the optimiser)")
-    add("--hidden", type=_hidden_widths, default=(64, 64), metavar="N,N,...",
-        help="widths of the hidden layers, or 0 for a linear model (default: 64,64)")
-    add("--activation", choices=_HIDDEN_ACTIVATIONS, default="relu",
-        help="activation of the hidden layers (default: %(default)s)")
-    add("--optimizer", choices=tuple(optimizers.OPTIMIZERS), default="adam", help="default: %(default)s")
-    add("--validation", type=float, default=0.2, metavar="SHARE",
-        help="share of the rows held out for validation, 0 for none (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="N",
-        help="seed of weights, split and order of rows (default: %(default)s)")
-    add("--threads", type=_positive_int, metavar="N",
-        help="maximum number of threads (default: the available processors)")
-    add("--out", type=Path, default=Path("."), metavar="DIR",
-        help="folder for model and learning curves (default: the current folder)")
-    add("--quiet", action="store_true", help="print errors only")
-    # fmt: on
-
-
-def _hidden_widths(text: str) -> tuple[int, ...]:
-    try:
-        return () if text == "0" else tuple(map(_positive_int, text.split(",")))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"must be integers like 64,64, or 0 for a linear model, not {text!r}"
-        ) from None
+    add_options(parser)
 
 
 @dataclass(frozen=True)
@@ -79,9 +47,20 @@ class _Task:
 
     name: str
     X: Array  # (rows, columns)
-    y: Array  # (rows,)
-    classes: Array | None  # None for a regression
-    same_unit: bool = False  # whether all columns share a unit, as pixels do
+    target: str
+    decision: Decision
+    columns: tuple[str, ...] | None = None  # None: columns without names, which share a unit, as pixels do
+    notes: tuple[str, ...] = ()  # how the file was read
+
+    @property
+    def y(self) -> Array:
+        """The target, (rows,)."""
+        return self.decision.y
+
+    @property
+    def classes(self) -> Array | None:
+        """None for a regression."""
+        return self.decision.classes
 
 
 class _Scaling(NamedTuple):
@@ -93,75 +72,112 @@ class _Scaling(NamedTuple):
     y_scale: float = 1.0
 
 
-def train(options: argparse.Namespace) -> None:
-    """Run the sub-command."""
-    report = (lambda text: None) if options.quiet else print
+def train(options: argparse.Namespace) -> int:
+    """Run the sub-command; returns the exit status."""
+    tell: Callable[[str], None] = (lambda text: None) if options.quiet else report
     task = _load_task(options)
     train_rows = _train_rows(len(task.X), options)
     trainer = _make_trainer(task, min(options.batch_size, len(train_rows)), options)
     scaling = _fit_scaling(task, train_rows, trainer.loss.link)
-    options.out.mkdir(parents=True, exist_ok=True)
-    kind = "a regression" if task.classes is None else f"{len(task.classes)} classes"
-    n_rows, n_columns = task.X.shape
-    report(f"{task.name}: {n_rows:,} rows, {n_columns:,} columns, {kind}; {len(train_rows):,} rows to train on")
+    model_path, plot_path = options.out / "fastgd-model.npz", options.out / "fastgd-curve.png"
+    _check_folder(options.out, model_path)
+    for line in _describe(task, len(train_rows), trainer, options):
+        tell(line)
 
     model = _fit(trainer, task, scaling, options)
-    held_out = np.setdiff1d(np.arange(n_rows), train_rows)
+    is_interrupted = trainer.stop_reason == "interrupted"
+    if is_interrupted and not trainer.step:
+        tell("interrupted before the first step: no model was written")
+        return INTERRUPTED
+    held_out = np.setdiff1d(np.arange(len(task.X)), train_rows)
     rows, part = (held_out, "validation") if len(held_out) else (train_rows, "training")
-    report(_score(model, task, rows, part))
-
-    model.save(options.out / "fastgd-model.npz")
-    report(f"wrote {options.out / 'fastgd-model.npz'}")
-    report(_save_curves(trainer.history, options.out / "fastgd-curve.png", task.name))
+    tell(_score(model, task, rows, part))
+    model.save(model_path)
+    tell(f"wrote {model_path}{', the model as it was when interrupted' if is_interrupted else ''}")
+    tell(_save_curves(trainer.history, plot_path, task.name))
+    return INTERRUPTED if is_interrupted else 0
 
 
 def _load_task(options: argparse.Namespace) -> _Task:
     if options.file is None:
-        if options.target is not None:
-            raise ValueError("--target needs a file: fastgd train FILE.csv --target COLUMN")
-        if _task_name(options) == "regression":
-            raise ValueError("the digits are classes; a regression needs a file: fastgd train FILE.csv --target COLUMN")
-        return _Task("digits", *datasets.digits(), np.arange(10), same_unit=True)
+        if options.target is not None or options.drop:
+            option = "--drop" if options.target is None else "--target"
+            raise ValueError(f"{option} needs a file: fastgd train FILE --target COLUMN")
+        if task_name(options) == "regression":
+            raise ValueError("the digits are classes; a regression needs a file: fastgd train FILE --target COLUMN")
+        X, y = datasets.digits()
+        return _Task("digits", X, "the digit", Decision(y, np.arange(10)))
     if options.target is None:
         raise ValueError(f"which column should be predicted? fastgd train {options.file} --target COLUMN")
-    table = datasets.read_csv(options.file, options.target)
-    assert table.y is not None
-    classes = _classes(table.y, options)
-    return _Task(options.file.name, table.X, table.y, classes)
+    task = task_name(options)
+    table = _read_table(options)
+    assert table.target is not None
+    decision = decide(table.target, task)
+    if not options.quiet:
+        _warn(table, options)
+    return _Task(options.file.name, table.X, options.target, decision, table.columns, table.notes)
 
 
-def _classes(y: Array, options: argparse.Namespace) -> Array | None:
-    """The classes in the target column; None for a regression."""
-    is_text, task = y.dtype.kind == "U", _task_name(options)
-    if task == "regression":
-        if is_text:
-            raise ValueError(f"a regression needs numbers, but column {options.target!r} has {str(y[0])!r}")
-        return None
-    classes = np.unique(y)
-    has_few = y.dtype.kind == "i" and len(classes) <= min(_MAX_CLASSES, len(y) // _MIN_ROWS_PER_CLASS)
-    if task == "auto" and not is_text and not has_few:
-        return None
-    if len(classes) < 2:
-        raise ValueError(
-            f"column {options.target!r} has the value {str(y[0])!r} in every row: there is nothing to classify"
-        )
-    return classes
+def _read_table(options: argparse.Namespace) -> tables.Table:
+    try:
+        return tables.read_table(options.file, options.target, drop=options.drop, missing=options.missing)
+    except tables.TableError as error:
+        columns = [name for name in error.columns if name != options.target]
+        if not columns:
+            raise
+        few = " ".join(f"--drop {shlex.quote(name)}" for name in columns[:4]) + (" ..." if len(columns) > 4 else "")
+        raise ValueError(f"{error}, or leave out with {few}") from None
 
 
-def _task_name(options: argparse.Namespace) -> str:
-    """The task given by --task or implied by --loss; "auto" if neither is given."""
-    task: str = options.task
-    for name, losses in _LOSSES.items():
-        if options.loss in losses and task == "auto":
-            return name
-        if options.loss in losses and task != name:
-            raise ValueError(f"--loss {options.loss} is for a {name}, but --task says {task}")
-    return task
+def _warn(table: tables.Table, options: argparse.Namespace) -> None:
+    """Say what is not obvious about the columns."""
+    for name in table.indices:
+        where = f"column {name!r}" if name in table.unused else name
+        warn(f"{where} of {options.file.name} is taken for an index, as pandas writes it, and is not a feature")
+    for name, reason in table.identifiers.items():
+        advice = f"if it is an identifier: --drop {shlex.quote(name)}"
+        warn(f"column {name!r} {reason}; {advice}")
+
+
+def _describe(task: _Task, n_train: int, trainer: Trainer, options: argparse.Namespace) -> list[str]:
+    """What was decided, in lines."""
+    n_rows, n_columns = task.X.shape
+    features = "" if task.columns is None else f": {quote(task.columns, limit=20)}"
+    target = task.target if task.columns is None else repr(task.target)
+    widths = "-".join(str(width) for width in (n_columns, *options.hidden, trainer.model.n_out))
+    return [
+        f"{task.name}: {n_rows:,} rows, {n_train:,} for training and {n_rows - n_train:,} for validation"
+        + "".join(f"; {note}" for note in task.notes),
+        f"target: {target}, {_describe_task(task)}",
+        f"features: {_count(n_columns, 'column')}{features}",
+        *([f"left out: {quote(options.drop, limit=20)}"] if options.drop else []),
+        f"network: {widths}, {options.activation}, {trainer.model.size:,} parameters",
+        f"training: {options.optimizer}, loss {trainer.loss.name}, {_count(options.epochs, 'epoch')}, "
+        f"batch size {trainer.batch_size:,}",
+    ]
+
+
+def _describe_task(task: _Task) -> str:
+    kind = "a regression" if task.classes is None else f"{len(task.classes):,} classes ({_list_classes(task.classes)})"
+    return f"{kind}, {task.decision.reason}" if task.decision.reason else kind
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' if n != 1 else ''}"
+
+
+def _list_classes(classes: Array) -> str:
+    shown = ", ".join(map(str, classes[:8].tolist()))
+    return shown + (", ..." if len(classes) > 8 else "")
 
 
 def _train_rows(n: int, options: argparse.Namespace) -> Array:
     """Indices of the training rows."""
-    return np.arange(n) if options.validation == 0 else split_rows(n, options.validation, options.seed)[0]
+    share = options.validation
+    if share and not 0 < round(share * n) < n:
+        part = "validation" if round(share * n) == 0 else "training"
+        raise ValueError(f"--validation {share:g} of {_count(n, 'row')} leaves no {part} rows")
+    return split_rows(n, share, options.seed)[0] if share else np.arange(n)
 
 
 def _make_trainer(task: _Task, batch_size: int, options: argparse.Namespace) -> Trainer:
@@ -169,11 +185,26 @@ def _make_trainer(task: _Task, batch_size: int, options: argparse.Namespace) -> 
     settings = {} if options.lr is None else {"lr": options.lr}
     return Trainer(
         MLP(task.X.shape[1], *options.hidden, n_out, activation=options.activation, seed=options.seed),
-        loss=options.loss or _LOSSES["regression" if task.classes is None else "classification"][0],
+        loss=options.loss or LOSSES["regression" if task.classes is None else "classification"][0],
         optimizer=optimizers.OPTIMIZERS[options.optimizer](**settings),
         batch_size=batch_size,
         n_threads=options.threads,
     )
+
+
+def _check_folder(folder: Path, *files: Path) -> None:
+    """Make the folder, and raise OSError now if a file cannot be written there later."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    for file in files:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
 
 
 def _fit_scaling(task: _Task, train_rows: Array, link: str) -> _Scaling:
@@ -181,20 +212,21 @@ def _fit_scaling(task: _Task, train_rows: Array, link: str) -> _Scaling:
 
     Positive targets, those of losses with a log link, are not scaled.
     """
-    mean, scale = _mean_and_scale(task.X[train_rows])
-    if task.same_unit:  # keep proportions, so that columns which hardly vary are not inflated
+    mean, scale = _mean_and_scale(task.X[train_rows], task.columns)
+    if task.columns is None:  # keep proportions, so that columns which hardly vary are not inflated
         scale[:] = scale.max()
     if task.classes is not None or link == "log":
         return _Scaling(mean, scale)
-    y_mean, y_scale = _mean_and_scale(task.y[train_rows])
-    return _Scaling(mean, scale, float(y_mean), float(y_scale))
+    y_mean, y_scale = _mean_and_scale(task.y[train_rows, None], [task.target])
+    return _Scaling(mean, scale, float(y_mean[0]), float(y_scale[0]))
 
 
-def _mean_and_scale(values: Array) -> tuple[Array, Array]:
+def _mean_and_scale(values: Array, names: Sequence[str] | None) -> tuple[Array, Array]:
     """Mean and standard deviation of each column; constant columns have the scale 1."""
     mean, scale = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     if not np.isfinite(scale).all():
-        raise ValueError("a column has values beyond 1e150, whose squares overflow; use a larger unit")
+        name = names[int(np.argmin(np.isfinite(scale)))] if names else ""
+        raise ValueError(f"column {name!r} has values beyond 1e150, whose squares overflow; use a larger unit")
     return mean, np.where(scale > _ROUNDING * np.abs(mean), scale, 1)
 
 
@@ -240,11 +272,9 @@ def _save_curves(history: History, path: Path, name: str) -> str:
     except ImportError:
         return 'no plot of the learning curves: pip install "fastgd[plot]"'
     matplotlib.use("Agg")
-    plot.curves(history, f"Learning curves: {name}").savefig(path, dpi=150)
+    from matplotlib import pyplot
+
+    figure = plot.curves(history, f"Learning curves: {name}")
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
     return f"wrote {path}"
-
-
-def _positive_int(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer >= 1, not {text!r}")
-    return int(text)

@@ -1,4 +1,4 @@
-"""Bundled data sets, and a reader of CSV files; sources and licences are in README.md in this folder."""
+"""Bundled data sets; sources and licences are in README.md in this folder."""
 
 from functools import cache
 from importlib import resources
@@ -6,9 +6,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from .table import Table, read_csv
-
-__all__ = ["Table", "digits", "read_csv"]
+__all__ = ["digits"]
 
 
 def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -48,3 +46,19 @@ def _read(file: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+_RENAMED = {"Table": "Table", "read_csv": "read_table"}  # now in fastgd.tables; deprecated since 0.3
+
+
+def __getattr__(name: str) -> object:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import warnings
+
+    from .. import tables
+
+    new = _RENAMED[name]
+    warnings.warn(f"{__name__}.{name} is deprecated: use fastgd.tables.{new}", DeprecationWarning, stacklevel=2)
+    value: object = getattr(tables, new)
+    return value
