@@ -9,7 +9,6 @@ from fastgd.data.splits import split_rows
 from fastgd.data.targets import check_same_rows, read_targets
 
 CROSS_ENTROPY, BCE, MSE = losses.get("cross_entropy"), losses.get("bce"), losses.get("mse")
-BOTH = object()  # has no order
 
 
 LABELS = {
@@ -21,7 +20,7 @@ LABELS = {
     "text": (["b", "a", "c"], [1, 0, 2], ["a", "b", "c"]),
     "an array of text": (np.array(["b", "a", "b"]), [1, 0, 1], ["a", "b"]),
     "objects in order": (np.array(["b", "a", "b"], object), [1, 0, 1], ["a", "b"]),
-    "mixed types, in order of appearance": (["b", 1, "b", BOTH], [0, 1, 0, 2], ["b", 1, BOTH]),
+    "mixed types, in order of appearance": (["b", 1, "b", b"b"], [0, 1, 0, 2], ["b", 1, b"b"]),
     "a column": ([[1], [0]], [1, 0], [0, 1, 2]),
     "16 bits": (np.array([1, 2], ">u2"), [1, 2], [0, 1, 2]),
 }
@@ -127,7 +126,14 @@ BAD = {
     "None": (["a", None, "b"], CROSS_ENTROPY, 3, ValueError, r"y has no label in row 1 \(None\)"),
     "NaN among floats": ([0.0, np.nan], CROSS_ENTROPY, 3, ValueError, "has nan in row 1"),
     "NaN among text": (["a", np.nan], CROSS_ENTROPY, 3, ValueError, r"no label in row 1 \(nan\)"),
-    "not hashable": (np.array([{}, {}], object), CROSS_ENTROPY, 3, TypeError, r"hashable, but y has \{\} in row 0"),
+    "not hashable": (
+        np.array(["a", {}], object),
+        CROSS_ENTROPY,
+        3,
+        TypeError,
+        r"y has \{\} \(dict\) in row 1; convert",
+    ),
+    "objects": ([1, object()], CROSS_ENTROPY, 3, TypeError, r"y has <object .*> \(object\) in row 1"),
     "two labels per row": ([[1, 0], [0, 1]], CROSS_ENTROPY, 3, ValueError, r"one label per row.*not \(2, 2\)"),
     "sum": ([[0.5, 0.5], [0.5, 0.6]], CROSS_ENTROPY, 2, ValueError, "row 1 sums to 1.1.*loss='bce'"),
     "below 0": (
@@ -195,11 +201,18 @@ def test_categories_of_pandas():
         read_targets(pandas.Series([None, "a"], dtype="string"), CROSS_ENTROPY, 2)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_weights(dtype):
-    read = row_weights([0, 1, 2], 3, np.dtype(dtype))
-    assert read.dtype == dtype
+@pytest.mark.parametrize("values", [[0, 1, 2], np.array([0, 1, 2], ">f4"), np.array([0, 1, 2], object)], ids=repr)
+def test_weights(values):
+    read = row_weights(values, 3)
+    assert read.dtype == np.float64
     assert read.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e-50, 1e30, 1e300, 2.0**1000])
+def test_weights_keep_their_ratios_at_any_scale(factor):
+    read = row_weights(np.array([0, 1, 1, 2]) * factor, 4)
+    assert 0.5 <= read.max() < 2**31
+    assert (read[1:] / read[1]).tolist() == [1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -211,11 +224,13 @@ def test_weights(dtype):
         ([1, np.nan, 3], ValueError, "must be finite, but has nan in row 1"),
         ([0, 0, 0], ValueError, "zero for every row"),
         (["a", "b", "c"], TypeError, "sample_weight must hold numbers"),
+        ([1, 2, np.inf], ValueError, "must be finite, but has inf in row 2"),
+        ([1, 2, 10**400], ValueError, "sample_weight has an integer beyond the range of float64"),
     ],
 )
 def test_bad_weights(values, error, words):
     with pytest.raises(error, match=words):
-        row_weights(values, 3, np.dtype("float32"))
+        row_weights(values, 3)
 
 
 def test_same_rows():

@@ -1,7 +1,9 @@
 """Warnings that name cause and remedy, and that appear only where they should."""
 
 import linecache
+import re
 import warnings
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from training import blobs, problem
 
 import fastgd as gd
 from fastgd.training.diagnostics import AdviceWarning
+from fastgd.training.fit_data import DEFAULT_BATCH_SIZE
 
 pytestmark = pytest.mark.usefixtures("capsys")
 
@@ -70,7 +73,7 @@ def test_unscaled_inputs():
     trainer.optimizer.lr = 1e-9
     (text,) = advice_of(trainer, X, y)
     assert "column 2" in text
-    assert "(X - X.mean(0)) / X.std(0)" in text
+    assert "Trainer(standardize=True)" in text
     assert advice_of(trainer, X, y) == []  # warned once, before the first step
 
 
@@ -141,3 +144,55 @@ def test_saturated_units(engine, activation):
 def test_verbose_0_gives_no_advice():
     X, y, _ = problem()
     assert advice_of(classifier(), 1e3 * X, y, verbose=0, validation=(1e3 * X, y)) == []
+
+
+TARGETS = {
+    "far": (lambda y: 3e5 + 1e5 * y, r"y has the mean 3e\+05 and the standard deviation \d"),
+    "large": (lambda y: 1000 * (y - y.mean()), "y has the mean .* and the standard deviation"),
+    "far and narrow": (lambda y: 1000 + y, "y has the mean 1e[+]03 and the standard deviation"),
+    "small": (lambda y: 1e-4 * y, "y has the mean .* and the standard deviation 9.8e-05"),
+    "the second of two": (lambda y: np.c_[y, 100 * y], "column 1 of y has"),
+    "the first of two": (lambda y: np.c_[1e-3 * y, y], "column 0 of y has"),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_targets_that_are_not_scaled(case):
+    change, words = TARGETS[case]
+    X = np.random.default_rng(0).standard_normal((300, 4))
+    y = change(X[:, 0])
+    n_out = 1 if y.ndim == 1 else 2
+    for loss in ("mse", "mae", "huber"):
+        (text,) = advice_of(gd.Trainer(gd.MLP(4, n_out, seed=0), loss=loss, optimizer=gd.SGD(lr=1e-12)), X, y)
+        assert re.search(f"^y is not scaled: {words}", text)
+        assert "Trainer(standardize=True)" in text
+        assert advice_of(gd.Trainer(gd.MLP(4, n_out, seed=0), loss=loss, standardize=True), X, y) == []
+
+
+def test_targets_that_need_no_scaling():
+    X = np.random.default_rng(0).standard_normal((300, 4))
+    for loss, y in (
+        ("mse", np.full(300, 5.0)),
+        ("mse", 1 + X[:, 0]),
+        ("poisson", np.floor(50 * np.exp(X[:, 0]))),  # its outputs are logarithms
+        (lambda Z, Y: (0.0, np.zeros_like(Z)), 1000 * X[:, 0]),  # a custom loss may do what it likes
+    ):
+        trainer = gd.Trainer(gd.MLP(4, 1, seed=0), loss=loss, optimizer=gd.SGD(lr=1e-12))
+        assert advice_of(trainer, X, y) == []
+
+
+def test_scaled_columns_are_judged_after_scaling(tmp_path):
+    X, y = blobs(300)
+    X = X * 1000 + 5e4
+    mapped = np.memmap(tmp_path / "X", X.dtype, "w+", shape=X.shape)
+    mapped[:] = X
+    for each in (X, mapped):
+        assert advice_of(classifier(standardize=True), each, y, validation=0.2) == []
+    (text,) = advice_of(classifier(standardize=True), X, y, validation=(X[:50], y[:50]))
+    assert "50 of 50 validation rows" in text
+
+
+def test_few_rows_with_the_default_batch_size():
+    X, y = blobs(20)
+    assert advice_of(gd.Trainer(gd.MLP(4, 3, seed=0), loss="cross_entropy"), X, y) == []
+    assert signature(gd.Trainer).parameters["batch_size"].default == DEFAULT_BATCH_SIZE

@@ -2,6 +2,8 @@
 
 import json
 import zipfile
+from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -46,12 +48,16 @@ def test_files_keep_everything(path, dtype):
         [0.5, 2.5],
         np.array([3, 9], np.uint8),
         np.array(["1", 1], dtype=object),
+        np.array([b"1", Decimal("0.1"), date(2020, 1, 1), datetime(2020, 1, 1, 5), ("a", (1, 2.5))], dtype=object),
+        np.array([b"no", b"yes"]),
+        np.array(["2020-01-01", "2021-01-01"], "datetime64[ns]"),
+        np.array([1, 2], "timedelta64[25s]"),
         None,
     ],
     ids=str,
 )
 def test_files_keep_the_classes(path, classes):
-    model = model_of()
+    model = model_of() if classes is None else gd.MLP(3, len(classes), seed=0)
     model.head = OutputSpec("softmax", None if classes is None else np.array(classes), squeeze=True)
     model.save(path)
     head = gd.load(path).head
@@ -65,8 +71,8 @@ def test_files_keep_the_classes(path, classes):
 
 def test_classes_that_no_file_can_keep(tmp_path):
     model = model_of()
-    model.head = OutputSpec("softmax", np.array(["2020-01-01", "2021-01-01"], "datetime64[D]"))
-    with pytest.raises(TypeError, match="date"):
+    model.head = OutputSpec("softmax", np.array([object(), 1], object))
+    with pytest.raises(TypeError, match="labels must be text"):
         model.save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())
 

@@ -117,7 +117,11 @@ def test_predict_rejects_values_that_are_not_finite(engine, place, value, dtype)
     X = np.zeros((300, 3), dtype)
     with np.errstate(over="ignore"):
         X[place] = value
-    where = f"row {place[0]}, column {place[1]}" if not np.isfinite(X[place]) else "not finite in the dtype"
+    where = (
+        f"row {place[0]}, column {place[1]}"
+        if not np.isfinite(X[place])
+        else "1e\\+39 in row .* which float32 cannot hold"
+    )
     with pytest.raises(ValueError, match=where):
         model_of().predict(X)
 
@@ -147,3 +151,54 @@ def test_several_questions_at_once():
     np.testing.assert_array_equal(model.predict(X), model.predict_proba(X) > 0.5)
     assert model.predict(X).shape == (8, 3)
     assert set(np.unique(model.predict(X))) <= {0, 1}
+
+
+@pytest.mark.parametrize("rows", [1, 3, 300])
+def test_outputs_that_overflow_are_refused(engine, rows):
+    """They would be class 0, or NaN, without a word."""
+    model = gd.Sequential(gd.Dense(3, 4, "relu"), gd.Dense(4, 2), seed=0)
+    gd.Trainer(model, loss="cross_entropy").fit(np.eye(3), [0, 1, 1], epochs=1, verbose=0)
+    X = np.ones((rows, 3), np.float32)
+    assert model.predict(1e15 * X).shape == (rows,)
+    X[-1] = 1e30
+    model.theta = np.full(model.size, 1e10)
+    for method in (model.predict, model.predict_proba):
+        with pytest.raises(
+            FloatingPointError, match=rf"output 0 for row {rows - 1} of X .* is inf: it overflows float32"
+        ):
+            method(X)
+        method(X[:-1]) if rows > 1 else None
+
+
+def test_large_outputs_that_do_not_overflow(engine):
+    model = gd.MLP(1, 1, seed=0)
+    model.theta = [1e30, 0.0]
+    assert model.predict([[1e8]]).tolist() == [[np.float32(1e30) * np.float32(1e8)]]
+
+
+def test_a_buffer_must_not_be_theta(engine):
+    model = gd.MLP(3, 4, 2, seed=0)
+    theta = model.theta.copy()
+    for out in (model.theta[:4].reshape(2, 2), model.parameters()["1.weight"][:2]):
+        with pytest.raises(ValueError, match="out shares memory with theta"):
+            model.predict(np.ones((2, 3)), out=out)
+    np.testing.assert_array_equal(model.theta, theta)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 7, 100_000, np.int64(2)])
+def test_the_number_of_threads_changes_nothing(engine, n_threads):
+    model = model_of()
+    gd.Trainer(model, loss="cross_entropy").fit(np.eye(3), [0, 1, 1], epochs=1, verbose=0)
+    X = np.random.default_rng(0).standard_normal((1000, 3))
+    np.testing.assert_array_equal(model.predict(X, n_threads=n_threads), model.predict(X))
+    np.testing.assert_array_equal(model.predict_proba(X, n_threads=n_threads), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "error"),
+    [(0, ValueError), (-1, ValueError), (2**31, ValueError), (1.5, TypeError), (True, TypeError)],
+)
+def test_bad_numbers_of_threads(n_threads, error):
+    for method in (model_of().predict, model_of().predict_proba):
+        with pytest.raises(error, match="n_threads must be"):
+            method(np.eye(3), n_threads=n_threads)

@@ -59,15 +59,35 @@ def test_the_layer_that_blew_up_first_is_named(engine):
         gd.Trainer(model, loss="mse", optimizer=optimizer, batch_size=None).fit(X, 1e3 * y, epochs=1, verbose=0)
 
 
+@pytest.mark.parametrize("scale", [(0, 1e15), (3e5, 1e5), (1e6, 1)])
+def test_targets_out_of_scale_are_named(engine, scale):
+    """Not the layer whose update overflowed first, as the outputs had to follow y."""
+    X = np.random.default_rng(0).standard_normal((100, 4))
+    trainer = gd.Trainer(gd.MLP(4, 16, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.1))
+    with pytest.raises(
+        FloatingPointError, match=r"y has values up to .*\. Lower lr .* or scale y: use Trainer\(standard"
+    ):
+        trainer.fit(X, scale[0] + scale[1] * X[:, 0], epochs=20, verbose=0)
+    assert trainer.step == 0
+
+
 def test_numbers_beyond_float32_are_named(engine):
-    """They are finite in their own dtype, so only training detects them."""
+    """They are finite in their own dtype, but not in that of the model."""
     X, y, _ = problem("mse")
-    X[7, 1] = 1e39
+    beyond = X.copy()
+    beyond[7, 1] = 1e39
     trainer = make("mse", batch_size=None)
     theta = trainer.model.theta.copy()
-    with pytest.raises(FloatingPointError, match=r"X has values up to 1e\+39, which float32 cannot hold"):
-        trainer.fit(X, y, epochs=1, verbose=0)
+    for arguments, words in (
+        ((beyond, y), r"^X has 1e\+39 in row 7, column 1 .*which float32 cannot hold"),
+        ((X, beyond[:, 1]), r"^y has 1e\+39 in row 7, column 0 .*which float32 cannot hold"),
+        ((X, y, 1, (beyond, y)), r"^validation X has 1e\+39 in row 7"),
+        ((X, y, 1, (X, beyond[:, 1])), r"^validation y has 1e\+39 in row 7"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            trainer.fit(*arguments, verbose=0)
     np.testing.assert_array_equal(trainer.model.theta, theta)
+    assert trainer.step == 0
 
 
 def test_a_last_update_that_is_not_finite_is_found(engine):

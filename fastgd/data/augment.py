@@ -13,9 +13,6 @@ from .arrays import as_numeric, check_finite
 # Quoted because naming np.random makes NumPy import it, which takes half as long as importing all of fastgd.
 Function: TypeAlias = Callable[[Array, "np.random.Generator"], Any]
 
-# Bytes of augmented rows that are prepared ahead of one call of the engine.
-_MAX_BYTES = 1 << 24
-
 
 class Augmentation:
     """Augments the rows of several steps ahead, batch by batch, so that the engine still does many steps per call.
@@ -27,7 +24,7 @@ class Augmentation:
         depends on seed and step only; returns rows of the same shape.
     seed : int
     dtype : dtype
-        Dtype of the model, to which the rows are converted.
+        Dtype to which the rows are converted: that of the model, or float64 if they will be standardized.
 
     Raises
     ------
@@ -39,10 +36,6 @@ class Augmentation:
         if not callable(function):
             raise TypeError(f"augment must be a function (X_batch, rng) -> X_batch or None, not {function!r}")
         self._function, self._seed, self._dtype = function, seed, np.dtype(dtype)
-
-    def max_steps(self, rows: int, n_in: int) -> int:
-        """How many steps of `rows` rows may be prepared ahead."""
-        return max(1, _MAX_BYTES // (rows * n_in * self._dtype.itemsize))
 
     def apply(self, X: Array, order: NDArray[np.int64], starts: NDArray[np.int64], step: int) -> Array:
         """Augment X[order] for the steps from number `step` on.
@@ -59,7 +52,7 @@ class Augmentation:
 
         Returns
         -------
-        ndarray, shape (rows, n_in), dtype of the model
+        ndarray, shape (rows, n_in), of the dtype
 
         Raises
         ------

@@ -12,9 +12,8 @@ import numpy as np
 from .._common.exact_math import exp_or_inf, sigmoid, softmax
 from .._common.typing import Array
 from ..losses.link import BINARY_LINKS, MULTICLASS_LINKS, REGRESSION_LINKS
-
-# Types of labels that JSON represents exactly.
-_LABEL_TYPES = (bool, int, float, str)
+from .labels import check_labels, classes_from_config, classes_to_config
+from .scaling import Scaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +31,8 @@ class OutputSpec:
         "sigmoid" and with "sign".
     squeeze : bool, default=False
         Whether targets were one-dimensional, so that predictions are too.
+    scaling : Scaling or None, default=None
+        Mean and standard deviation of the targets of a regression, if the network predicts standardized ones.
 
     Examples
     --------
@@ -43,6 +44,7 @@ class OutputSpec:
     link: str = "identity"
     classes: Array | None = None
     squeeze: bool = False
+    scaling: Scaling | None = None
 
     def predict(self, Z: Array) -> Array:
         """Convert outputs to predictions.
@@ -70,8 +72,13 @@ class OutputSpec:
         return index[:, 0] if index.shape[1] == 1 else index
 
     def inverse_link(self, Z: Array) -> Array:
-        """The values that the outputs of a regression predict, shape (rows, n_out)."""
-        return exp_or_inf(Z) if self.link == "log" else Z
+        """The values that the outputs of a regression predict, in the units of the targets, shape (rows, n_out)."""
+        values = exp_or_inf(Z) if self.link == "log" else Z
+        return values if self.scaling is None else self.scaling.invert(values)
+
+    def scale_targets(self, Y: Array, dtype: np.dtype[Any], name: str = "y") -> Array:
+        """Targets as the loss reads them: standardized, or unchanged."""
+        return Y if self.scaling is None else self.scaling.apply(Y, dtype, name)
 
     def predict_proba(self, Z: Array) -> Array:
         """Convert outputs to probabilities.
@@ -107,24 +114,10 @@ class OutputSpec:
         return Z if self.classes is None else Z[:, : len(self.classes)]
 
     def to_config(self) -> dict[str, Any]:
-        """The specification as a JSON object.
-
-        Raises
-        ------
-        TypeError
-            A label is neither text nor a number nor a boolean.
-        """
-        classes = None
-        if self.classes is not None:
-            dtype = "str" if self.classes.dtype.kind == "U" else self.classes.dtype.name
-            classes = {"dtype": dtype, "labels": self.classes.tolist()}
-            for label in classes["labels"]:
-                if not isinstance(label, _LABEL_TYPES):
-                    raise TypeError(
-                        f"only classes that are text, numbers or booleans can be saved, not {label!r} "
-                        f"({type(label).__name__}); encode the labels first"
-                    )
-        return {"link": self.link, "classes": classes, "flat": self.squeeze}
+        """The specification as a JSON object; TypeError if a label is of a kind that `fit` does not accept either."""
+        classes = None if self.classes is None else classes_to_config(check_labels(self.classes, "classes"))
+        scaling = {} if self.scaling is None else {"scaling": self.scaling.to_config()}
+        return {"link": self.link, "classes": classes, "flat": self.squeeze, **scaling}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], n_out: int) -> "OutputSpec":
@@ -138,13 +131,12 @@ class OutputSpec:
         link, classes, squeeze = config["link"], config["classes"], config["flat"]
         if link not in (*REGRESSION_LINKS, *MULTICLASS_LINKS, *BINARY_LINKS) or not isinstance(squeeze, bool):
             raise ValueError(f"its head has the link {link!r} and flat={squeeze!r}")
+        scaling = Scaling.from_config(config["scaling"], n_out) if "scaling" in config else None
         if classes is None:
-            return cls(link, None, squeeze)
-        labels, dtype = classes["labels"], classes["dtype"]
+            return cls(link, None, squeeze, scaling)
+        labels = classes_from_config(classes)
         is_pair = len(labels) == 2
         fits = {"softmax": 0 < len(labels) <= n_out, "sigmoid": is_pair and n_out == 1, "sign": is_pair}
-        if not fits.get(link, False) or not all(isinstance(label, _LABEL_TYPES) for label in labels):
+        if not fits.get(link, False):
             raise ValueError(f"its classes {labels} do not fit {n_out} outputs with the link {link!r}")
-        if dtype not in ("str", "object") and np.dtype(dtype).kind not in "biuf":
-            raise ValueError(f"its classes have the dtype {dtype!r}")
-        return cls(link, np.fromiter(labels, object, len(labels)).astype(dtype), squeeze)
+        return cls(link, labels, squeeze)

@@ -1,4 +1,8 @@
-"""Checks of sample weights and class weights, and their conversion to one weight per row in the dtype of the model."""
+"""Checks of sample weights and class weights, and their conversion to one weight per row in the dtype of the model.
+
+Only the ratios of weights matter, because losses and metrics are divided by their sum.  Weights are checked in float64,
+and where they would underflow or overflow in a sum they are scaled by a power of two, which changes no ratio.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,39 +10,44 @@ from typing import Any
 import numpy as np
 
 from .._common.checks import check_scalar
-from .._common.typing import Array
+from .._common.typing import Array, Floats
 from ..losses.link import BINARY_LINKS
 from .arrays import as_numeric, check_finite
-from .targets import Targets, describe_classes
+from .labels import describe_classes
+from .targets import Targets
+
+# Weights are scaled if the largest is beyond 2 to the power of this, either way: products of two, and their sums over
+# any number of rows, then fit in float32.
+_MAX_EXPONENT = 30
 
 
-def row_weights(values: Any, n: int, dtype: np.dtype[Any], name: str = "sample_weight") -> Array:
-    """Check `sample_weight` and convert it to the dtype of the model.
+def row_weights(values: Any, n: int, name: str = "sample_weight") -> Floats:
+    """Check `sample_weight`.
 
     Parameters
     ----------
     values : array, list or series; shape (n,)
     n : int
         Number of rows.
-    dtype : numpy.dtype
     name : str, default="sample_weight"
         Name of the weights in error messages.
 
     Returns
     -------
-    ndarray, shape (n,), dtype `dtype`
+    ndarray, shape (n,), float64
+        See `normalized`.
 
     Raises
     ------
     TypeError
         The weights are not numbers.
     ValueError
-        The shape is not (n,), a weight is negative, not finite or too large for `dtype`, or all weights are zero.
+        The shape is not (n,), a weight is negative or not finite, or all weights are zero.
 
     Examples
     --------
-    >>> row_weights([1, 0, 2], 3, np.dtype("float32"))
-    array([1., 0., 2.], dtype=float32)
+    >>> row_weights([1, 0, 2], 3)
+    array([1., 0., 2.])
     """
     weight = as_numeric(values, name)
     if weight.shape != (n,):
@@ -49,10 +58,22 @@ def row_weights(values: Any, n: int, dtype: np.dtype[Any], name: str = "sample_w
         raise ValueError(f"{name} must be >= 0, but is {weight[row]} in row {row}")
     if not weight.any():
         raise ValueError(f"{name} is zero for every row: there is nothing to train on")
-    return _to_dtype(weight, dtype, name)
+    return normalized(weight.astype(np.float64))
 
 
-def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array, dtype: np.dtype[Any]) -> Array:
+def normalized(weight: Floats) -> Floats:
+    """Weights that neither overflow in a sum nor vanish in float32: the same, or times a power of two.
+
+    Examples
+    --------
+    >>> normalized(np.array([2e-50, 1e-50])).round(3)
+    array([1.871, 0.935])
+    """
+    exponent = int(np.frexp(weight.max())[1])
+    return weight if abs(exponent) <= _MAX_EXPONENT else np.ldexp(weight, 1 - exponent)
+
+
+def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -> Floats:
     """The weight of the class of each row.
 
     Parameters
@@ -65,12 +86,11 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array, d
         Of n rows.
     rows : ndarray, shape (training rows,), int64
         Indices of the training rows.
-    dtype : numpy.dtype
-        Dtype of the model.
 
     Returns
     -------
-    ndarray, shape (n,), dtype `dtype`
+    ndarray, shape (n,), float64
+        See `normalized`.
 
     Raises
     ------
@@ -94,7 +114,7 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array, d
             per_class[index_of[label]] = check_scalar(f"class_weight[{label!r}]", weight, "[0, inf)")
     else:
         raise TypeError(f'class_weight must be {{label: weight}} or "balanced", not {class_weight!r}')
-    return _to_dtype(per_class, dtype, "class_weight")[index]
+    return normalized(per_class)[index]
 
 
 def _class_index_of_rows(targets: Targets) -> tuple[Array, Array]:
@@ -108,11 +128,3 @@ def _class_index_of_rows(targets: Targets) -> tuple[Array, Array]:
     if loss.link in BINARY_LINKS:
         return (Y[:, 0] > 0.5).astype(np.int64), classes
     return (Y[:, 0] if loss.target == "labels" else Y.argmax(axis=1)), classes
-
-
-def _to_dtype(weight: Array, dtype: np.dtype[Any], name: str) -> Array:
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(weight, dtype=dtype)
-    if not np.isfinite(converted).all():
-        raise ValueError(f"{name} has {weight.max():g}, which overflows {dtype}: make the weights smaller")
-    return converted

@@ -9,7 +9,8 @@ from .._common.checks import check_scalar
 from .._common.explain import explains_arguments
 from .._common.typing import Array, Ints
 from ..losses.link import REGRESSION_LINKS
-from .arrays import to_array
+from .arrays import is_missing_value, to_array
+from .labels import label_array
 from .outputs import OutputSpec
 
 
@@ -23,19 +24,23 @@ class Split:
     ----------
     fraction : float in (0, 1)
         Share of the rows, rounded to whole rows (with `groups`: to whole groups).
-    stratify : bool, default=False
-        Hold out the same share of each class, rounded to whole rows.
+    stratify : bool or array (n,), default=False
+        Hold out the same share of each class, rounded to whole rows: True takes the classes of y, an array those that
+        it holds, such as y itself or bins of a real y.
     groups : array (n,) or None, default=None
-        Group of each row, of any dtype.  Rows of the same group, such as those of one patient, user or document, stay
-        on the same side.
+        Group of each row.  Rows of the same group, such as those of one patient, user or document, stay on the same
+        side.
     time : bool or array (n,), default=False
-        Train on the past and validate on the future: True holds out the last rows, an array the rows with the largest
-        values.  Nothing is random in this case.
+        Train on the past and validate on the future: True holds out the last rows, an array of numbers, dates or text
+        the rows with the largest values.  Nothing is random in this case.
 
     Raises
     ------
+    TypeError
+        An argument is no array, or times are of kinds that have no order.
     ValueError
-        The fraction is outside (0, 1), or more than one of stratify, groups and time is given.
+        The fraction is outside (0, 1), a row has no value (None, NaN or NaT), or more than one of stratify, groups and
+        time is given.
 
     Examples
     --------
@@ -47,13 +52,22 @@ class Split:
     True
     """
 
-    def __init__(self, fraction: float, *, stratify: bool = False, groups: Any = None, time: Any = False) -> None:
+    def __init__(self, fraction: float, *, stratify: Any = False, groups: Any = None, time: Any = False) -> None:
         self.fraction = check_scalar("fraction", fraction, "(0, 1)")
-        self.stratify = bool(stratify)
+        self.stratify: bool | Ints = bool(stratify) if _is_flag(stratify) else _as_column(stratify, "stratify")
         self.groups = None if groups is None else _as_column(groups, "groups")
-        self.time: bool | Array = time if isinstance(time, bool) else _as_column(time, "time")
-        if self.stratify + (groups is not None) + (time is not False) > 1:
+        self.time: bool | Ints = bool(time) if _is_flag(time) else _as_column(time, "time", ordered=True)
+        if (self.stratify is not False) + (groups is not None) + (self.time is not False) > 1:
             raise ValueError("give only one of stratify, groups and time")
+
+    def __repr__(self) -> str:
+        given = {"stratify": self.stratify, "groups": self.groups, "time": self.time}
+        texts = [
+            f"{name}={'...' if isinstance(value, np.ndarray) else value}"
+            for name, value in given.items()
+            if value is not None and value is not False
+        ]
+        return f"Split({', '.join([str(self.fraction), *texts])})"
 
     def rows(self, Y: Array, outputs: OutputSpec, seed: int) -> tuple[Ints, Ints]:
         """Split the rows.
@@ -77,13 +91,12 @@ class Split:
             One side would be empty, the targets are not classes, or groups or time have the wrong length.
         """
         n = len(Y)
-        if self.stratify:
-            held_out = self._per_class(_class_of_rows(Y, outputs), _random_order(n, seed))
+        if self.stratify is not False:
+            held_out = self._per_class(self._strata(Y, outputs), _random_order(n, seed))
         elif self.groups is not None:
             held_out = self._whole_groups(_check_length(self.groups, n, "groups"), seed)
-        elif self.time is not False:
-            times = np.arange(n) if self.time is True else _check_length(self.time, n, "time")
-            order = np.argsort(times, kind="stable")
+        elif not isinstance(self.time, bool) or self.time:
+            order = np.argsort(self._times(n), kind="stable")
             held_out = order[n - round(n * self.fraction) :]
         else:
             return split_rows(n, self.fraction, seed)
@@ -104,13 +117,21 @@ class Split:
         first = np.cumsum(counts) - counts
         return np.concatenate([by_class[i : i + k] for i, k in zip(first, take, strict=True)])
 
-    def _whole_groups(self, groups: Array, seed: int) -> Ints:
+    def _strata(self, Y: Array, outputs: OutputSpec) -> Ints:
+        if isinstance(self.stratify, bool):
+            return _class_of_rows(Y, outputs)
+        return _check_length(self.stratify, len(Y), "stratify")
+
+    def _times(self, n: int) -> Ints:
+        return np.arange(n) if isinstance(self.time, bool) else _check_length(self.time, n, "time")
+
+    def _whole_groups(self, groups: Ints, seed: int) -> Ints:
         """Rows of whole groups, taken in random order, as close to the share as possible."""
         _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
         order = _random_order(len(counts), seed)
         sums = np.cumsum(counts[order])[:-1]
         if not len(sums):
-            raise ValueError(f"groups must hold at least two different values, but all rows have {groups[0]!r}")
+            raise ValueError("groups must hold at least two different values, but all rows have the same")
         chosen = order[: int(np.argmin(abs(sums - len(groups) * self.fraction))) + 1]
         return np.flatnonzero(np.isin(index, chosen))
 
@@ -156,20 +177,58 @@ def _random_order(n: int, seed: int) -> Ints:
     return np.argsort(random.bits(seed, random.Purpose.SPLIT, 0, n), kind="stable")
 
 
-def _as_column(values: Any, name: str) -> Array:
-    array = to_array(values, name)
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
+def _as_column(values: Any, name: str, ordered: bool = False) -> Ints:
+    """The values (rows,) as integers that are equal where the values are, and with `ordered` in their order.
+
+    Raises
+    ------
+    TypeError
+        Values of different kinds have no order.
+    ValueError
+        A row has no value.
+    """
+    array = _column(values, name)
+    is_missing = np.array([is_missing_value(value) for value in array]) if array.dtype.kind in "OT" else array != array
+    if is_missing.any():
+        row, n = int(np.argmax(is_missing)), int(is_missing.sum())
+        raise ValueError(
+            f"{name} has no value in {n} of {len(array)} rows, the first of which is row {row} ({array[row]}); fill in "
+            "the missing values or remove such rows"
+        )
+    if array.dtype != object:
+        return np.unique(array, return_inverse=True)[1].reshape(-1)
+    distinct = list(dict.fromkeys(array))
+    try:
+        distinct.sort()
+    except TypeError as error:
+        if ordered:
+            raise TypeError(f"the values of {name} must have an order: {error}") from None
+    index_of = {value: index for index, value in enumerate(distinct)}
+    return np.fromiter((index_of[value] for value in array), np.int64, len(array))
+
+
+def _column(values: Any, name: str) -> Array:
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        expected = "an array (rows,)" if name == "groups" else "True, False or an array (rows,)"
+        raise TypeError(f"{name} must be {expected}, not {values!r}")
+    is_flat_list = isinstance(values, (list, tuple)) and not any(isinstance(row, (list, tuple)) for row in values)
+    array = label_array(values) if is_flat_list else to_array(values, name)
     if array.ndim != 1:
         raise ValueError(f"{name} must have shape (rows,), not {array.shape}")
     return array
 
 
-def _check_length(values: Array, n: int, name: str) -> Array:
+def _check_length(values: Ints, n: int, name: str) -> Ints:
     if len(values) != n:
         raise ValueError(f"{name} must have one value per row of X, {n}, not {len(values)}")
     return values
 
 
-def _class_of_rows(Y: Array, outputs: OutputSpec) -> Array:
+def _class_of_rows(Y: Array, outputs: OutputSpec) -> Ints:
     """The class of each row; with several binary outputs, each combination of labels is a class."""
     if outputs.link in REGRESSION_LINKS:
         raise ValueError("stratify=True needs classes, but these targets are real values")

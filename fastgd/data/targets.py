@@ -4,9 +4,7 @@ Together with `arrays.py`, the only module that inspects user data.  Each functi
 for the engine or raises an error that states what was expected, what was passed and how to fix it.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,8 @@ from .._common.typing import Array
 from ..losses import Loss
 from ..losses.base import REAL
 from ..losses.link import BINARY_LINKS
-from .arrays import as_numeric, as_rows, check_finite, to_array
+from .arrays import as_numeric, as_rows, check_finite, frame_column, frame_columns, is_frame, to_array
+from .labels import class_index, describe_classes, factorize, label_array
 
 # Tolerance for the sum of the probabilities of a row: the rounding error of a thousand classes in float16.
 _SUM_TOLERANCE = 1e-2
@@ -45,15 +44,22 @@ class Targets:
     loss: Loss
 
 
-def read_targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, name: str = "y") -> Targets:
+def read_targets(
+    y: Any,
+    loss: Loss,
+    n_out: int,
+    classes: Array | None = None,
+    name: str = "y",
+    dtype: np.dtype[Any] | None = None,
+) -> Targets:
     """Check the targets y of a loss on n_out outputs and convert them.
 
     Parameters
     ----------
-    y : array, list, pandas or polars series or frame; shape (rows,) or (rows, n_out)
-        Multiclass losses: hashable labels; for cross-entropy also rows of probabilities (one-hot).  Binary losses with
-        one output: labels of two classes; with several outputs: rows of 0 and 1, or values in between, or -1 and 1 for
-        hinge losses.  Quantile loss: (rows,) or (rows, targets).  Other losses: real values.
+    y : array, list, series, data frame or Arrow array; shape (rows,) or (rows, n_out)
+        Multiclass losses: labels of any kind in `labels.py`; for cross-entropy also rows of probabilities (one-hot).
+        Binary losses with one output: labels of two classes; with several outputs: rows of 0 and 1, or values in
+        between, or -1 and 1 for hinge losses.  Quantile loss: (rows,) or (rows, targets).  Other losses: real values.
     loss : Loss
     n_out : int
         Number of outputs of the model.
@@ -63,6 +69,8 @@ def read_targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, n
         be compared).
     name : str, default="y"
         Name of y in error messages.
+    dtype : numpy.dtype or None, default=None
+        Dtype of the model, which must be able to hold real targets.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def read_targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, n
     Raises
     ------
     TypeError
-        Numbers were expected, but y holds something else.
+        Numbers were expected, but y holds something else, or a label is of a kind that no file can hold.
     ValueError
         y is empty or has missing values or the wrong shape, its values do not fit the loss, its classes do not fit the
         outputs, or a label is not among `classes`.
@@ -98,13 +106,38 @@ def read_targets(y: Any, loss: Loss, n_out: int, classes: Array | None = None, n
         return Targets(Y, found, array.ndim == 1, loss)
     column = "output of the model" if outputs_per_target == 1 else "target"
     Y = _numeric_rows(array, loss, n_out // outputs_per_target, column, name)
+    check_finite(Y, name, dtype)
     if loss.link == "softmax":
         _check_probabilities(Y, name)
         classes = np.arange(n_out) if classes is None else classes
+        if Y[:, len(classes) :].any():
+            raise ValueError(f"{name} has probabilities of {n_out} classes, but there are {describe_classes(classes)}")
     if loss.link == "sign":
         classes = _sign_labels(Y, classes, name)
     Y = Y if outputs_per_target == 1 else np.repeat(Y, outputs_per_target, axis=1)
     return Targets(Y, classes, array.ndim == 1 and n_out == 1, loss)
+
+
+def declared_classes(classes: Any, loss: Loss, n_out: int) -> Array:
+    """The classes of `fit(classes=...)`: distinct and sorted, as scikit-learn's `partial_fit` takes them.
+
+    Raises
+    ------
+    TypeError
+        A label is of a kind that no file can hold.
+    ValueError
+        The loss takes no classes, or another number of them.
+    """
+    is_pair = loss.link in BINARY_LINKS and n_out == 1
+    if not is_pair and loss.link != "softmax":
+        raise ValueError(f"classes= needs one class per row, which the loss {loss.name!r} on {n_out} outputs has not")
+    labels = _to_target_array(classes, "classes")
+    found = factorize(_to_column(labels, "classes"), "classes")[0]
+    if is_pair and len(found) != 2:
+        raise ValueError(f"with one output, classes must hold two labels, not {describe_classes(found)}")
+    if len(found) > max(n_out, 2):
+        raise ValueError(f"classes has {describe_classes(found)}, but the model has {n_out} outputs")
+    return found
 
 
 def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> None:
@@ -115,10 +148,13 @@ def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> N
 
 def _to_target_array(y: Any, name: str) -> Array:
     """An array of any dtype, 1-D or 2-D; a list of labels of mixed types becomes an array of objects, never of text."""
-    if hasattr(y, "columns") and y.shape[1] == 1:
-        y = y[y.columns[0]]
+    if is_frame(y) and len(frame_columns(y)) == 1:
+        y = frame_column(y, 0)
     is_flat_list = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
-    array = _label_array(y) if is_flat_list else to_array(y, name)
+    array = label_array(y) if is_flat_list else to_array(y, name)
+    if array.dtype.kind in "US" and isinstance(y, (list, tuple)) and array.ndim == 2:
+        leaves = np.array(y, object)  # NumPy makes text of every number beside a text
+        array = label_array(leaves.reshape(-1).tolist()).reshape(array.shape) if leaves.ndim == 2 else array
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), not {array.shape}")
     if not array.size:
@@ -193,7 +229,7 @@ def _encode_binary(labels: Array, classes: Array | None, loss: Loss, name: str) 
         needs_encoding = loss.link == "sign" and not np.isin(values, (0, 1)).all()
         if values.min() >= 0 and values.max() <= 1 and not needs_encoding:
             return values, np.array([0, 1], values.dtype) if classes is None else classes
-    uniques, inverse = _factorize(labels, name)
+    uniques, inverse = factorize(labels, name)
     if classes is None and len(uniques) != 2:
         probabilities = " or probabilities in [0, 1]" if loss.link == "sigmoid" else ""
         raise ValueError(
@@ -201,7 +237,7 @@ def _encode_binary(labels: Array, classes: Array | None, loss: Loss, name: str) 
             f"{describe_classes(uniques)}; for more classes use loss='cross_entropy' with one output per class"
         )
     found = uniques if classes is None else classes
-    return _class_index(uniques, inverse, found, name), found
+    return class_index(uniques, inverse, found, name), found
 
 
 def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss, name: str) -> tuple[Array, Array]:
@@ -211,7 +247,7 @@ def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss,
     are_integers = labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out)))
     if are_integers and labels.min() >= 0 and labels.max() < n_out:
         return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
-    uniques, inverse = _factorize(labels, name)
+    uniques, inverse = factorize(labels, name)
     if classes is None and len(uniques) > n_out:
         advice = "; for a regression use loss='mse'" if labels.dtype.kind == "f" else ""
         raise ValueError(
@@ -219,75 +255,4 @@ def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss,
             f"give the last layer {len(uniques)}{advice}"
         )
     found = uniques if classes is None else classes
-    return _class_index(uniques, inverse, found, name), found
-
-
-def _factorize(labels: Array, name: str) -> tuple[Array, Array]:
-    """The distinct labels in order, and the index of each row's label among them, shape (rows,), int64."""
-    if labels.dtype != object:
-        check_finite(labels, name)
-        uniques, inverse = np.unique(labels, return_inverse=True)
-        return uniques, inverse.reshape(-1)
-    for row, label in enumerate(labels):
-        if _is_missing(label):
-            raise ValueError(f"{name} has no label in row {row} ({label!r}); remove such rows")
-        if not isinstance(label, Hashable):
-            raise TypeError(f"labels must be hashable, but {name} has {label!r} in row {row}")
-    distinct = _sorted_if_comparable(dict.fromkeys(labels))
-    index_of = {label: i for i, label in enumerate(distinct)}
-    inverse = np.fromiter((index_of[label] for label in labels), dtype=np.int64, count=len(labels))
-    return _label_array(distinct), inverse
-
-
-def _sorted_if_comparable(distinct: Iterable[Any]) -> list[Any]:
-    """The labels sorted; labels that cannot be compared stay in order of appearance."""
-    try:
-        return sorted(distinct)
-    except TypeError:
-        return list(distinct)
-
-
-def _label_array(labels: Sequence[Any]) -> Array:
-    """An array (n,) of labels; of objects unless all are text or all are numbers, so that no label changes its type."""
-    if all(isinstance(label, str) for label in labels) or all(isinstance(label, Number) for label in labels):
-        return np.array(labels)
-    return np.fromiter(labels, dtype=object, count=len(labels))
-
-
-def _is_missing(label: Any) -> bool:
-    try:
-        return label is None or bool(label != label)
-    except (TypeError, ValueError):  # comparisons with pandas.NA have no truth value
-        return True
-
-
-def _class_index(uniques: Array, inverse: Array, classes: Array, name: str) -> Array:
-    """Class indices (rows, 1) int64 of labels factorised into `uniques`.
-
-    Raises
-    ------
-    ValueError
-        A label is not among `classes`.
-    """
-    index_of = {label: i for i, label in enumerate(classes.tolist())}
-    labels = uniques.tolist()
-    for i, label in enumerate(labels):
-        if label not in index_of:
-            row = int(np.argmax(inverse == i))
-            raise ValueError(
-                f"{name} has the label {label!r} in row {row}, but the model knows only {describe_classes(classes)}"
-            )
-    index = np.array([index_of[label] for label in labels], dtype=np.int64)
-    return index[inverse].reshape(-1, 1)
-
-
-def describe_classes(classes: Array) -> str:
-    """The number of classes and the first five of them, for messages.
-
-    Examples
-    --------
-    >>> describe_classes(np.arange(7))
-    '7 classes (0, 1, 2, 3, 4, ...)'
-    """
-    shown = ", ".join(map(repr, classes[:5].tolist())) + (", ..." if len(classes) > 5 else "")
-    return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'} ({shown})"
+    return class_index(uniques, inverse, found, name), found

@@ -84,8 +84,9 @@ class Executor:
                 A = X[start : start + _BLOCK].astype(out.dtype, copy=False)
             if not np.isfinite(A).all():
                 raise ValueError(X_NOT_FINITE)
-            for layer in self._layers:
-                A = layer.activation.forward(layer.products(A))
+            with np.errstate(over="ignore", invalid="ignore"):  # as in C: the caller sees that outputs are infinite
+                for layer in self._layers:
+                    A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
 
     def forward(self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None:

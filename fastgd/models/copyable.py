@@ -12,6 +12,9 @@ from ..optimizers.binding import ModelIdentity
 
 Own = TypeVar("Own", bound="Copyable")
 
+# What a copy has besides the architecture and theta.
+_SAVED = ("inputs", "head", "passes", "identity")
+
 
 class Copyable:
     """A model whose copies own their parameters; the gradient of a copy starts at 0."""
@@ -24,12 +27,12 @@ class Copyable:
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("stack", "seed", "dtype", "head", "theta", "passes", "identity")}
+        return {name: getattr(self, name) for name in ("stack", "seed", "dtype", "theta", *_SAVED)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._allocate(state["stack"], state["seed"], state["dtype"])
-        for name in ("head", "passes", "identity"):
-            setattr(self, name, state.get(name, getattr(self, name)))  # pickles of earlier releases lack the identity
+        for name in _SAVED:
+            setattr(self, name, state.get(name, getattr(self, name)))  # pickles of earlier releases lack some
         self._theta[:] = state["theta"]
 
     def __copy__(self: Own) -> Own:

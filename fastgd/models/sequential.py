@@ -17,7 +17,8 @@ from .._common.checks import check_int
 from .._common.explain import ExplainsAttributes
 from .._common.memory import zeros
 from .._common.typing import Array, Floats
-from ..data.arrays import MODEL_DTYPES, as_numeric, as_rows, check_finite, finite_rows
+from ..data.arrays import as_numeric, as_rows, check_finite, check_model_dtype
+from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..engine.contract import Executor
 from ..engine.plan import Plan
@@ -29,11 +30,14 @@ from ..optimizers.binding import ModelIdentity
 from ..optimizers.transforms import Transforms
 from .copyable import Copyable
 from .network_cache import ExecutorCache
+from .predictions import network_outputs
 
 if TYPE_CHECKING:
     from .files import ArraySpecs
 
-_FORMAT = "fastgd model 1"
+# A model with scaling has a format of its own, so that a release that knows none refuses it.
+_FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
+_OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
 class Sequential(Copyable, ExplainsAttributes):
@@ -62,6 +66,8 @@ class Sequential(Copyable, ExplainsAttributes):
         Number of inputs, outputs and parameters.
     dtype : numpy.dtype
     seed : int
+    inputs : InputSpec
+        Names and scaling of the columns of X; set by the trainer, as `head` is.
     head : OutputSpec
         How outputs become predictions; set by the trainer.
     identity : ModelIdentity
@@ -85,19 +91,19 @@ class Sequential(Copyable, ExplainsAttributes):
         self.layers, self.noises, self.passes = layers, noises, 0
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
         self.size = sum(layer.size for layer in layers)
-        self.dtype = _check_dtype(dtype)
+        self.dtype = check_model_dtype(dtype)
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
-        self.head = self._initial_head()
+        self.inputs, self.head = InputSpec(), self._initial_head()
         self.identity = ModelIdentity()
         self._theta, self._grad = zeros(self.size, self.dtype), zeros(self.size, self.dtype)
         self._executors = ExecutorCache(layers, noises, self._theta, self._grad)
 
     def reset(self, seed: int | None = None) -> None:
-        """Undo all training: back to the initial weights, or those of another `seed`; biases 0, no classes."""
+        """Undo all training: initial weights, or those of another `seed`; no classes, names of columns or scaling."""
         if seed is not None:
             self.seed = random.check_seed(seed)
         self.passes = 0
-        self.head = self._initial_head()
+        self.inputs, self.head = InputSpec(), self._initial_head()
         self._theta.fill(0)
         parameters = self.parameters()
         for index, layer in enumerate(self.layers):
@@ -143,35 +149,53 @@ class Sequential(Copyable, ExplainsAttributes):
         """The head of an untrained model, for which only a softmax tells what the outputs mean."""
         return OutputSpec("softmax" if self.layers[-1].activation.rowwise else "identity")
 
-    def predict(self, X: Any, out: Array | None = None) -> Array:
+    @property
+    def feature_names_in_(self) -> Array | None:
+        """Names of the columns (n_in,) of the frame that the model was trained on; None if they had none."""
+        return self.inputs.names
+
+    def predict(self, X: Any, out: Array | None = None, n_threads: int | None = None) -> Array:
         """Predict the rows of X.
 
         Parameters
         ----------
         X : array, nested list or data frame, shape (rows, n_in)
-            Finite numbers.
+            Finite numbers.  The columns of a frame are taken by name if the model was trained on a frame.
         out : ndarray (rows, n_out) of the model's dtype, default=None
-            Receives the outputs, and is returned if the outputs are the predictions: it saves an allocation in loops.
-            If it shares memory with X, X is copied.
+            Receives the outputs, and is returned if they are the predictions: it saves an allocation in loops.  If it
+            shares memory with X, X is copied; it must share none with theta.
+        n_threads : int >= 1 or None, default=None
+            Maximum number of threads; None leaves it to the engine.  The results do not depend on it.
 
         Returns
         -------
         ndarray
             Labels (rows,) of a trained classifier; 0 or 1 in the shape of the targets after training with "bce" on
             numbers; otherwise outputs (rows, n_out), or (rows,) if the targets were one-dimensional.
-        """
-        is_classifier = self.head.classes is not None or self.head.link == "sigmoid"
-        return self.head.predict(self._outputs(X, self.head.link if is_classifier else "identity", out))
-
-    def predict_proba(self, X: Any, out: Array | None = None) -> Array:
-        """Probabilities (rows, n_classes) in the order of `head.classes`; X and out as in `predict`.
 
         Raises
         ------
-        ValueError
-            The model is not a classifier.
+        TypeError, ValueError
+            An argument is invalid, or X lacks a column of the training.
+        FloatingPointError
+            An output overflows the model's dtype.
         """
-        return self.head.predict_proba(self._outputs(X, self.head.link, out))
+        is_classifier = self.head.classes is not None or self.head.link == "sigmoid"
+        Z = network_outputs(self, X, self.head.link if is_classifier else "identity", out, n_threads)
+        return self.head.predict(Z)
+
+    def predict_proba(self, X: Any, out: Array | None = None, n_threads: int | None = None) -> Array:
+        """Probabilities (rows, n_classes) in the order of `head.classes`; arguments and errors as in `predict`.
+
+        ValueError if the model is not a classifier.
+        """
+        return self.head.predict_proba(network_outputs(self, X, self.head.link, out, n_threads))
+
+    def fold_standardization(self) -> "Sequential":
+        """A model without scaling that predicts the same up to rounding: theta includes mean and std of X and y."""
+        from .folding import fold
+
+        return fold(self)  # type: ignore[no-any-return]
 
     @property
     def stack(self) -> tuple[Dense | Noise, ...]:
@@ -187,7 +211,8 @@ class Sequential(Copyable, ExplainsAttributes):
 
         Parameters
         ----------
-        X : array (rows, n_in)
+        X : array or data frame (rows, n_in)
+            As the network takes them: with a scaling in `inputs`, standardized already, as dZ and outputs are.
         training : bool, default=False
             Whether to apply dropout and other noise, drawn anew in each call (see `passes`); `backward` uses the same
             noise.  A custom loop has no epochs, so schedules are evaluated at t = `passes`.
@@ -196,7 +221,7 @@ class Sequential(Copyable, ExplainsAttributes):
         -------
         ndarray (rows, n_out)
         """
-        X = finite_rows(X, self.n_in)
+        X = self.inputs.rows(X, self.n_in, dtype=self.dtype)
         Z = np.empty((len(X), self.n_out), self.dtype)
         noise = self.noise(self.seed, self.passes, np.array([float(self.passes)])) if training else None
         self.network.forward(X, Z, noise=noise)
@@ -256,11 +281,7 @@ class Sequential(Copyable, ExplainsAttributes):
         """Write layers, parameters, dtype, seed and head to `path`, which ends in .npz or .safetensors.
 
         Arrays are stored under the names of `parameters`; an older file is replaced only once the new one is complete.
-
-        Raises
-        ------
-        TypeError
-            A class label is neither text, number nor boolean, or noise depends on custom code.
+        TypeError if noise depends on custom code.
         """
         from . import files  # zip and JSON would double the time of `import fastgd`
 
@@ -283,25 +304,27 @@ class Sequential(Copyable, ExplainsAttributes):
     def to_config(self) -> dict[str, Any]:
         """Everything but the parameters, JSON-serializable."""
         return {
-            "format": _FORMAT,
+            "format": _FORMAT if self.inputs.scaling is None and self.head.scaling is None else _FORMAT_SCALED,
             "dtype": self.dtype.name,
             "seed": self.seed,
             "layers": [layer_to_config(layer) for layer in self.stack],
+            "inputs": self.inputs.to_config(),
             "head": self.head.to_config(),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], read: "Callable[[ArraySpecs], Mapping[str, Array]]") -> "Sequential":
         """Rebuild the model of `to_config`; `read` returns the arrays with given names, shapes and dtypes."""
-        if config["format"] != _FORMAT:
+        if config["format"] not in (_FORMAT, _FORMAT_SCALED):
             raise ValueError(f"its format is {config['format']!r}, not {_FORMAT!r} (gd.Trainer.load reads trainers)")
         model = cls.__new__(cls)
         stack = [layer_from_config(layer) for layer in config["layers"]]
-        layers, dtype = split(stack)[0], _check_dtype(config["dtype"])
+        layers, dtype = split(stack)[0], check_model_dtype(config["dtype"])
         arrays = read({name: (shape, dtype) for name, shape in shapes(layers).items()})
         for name in shapes(layers):
             check_finite(arrays[name], name)
         model._allocate(stack, config["seed"], dtype)
+        model.inputs = InputSpec.from_config(config.get("inputs", _OLD_INPUTS), model.n_in)
         model.head = OutputSpec.from_config(config["head"], model.n_out)
         for name, view in model.parameters().items():
             view[:] = arrays[name]
@@ -314,32 +337,9 @@ class Sequential(Copyable, ExplainsAttributes):
 
     __repr__ = summary
 
-    def _outputs(self, X: Any, link: str, out: Array | None = None) -> Array:
-        if out is not None and not isinstance(out, np.ndarray):
-            raise TypeError(f"out must be an ndarray (rows, {self.n_out}) of {self.dtype}, not {type(out).__name__}")
-        network = self.network_for(link)
-        if type(X) is np.ndarray and X.ndim == 2 and len(X):
-            Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
-            try:
-                network.predict(X, Z)
-                return Z
-            except (TypeError, ValueError):
-                pass  # the engine cannot read X as it is: convert it, or raise the precise error, below
-        X = finite_rows(X, self.n_in)
-        Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
-        network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z)
-        return Z
-
     def _cast(self, array: Array, name: str) -> Array:
         """`array` in the model's dtype, all finite."""
         with np.errstate(over="ignore"):
             array = array.astype(self.dtype, copy=False)
         check_finite(array, name)
         return array
-
-
-def _check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    checked = np.dtype(dtype)
-    if checked not in MODEL_DTYPES:
-        raise ValueError(f'dtype must be "float32" or "float64", not {dtype!r}')
-    return checked

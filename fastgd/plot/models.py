@@ -10,7 +10,7 @@ import numpy as np
 from .. import losses
 from .._common.checks import check_int, check_scalar
 from .._common.typing import Array, Floats
-from ..data.arrays import finite_rows, to_array
+from ..data.arrays import to_array
 from ..layers.stack import views
 from ..losses import Loss
 from ..models.layer_outputs import layer_outputs
@@ -115,7 +115,7 @@ def _losses_on_plane(
 ) -> Floats:
     """The loss at centre + a plane[0] + b plane[1] for each (a, b) of the grid."""
     model = copy.deepcopy(model)
-    measure = Evaluator(model, data.loss, data.X, data.Y, metrics=[]).measure
+    measure = Evaluator(model, data.loss, data.inputs(slice(None)), data.Y, metrics=[]).measure
     surface = np.empty(grid[0].shape)
     for index in np.ndindex(*surface.shape):
         with np.errstate(all="ignore"):
@@ -189,7 +189,7 @@ def decision_regions(
         raise ValueError(f"decision regions need a model with 2 inputs, but this model has {model.n_in} inputs")
     if model.head.classes is None:
         raise ValueError("decision regions need a classifier: train the model on labels first")
-    X, y, classes = finite_rows(X, 2), to_array(y, "y").reshape(-1), model.head.classes
+    X, y, classes = model.inputs.rows(X, 2), to_array(y, "y").reshape(-1), model.head.classes
     colors = class_colors(len(classes))
     ax = set_up_axes(ax, title, *names)
     low, high = X.min(axis=0), X.max(axis=0)
@@ -267,7 +267,7 @@ def activations(model: Sequential, X: Any, *, bins: int = 60, title: str = "Outp
     -------
     matplotlib Figure
     """
-    X = finite_rows(X, model.n_in)
+    X = model.inputs.read(X, model.n_in, model.dtype)
     figure = new_figure(3.3 * len(model.layers), 3.2)
     figure.suptitle(title)
     for index, layer, out in layer_outputs(model, X):

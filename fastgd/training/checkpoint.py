@@ -55,6 +55,7 @@ def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any]
         **{name: getattr(settings, name) for name in _SETTINGS},
         **{name: getattr(state, name) for name in _COUNTERS},
         "span": [int(state.span.start), int(state.span)],
+        "standardize": settings.standardize,
         "metrics": None if metrics is None else [metric.name for metric in metrics],
         "history": list(state.history),
         "begun": partial and {"rows": partial.rows, "batch": partial.step_rows, "steps": len(partial.losses)},
@@ -114,6 +115,7 @@ def load(file: files.Reader) -> tuple[dict[str, Any], TrainState]:
 
     model = Sequential.from_config(config["model"], read)
     settings = {name: config[name] for name in (*_SETTINGS, "metrics") if name not in config["own"]}
+    settings["standardize"] = config.get("standardize", False)  # older files have none
     if "loss" not in config["own"]:
         settings["loss"] = from_config(config["loss"], LOSSES)
     optimizer = from_config(config["optimizer"], OPTIMIZERS)

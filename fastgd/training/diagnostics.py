@@ -3,14 +3,15 @@
 They examine samples, so they cost little, and only run if `fit` may print (verbose > 0).  None changes anything.
 """
 
-import warnings
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.typing import Array, Floats, Ints
+from .._common.warn import warn_user
 from ..layers.dense import Dense
+from ..losses import Loss
 from ..models.layer_outputs import layer_outputs
 from ..models.sequential import Sequential
 from .fit_data import FitData
@@ -19,9 +20,16 @@ from .fit_data import FitData
 _SAMPLE = 100
 # Number of training rows to compare with these, and approximate number of columns in the first comparison.
 _COMPARED, _COMPARED_COLUMNS = 50_000, 6
+# Number of targets to examine: as their scale decides, more of them than of rows.
+_TARGETS = 1000
 # Columns should be near 1 in size. From here on the steps of one column dominate the others; and where a typical row
 # has values of this size, steps are 25 times longer than initial weights and usual rates assume.
 _LARGE, _LARGE_ROW = 100.0, 5.0
+# Real targets should be near 0 and 1 in mean and standard deviation, as the first outputs are. Beyond this size, the
+# usual rates take hundreds of steps to reach their mean (Adam moves a bias by at most about lr = 0.001 in a step), and
+# gradients of squared errors are as many times larger; below that deviation, what a step changes exceeds what there is
+# to learn.
+_LARGE_TARGET, _SMALL_TARGET = 10.0, 0.01
 # More distinct integers than this are counts, not classes.
 _CLASSES = 20
 # Shares that are too large: of validation rows seen in training, of dead units, of saturated outputs.
@@ -50,27 +58,32 @@ def check_data(data: FitData, link: str) -> None:
     link : str
         Link of the user's loss; "identity" is regression.
     """
-    for text in (_unscaled(data), _classes_as_numbers(data, link), _seen_rows(data)):
+    for text in (_unscaled(data), _unscaled_targets(data), _classes_as_numbers(data, link), _seen_rows(data)):
         if text:
-            _warn(text)
+            warn_user(text, AdviceWarning)
 
 
 def check_network(model: Sequential, data: FitData) -> None:
     """Examine the hidden layers after the last step, on some training rows."""
     hidden = len(model.layers) - 1
-    for index, layer, out in islice(layer_outputs(model, _sample(data.X, data.rows), 1), hidden):
+    for index, layer, out in islice(layer_outputs(model, data.inputs(_some(data.rows)), 1), hidden):
         text = _dead(index, layer, out) or _saturated(index, layer, out)
         if text:
-            _warn(text)
+            warn_user(text, AdviceWarning)
 
 
-def divergence_message(model: Sequential, X: Array, lr: float, step: int, epoch: int, last_step: int) -> str:
+def divergence_message(
+    model: Sequential, X: Array, Y: Array, loss: Loss, lr: float, step: int, epoch: int, last_step: int
+) -> str:
     """The message for a step on the rows X that made the loss or theta NaN or infinite.
 
     Parameters
     ----------
     model, X
         As in `divergence_cause`.
+    Y : (rows, ...)
+        Targets of these rows.
+    loss : Loss
     lr : float
         Learning rate of the step.
     step, epoch : int
@@ -78,10 +91,14 @@ def divergence_message(model: Sequential, X: Array, lr: float, step: int, epoch:
     last_step : int
         The step after which theta was saved.
     """
-    cause = divergence_cause(model, X)
+    cause, remedy = divergence_cause(model, X), "scale the columns of X"
+    largest_y = float(np.abs(Y.astype(np.float64)).max()) if _is_regression(loss) else 0.0
+    if largest_y > max(_LARGE_TARGET, float(np.abs(X.astype(np.float64)).max())):
+        cause = f"y has values up to {largest_y:.2g}, from which outputs around 0 and 1 are far ({cause})"
+        remedy = "scale y: use Trainer(standardize=True)"
     return (
         f"the loss was not finite at step {step} (epoch {epoch}), or theta after its update: {cause}. "
-        f"Theta is as it was after step {last_step}. Lower lr (now {lr:g}) or scale the columns of X"
+        f"Theta is as it was after step {last_step}. Lower lr (now {lr:g}) or {remedy}"
     )
 
 
@@ -119,6 +136,11 @@ def divergence_cause(model: Sequential, X: Array) -> str:
     return text
 
 
+def _is_regression(loss: Loss) -> bool:
+    """Whether outputs predict the targets themselves."""
+    return loss.link == "identity" and loss.target == "rows"
+
+
 def _dead(index: int, layer: Dense, out: Array) -> str:
     if layer.activation.name not in _RELUS:
         return ""
@@ -148,7 +170,7 @@ def _saturated(index: int, layer: Dense, out: Array) -> str:
 
 def _unscaled(data: FitData) -> str:
     """A column whose root mean square is far above 1, or rows that are too large as a whole."""
-    squares = np.square(_sample(data.X, data.rows), dtype=np.float64)
+    squares = np.square(data.inputs(_some(data.rows)), dtype=np.float64)
     size = np.sqrt(squares.mean(axis=0))
     column = int(size.argmax())
     typical = np.sort(squares.mean(axis=1))[len(squares) // 2]  # the median: a few large values do no harm
@@ -157,15 +179,31 @@ def _unscaled(data: FitData) -> str:
     others = f", the median column {np.median(size):.2g}" if len(size) > 1 else ""
     return (
         f"X is not scaled: column {column} has values around {size[column]:.2g}{others}. Training will be slow or "
-        "diverge; standardize the columns, (X - X.mean(0)) / X.std(0), with mean and deviation of the training rows "
-        "for all rows and without columns of deviation 0, or scale all pixels by one factor to [0, 1]"
+        "diverge; use Trainer(standardize=True), or scale all pixels by one factor to [0, 1]"
+    )
+
+
+def _unscaled_targets(data: FitData) -> str:
+    """Targets of a regression whose mean or standard deviation is far from that of a network's first outputs."""
+    if not _is_regression(data.loss):
+        return ""
+    y = data.Y[_some(data.rows, _TARGETS)].astype(np.float64)
+    size, std = np.sqrt(np.square(y).mean(axis=0)), y.std(axis=0)
+    if not (size > _LARGE_TARGET).any() and not ((std > 0) & (std < _SMALL_TARGET)).any():
+        return ""
+    column = int(size.argmax() if (size > _LARGE_TARGET).any() else np.where(std > 0, std, np.inf).argmin())
+    name = "y" if y.shape[1] == 1 else f"column {column} of y"
+    return (
+        f"y is not scaled: {name} has the mean {y[:, column].mean():.2g} and the standard deviation {std[column]:.2g}, "
+        "where a network starts with outputs around 0 and 1. Training will be slow or diverge; use "
+        "Trainer(standardize=True), whose predictions are in the units of y"
     )
 
 
 def _classes_as_numbers(data: FitData, link: str) -> str:
     if link != "identity" or data.Y.shape[1:] != (1,):
         return ""
-    y = _sample(data.Y, data.rows, 10 * _CLASSES)[:, 0]
+    y = data.Y[_some(data.rows, 10 * _CLASSES)][:, 0]
     values = np.unique(y)
     are_indices = len(values) <= min(_CLASSES, len(y) // 10) and np.array_equal(values, np.arange(len(values)))
     if len(values) < 2 or not are_indices:
@@ -177,13 +215,16 @@ def _classes_as_numbers(data: FitData, link: str) -> str:
 
 
 def _seen_rows(data: FitData) -> str:
-    """Validation rows that, targets included, are training rows too."""
-    if data.validation is None:
+    """Validation rows that, targets included, are training rows too; not sought among rows that are scaled later."""
+    if data.validation is None or data.scales_late:
         return ""
     X, Y = data.validation.some_rows(_SAMPLE)
     rows = data.rows[:_COMPARED]
     every = X.shape[1] // _COMPARED_COLUMNS | 1  # odd: images have margins at multiples of an even width
-    keys, training = np.sort(_row_key(X[:, ::every])), _row_key(data.X[:, ::every][rows])
+    keys, training = (
+        np.sort(_row_key(X[:, ::every])),
+        _row_key(data.X[:, ::every][rows]),
+    )
     occupied = np.zeros(_BUCKETS, np.bool_)
     occupied[_bucket(keys)] = True
     candidates = occupied[_bucket(training)].nonzero()[0]  # few, and the search for each of them is what costs
@@ -222,11 +263,6 @@ def _bytes(X: Array, Y: Array) -> list[bytes]:
     return [row.tobytes() for row in np.concatenate([X, Y], axis=1, dtype=np.float64)]
 
 
-def _sample(array: Array, rows: Ints, n: int = _SAMPLE) -> Array:
-    chosen: Array = array[rows[:: max(1, len(rows) // n)][:n]]
-    return chosen
-
-
-def _warn(text: str) -> None:
-    """Warn on behalf of the line that called `fit`."""
-    warnings.warn(text, AdviceWarning, stacklevel=4)
+def _some(rows: Ints, n: int = _SAMPLE) -> Ints:
+    """Up to n of the rows, evenly spaced."""
+    return rows[:: max(1, len(rows) // n)][:n]

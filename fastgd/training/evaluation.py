@@ -2,10 +2,13 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from .._common.typing import Array, Floats, Ints
+from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..losses import Loss
 from ..losses.link import BINARY_LINKS, REGRESSION_LINKS
@@ -27,7 +30,8 @@ class Evaluator:
     loss : Loss
         Without `metrics`, it determines the metric: accuracy for classification, R2 for regression, or none.
     X, Y : ndarray (rows, n_in), (rows, n_out) or (rows, 1)
-        As the engine reads them.
+        As the engine reads them, but not standardized: metrics are in the units of the user, the loss is in those that
+        the network is trained on.
     weight : ndarray (rows,) or None, default=None
         Weights of the rows, in the model's dtype.
     rows : (n,) int64 or None, default=None
@@ -35,7 +39,9 @@ class Evaluator:
     n_threads : int, default=0
     metrics : sequence of Metric or None, default=None
     output_spec : OutputSpec or None, default=None
-        How outputs become the labels and probabilities that metrics from outside `fastgd.metrics` take.
+        How outputs become the labels, values and probabilities that metrics take.
+    input_spec : InputSpec or None, default=None
+        How X becomes inputs of the network.
 
     Attributes
     ----------
@@ -54,33 +60,36 @@ class Evaluator:
         n_threads: int = 0,
         metrics: Sequence[Metric] | None = None,
         output_spec: OutputSpec | None = None,
+        input_spec: InputSpec | None = None,
     ) -> None:
         self._model, self._loss, self._n_threads = model, loss, n_threads
         self._X, self._Y, self._rows, self._output_spec = X, Y, rows, output_spec or OutputSpec(loss.link)
+        self._input_spec = input_spec or InputSpec()
         self._weight = weight if weight is None or rows is None else weight[rows]
         self._n = len(X) if rows is None else len(rows)
         default = [] if loss.metric is None else [get_metric(loss.metric)]
         self._metrics = default if metrics is None else list(metrics)
-        self._kinds = sorted({metric.of for metric in self._metrics})
         Y = Y if rows is None else Y[rows]
-        self._y_true = {kind: self._targets(kind, Y) for kind in self._kinds}
+        self._y_true = {kind: self._targets(kind, Y) for kind in {metric.of for metric in self._metrics}}
         self.columns = ("validation_loss", *(f"validation_{metric.name}" for metric in self._metrics))
 
     def check(self) -> None:
-        """Measure once, so that a third-party metric that cannot handle these targets fails before the training.
+        """Measure once, so that a metric of scikit-learn that cannot handle these targets fails before the training.
 
-        Warnings are ignored: they would be about a model that has not been trained.
+        Its functions are pure, so nobody notices.  A function of the user, which may count or print, is first called
+        after the first epoch.  Warnings are ignored: they would be about a model that has not been trained.
 
         Raises
         ------
         ValueError
             A metric raised an exception, or did not return a number.
         """
-        if self._kinds in ([], ["encoded"]):
+        metrics = [metric for metric in self._metrics if _is_of_sklearn(metric)]
+        if not metrics:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.measure()
+            self._measure(self._model, metrics)
 
     def measure(self, model: Sequential | None = None) -> dict[str, list[float]]:
         """Value of each column, as a list of one number.
@@ -95,17 +104,20 @@ class Evaluator:
         ValueError
             A metric raised an exception, or did not return a number.
         """
-        model = model or self._model
+        values = self._measure(model or self._model, self._metrics)
+        return {column: [value] for column, value in zip(self.columns, values, strict=True)}
+
+    def _measure(self, model: Sequential, metrics: Sequence[Metric]) -> list[float]:
+        """The mean loss, and the value of each metric."""
         losses = np.empty(self._n)
-        blocks: dict[str, list[Array]] = {kind: [] for kind in self._kinds}
+        blocks: dict[str, list[Array]] = {metric.of: [] for metric in metrics}
         for block in self._blocks():
             Z = self._measure_block(model, block, losses[block])
             for kind, predictions in blocks.items():
                 predictions.append(self._predictions(kind, Z))
         y_pred = {kind: np.concatenate(predictions) for kind, predictions in blocks.items()}
         divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
-        scores = [self._score(metric, y_pred[metric.of]) for metric in self._metrics]
-        return dict(zip(self.columns, ([value] for value in (float(losses.sum() / divisor), *scores)), strict=True))
+        return [float(losses.sum() / divisor), *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
 
     def _score(self, metric: Metric, y_pred: Array) -> float:
         try:
@@ -117,10 +129,14 @@ class Evaluator:
             ) from error
 
     def some_rows(self, n: int) -> tuple[Array, Array]:
-        """X and Y of up to n rows, evenly spaced among all."""
+        """X and Y of up to n rows, evenly spaced among all, as network and loss take them."""
         rows = np.arange(self._n) if self._rows is None else self._rows
-        rows = rows[:: max(1, self._n // n)][:n]
-        return self._X[rows], self._Y[rows]
+        return self._read(rows[:: max(1, self._n // n)][:n])
+
+    def _read(self, rows: Any) -> tuple[Array, Array]:
+        """X and Y of some rows, standardized if the model is."""
+        dtype = self._model.dtype
+        return self._input_spec.scale(self._X[rows], dtype), self._output_spec.scale_targets(self._Y[rows], dtype)
 
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
@@ -131,8 +147,9 @@ class Evaluator:
         weight = None if self._weight is None else self._weight[block]
         Z = np.empty((len(losses), model.n_out), model.dtype)
         network = model.network_for(self._loss.link)
-        network.predict(self._X[rows], Z, self._n_threads)
-        measure(network, self._loss, Z, self._Y[rows], weight, losses, None)
+        X, Y = self._read(rows)
+        network.predict(X, Z, self._n_threads)
+        measure(network, self._loss, Z, Y, weight, losses, None)
         return Z
 
     def _weights(self, kind: str) -> Array | None:
@@ -166,3 +183,8 @@ class Evaluator:
             return p[:, 1] if p.shape[1] == 2 else p
         labels = self._output_spec.predict(Z)
         return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def _is_of_sklearn(metric: Metric) -> bool:
+    function = metric.function.func if isinstance(metric.function, partial) else metric.function
+    return str(getattr(function, "__module__", "")).startswith("sklearn.")

@@ -1,25 +1,34 @@
 """The data of one `fit`: checked, and as the engine reads them."""
 
 import math
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .._common.typing import Array, Ints
+from .._common.typing import Array, Floats, Ints
+from .._common.warn import warn_user
 from ..data import sample_weights
-from ..data.arrays import finite_rows
+from ..data.arrays import is_memory_mapped
 from ..data.augment import Augmentation, Function
+from ..data.inputs import InputSpec
+from ..data.labels import describe_classes
 from ..data.outputs import OutputSpec
+from ..data.scaling import Scaling
 from ..data.splits import Split, split_rows
-from ..data.targets import Targets, check_same_rows, read_targets
+from ..data.targets import Targets, check_same_rows, declared_classes, read_targets
 from ..losses import Loss
 from ..losses.custom import Custom
 from ..models.sequential import Sequential
 from .evaluation import Evaluator
+from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
+
+# The default of `Trainer`, which is no request for so many rows.
+DEFAULT_BATCH_SIZE = 32
+# Bytes of rows that are augmented or standardized ahead of one call of the engine.
+_MAX_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +38,7 @@ class FitData:
     Attributes
     ----------
     X, Y : ndarray (n, n_in), (n, n_out) or (n, 1)
-        All rows; Y as `Targets` describes it.
+        All rows; Y as `Targets` describes it, both standardized if the model is.
     weight : ndarray (n,) of the model's dtype, or None
         Weights of the rows in training, those of their classes included.
     rows : (rows,) int64
@@ -40,12 +49,17 @@ class FitData:
         Rows that pass through the network at once.
     loss : Loss
         The loss that reads Y.
-    output_spec : OutputSpec
-        How outputs become predictions after the training.
+    input_spec, output_spec : InputSpec, OutputSpec
+        How rows become inputs and outputs become predictions after the training.
+    dtype : numpy.dtype
+        Dtype of the model.
     validation : Evaluator or None
         What is measured after each epoch.
     augmentation : Augmentation or None
         Changes the rows of each step.
+    scales_late : bool
+        Whether X is not standardized yet, because it lies in a file or is changed by `augmentation` first: rows are
+        then standardized for some steps at a time.
     """
 
     X: Array
@@ -55,20 +69,39 @@ class FitData:
     step_rows: int
     micro_batch: int
     loss: Loss
+    input_spec: InputSpec
     output_spec: OutputSpec
+    dtype: np.dtype[Any]
     validation: Evaluator | None
     augmentation: Augmentation | None = None
+    scales_late: bool = False
 
     def arrays_of(self, order: Ints, starts: Ints, step: int) -> tuple[Array, Array, Array | None, Ints]:
-        """X, Y, weight and row indices for the steps from index `step` on; augmented rows are in the order of use."""
-        if self.augmentation is None:
+        """X, Y, weight and row indices for the steps from index `step` on; rows that are copied are in order of use."""
+        if self.augmentation is None and not self.scales_late:
             return self.X, self.Y, self.weight, order
-        X = self.augmentation.apply(self.X, order, starts, step)
+        if self.augmentation is None:
+            X = self.inputs(order)
+        else:
+            X = self.augmentation.apply(self.X, order, starts, step)
+            X = self.input_spec.scale(X, self.dtype, "the result of augment")
         return X, self.Y[order], None if self.weight is None else self.weight[order], np.arange(len(order))
+
+    def describe(self, model: Sequential) -> None:
+        """Tell the model how its inputs are made and its outputs are read."""
+        model.inputs, model.head = self.input_spec, self.output_spec
+
+    def inputs(self, rows: Any) -> Array:
+        """Some rows of X, given by indices or a slice, as the network takes them."""
+        X: Array = self.X[rows]
+        return self.input_spec.scale(X, self.dtype) if self.scales_late else X
 
     def max_steps(self) -> float:
         """Maximum number of steps in one call of the engine."""
-        return math.inf if self.augmentation is None else self.augmentation.max_steps(self.step_rows, self.X.shape[1])
+        if self.augmentation is None and not self.scales_late:
+            return math.inf
+        row_bytes = self.X.shape[1] * self.dtype.itemsize
+        return float(max(1, _MAX_BYTES // (self.step_rows * row_bytes)))
 
     def measure(self, model: Sequential) -> dict[str, list[float]]:
         """What is measured at the end of an epoch: columns of the history, each with one value."""
@@ -90,6 +123,7 @@ def prepare(
     sample_weight: Any = None,
     class_weight: Any = None,
     augment: Function | None = None,
+    classes: Any = None,
 ) -> FitData:
     """Check the arguments of `Trainer.fit`; nothing is changed.
 
@@ -100,60 +134,127 @@ def prepare(
     """
     loss = settings.loss
     model.network_for(loss.link)  # raises if the last activation does not fit
-    X = finite_rows(X, model.n_in)
-    known_classes = model.head.classes if model.head.link == loss.link else None
-    targets = read_targets(y, loss, model.n_out, known_classes)
+    scales_X, scales_y = what_to_scale(settings.standardize, model, loss)
+    input_spec = model.inputs.with_names_of(X)
+    X = input_spec.rows(X, model.n_in, dtype=None if scales_X else model.dtype)
+    known = _known_classes(model, loss, classes)
+    targets = read_targets(y, loss, model.n_out, known, dtype=None if scales_y else model.dtype)
     check_same_rows(X, targets.Y)
-    _check_takes_weight(loss, sample_weight)
-    weight = None if sample_weight is None else sample_weights.row_weights(sample_weight, len(X), model.dtype)
-    output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze)
-    rows, evaluator = _split(settings, model, X, targets, weight, validation, output_spec)
-    if class_weight is not None:
-        of_class = sample_weights.row_weights_from_classes(class_weight, targets, rows, model.dtype)
-        weight = of_class if weight is None else sample_weights.row_weights(weight * of_class, len(X), model.dtype)
-    if weight is not None and not weight[rows].any():
-        raise ValueError("the weight of every training row is zero; the other rows went into validation")
+    weight = _read_weight(loss, sample_weight, len(X))
+    output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
+    rows, held_out = _split(settings, targets.Y, output_spec, validation)
+    training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
+    if scales_X and input_spec.scaling is None:
+        input_spec = replace(input_spec, scaling=Scaling.of(X, rows, weight))
+    if scales_y and output_spec.scaling is None:
+        output_spec = replace(output_spec, scaling=Scaling.of(targets.Y, rows, weight, "y"))
+    evaluator: Evaluator | None = None
+    if held_out is not None:
+        evaluator = _evaluator(settings, model, X, targets, weight, held_out, input_spec, output_spec)
+    elif validation is not None:
+        evaluator = _evaluator_of_pair(settings, model, validation, input_spec, output_spec)
+    dtype = np.dtype(np.float64) if scales_X else model.dtype
+    augmentation = None if augment is None else Augmentation(augment, settings.seed, dtype)
+    data = _fit_data(
+        settings, model, X, targets, training_weight, rows, input_spec, output_spec, evaluator, augmentation
+    )
     if evaluator is not None:
         evaluator.check()
-    micro_batch = _micro_batch(settings.batch_size, len(rows))
-    step_rows = min(micro_batch * settings.accumulate, len(rows))
-    augmentation = None if augment is None else Augmentation(augment, settings.seed, model.dtype)
-    sizes = rows, step_rows, micro_batch
-    return FitData(X, targets.Y, weight, *sizes, targets.loss, output_spec, evaluator, augmentation)
+    return data
 
 
-def _split(
+def _fit_data(
     settings: TrainSettings,
     model: Sequential,
     X: Array,
     targets: Targets,
     weight: Array | None,
-    validation: Any,
+    rows: Ints,
+    input_spec: InputSpec,
     output_spec: OutputSpec,
-) -> tuple[Ints, Evaluator | None]:
-    """Indices of the training rows, and the evaluator of the validation rows."""
-    if validation is None:
-        if settings.metrics:
-            raise ValueError("metrics are measured on validation rows: pass validation=0.2 or validation=(X, y) to fit")
-        return np.arange(len(X)), None
-    n_threads = settings.threads
-    options: dict[str, Any] = {"n_threads": n_threads, "metrics": settings.metrics, "output_spec": output_spec}
-    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
-        prefix = "validation "
-        other_X, other, weight = _other_rows(settings, model, *validation, classes=targets.classes, prefix=prefix)
-        return np.arange(len(X)), Evaluator(model, other.loss, other_X, other.Y, weight, **options)
-    if isinstance(validation, Real) and not isinstance(validation, bool):
-        training, rest = split_rows(len(X), float(validation), settings.seed)
-    elif isinstance(validation, Split):
-        training, rest = validation.rows(targets.Y, output_spec, settings.seed)
-    else:
-        raise TypeError(
-            "validation must be a fraction in (0, 1), a Split, a pair (X, y), (X, y, sample_weight) or None, not "
-            f"{type(validation).__name__}"
+    evaluator: Evaluator | None,
+    augmentation: Augmentation | None,
+) -> FitData:
+    """The data as the engine reads them: X and y standardized, batches no larger than the training rows."""
+    scales_late = input_spec.scaling is not None and (augmentation is not None or is_memory_mapped(X))
+    if scales_late:
+        check_scaled(X, input_spec.scaling, model.dtype, "X")
+    micro_batch = _micro_batch(settings.batch_size, len(rows))
+    return FitData(
+        X=X if scales_late else input_spec.scale(X, model.dtype),
+        Y=output_spec.scale_targets(targets.Y, model.dtype),
+        weight=weight,
+        rows=rows,
+        step_rows=min(micro_batch * settings.accumulate, len(rows)),
+        micro_batch=micro_batch,
+        loss=targets.loss,
+        input_spec=input_spec,
+        output_spec=output_spec,
+        dtype=model.dtype,
+        validation=evaluator,
+        augmentation=augmentation,
+        scales_late=scales_late,
+    )
+
+
+def _known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:
+    """The classes of an earlier `fit`, or else the declared ones; ValueError if both are given and differ."""
+    known = model.head.classes if model.head.link == loss.link else None
+    if declared is None:
+        return known
+    classes = declared_classes(declared, loss, model.n_out)
+    if known is not None and known.tolist() != classes.tolist():
+        raise ValueError(
+            f"classes has {describe_classes(classes)}, but the model was trained on {describe_classes(known)}: start "
+            "anew with model.reset()"
         )
-    if weight is not None and not weight[rest].any():
-        raise ValueError("sample_weight is zero for every validation row: nothing is left to measure")
-    return training, Evaluator(model, targets.loss, X, targets.Y, weight, rest, **options)
+    return classes if known is None else known
+
+
+def _split(settings: TrainSettings, Y: Array, output_spec: OutputSpec, validation: Any) -> tuple[Ints, Ints | None]:
+    """Indices of the training rows, and of the rows that are held out for validation, None if none are."""
+    if validation is None or isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+        return np.arange(len(Y)), None
+    if isinstance(validation, Real) and not isinstance(validation, bool):
+        return split_rows(len(Y), float(validation), settings.seed)
+    if isinstance(validation, Split):
+        return validation.rows(Y, output_spec, settings.seed)
+    raise TypeError(
+        "validation must be a fraction in (0, 1), a Split, a pair (X, y), (X, y, sample_weight) or None, not "
+        f"{type(validation).__name__}"
+    )
+
+
+def _evaluator(
+    settings: TrainSettings,
+    model: Sequential,
+    X: Array,
+    targets: Targets,
+    weight: Floats | None,
+    rows: Ints | None,
+    input_spec: InputSpec,
+    output_spec: OutputSpec,
+) -> Evaluator:
+    """The evaluator of some rows, None: all."""
+    if weight is not None and not weight[slice(None) if rows is None else rows].any():
+        kind = "row" if rows is None else "validation row"
+        raise ValueError(f"sample_weight is zero for every {kind}: nothing is left to measure")
+    weight = None if weight is None else weight.astype(model.dtype)
+    options = settings.threads, settings.metrics, output_spec, input_spec
+    return Evaluator(model, targets.loss, X, targets.Y, weight, rows, *options)
+
+
+def _evaluator_of_pair(
+    settings: TrainSettings,
+    model: Sequential,
+    validation: tuple[Any, ...],
+    input_spec: InputSpec,
+    output_spec: OutputSpec,
+) -> Evaluator:
+    """The evaluator of validation=(X, y) or (X, y, sample_weight)."""
+    specs: dict[str, Any] = {"input_spec": input_spec, "output_spec": output_spec}
+    X, targets, weight = _other_rows(settings, model, *validation, **specs, prefix="validation ")
+    return _evaluator(settings, model, X, targets, weight, None, **specs)
 
 
 def _other_rows(
@@ -163,31 +264,58 @@ def _other_rows(
     y: Any,
     sample_weight: Any = None,
     *,
-    classes: Array | None,
+    input_spec: InputSpec,
+    output_spec: OutputSpec,
     prefix: str,
-) -> tuple[Array, Targets, Array | None]:
-    """Rows that are not trained on and their weights, checked like training rows; messages name them with `prefix`."""
-    X = finite_rows(X, model.n_in, prefix + "X")
-    targets = read_targets(y, settings.loss, model.n_out, classes, prefix + "y")
+) -> tuple[Array, Targets, Floats | None]:
+    """Rows that are not trained on and their weights, checked like training rows; messages name them with `prefix`.
+
+    The values must fit the model's dtype once they are standardized, if they are.
+    """
+    X = input_spec.rows(X, model.n_in, prefix + "X", input_spec.dtype_of_rows(model.dtype))
+    check_scaled(X, input_spec.scaling, model.dtype, prefix + "X")
+    dtype = None if output_spec.scaling else model.dtype
+    targets = read_targets(y, settings.loss, model.n_out, output_spec.classes, prefix + "y", dtype)
+    check_scaled(targets.Y, output_spec.scaling, model.dtype, prefix + "y")
     check_same_rows(X, targets.Y, prefix + "X", prefix + "y")
-    _check_takes_weight(settings.loss, sample_weight)
-    if sample_weight is None:
-        return X, targets, None
-    return X, targets, sample_weights.row_weights(sample_weight, len(X), model.dtype, prefix + "sample_weight")
+    return X, targets, _read_weight(settings.loss, sample_weight, len(X), prefix)
 
 
 def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: Any, sample_weight: Any) -> Evaluator:
     """Check the arguments of `Trainer.evaluate`; TypeError or ValueError if they do not fit."""
     loss = settings.loss
     model.network_for(loss.link)  # raises if the last activation does not fit
+    what_to_scale(False, model, loss)  # raises if the loss cannot measure standardized targets
     is_trained = model.head.link == loss.link
-    classes = model.head.classes if is_trained else None
-    X, targets, weight = _other_rows(settings, model, X, y, sample_weight, classes=classes, prefix="")
-    if weight is not None and not weight.any():
-        raise ValueError("sample_weight is zero for every row: nothing is left to measure")
-    output_spec = model.head if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
-    n_threads = settings.threads
-    return Evaluator(model, targets.loss, X, targets.Y, weight, None, n_threads, settings.metrics, output_spec)
+    spec = model.head if is_trained else OutputSpec(loss.link)
+    X, targets, weight = _other_rows(
+        settings, model, X, y, sample_weight, input_spec=model.inputs, output_spec=spec, prefix=""
+    )
+    spec = spec if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
+    return _evaluator(settings, model, X, targets, weight, None, model.inputs, spec)
+
+
+def _read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "") -> Floats | None:
+    _check_takes_weight(loss, sample_weight)
+    return None if sample_weight is None else sample_weights.row_weights(sample_weight, n, prefix + "sample_weight")
+
+
+def _training_weight(
+    weight: Floats | None, class_weight: Any, targets: Targets, rows: Ints, dtype: np.dtype[Any]
+) -> Array | None:
+    """Weights of rows times those of their classes, (n,) in the model's dtype."""
+    factors = [] if weight is None else [weight.astype(dtype)]
+    if class_weight is not None:
+        factors.append(sample_weights.row_weights_from_classes(class_weight, targets, rows).astype(dtype))
+    if not factors:
+        return None
+    product = factors[0] if len(factors) == 1 else factors[0] * factors[1]
+    product = sample_weights.normalized(product.astype(np.float64)).astype(dtype)
+    if not product[rows].any():
+        raise ValueError(
+            "the weight of every training row, sample_weight times class_weight, is zero: there is nothing to train on"
+        )
+    return product
 
 
 def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:
@@ -199,8 +327,9 @@ def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:
 
 
 def _micro_batch(size: int | None, rows: int) -> int:
-    """At most `size` of the training rows, with a warning if there are fewer."""
+    """At most `size` of the training rows, with a warning if fewer than the user asked for."""
     if size is None or size <= rows:
         return size or rows
-    warnings.warn(f"batch_size={size} is more than the {rows} training rows: each step uses all of them", stacklevel=4)
+    if size != DEFAULT_BATCH_SIZE:
+        warn_user(f"batch_size={size} is more than the {rows} training rows: each step uses all of them")
     return rows

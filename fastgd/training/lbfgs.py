@@ -148,7 +148,7 @@ class _Objective:
             pass  # as in Trainer.fit: the model keeps what it has learned
         finally:
             self._model.theta[:] = self._accepted
-        self._model.head = self._data.output_spec
+        self._data.describe(self._model)
         if not self.history["epoch"] and self._last is not None:  # theta was a minimum
             self._record(0, *self._last[1:])
 
@@ -177,7 +177,7 @@ class _Objective:
     def _add_block(self, block: slice, gradient: Floats) -> float:
         """The sum of the losses of a block of rows; their gradient is added to `gradient`."""
         data, model = self._data, self._model
-        X, weight = data.X[block], None if data.weight is None else data.weight[block]
+        X, weight = data.inputs(block), None if data.weight is None else data.weight[block]
         Z, dZ = np.empty((2, len(X), model.n_out), model.dtype)
         row_losses = np.empty(len(X))
         network = model.network_for(data.loss.link)
@@ -191,7 +191,8 @@ class _Objective:
         """Called by SciPy after each step; from the argument's name it infers to pass an OptimizeResult."""
         theta = intermediate_result.x.copy()
         value, gradient = self(theta)
-        self._accepted, self._model.head = theta, self._data.output_spec
+        self._accepted = theta
+        self._data.describe(self._model)
         self._record(len(self.history["epoch"]) + 1, value, gradient)
 
     def _record(self, epoch: int, value: float, gradient: Floats) -> None:

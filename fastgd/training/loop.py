@@ -188,7 +188,8 @@ class _Loop:
         state = self.state
         rate, epoch = float(block.rates[index]), int(block.epoch_times[index]) + 1
         step = state.step + n_done + 1
-        text = diagnostics.divergence_message(state.model, self.data.X[rows], rate, step, epoch, state.step)
+        batch = self.data.inputs(rows), self.data.Y[rows], self.data.loss
+        text = diagnostics.divergence_message(state.model, *batch, rate, step, epoch, state.step)
         return FloatingPointError(text)
 
     def _count(self, block: EpochBlock, n_steps: int, n_rows: int) -> None:
@@ -196,7 +197,7 @@ class _Loop:
         state = self.state
         if n_steps:
             state.run.loss = float(block.losses[block.done : block.done + n_steps].mean())
-            state.model.head = self.data.output_spec
+            self.data.describe(state.model)
         block.done += n_steps
         state.partial_epoch = block.partial_epoch(state.epoch)
         state.step += n_steps

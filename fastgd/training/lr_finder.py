@@ -161,9 +161,10 @@ def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: 
         transforms = optimizer.transforms(model, t + 1, epoch_times[1:], epoch_times[:-1], total_epochs)
         noise = model.noise(settings.seed, done, epoch_times[:-1], total_epochs)
         updates = data.loss, optimizer, coefficients, state, losses
-        options = data.weight, transforms, noise, settings.n_threads or 0
+        X, Y, weight, rows = data.arrays_of(order[: starts[-1]], starts, done)
+        options = weight, transforms, noise, settings.n_threads or 0
         try:
-            train_chunk(network, Chunk(data.X, data.Y, order[: starts[-1]], starts, *updates, *options), model.n_out)
+            train_chunk(network, Chunk(X, Y, rows, starts, *updates, *options), model.n_out)
         except LossNotFinite as failure:
             losses = losses[: failure.step]
         except CustomLossError as failure:

@@ -19,6 +19,7 @@ from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from ..schedules.base import Span
 from .chunks import PartialEpoch
+from .standardization import check_standardize
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class TrainSettings:
     n_threads: int | None = None
     metrics: Sequence[Metric] | None = None
     grad_norm: bool = False
+    standardize: bool | str = False
 
     def __post_init__(self) -> None:
         checked = {
@@ -52,6 +54,7 @@ class TrainSettings:
             "n_threads": None if self.n_threads is None else check_int("n_threads", self.n_threads),
             "metrics": None if self.metrics is None else metrics.get_all(self.metrics),
             "grad_norm": check_bool("grad_norm", self.grad_norm),
+            "standardize": check_standardize(self.standardize),
         }
         if self.batch_size is None and self.accumulate > 1:
             raise ValueError(

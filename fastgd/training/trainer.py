@@ -85,6 +85,9 @@ class Trainer(ExplainsAttributes):
         What to measure on the validation rows besides the loss: names in `fastgd.metrics.METRICS` or functions of
         `sklearn.metrics`; see `fastgd.metrics.get`.  None: accuracy for classification, R2 for regression; nothing for
         quantiles and custom losses.
+    standardize : bool, "X" or "y", default=False
+        Whether to scale the columns of X, and real targets, to mean 0 and standard deviation 1 over the training rows
+        of the first `fit`.  The model keeps the scaling: predictions and metrics have the units of y, losses do not.
     grad_norm : bool, default=False
         Whether to record "grad_norm", the norm of the gradient before clipping, averaged over the epoch's steps; with
         an optimiser that has a clip_norm it is recorded in any case.
@@ -118,6 +121,7 @@ class Trainer(ExplainsAttributes):
     n_threads = SettingAttribute[int | None]()
     metrics = SettingAttribute[Sequence[Metric] | None]()
     grad_norm = SettingAttribute[bool]()
+    standardize = SettingAttribute[bool | str]()
 
     model = StateAttribute[Sequential](_replacement)
     optimizer = StateAttribute[Optimizer](lambda trainer, optimizer: optimizers.get(optimizer))
@@ -148,10 +152,11 @@ class Trainer(ExplainsAttributes):
         n_threads: int | None = None,
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
         grad_norm: bool = False,
+        standardize: bool | str = False,
     ) -> None:
         self._state = TrainState(_check_model(model), optimizers.get(optimizer))
         settings: dict[str, Any] = {"batch_size": batch_size, "accumulate": accumulate, "shuffle": shuffle}
-        settings |= {"n_threads": n_threads, "metrics": metrics, "grad_norm": grad_norm}
+        settings |= {"n_threads": n_threads, "metrics": metrics, "grad_norm": grad_norm, "standardize": standardize}
         self._settings = TrainSettings(cast(Loss, loss), seed=model.seed if seed is None else seed, **settings)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -171,6 +176,7 @@ class Trainer(ExplainsAttributes):
         tol: float | None = None,
         verbose: int = 1,
         augment: Function | None = None,
+        classes: Any = None,
     ) -> History:
         """Train for some epochs; called again, continue with the same theta, optimiser, counters and history.
 
@@ -181,10 +187,10 @@ class Trainer(ExplainsAttributes):
 
         Parameters
         ----------
-        X : array, nested list or data frame, shape (rows, n_in)
-            Finite numbers.
+        X : array, nested list, data frame or Arrow table, shape (rows, n_in)
+            Finite numbers.  Names of columns are kept: from then on, columns of frames are taken by name.
         y : array, list, series or data frame, shape (rows,) or (rows, n_out)
-            Labels of any kind, class probabilities, or numbers, as the loss requires.
+            Labels (text, bytes, numbers, booleans, dates, or tuples of these), class probabilities, or numbers.
         epochs : int >= 1 or None, default=10
             Passes over the training rows; an epoch that is resumed counts as one.  None: as many as were left when the
             last `fit` was stopped, or the trainer saved; with the same other arguments the run ends in the same bits as
@@ -206,6 +212,8 @@ class Trainer(ExplainsAttributes):
         augment : callable (X_batch, rng) -> X_batch, default=None
             Changes the rows of each step beforehand: takes a copy of them (B, n_in), in the dtype of X, and a
             `numpy.random.Generator` that is a function of seed and step; returns finite numbers of the same shape.
+        classes : array or list of labels, default=None
+            All classes, of which y may lack some, for training in chunks: only the first call needs them.
 
         Returns
         -------
@@ -237,7 +245,7 @@ class Trainer(ExplainsAttributes):
             callbacks = check_callbacks(callbacks)
             callbacks += [ParameterTolerance(tol)] if tol is not None else []
             callbacks += [Progress()] if is_verbose else []
-            data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment)
+            data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment, classes)
             if is_verbose and not state.step:
                 diagnostics.check_data(data, settings.loss.link)
             train(settings, state, data, CallbackList(callbacks, self), last_epoch, resume=epochs is None)
@@ -275,12 +283,7 @@ class Trainer(ExplainsAttributes):
 
         That is theta, the optimiser's state, the counters, the position within the epoch, seeds, schedules, settings
         and history, and for a run that is in progress or was stopped the states of its callbacks.  An older file is
-        replaced only once the new one is complete.
-
-        Raises
-        ------
-        TypeError
-            A schedule or optimiser is custom code, or a class label is neither text, number nor boolean.
+        replaced only once the new one is complete.  TypeError if a schedule or optimiser is custom code.
         """
         from . import checkpoint
 

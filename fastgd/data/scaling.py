@@ -1,0 +1,109 @@
+"""Standardization: columns shifted and scaled to mean 0 and standard deviation 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._common.typing import Array, Floats, Ints
+from .arrays import check_finite
+
+# Rows that are read at once, so that memory maps of any size need little memory.
+_BLOCK = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Mean and standard deviation of each column of some rows.
+
+    Attributes
+    ----------
+    mean, std : ndarray (columns,), float64
+        The std of a column whose values are all equal is 1, so that it becomes 0.
+
+    Examples
+    --------
+    >>> scaling = Scaling.of(np.array([[1.0, 5.0], [3.0, 5.0]]), np.arange(2))
+    >>> scaling.apply(np.array([[3.0, 5.0]]), np.dtype("float32"))
+    array([[1., 0.]], dtype=float32)
+    """
+
+    mean: Floats
+    std: Floats
+
+    @classmethod
+    def of(cls, values: Array, rows: Ints, weight: Array | None = None, name: str = "X") -> Scaling:
+        """Measure some rows.
+
+        Two passes in float64 over blocks of rows, so the result is a function of the values in their order.
+
+        Parameters
+        ----------
+        values : ndarray (n, columns)
+        rows : ndarray (training rows,), int64
+            Indices of the rows to measure.
+        weight : ndarray (n,) or None, default=None
+            Weights of the rows, not all 0.
+        name : str, default="X"
+            Name of the values in the error message.
+
+        Raises
+        ------
+        ValueError
+            Values are so large that their squares overflow float64.
+        """
+        origin = values[rows[0]].astype(np.float64)  # deviations from a value are exactly 0 in a constant column
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = origin + _mean(values, rows, weight, origin, 1)
+            std = np.sqrt(_mean(values, rows, weight, mean, 2))
+        if not np.isfinite(std).all():
+            column = int(np.argmin(np.isfinite(std)))
+            raise ValueError(f"{name} cannot be standardized: the values of column {column} are too large for float64")
+        return cls(mean, np.where(std == 0, 1.0, std))
+
+    def apply(self, values: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
+        """(values - mean) / std, computed in float64 and rounded to `dtype`; ValueError if it cannot hold a value."""
+        scaled = np.subtract(values, self.mean, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            scaled /= self.std
+        check_finite(scaled, f"{name}, standardized,", dtype)
+        return scaled.astype(dtype, copy=False)
+
+    def invert(self, scaled: Array) -> Array:
+        """Values in the original units, in the dtype of `scaled`."""
+        with np.errstate(over="ignore"):
+            return (scaled * self.std + self.mean).astype(scaled.dtype, copy=False)
+
+    def repeat(self, times: int) -> Scaling:
+        """The scaling of `times` copies of each column, next to each other."""
+        return Scaling(np.repeat(self.mean, times), np.repeat(self.std, times))
+
+    def to_config(self) -> dict[str, Any]:
+        """The scaling as a JSON object, which represents every float exactly."""
+        return {"mean": self.mean.tolist(), "std": self.std.tolist()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], n_columns: int) -> Scaling:
+        """Create the scaling of `n_columns` columns from the result of `to_config`; ValueError if it is not one."""
+        mean, std = (np.array(config[key], np.float64) for key in ("mean", "std"))
+        if not mean.shape == std.shape == (n_columns,) or not np.isfinite([mean, std]).all() or not (std > 0).all():
+            raise ValueError(f"its scaling does not fit {n_columns} columns")
+        return cls(mean, std)
+
+
+def _mean(values: Array, rows: Ints, weight: Array | None, origin: Floats, power: int) -> Floats:
+    """The mean of (values - origin) ** power over the rows, (columns,)."""
+    total, divisor = np.zeros(values.shape[1]), 0.0
+    for chosen in _blocks(rows):
+        terms = np.subtract(values[chosen], origin, dtype=np.float64) ** power
+        share = np.ones(len(chosen)) if weight is None else weight[chosen].astype(np.float64)
+        total += (terms * share[:, np.newaxis]).sum(axis=0)
+        divisor += float(share.sum())
+    return total / divisor
+
+
+def _blocks(rows: Ints) -> Iterator[Ints]:
+    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))

@@ -1,0 +1,77 @@
+"""The outputs of a model for rows of the user, as `predict` reads them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._common.checks import check_int
+from .._common.typing import Array
+from ..backend import usable_threads
+
+
+def network_outputs(model: Any, X: Any, link: str, out: Array | None = None, n_threads: int | None = None) -> Array:
+    """Outputs (rows, n_out) of the network for the link of a loss.
+
+    Parameters
+    ----------
+    model : Sequential
+    X, out, n_threads
+        As in `Sequential.predict`.
+    link : str
+        See `Sequential.network_for`.
+
+    Returns
+    -------
+    ndarray, shape (rows, n_out)
+        `out` if it is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is invalid.
+    FloatingPointError
+        An output overflows the model's dtype.
+    """
+    threads = 0 if n_threads is None else usable_threads(check_int("n_threads", n_threads))
+    if out is not None:
+        _check_out(model, out)
+    network = model.network_for(link)
+    is_read = False
+    if type(X) is np.ndarray and X.ndim == 2 and len(X) and model.inputs.scaling is None:
+        Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out
+        try:
+            network.predict(X, Z, threads)
+            is_read = True
+        except (TypeError, ValueError):
+            pass  # the engine cannot read X as it is: convert it, or raise the precise error, below
+    if not is_read:
+        X = model.inputs.read(X, model.n_in, model.dtype)
+        Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out
+        network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z, threads)
+    if not math.isfinite(np.vdot(Z, Z)):  # an output is not, or the sum overflows
+        _check_outputs(model, Z)
+    return Z
+
+
+def _check_out(model: Any, out: Any) -> None:
+    if isinstance(out, np.ndarray) and out.flags.carray and not np.may_share_memory(out, model.theta):
+        return
+    expected = f"out must be an ndarray (rows, {model.n_out}) of {model.dtype}"
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{expected}, not {type(out).__name__}")
+    if not out.flags.carray:
+        raise ValueError(f"{expected} that is contiguous, aligned and writable: make one by np.empty")
+    raise ValueError("out shares memory with theta, which the outputs would overwrite: pass another array")
+
+
+def _check_outputs(model: Any, Z: Array) -> None:
+    is_finite = np.isfinite(Z)
+    if not is_finite.all():
+        row, column = np.argwhere(~is_finite)[0]
+        raise FloatingPointError(
+            f"output {column} for row {row} of X (counted from 0) is {Z[row, column]}: it overflows {model.dtype}. "
+            "Look for large values in this row and in theta; scale the columns of X before training"
+        )
