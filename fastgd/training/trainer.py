@@ -210,8 +210,8 @@ class Trainer(ExplainsAttributes):
         verbose : int, default=1
             0 prints nothing, and gives no `AdviceWarning` about data or networks that train badly.
         augment : callable (X_batch, rng) -> X_batch, default=None
-            Changes the rows of each step beforehand: takes a copy of them (B, n_in), in the dtype of X, and a
-            `numpy.random.Generator` that is a function of seed and step; returns finite numbers of the same shape.
+            Changes the rows of each step beforehand: takes a copy (B, n_in) of dtype X.dtype and a random `Generator`
+            that is a function of seed and step; returns finite numbers of that shape.
         classes : array or list of labels, default=None
             All classes, of which y may lack some, for training in chunks: only the first call needs them.
 
@@ -259,8 +259,7 @@ class Trainer(ExplainsAttributes):
 
         Parameters
         ----------
-        X : array, nested list or data frame, shape (rows, n_in)
-        y : array, shape (rows,) or (rows, n_out)
+        X, y
             As in `fit`.
         sample_weight : array (rows,) or None, default=None
             Weights >= 0 of the rows.
