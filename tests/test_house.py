@@ -114,7 +114,7 @@ def test_intrinsics_only_in_simd():
 
 
 def test_openmp_pragmas_only_in_the_engine():
-    assert files_with(r"\bpragma\s+omp\b|_Pragma\(\"omp", CSRC) <= {"csrc/engine/team.h"}
+    assert files_with(r"\bpragma\s+omp\b|_Pragma\(\"omp", CORE) <= {"csrc/engine/team.h"}
 
 
 def test_memory_is_allocated_in_one_file():

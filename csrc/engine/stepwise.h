@@ -99,6 +99,7 @@ static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, 
 /* On one thread: it is memory-bound, and short compared with the forward before it. */
 static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
                                 double *row_losses, void *dZ) {
+    DENORMALS_ARE_ZERO;
     real *y = alloc_zeroed((size_t)((ptrdiff_t)VL * n + loss_scratch(n)) * sizeof *y);
     if (!y) return FGD_NO_MEMORY;
     fgd_status status = FGD_OK;
@@ -145,6 +146,7 @@ static fgd_status transformed_step(int rule, const double *coefficients, const f
 
 static fgd_status update(int rule, const double *coefficients, const fgd_transforms *transforms, ptrdiff_t size,
                          const void *grad, void *theta, void *state) {
+    DENORMALS_ARE_ZERO;
     if (transforms) return transformed_step(rule, coefficients, transforms, size, grad, theta, state);
     update_context u;
     update_init(&u, rule, coefficients, size, theta, state);

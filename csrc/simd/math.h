@@ -89,6 +89,9 @@ ALWAYS_INLINE vec polynomial(const double *c, int terms, vec x) {
 /* e**r - 1 for |r| <= ln(2) / 2 */
 ALWAYS_INLINE vec v_expm1_near_0(vec r) { return v_fma(v_mul(r, r), POLYNOMIAL(EXPM1, r), r); }
 
+/* s (1 + q) for a power of two s, rounded once.  Without fused operations, s q could be denormal where the sum is not. */
+ALWAYS_INLINE vec v_scale(vec s, vec q) { return VL > 1 ? v_fma(s, q, s) : v_mul(s, v_add(v_set(1), q)); }
+
 /*
  * 2**shift e**x = s (q + 1) with s = 2**(k + shift), so that e**x - 1 = s q + (s - 1) is accurate near x = 0.
  *
@@ -110,7 +113,7 @@ ALWAYS_INLINE vec v_clamp(double low, double high, vec x) {
 /* e**x, within 2 ulp; saturates at e**EXP_MIN and e**EXP_MAX instead of becoming 0 or inf. */
 ALWAYS_INLINE vec v_exp(vec x) {
     vec s, q = v_exp_parts(v_clamp(EXP_MIN, EXP_MAX, x), 0, &s);
-    return v_fma(s, q, s);
+    return v_scale(s, q);
 }
 
 /*
@@ -123,7 +126,7 @@ ALWAYS_INLINE vec v_gauss(vec t) {
     vec low = v_mul(v_mul(v_sub(t, lead), v_add(t, lead)), v_set(-0.5));
     vec k = v_round(v_mul(v_add(high, low), v_set((real)1.4426950408889634))), s = v_pow2(k);
     vec r = v_add(v_fnma(k, v_set((real)LN2_HIGH), high), v_fnma(k, v_set((real)LN2_LOW), low));
-    return v_fma(s, v_expm1_near_0(r), s);
+    return v_scale(s, v_expm1_near_0(r));
 }
 
 /* e**x - 1; saturates like v_exp. */
@@ -132,9 +135,9 @@ ALWAYS_INLINE vec v_expm1(vec x) {
     return v_fma(s, q, v_sub(s, v_set(1)));
 }
 
-/* 2 artanh(t) = ln((1 + t) / (1 - t)) for |t| <= 1/3 */
-ALWAYS_INLINE vec v_two_artanh(vec t) {
-    vec tt = v_mul(t, t), t2 = v_add(t, t);
+/* 2 artanh(t) = ln((1 + t) / (1 - t)) for |t| <= 1/3, from 2 t: t may be denormal where the result is not. */
+ALWAYS_INLINE vec v_two_artanh(vec t2) {
+    vec tt = v_mul(v_mul(t2, t2), v_set(0.25));
     return v_fma(v_mul(t2, tt), POLYNOMIAL(ARTANH, tt), t2);
 }
 
@@ -148,12 +151,12 @@ ALWAYS_INLINE vec v_log(vec x) {
     lanes high = v_gt(m, v_set(1.5));
     m = v_blend(high, v_mul(m, v_set(0.5)), m);
     e = v_blend(high, v_add(e, v_set(1)), e);
-    vec ln_m = v_two_artanh(v_div(v_sub(m, v_set(1)), v_add(m, v_set(1))));
+    vec m1 = v_sub(m, v_set(1)), ln_m = v_two_artanh(v_div(v_add(m1, m1), v_add(m, v_set(1))));
     return v_fma(e, v_set((real)LN2_HIGH), v_fma(e, v_set((real)LN2_LOW), ln_m));
 }
 
 /* ln(1 + x) for 0 <= x <= 1, accurate for small x too: t = x / (2 + x) <= 1/3. */
-ALWAYS_INLINE vec v_log1p(vec x) { return v_two_artanh(v_div(x, v_add(v_set(2), x))); }
+ALWAYS_INLINE vec v_log1p(vec x) { return v_two_artanh(v_div(v_add(x, x), v_add(v_set(2), x))); }
 
 /* 1 / (1 + e**-x) */
 ALWAYS_INLINE vec v_sigmoid(vec x) { return v_div(v_set(1), v_add(v_set(1), v_exp(v_sub(v_set(0), x)))); }

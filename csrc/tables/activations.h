@@ -130,7 +130,7 @@ enum { GATE_SHIFT = 16 };
 /* 2**GATE_SHIFT e**x for x <= 50 */
 ALWAYS_INLINE vec gate_exp(vec x) {
     vec s, q = v_exp_parts(v_clamp(GATE_MIN, 50, x), GATE_SHIFT, &s);
-    return v_fma(s, q, s);
+    return v_scale(s, q);
 }
 
 /* z s(x), where s is the sigmoid */

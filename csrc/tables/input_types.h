@@ -33,17 +33,15 @@ enum { FGD_TYPES(TYPE) };
 enum { TYPE_real = FGD_BITS == 32 ? TYPE_float32 : TYPE_float64 };
 
 /*
- * An IEEE binary16 from its bits, exactly.  A multiplication rebases the exponent, which normalises subnormals too; inf
- * and NaN are handled separately.
+ * An IEEE binary16 from its bits, exactly.  Its subnormals, with an exponent of 0, are normal as real: integers times
+ * 2**-24.  The exponent of all others is rebased, by twice as much for inf and NaN.
  */
 ALWAYS_INLINE real half_to_real(uint16_t half) {
-    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, bits;
-    float x;
-    memcpy(&x, &magnitude, sizeof x);
-    x *= 0x1p112f;
-    memcpy(&bits, &x, sizeof x);
-    if (magnitude >= 0x0f800000) bits = magnitude | 0x7f800000;
-    bits |= (uint32_t)(half & 0x8000) << 16;
+    uint32_t magnitude = half & 0x7fff, rebase = 112u << 23, subnormal, bits;
+    float x = (float)(int32_t)magnitude * 0x1p-24f;
+    memcpy(&subnormal, &x, sizeof x);
+    bits = (magnitude << 13) + (magnitude < 0x7c00 ? rebase : 2 * rebase);
+    bits = (magnitude < 0x400 ? subnormal : bits) | (uint32_t)(half & 0x8000) << 16;
     memcpy(&x, &bits, sizeof x);
     return x;
 }

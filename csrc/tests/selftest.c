@@ -12,6 +12,7 @@
 #include "activations_and_losses.h"
 #include "arrays.h"
 #include "check.h"
+#include "denormals.h"
 #include "failures.h"
 #include "noise.h"
 #include "products.h"
@@ -40,7 +41,14 @@ static void run_group(const group *g) {
     printf(" %d checks\n", passed - before);
 }
 
-int main(void) {
+/* Whether the arguments name a group; without arguments they all run. */
+static int is_chosen(const char *name, int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], name)) return 1;
+    return argc == 1;
+}
+
+int main(int argc, char **argv) {
     /* clang-format off */
     static const group groups[] = {
         {"activations", activations},
@@ -51,6 +59,7 @@ int main(void) {
         {"training", training},
         {"same bits", same_bits},
         {"failures", failures},
+        {"denormals", denormals},
         {"transforms", transforms},
         {"random words", random_words},
         {"noise", noise},
@@ -60,7 +69,8 @@ int main(void) {
 #ifdef _OPENMP
     omp_set_num_threads(3); /* on any machine: the engines start no more threads than OpenMP would */
 #endif
-    for (int g = 0; g < COUNT(groups); g++) run_group(&groups[g]);
+    for (int g = 0; g < COUNT(groups); g++)
+        if (is_chosen(groups[g].name, argc, argv)) run_group(&groups[g]);
     printf("%d passed, %d failed (%s)\n", passed, failed, fgd_compiler());
     return failed > 0;
 }

@@ -1,6 +1,7 @@
 """The engine in NumPy: it combines the definitions, needs no compiler and is the reference for tests of the C engine.
 
-All arithmetic is in the dtype of theta. Threads are those of NumPy's BLAS, so `n_threads` has no effect.
+All arithmetic is in the dtype of theta, denormals included: the C engine takes them for zeros, because they are slow.
+Threads are those of NumPy's BLAS, so `n_threads` has no effect.
 """
 
 from __future__ import annotations
