@@ -17,12 +17,12 @@ def fold(model: Any) -> Any:
 
     With x' = (x - mean) / std, the first layer's x' W + b is x (W / std) + (b - (mean / std) W); with
     y = y' std + mean, the last layer's a W + b becomes a (W std) + (b std + mean).  Both need a bias, which a layer
-    without one gets.
+    without one gets.  The result is float64: differences of large values would lose digits in float32.
     """
     inputs, targets = model.inputs.scaling, model.head.scaling
     first, last = (0 if inputs else None), (len(model.layers) - 1 if targets else None)
     layers = [_with_bias(layer) if index in (first, last) else layer for index, layer in enumerate(model.layers)]
-    folded = type(model)(*stacked(layers, model.noises), seed=model.seed, dtype=model.dtype)
+    folded = type(model)(*stacked(layers, model.noises), seed=model.seed, dtype="float64")
     theta = {name: values.astype(np.float64) for name, values in model.parameters().items()}
     if inputs:
         theta["0.weight"] = theta["0.weight"] / inputs.std[:, np.newaxis]

@@ -192,7 +192,7 @@ class Sequential(Copyable, ExplainsAttributes):
         return self.head.predict_proba(network_outputs(self, X, self.head.link, out, n_threads))
 
     def fold_standardization(self) -> "Sequential":
-        """A model without scaling that predicts the same up to rounding: theta includes mean and std of X and y."""
+        """An equal model, in float64, without scaling: its theta includes mean and std of X and y."""
         from .folding import fold
 
         return fold(self)  # type: ignore[no-any-return]

@@ -86,8 +86,8 @@ class Trainer(ExplainsAttributes):
         `sklearn.metrics`; see `fastgd.metrics.get`.  None: accuracy for classification, R2 for regression; nothing for
         quantiles and custom losses.
     standardize : bool, "X" or "y", default=False
-        Whether to scale the columns of X, and real targets, to mean 0 and standard deviation 1 over the training rows
-        of the first `fit`.  The model keeps the scaling: predictions and metrics have the units of y, losses do not.
+        Whether to scale the columns of X, and real targets, to mean 0 and standard deviation 1 of the training rows.
+        The first `fit` measures them for good.  Predictions and metrics have the units of y, losses do not.
     grad_norm : bool, default=False
         Whether to record "grad_norm", the norm of the gradient before clipping, averaged over the epoch's steps; with
         an optimiser that has a clip_norm it is recorded in any case.
@@ -259,10 +259,8 @@ class Trainer(ExplainsAttributes):
 
         Parameters
         ----------
-        X, y
+        X, y, sample_weight
             As in `fit`.
-        sample_weight : array (rows,) or None, default=None
-            Weights >= 0 of the rows.
 
         Returns
         -------
