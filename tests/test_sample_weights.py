@@ -215,3 +215,17 @@ def test_powers_of_two_change_no_bit(engine, power):
         trainer.fit(X, y, 3, sample_weight=scale * weight, verbose=0)
     np.testing.assert_array_equal(trainers[1].model.theta, trainers[0].model.theta)
     assert trainers[0].history["loss"] == trainers[1].history["loss"]
+
+
+@pytest.mark.parametrize("labels", [
+    np.array(["2020-01-01", "2021-01-01", "2022-01-01"], "M8[ns]"),
+    np.array([b"a", b"b", b"c"]),
+    np.array(["a", 1, b"c"], object),
+    np.array([0.1, 0.2, 0.3], np.float16),
+], ids=["dates", "bytes", "objects", "halves"])  # fmt: skip
+def test_class_weights_of_every_kind_of_label(labels):
+    trainers = [make(), make()]
+    for trainer, y in zip(trainers, (KIND, labels[KIND]), strict=True):
+        known = np.unique(KIND) if y is KIND else list(labels)
+        trainer.fit(X, y, 2, class_weight=dict(zip(known, (1, 2, 3), strict=True)), verbose=0)
+    np.testing.assert_array_equal(trainers[0].model.theta, trainers[1].model.theta)

@@ -297,3 +297,36 @@ def test_a_custom_loss_reads_y_as_it_is():
     trainer.fit(X, y, epochs=1, verbose=0)
     assert trainer.model.inputs.scaling is not None
     assert trainer.model.head.scaling is None
+
+
+def test_formats_of_files():
+    """A file without scaling can be read by earlier releases, whose files have no "inputs"; one with scaling cannot."""
+    X, y = regression()
+    plain, scaled = made(standardize=False, optimizer=gd.SGD(lr=1e-30)), made()
+    for trainer in (plain, scaled):
+        trainer.fit(X, y, epochs=1, verbose=0)
+    assert plain.model.to_config()["format"] == "fastgd model 1"
+    assert scaled.model.to_config()["format"] == "fastgd model 2"
+    older = plain.model.to_config()
+    del older["inputs"]
+    loaded = gd.Sequential.from_config(older, lambda specs: plain.model.parameters())
+    np.testing.assert_array_equal(loaded.predict(X), plain.model.predict(X))
+    assert loaded.feature_names_in_ is None
+
+
+@pytest.mark.parametrize(("part", "key", "value"), [
+    ("inputs", "names", ["a"]),
+    ("inputs", "names", [1, 2, 3, 4, 5]),
+    ("inputs", "scaling", {"mean": [0.0] * 5, "std": [0.0] * 5}),
+    ("inputs", "scaling", {"mean": [0.0] * 4, "std": [1.0] * 4}),
+    ("inputs", "scaling", {"mean": [float("nan")] * 5, "std": [1.0] * 5}),
+    ("head", "scaling", {"mean": [0.0, 1.0], "std": [1.0, 1.0]}),
+])  # fmt: skip
+def test_damaged_scalings_are_refused(part, key, value):
+    X, y = regression()
+    trainer = made()
+    trainer.fit(X, y, epochs=1, verbose=0)
+    config = trainer.model.to_config()
+    config[part] = config[part] | {key: value}
+    with pytest.raises(ValueError, match="its (names|scaling)"):
+        gd.Sequential.from_config(config, lambda specs: trainer.model.parameters())

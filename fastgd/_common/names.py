@@ -28,6 +28,8 @@ _ARGUMENTS = {
     "callbacks": "callback",
     "verbose": "verbosity",
     "augment": "augmentation transform",
+    "classes": "class_names categories label_names",
+    "standardize": "normalize normalization standardization scale scaler scaling",
     "loss": "criterion loss_fn loss_function objective",
     "optimizer": "optimiser optim opt solver algorithm",
     "batch_size": "batchsize bs minibatch_size mini_batch_size",

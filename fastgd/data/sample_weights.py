@@ -104,7 +104,9 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -
         counts = np.bincount(index[rows], minlength=len(classes))
         per_class = len(rows) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     elif isinstance(class_weight, Mapping):
-        index_of = {label: i for i, label in enumerate(classes.tolist())}
+        # The elements of dates: `tolist` makes other objects of them.
+        labels = list(classes) if classes.dtype.kind in "Mm" else classes.tolist()
+        index_of = {label: i for i, label in enumerate(labels)}
         per_class = np.ones(len(classes))
         for label, weight in class_weight.items():
             if label not in index_of:
