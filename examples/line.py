@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import fastgd as gd
-from fastgd import plot
+from fastgd import callbacks, plot
 
 # 1. A model with unknown parameters: y = b + w x.
 model = gd.MLP(1, 1, seed=0)
@@ -37,7 +37,7 @@ class Path(gd.Callback):
 
 
 trainer = gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=0.1), batch_size=None)
-trainer.fit(x[:, None], y, epochs=1000, tol=1e-4, callbacks=[Path()], verbose=0)
+trainer.fit(x[:, None], y, epochs=1000, callbacks=[Path(), callbacks.ParameterTolerance(1e-4)], verbose=0)
 print(f"y = {b[0]:.3f} + {w[0, 0]:.3f} x after {trainer.epoch} steps ({trainer.stop_reason})")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")

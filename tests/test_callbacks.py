@@ -9,7 +9,7 @@ import pytest
 from training import ROWS, Chunks, EachEpoch, fit, make, played, problem
 
 import fastgd as gd
-from fastgd.callbacks import Progress
+from fastgd.callbacks import ParameterTolerance, Progress
 from fastgd.schedules import Constant
 
 
@@ -75,14 +75,14 @@ def test_early_stopping_refuses(option, words):
         gd.EarlyStopping(**option)
 
 
-def test_tol_stops_when_theta_has_converged(engine):
+def test_training_stops_when_theta_has_converged(engine):
     """The line y = 1 + 2 x in full batches: the changes of theta go to 0."""
     X = np.linspace(-1, 1, 20).reshape(-1, 1)
     model = gd.MLP(1, 1, seed=0, dtype="float64")
     trainer = gd.Trainer(model, loss="mse", optimizer=gd.SGD(lr=0.3), batch_size=None)
     thetas = [model.theta.copy()]
     keep = EachEpoch(lambda trainer: thetas.append(trainer.model.theta.copy()))
-    trainer.fit(X, 1 + 2 * X[:, 0], epochs=10_000, tol=1e-6, callbacks=[keep], verbose=0)
+    trainer.fit(X, 1 + 2 * X[:, 0], epochs=10_000, callbacks=[keep, ParameterTolerance(1e-6)], verbose=0)
     changes = np.abs(np.diff(thetas, axis=0)).max(axis=1)
     assert changes[-1] <= 1e-6 < changes[:-1].min()
     assert trainer.epoch == len(changes) < 1000
@@ -90,12 +90,12 @@ def test_tol_stops_when_theta_has_converged(engine):
     np.testing.assert_allclose(model.theta, [2, 1], atol=1e-5)
 
 
-def test_tol_zero_needs_exact_convergence(engine):
+def test_a_tolerance_of_zero_needs_exact_convergence(engine):
     trainer = make("mse", gd.SGD(lr=Constant(0.0)))
-    fit(trainer, 5, tol=0.0)
+    fit(trainer, 5, callbacks=[ParameterTolerance(0.0)])
     assert trainer.epoch == 1
     trainer = make("mse")
-    fit(trainer, 5, tol=0.0)
+    fit(trainer, 5, callbacks=[ParameterTolerance(0.0)])
     assert trainer.epoch == 5
     assert trainer.stop_reason is None
 
@@ -225,9 +225,9 @@ def shown(capsys, trainer, epochs, **options):
 
 
 def test_progress_in_a_file_is_a_line_per_tenth(capsys):
-    lines = shown(capsys, make(), 20, validation=0.2).splitlines()
+    lines = shown(capsys, make(optimizer=gd.SGD(lr=1e-6)), 20, validation=0.2).splitlines()
     assert len(lines) == 10
-    assert lines[-1].startswith("epoch 20/20  loss 0.")
+    assert lines[-1].startswith("epoch 20/20  loss 1.")
     for part in ("validation_loss ", "validation_accuracy ", " rows/s"):
         assert part in lines[0]
     assert len(shown(capsys, make(), 3, validation=0.2).splitlines()) == 3
@@ -242,7 +242,7 @@ def test_progress_counts_on_in_the_next_fit(capsys):
 
 def test_progress_does_not_cut_the_chunks(capsys):
     chunks = Chunks()
-    trainer = make(optimizer=gd.SGD(lr=1e-3))
+    trainer = make(optimizer=gd.SGD(lr=1e-6))
     shown(capsys, trainer, 1000, callbacks=[chunks])
     assert chunks.count < 100
 

@@ -55,7 +55,7 @@ def healthy():
 @pytest.mark.parametrize("run", list(healthy()), ids=lambda run: run[0])
 def test_healthy_runs_get_no_advice(run):
     _, model, loss, X, y = run
-    assert advice_of(gd.Trainer(model, loss=loss), X, y, epochs=10, validation=0.2) == []
+    assert advice_of(gd.Trainer(model, loss=loss), X, y, epochs=5, validation=0.2) == []
 
 
 def test_advice_points_at_the_line_that_called_fit():

@@ -29,7 +29,7 @@ PLACES = [
     (loop._Loop, "_measure_epoch"),
     (loop._Loop, "_record_epochs"),
     (loop._Loop, "_train_chunk"),
-    (savepoint, "_attributes"),
+    (savepoint.Counters, "__init__"),
     (savepoint.Arrays, "watch"),
     (savepoint.Arrays, "save"),
     (chunks.ChunkSizer, "update"),

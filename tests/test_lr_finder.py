@@ -4,10 +4,11 @@ import copy
 
 import numpy as np
 import pytest
-from training import ROWS, problem
+from training import ROWS, blobs, problem
 
 import fastgd as gd
 from fastgd._common import random
+from fastgd.training import lr_finder
 
 
 def find(loss="cross_entropy", batch_size=16, **options):
@@ -72,3 +73,45 @@ def test_its_picture():
 def test_it_refuses(options, words):
     with pytest.raises(ValueError, match=words), np.errstate(all="ignore"):
         find("mse", **options)
+
+
+def test_other_schedules_cover_the_test(engine):
+    """A momentum that depends on the length of the run goes through all of its values, in epochs as in a training."""
+    X, y = blobs(90)
+    momentum = gd.OneCycle(0.5, start=0.9, final=0.9)
+    seen = []
+    original = gd.OneCycle.rates
+
+    def recorded(schedule, t, total_epochs):
+        seen.append(np.asarray(t) / total_epochs)
+        return original(schedule, t, total_epochs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gd.OneCycle, "rates", recorded)
+        options = {"optimizer": gd.SGD(momentum=momentum), "steps": 30, "end": 1e-3, "batch_size": 16}
+        gd.lr_finder(gd.MLP(4, 8, 3, seed=0), X, y, loss="cross_entropy", **options)
+    np.testing.assert_allclose(np.concatenate(seen), np.arange(30) / 30, rtol=1e-12)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_ends_it_has_changed_nothing(error, monkeypatch):
+    X, y = blobs(90)
+    model, optimizer = gd.MLP(4, 8, 3, seed=0), gd.Adam()
+    theta = model.theta.copy()
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(lr_finder, "train_chunk", fail)
+    with pytest.raises(error):
+        gd.lr_finder(model, X, y, loss="cross_entropy", optimizer=optimizer)
+    np.testing.assert_array_equal(model.theta, theta)
+    assert (optimizer.steps, optimizer.state) == (0, None)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "n_threads", "seed"])
+@pytest.mark.parametrize("value", ["many", -1, 1.5, 10**40])
+def test_bad_settings_are_refused(name, value):
+    X, y = blobs(20)
+    with pytest.raises((TypeError, ValueError), match=name):
+        gd.lr_finder(gd.MLP(4, 3), X, y, loss="cross_entropy", **{name: value})

@@ -224,5 +224,5 @@ def test_trainer_files_of_the_previous_release_say_movement(tmp_path, monkeypatc
     fit(trainer, 3, callbacks=[Movement(0.0), callbacks.StepBudget(2)])
     trainer.save(tmp_path / "run.npz")
     monkeypatch.setattr(callbacks.ParameterTolerance, "restore", lambda *arguments: restored.append(arguments[2]))
-    fit(gd.Trainer.load(tmp_path / "run.npz"), None, tol=0.0)
+    fit(gd.Trainer.load(tmp_path / "run.npz"), None, callbacks=[callbacks.ParameterTolerance(0.0)])
     assert [list(state) for state in restored] == [["before"]]

@@ -111,7 +111,9 @@ def test_what_callbacks_remember_goes_on_too(engine, step, tmp_path):
     X, y, _ = problem()
 
     def run(trainer, epochs, *more):
-        return trainer.fit(X, y, epochs, validation=0.3, tol=1e-9, callbacks=[*watchers(), *more], verbose=0)
+        return trainer.fit(
+            X, y, epochs, validation=0.3, tol=1e-9, n_iter_no_change=50, callbacks=[*watchers(), *more], verbose=0
+        )
 
     path = tmp_path / "run.npz"
     whole = make(optimizer=gd.SGD(lr=1.5))

@@ -108,6 +108,7 @@ def test_two_fits_are_one_where_the_run_has_no_say(engine, lr):
 
 def test_files_without_a_span(tmp_path):
     """Those of the previous release: it began with epoch 0."""
+    from fastgd.models import files
     from fastgd.training import checkpoint
 
     whole, trainer = (make(optimizer=gd.SGD(lr=gd.Cosine(0.1))) for _ in range(2))
@@ -115,7 +116,7 @@ def test_files_without_a_span(tmp_path):
     fit(trainer, 6, callbacks=[StepBudget(9)])
     config, arrays = checkpoint.contents(trainer._settings, trainer._state)
     del config["span"]
-    checkpoint.files.save_arrays(tmp_path / "old.npz", config, arrays)
+    files.save_arrays(tmp_path / "old.npz", config, arrays)
     loaded = gd.Trainer.load(tmp_path / "old.npz")
     assert (loaded.span.start, loaded.span) == (0, 6)
     fit(loaded, None)

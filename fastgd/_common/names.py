@@ -74,9 +74,9 @@ _PLACES = {
     "clip_norm clip_value max_norm average groups",
     "set {0} on the optimizer, as in optimizer=Adam({0}=...)": "betas eps amsgrad",
     "pass {0} to fit, as in trainer.fit(X, y, {0}=...)": "epochs validation sample_weight class_weight callbacks tol "
-    "verbose augment",
+    "n_iter_no_change verbose augment",
     "pass {0} to the trainer, as in Trainer(model, {0}=...)": "loss optimizer batch_size accumulate shuffle n_threads "
-    "metrics grad_norm",
+    "metrics grad_norm train_metrics",
     "pass {0} to the model, as in MLP(64, 32, 10, {0}=...)": "activation output dropout bias init bias_init dtype seed",
     "pass a callback to fit, as in callbacks=[EarlyStopping({0}=...)]": "patience restore_best min_delta monitor",
     "set {0} on the loss, as in loss=CrossEntropy({0}=...)": "label_smoothing ignore_index",

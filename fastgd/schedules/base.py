@@ -39,10 +39,10 @@ class Schedule(Record, ABC):
     @property
     def covers_run(self) -> bool:
         """Whether the length of the run is its length: it, or a schedule that it contains, is given no `epochs`."""
-        return any(
-            (name == "epochs" and value is None) or (isinstance(value, Schedule) and value.covers_run)
-            for name, value in vars(self).items()
-        )
+        settings = vars(self)
+        if "epochs" in settings and settings["epochs"] is None:
+            return True
+        return any([value.covers_run for value in settings.values() if isinstance(value, Schedule)])
 
     def __call__(self, t: Floats, total_epochs: float) -> Floats:
         """The rates at the times t.

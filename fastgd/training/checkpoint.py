@@ -31,6 +31,7 @@ _FORMAT = "fastgd trainer 1"
 _COUNTERS = ("epoch", "step", "last_epoch")
 _MAX_COUNT = 2**53  # far beyond any real count, and up to here integers are exact as floats
 _SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_norm")
+_NEW_SETTINGS = ("standardize", "train_metrics")  # which files of the previous release do not have
 
 
 def save(path: str | os.PathLike[str], settings: TrainSettings, state: TrainState) -> None:
@@ -52,10 +53,9 @@ def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any]
         "optimizer_steps": optimizer.steps,
         **_lr_before_reduction(optimizer),
         "slots": len(arrays["optimizer.state"]) if "optimizer.state" in arrays else 0,
-        **{name: getattr(settings, name) for name in _SETTINGS},
+        **{name: getattr(settings, name) for name in _SETTINGS + _NEW_SETTINGS},
         **{name: getattr(state, name) for name in _COUNTERS},
         "span": [int(state.span.start), int(state.span)],
-        "standardize": settings.standardize,
         "metrics": None if metrics is None else [metric.name for metric in metrics],
         "history": list(state.history),
         "begun": partial and {"rows": partial.rows, "batch": partial.step_rows, "steps": len(partial.losses)},
@@ -115,7 +115,7 @@ def load(file: files.Reader) -> tuple[dict[str, Any], TrainState]:
 
     model = Sequential.from_config(config["model"], read)
     settings = {name: config[name] for name in (*_SETTINGS, "metrics") if name not in config["own"]}
-    settings["standardize"] = config.get("standardize", False)  # older files have none
+    settings |= {name: config[name] for name in _NEW_SETTINGS if name in config}
     if "loss" not in config["own"]:
         settings["loss"] = from_config(config["loss"], LOSSES)
     optimizer = from_config(config["optimizer"], OPTIMIZERS)

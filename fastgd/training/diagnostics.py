@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from .._common.typing import Array, Floats, Ints
 from .._common.warn import warn_user
+from ..callbacks.base import Run
+from ..callbacks.history import History
 from ..layers.dense import Dense
 from ..losses import Loss
 from ..models.layer_outputs import layer_outputs
@@ -34,6 +36,9 @@ _LARGE_TARGET, _SMALL_TARGET = 10.0, 0.01
 _CLASSES = 20
 # Shares that are too large: of validation rows seen in training, of dead units, of saturated outputs.
 _SEEN, _DEAD, _SATURATED = 0.1, 0.5, 0.9
+# A `fit` of fewer epochs is a first trial, or part of a loop. A loss is still falling if its mean does so by these
+# shares of itself and of the largest loss, from one quarter of the epochs to the next.
+_EPOCHS, _FALL, _FALL_OF_LARGEST = 10, 0.05, 0.02
 # Number of hash buckets for rows.
 _BUCKETS = 1 << 12
 # Rows of integers that occur more often than this are no copies: only so many distinct rows are possible.
@@ -70,6 +75,23 @@ def check_network(model: Sequential, data: FitData) -> None:
         text = _dead(index, layer, out) or _saturated(index, layer, out)
         if text:
             warn_user(text, AdviceWarning)
+
+
+def check_progress(history: History, run: Run, stop_reason: str | None) -> None:
+    """Examine the losses of a `fit` that was not stopped: those of validation if there are any, else of training."""
+    epochs = run.last_epoch - run.first_epoch
+    if stop_reason is not None or epochs < _EPOCHS or history["lr"][-1] < max(history["lr"][-epochs:]) / 2:
+        return
+    kind = "validation" if "validation_loss" in run.columns else "training"
+    losses = np.array(history["validation_loss" if kind == "validation" else "loss"])
+    quarter = epochs // 4
+    before, last = losses[-2 * quarter : -quarter].mean(), losses[-quarter:].mean()
+    if before - last > max(_FALL * before, _FALL_OF_LARGEST * np.nanmax(losses)):
+        warn_user(
+            f"the {kind} loss was still falling at the end, from {before:.3g} to {last:.3g} on average in the last "
+            f"{quarter} epochs: the model can become better. Call fit again, or train for more epochs",
+            AdviceWarning,
+        )
 
 
 def divergence_message(

@@ -188,3 +188,30 @@ class Evaluator:
 def _is_of_sklearn(metric: Metric) -> bool:
     function = metric.function.func if isinstance(metric.function, partial) else metric.function
     return str(getattr(function, "__module__", "")).startswith("sklearn.")
+
+
+class TrainingMetrics:
+    """The metrics of training rows, under their own names: "accuracy" beside "validation_accuracy".
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Of the training rows; its loss is left out, as the history has a column "loss" already.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self.columns = tuple(name.removeprefix("validation_") for name in evaluator.columns[1:])
+
+    def check(self) -> None:
+        """As `Evaluator.check`."""
+        self._evaluator.check()
+
+    def measure(self, model: Sequential) -> dict[str, list[float]]:
+        """As `Evaluator.measure`."""
+        values = list(self._evaluator.measure(model).values())
+        return dict(zip(self.columns, values[1:], strict=True))

@@ -21,7 +21,7 @@ from ..data.targets import Targets, check_same_rows, declared_classes, read_targ
 from ..losses import Loss
 from ..losses.custom import Custom
 from ..models.sequential import Sequential
-from .evaluation import Evaluator
+from .evaluation import Evaluator, TrainingMetrics
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
 
@@ -60,6 +60,8 @@ class FitData:
     scales_late : bool
         Whether X is not standardized yet, because it lies in a file or is changed by `augmentation` first: rows are
         then standardized for some steps at a time.
+    training : TrainingMetrics or None
+        The same of training rows.
     """
 
     X: Array
@@ -75,6 +77,7 @@ class FitData:
     validation: Evaluator | None
     augmentation: Augmentation | None = None
     scales_late: bool = False
+    training: TrainingMetrics | None = None
 
     def arrays_of(self, order: Ints, starts: Ints, step: int) -> tuple[Array, Array, Array | None, Ints]:
         """X, Y, weight and row indices for the steps from index `step` on; rows that are copied are in order of use."""
@@ -103,15 +106,15 @@ class FitData:
         row_bytes = self.X.shape[1] * self.dtype.itemsize
         return float(max(1, _MAX_BYTES // (self.step_rows * row_bytes)))
 
-    def measure(self, model: Sequential) -> dict[str, list[float]]:
-        """What is measured at the end of an epoch: columns of the history, each with one value."""
-        return {} if self.validation is None else self.validation.measure(model)
+    @property
+    def evaluators(self) -> list[Evaluator | TrainingMetrics]:
+        """What is measured after each epoch, in the order of the columns."""
+        return [evaluator for evaluator in (self.training, self.validation) if evaluator is not None]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the history."""
-        measured = () if self.validation is None else self.validation.columns
-        return ("epoch", "loss", *measured, "lr", "seconds")
+        return ("epoch", "loss", *(name for each in self.evaluators for name in each.columns), "lr", "seconds")
 
 
 def prepare(
@@ -158,8 +161,11 @@ def prepare(
     data = _fit_data(
         settings, model, X, targets, training_weight, rows, input_spec, output_spec, evaluator, augmentation
     )
-    if evaluator is not None:
-        evaluator.check()
+    if settings.train_metrics:  # without class weights, as in validation
+        training = _evaluator(settings, model, X, targets, weight, rows, input_spec, output_spec)
+        data = replace(data, training=TrainingMetrics(training))
+    for each in data.evaluators:
+        each.check()
     return data
 
 

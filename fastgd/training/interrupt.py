@@ -19,10 +19,12 @@ class DeferredInterrupt:
     def __enter__(self) -> "DeferredInterrupt":
         import signal  # builds enums of all signals, too slow for `import fastgd`
 
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler) and threading.current_thread() is threading.main_thread():
-            self._handler = handler
-            signal.signal(signal.SIGINT, self._catch)
+        if threading.current_thread() is threading.main_thread():
+            handler = signal.signal(signal.SIGINT, self._catch)
+            if callable(handler):
+                self._handler = handler
+            else:
+                signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
         return self
 
     def __exit__(self, cls: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -30,8 +32,9 @@ class DeferredInterrupt:
 
         if self._handler is None:
             return
-        if signal.getsignal(signal.SIGINT) == self._catch:  # else someone has installed another handler since
-            signal.signal(signal.SIGINT, self._handler)
+        replaced = signal.signal(signal.SIGINT, self._handler)
+        if replaced != self._catch:  # someone has installed another handler since
+            signal.signal(signal.SIGINT, replaced)
         if self._caught is not None:
             self._handler(*self._caught)
 

@@ -94,7 +94,7 @@ class _Loop:
         self.settings, self.state, self.data, self.callbacks = settings, state, data, callbacks
         self.interrupt, self.arrays = interrupt, Arrays()
         self.sizer = ChunkSizer(6 * data.step_rows * state.model.size)
-        self.is_measured = data.validation is not None
+        self.is_measured = bool(data.evaluators)
         # If nothing happens at the end of an epoch, a chunk may go past it.
         self.within_epoch = self.is_measured or callbacks.need_every_epoch
         self.epoch_began = time.perf_counter()
@@ -102,11 +102,13 @@ class _Loop:
     def run(self) -> None:
         """Execute chunk after chunk."""
         settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
+        data.describe(state.model)
         self.interrupt.deliver()
         while state.epoch < last and state.stop_reason is None:
             block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
             block.resume(state.partial_epoch)
-            block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
+            if block.done:
+                block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
             while state.epoch < block.last and state.stop_reason is None:
                 self._advance(block)
                 self.interrupt.deliver()
@@ -197,7 +199,6 @@ class _Loop:
         state = self.state
         if n_steps:
             state.run.loss = float(block.losses[block.done : block.done + n_steps].mean())
-            self.data.describe(state.model)
         block.done += n_steps
         state.partial_epoch = block.partial_epoch(state.epoch)
         state.step += n_steps
@@ -206,7 +207,9 @@ class _Loop:
 
     def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
         """Measure the epoch that has ended and add it to the history; returns its row."""
-        measured = self.data.measure(self.state.eval_model)
+        measured: dict[str, list[float]] = {}
+        for evaluator in self.data.evaluators:
+            measured |= evaluator.measure(self.state.eval_model)
         with all_or_nothing(Counters(self.state, block)):
             return self._record_epochs(block, measured)
 

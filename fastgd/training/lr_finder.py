@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .. import losses, optimizers
-from .._common import random
 from .._common.checks import check_int, check_scalar
 from .._common.exact_math import exp, log
 from .._common.explain import explains_arguments
@@ -137,9 +137,9 @@ def lr_finder(
     model = copy.deepcopy(model)
     settings = TrainSettings(
         losses.get(loss),
-        n_threads=None if n_threads is None else check_int("n_threads", n_threads),
-        batch_size=None if batch_size is None else check_int("batch_size", batch_size),
-        seed=model.seed if seed is None else random.check_seed(seed),
+        n_threads=n_threads,
+        batch_size=batch_size,
+        seed=model.seed if seed is None else seed,
     )
     data = prepare(settings, model, X, y, sample_weight=sample_weight)
     rates = exp(np.linspace(log(np.array(low)), log(np.array(high)), steps))
@@ -149,20 +149,22 @@ def lr_finder(
 
 def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
     """The test itself, one epoch in each call of the engine."""
-    network, total_epochs, measured = model.network_for(data.loss.link), float(len(rates)), np.empty(0)
+    network, measured = model.network_for(data.loss.link), np.empty(0)
+    steps_per_epoch = math.ceil(len(data.rows) / data.step_rows)
+    total_epochs = len(rates) / steps_per_epoch
     state = optimizer.bind(model.size, model.dtype)
     for order, starts in _epochs(data, settings.seed):
         done = len(measured)
         starts = starts[: len(rates) - done + 1]
         t = np.arange(done, done + len(starts) - 1)
         losses = np.empty(len(t))
-        epoch_times = np.append(t, t[-1] + 1) / (len(data.rows) / data.step_rows)
+        epoch_times = np.append(t, t[-1] + 1) / steps_per_epoch
         coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], total_epochs)
         transforms = optimizer.transforms(model, t + 1, epoch_times[1:], epoch_times[:-1], total_epochs)
         noise = model.noise(settings.seed, done, epoch_times[:-1], total_epochs)
         updates = data.loss, optimizer, coefficients, state, losses
         X, Y, weight, rows = data.arrays_of(order[: starts[-1]], starts, done)
-        options = weight, transforms, noise, settings.n_threads or 0
+        options = weight, transforms, noise, settings.threads
         try:
             train_chunk(network, Chunk(X, Y, rows, starts, *updates, *options), model.n_out)
         except LossNotFinite as failure:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -57,19 +57,17 @@ class Counters:
     """What says how far a training has come, when this object is made."""
 
     def __init__(self, state: TrainState, block: EpochBlock) -> None:
-        self._saved = [_attributes(state, "epoch", "step", "partial_epoch"), _attributes(state.optimizer, "steps")]
-        self._saved += [_attributes(state.run, "loss", "rows_done"), _attributes(state.model, "head")]
-        self._saved += [_attributes(block, "done")]
-        self._history, self._columns = state.history, list(state.history)
+        self._state, self._run, self._optimizer, self._block = state, state.run, state.optimizer, block
+        self._of_state = state.epoch, state.step, state.partial_epoch
+        self._of_run = state.run.loss, state.run.rows_done
+        self._steps, self._done = state.optimizer.steps, block.done
+        self._history, self._columns = state.history, tuple(state.history)
         self._rows = len(state.history["epoch"])
 
     def restore(self) -> None:
         """Set all of it back, and remove what the history has gained."""
-        for owner, attributes in self._saved:
-            for name, value in attributes.items():
-                setattr(owner, name, value)
+        state, run = self._state, self._run
+        state.epoch, state.step, state.partial_epoch = self._of_state
+        run.loss, run.rows_done = self._of_run
+        self._optimizer.steps, self._block.done = self._steps, self._done
         self._history.truncate(self._rows, self._columns)
-
-
-def _attributes(owner: Any, *names: str) -> tuple[Any, dict[str, Any]]:
-    return owner, {name: getattr(owner, name) for name in names}

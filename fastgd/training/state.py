@@ -1,9 +1,8 @@
 """What a training consists of: settings, fixed during a `fit`, and the state that its steps change."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, overload
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -20,11 +19,10 @@ from ..optimizers import Optimizer
 from ..schedules.base import Span
 from .chunks import PartialEpoch
 from .standardization import check_standardize
+from .stopping import number_of_epochs
 
-T = TypeVar("T")
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainSettings:
     """How to train; the attributes are those of `Trainer`, checked here wherever they come from.
 
@@ -43,6 +41,7 @@ class TrainSettings:
     metrics: Sequence[Metric] | None = None
     grad_norm: bool = False
     standardize: bool | str = False
+    train_metrics: bool = False
 
     def __post_init__(self) -> None:
         checked = {
@@ -55,6 +54,7 @@ class TrainSettings:
             "metrics": None if self.metrics is None else metrics.get_all(self.metrics),
             "grad_norm": check_bool("grad_norm", self.grad_norm),
             "standardize": check_standardize(self.standardize),
+            "train_metrics": check_bool("train_metrics", self.train_metrics),
         }
         if self.batch_size is None and self.accumulate > 1:
             raise ValueError(
@@ -62,6 +62,22 @@ class TrainSettings:
             )
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.train_metrics:
+            self._check_train_metrics()
+
+    def _check_train_metrics(self) -> None:
+        """Training metrics need a metric whose name is not that of another column."""
+        if not self.metrics and (self.metrics is not None or self.loss.metric is None):
+            raise ValueError("train_metrics=True has nothing to measure: pass metrics=[...]")
+        taken = {metric.name for metric in self.metrics or ()} & {"epoch", "lr", "seconds", "grad_norm"}
+        if taken:
+            raise ValueError(f"a training metric cannot be named {taken.pop()!r}: use fastgd.metrics.Metric")
+
+    def __repr__(self) -> str:
+        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not f.default}
+        if self.metrics is not None:
+            given["metrics"] = [metric.name for metric in self.metrics]
+        return f"TrainSettings({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     @property
     def threads(self) -> int:
@@ -120,28 +136,31 @@ class TrainState:
     def __post_init__(self) -> None:
         self.optimizer.check_model(self.model)
 
-    def target_epoch(self, epochs: int | None) -> int:
+    def target_epoch(self, epochs: int | str | None) -> int:
         """Number of epochs at the end of a `fit` of `epochs` more; None: where the run that was stopped was to end.
 
         Raises
         ------
         TypeError, ValueError
-            `epochs` is not an integer >= 1, or None although no run was stopped.
+            `epochs` is neither an integer >= 1 nor "auto", or None although no run was stopped.
         """
         if epochs is not None:
-            return self.epoch + check_int("epochs", epochs)
+            return self.epoch + number_of_epochs(epochs)
         if self.last_epoch <= self.epoch:
             raise ValueError("epochs=None resumes a run that was stopped, but there is none: pass a number of epochs")
         return self.last_epoch
 
     @contextmanager
     def unchanged_until_begun(self, run: Run) -> Iterator[None]:
-        """Set `run` for the callbacks; if an exception is raised before `begin`, change nothing."""
+        """Set `run` for the callbacks; an exception before `begin` changes nothing, and one before a step no head."""
         before = {name: getattr(self, name, None) for name in ("run", "stop_reason")}
+        described, step = (self.model.inputs, self.model.head), self.step
         self.run, self.stop_reason, self.has_begun = run, None, False
         try:
             yield
         except BaseException:
+            if self.step == step:
+                self.model.inputs, self.model.head = described
             if not self.has_begun:
                 vars(self).update(before)
                 if before["run"] is None:
@@ -204,60 +223,3 @@ class TrainState:
 def _copy_all(values: Iterable[Array], vectors: Iterable[Array]) -> None:
     for vector, value in zip(vectors, values, strict=False):
         np.copyto(vector, value)
-
-
-class TrainerAttribute(Generic[T]):
-    """An attribute of a trainer that lives in one of its parts, under the same name.
-
-    Parameters
-    ----------
-    convert : callable (trainer, value) -> value, default=None
-        Checks and converts what is assigned.
-    """
-
-    def __init__(self, convert: Callable[[Any, Any], T] | None = None) -> None:
-        self._convert = convert
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, trainer: None, owner: type) -> "TrainerAttribute[T]": ...
-
-    @overload
-    def __get__(self, trainer: Any, owner: type) -> T: ...
-
-    def __get__(self, trainer: Any, owner: type) -> "TrainerAttribute[T] | T":
-        if trainer is None:
-            return self
-        value: T = getattr(self._part(trainer), self._name)
-        return value
-
-    def __set__(self, trainer: Any, value: Any) -> None:
-        self._assign(trainer, value if self._convert is None else self._convert(trainer, value))
-
-    def _part(self, trainer: Any) -> Any:
-        raise NotImplementedError
-
-    def _assign(self, trainer: Any, value: T) -> None:
-        raise NotImplementedError
-
-
-class StateAttribute(TrainerAttribute[T]):
-    """An attribute of the trainer's `TrainState`."""
-
-    def _part(self, trainer: Any) -> Any:
-        return trainer._state
-
-    def _assign(self, trainer: Any, value: T) -> None:
-        setattr(trainer._state, self._name, value)
-
-
-class SettingAttribute(TrainerAttribute[T]):
-    """An attribute of the trainer's `TrainSettings`; assignment makes new ones, with all their checks."""
-
-    def _part(self, trainer: Any) -> Any:
-        return trainer._settings
-
-    def _assign(self, trainer: Any, value: T) -> None:
-        trainer._settings = replace(trainer._settings, **{self._name: value})

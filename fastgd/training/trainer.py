@@ -2,16 +2,13 @@
 
 import copy
 import os
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from .. import optimizers
 from .._common.checks import check_int
 from .._common.explain import ExplainsAttributes, explains_arguments
-from .._common.typing import Array
-from ..callbacks import ParameterTolerance
-from ..callbacks.base import Callback, CallbackList, Run, check_callbacks
+from ..callbacks.base import Callback, CallbackList, check_callbacks
 from ..callbacks.history import History
 from ..callbacks.progress import Progress
 from ..data.augment import Function
@@ -20,39 +17,17 @@ from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
-from ..schedules.base import Span
 from . import diagnostics
-from .chunks import PartialEpoch
+from .attributes import TrainerAttributes, check_model
 from .exclusive import check_not_in_training, in_training
 from .fit_data import prepare, prepare_evaluation
 from .loop import train
-from .state import SettingAttribute, StateAttribute, TrainSettings, TrainState
-
-
-def _deprecated(old: str, new: str) -> Any:
-    """A property with the name that an attribute had in the previous release."""
-
-    def get(trainer: "Trainer") -> Any:
-        warnings.warn(f"Trainer.{old} is deprecated: use Trainer.{new}", DeprecationWarning, stacklevel=2)
-        return getattr(trainer, new)
-
-    return property(get)
-
-
-def _check_model(model: Any) -> Sequential:
-    if not isinstance(model, Sequential):
-        raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
-    return model
-
-
-def _replacement(trainer: "Trainer", model: Any) -> Sequential:
-    """Another model for the trainer, which must not be in the middle of a `fit`."""
-    check_not_in_training(trainer.model)
-    return _check_model(model)
+from .state import TrainSettings, TrainState
+from .stopping import AUTO, loss_tolerance
 
 
 @explains_arguments
-class Trainer(ExplainsAttributes):
+class Trainer(TrainerAttributes, ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another
@@ -91,6 +66,10 @@ class Trainer(ExplainsAttributes):
     grad_norm : bool, default=False
         Whether to record "grad_norm", the norm of the gradient before clipping, averaged over the epoch's steps; with
         an optimiser that has a clip_norm it is recorded in any case.
+    train_metrics : bool, default=False
+        Whether to measure the metrics on the training rows too, after each epoch and with the weights of rows but not
+        of classes: "accuracy" beside "validation_accuracy".  Unlike Keras' running means, they are those of the model
+        at the end of the epoch; they cost one prediction of all rows.
 
     Attributes
     ----------
@@ -113,32 +92,6 @@ class Trainer(ExplainsAttributes):
         The current or last `fit`.
     """
 
-    loss = SettingAttribute[Loss]()
-    batch_size = SettingAttribute[int | None]()
-    accumulate = SettingAttribute[int]()
-    shuffle = SettingAttribute[bool]()
-    seed = SettingAttribute[int](lambda trainer, seed: trainer.model.seed if seed is None else seed)
-    n_threads = SettingAttribute[int | None]()
-    metrics = SettingAttribute[Sequence[Metric] | None]()
-    grad_norm = SettingAttribute[bool]()
-    standardize = SettingAttribute[bool | str]()
-
-    model = StateAttribute[Sequential](_replacement)
-    optimizer = StateAttribute[Optimizer](lambda trainer, optimizer: optimizers.get(optimizer))
-    history = StateAttribute[History]()
-    epoch = StateAttribute[int]()
-    step = StateAttribute[int]()
-    last_epoch = StateAttribute[int]()
-    partial_epoch = StateAttribute[PartialEpoch | None]()
-    span = StateAttribute[Span]()
-    stop_reason = StateAttribute[str | None]()
-    resume_theta = StateAttribute[Array | None]()
-    run = StateAttribute[Run]()
-
-    begun = _deprecated("begun", "partial_epoch")
-    stopped = _deprecated("stopped", "resume_theta")
-    judged = _deprecated("judged", "eval_model")
-
     def __init__(
         self,
         model: Sequential,
@@ -153,10 +106,12 @@ class Trainer(ExplainsAttributes):
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
         grad_norm: bool = False,
         standardize: bool | str = False,
+        train_metrics: bool = False,
     ) -> None:
-        self._state = TrainState(_check_model(model), optimizers.get(optimizer))
+        self._state = TrainState(check_model(model), optimizers.get(optimizer))
         settings: dict[str, Any] = {"batch_size": batch_size, "accumulate": accumulate, "shuffle": shuffle}
         settings |= {"n_threads": n_threads, "metrics": metrics, "grad_norm": grad_norm, "standardize": standardize}
+        settings["train_metrics"] = train_metrics
         self._settings = TrainSettings(cast(Loss, loss), seed=model.seed if seed is None else seed, **settings)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -168,7 +123,7 @@ class Trainer(ExplainsAttributes):
         self,
         X: Any,
         y: Any,
-        epochs: int | None = 10,
+        epochs: int | str | None = AUTO,
         validation: float | Split | tuple[Any, ...] | None = None,
         sample_weight: Any = None,
         class_weight: Mapping[Any, float] | str | None = None,
@@ -177,6 +132,7 @@ class Trainer(ExplainsAttributes):
         verbose: int = 1,
         augment: Function | None = None,
         classes: Any = None,
+        n_iter_no_change: int | None = None,
     ) -> History:
         """Train for some epochs; called again, continue with the same theta, optimiser, counters and history.
 
@@ -191,10 +147,11 @@ class Trainer(ExplainsAttributes):
             Finite numbers.  Names of columns are kept: from then on, columns of frames are taken by name.
         y : array, list, series or data frame, shape (rows,) or (rows, n_out)
             Labels (text, bytes, numbers, booleans, dates, or tuples of these), class probabilities, or numbers.
-        epochs : int >= 1 or None, default=10
-            Passes over the training rows; an epoch that is resumed counts as one.  None: as many as were left when the
-            last `fit` was stopped, or the trainer saved; with the same other arguments the run ends in the same bits as
-            one that was never stopped.
+        epochs : int >= 1, "auto" or None, default="auto"
+            Passes over the training rows; an epoch that is resumed counts as one.  "auto": as many as it takes until
+            the training loss no longer falls, at most 200; see `tol`.  None: as many as were left when the last `fit`
+            was stopped, or the trainer saved; with the same other arguments the run ends in the same bits as one that
+            was never stopped.
         validation : float in (0, 1), Split, (X, y), (X, y, sample_weight) or None, default=None
             Share of the rows to hold out (see `Split`), or other rows, on which loss and metrics are measured after
             each epoch.
@@ -206,7 +163,8 @@ class Trainer(ExplainsAttributes):
             does not use them.
         callbacks : iterable of Callback, default=()
         tol : float >= 0 or None, default=None
-            Stop once no parameter has changed by more than this over an epoch.
+            Stop when the training loss has not fallen by more than this for `n_iter_no_change` epochs, as in
+            scikit-learn.  None: 1e-4 with epochs="auto", otherwise train all epochs.
         verbose : int, default=1
             0 prints nothing, and gives no `AdviceWarning` about data or networks that train badly.
         augment : callable (X_batch, rng) -> X_batch, default=None
@@ -214,6 +172,8 @@ class Trainer(ExplainsAttributes):
             that is a function of seed and step; returns finite numbers of that shape.
         classes : array or list of labels, default=None
             All classes, of which y may lack some, for training in chunks: only the first call needs them.
+        n_iter_no_change : int >= 1 or None, default=None
+            See `tol`; None: 20.
 
         Returns
         -------
@@ -243,7 +203,7 @@ class Trainer(ExplainsAttributes):
             state.optimizer.check_model(state.model)
             last_epoch = state.target_epoch(epochs)
             callbacks = check_callbacks(callbacks)
-            callbacks += [ParameterTolerance(tol)] if tol is not None else []
+            callbacks += loss_tolerance(epochs, tol, n_iter_no_change, state.callback_states)
             callbacks += [Progress()] if is_verbose else []
             data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment, classes)
             if is_verbose and not state.step:
@@ -251,6 +211,7 @@ class Trainer(ExplainsAttributes):
             train(settings, state, data, CallbackList(callbacks, self), last_epoch, resume=epochs is None)
             if is_verbose:
                 diagnostics.check_network(state.model, data)
+                diagnostics.check_progress(state.history, state.run, state.stop_reason)
         return state.history
 
     @explains_arguments
@@ -342,6 +303,27 @@ class Trainer(ExplainsAttributes):
     def eval_model(self) -> Sequential:
         """The model that validation and `evaluate` measure: `averaged` if the optimiser keeps an average."""
         return self._state.eval_model
+
+    def reset(self, seed: int | None = None) -> None:
+        """Undo all training: back to the initial weights, and to optimiser, counters and history of a new trainer.
+
+        Parameters
+        ----------
+        seed : int in [0, 2**64) or None, default=None
+            Another seed for the weights, and for order, split and noise if the trainer's seed is the model's.
+
+        Raises
+        ------
+        RuntimeError
+            The model is in training.
+        """
+        check_not_in_training(self.model)
+        has_seed_of_model = self.seed == self.model.seed
+        self.model.reset(seed)
+        self.optimizer.reset()
+        self._state = TrainState(self.model, self.optimizer)
+        if has_seed_of_model:
+            self.seed = self.model.seed
 
     def stop(self, reason: str) -> None:
         """End the current `fit` after the current chunk of steps; for callbacks."""
