@@ -48,7 +48,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-_RENAMED = {"Table": "Table", "read_csv": "read_table"}  # now in fastgd.tables; deprecated since 0.3
+_RENAMED = {"Table": "Table", "read_csv": "read_table"}  # now in fastgd.tables; deprecated since 0.2
 
 
 def __getattr__(name: str) -> object:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import polars as pl
 
-Kind: TypeAlias = Literal["numbers", "truth values", "codes"]
-
-_NUMBERS: Kind = "numbers"
 _TRUTH_VALUES = {"true": 1.0, "false": 0.0}
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?")
@@ -40,7 +36,7 @@ class Column:
     texts: pl.Series
     missing: pl.Series
     numbers: pl.Series
-    kind: Kind = "numbers"
+    kind: str = "numbers"
 
     @property
     def is_integer(self) -> bool:
@@ -79,7 +75,7 @@ def read_column(name: str, texts: pl.Series, markers: Collection[str], decimal_c
     Column
     """
     numbers = texts.cast(pl.Float64, strict=False)
-    missing, kind = pl.repeat(False, len(texts), eager=True), _NUMBERS
+    missing, kind = pl.repeat(False, len(texts), eager=True), "numbers"
     if numbers.null_count() or not numbers.is_finite().all() or _any_is_number(markers):
         stripped = texts.str.strip_chars()
         missing = stripped.is_null() | stripped.is_in(["", *markers])
@@ -124,7 +120,7 @@ def describe_stray(text: str) -> str:
     return f"{text!r} is not a number"
 
 
-def _to_numbers(texts: pl.Series, decimal_comma: bool) -> tuple[pl.Series, Kind]:
+def _to_numbers(texts: pl.Series, decimal_comma: bool) -> tuple[pl.Series, str]:
     """The numbers or truth values that the texts are, null for others, and which of both they are."""
     numbers = texts.cast(pl.Float64, strict=False)
     if numbers.null_count() == texts.null_count():
