@@ -136,7 +136,7 @@ def test_a_callbacks_error_goes_through(engine, error):
             ends.append(trainer.stop_reason)
 
     trainer = make()
-    stopping = gd.EarlyStopping("lr")
+    stopping = gd.EarlyStopping("lr", mode="min")
     with pytest.raises(type(error)):
         fit(trainer, 5, callbacks=[Ending(), stopping, at(2, raising(error))])
     assert ends == ["error"]

@@ -37,6 +37,12 @@ def save(target: files.Target, settings: TrainSettings, state: TrainState, forma
     files.save_arrays(target, *contents(settings, state), format)
 
 
+def check(target: files.Target, settings: TrainSettings, state: TrainState) -> None:
+    """Raise what `save` would raise; no file is changed."""
+    files.check_target(target)
+    contents(settings, state)
+
+
 def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any], dict[str, Array]]:
     """Config and arrays of the file; TypeError if a schedule or optimiser depends on custom code."""
     optimizer, partial, metrics = state.optimizer, state.partial_epoch, settings.metrics
