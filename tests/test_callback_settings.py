@@ -1,4 +1,4 @@
-"""Settings of callbacks: checked in the constructor and when they are assigned, shown by repr, forgotten by each fit."""
+"""Settings of callbacks: checked wherever they are assigned, shown by repr, forgotten by the next fit."""
 
 import numpy as np
 import pytest

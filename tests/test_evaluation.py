@@ -24,7 +24,8 @@ def test_the_last_row_of_the_history(engine, loss, weight):
 
 def test_metrics_and_average_are_those_of_the_trainer():
     X, y, _ = problem()
-    trainer = make(optimizer=gd.SGD(lr=0.1, average=gd.EMA(0.5)), metrics=["accuracy", Metric("rows", lambda a, b: len(a))])
+    rows = Metric("rows", lambda y_true, y_pred: len(y_true))
+    trainer = make(optimizer=gd.SGD(lr=0.1, average=gd.EMA(0.5)), metrics=["accuracy", rows])
     history = trainer.fit(X, y, epochs=2, validation=(X, y), verbose=0)
     measured = trainer.evaluate(X, y)
     assert list(measured) == ["loss", "accuracy", "rows"]

@@ -61,7 +61,7 @@ def test_a_plateau_with_a_cooldown_step_by_step():
 
 
 def keras_stop(values, patience, min_delta, baseline, start_from_epoch):
-    """Epoch of the stop and of the best theta by the rule of `keras.callbacks.EarlyStopping`, written down once more."""
+    """Epochs of the stop and of the best theta by the rule of `keras.callbacks.EarlyStopping`, written once more."""
     best, best_epoch, waited = math.inf, 0, 0
     for epoch, value in enumerate(values):
         if epoch < start_from_epoch:
