@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._common.checks import check_choice, check_int, check_scalar, shown
 from .._common.explain import explains_arguments
+from .._common.registry import format_call
 from ..data.outputs import OutputSpec
 from ..metrics import Metric
 from ..models.sequential import Sequential
@@ -113,15 +114,7 @@ class Callback:
         object.__setattr__(self, name, value if check is None else check(name, value))
 
     def __repr__(self) -> str:
-        """The call of the constructor with the first setting and those that are not the default."""
-        from inspect import Parameter, signature  # on use: `import fastgd` must stay fast
-
-        given = []
-        for i, parameter in enumerate(signature(type(self)).parameters.values()):
-            value = getattr(self, parameter.name, Parameter.empty)
-            if value is not Parameter.empty and (i == 0 or _differs(value, parameter.default)):
-                given.append(f"{parameter.name}={getattr(value, '__qualname__', None) or repr(value)}")
-        return f"{type(self).__name__}({', '.join(given)})"
+        return format_call(self, "monitor", "folder")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -173,13 +166,6 @@ def optional(check: Check) -> Check:
 def choice(*choices: str) -> Check:
     """The check of a setting that is one of some names."""
     return lambda name, value: check_choice(name, value, choices)
-
-
-def _differs(value: Any, default: Any) -> bool:
-    try:
-        return bool(value != default)
-    except Exception:  # arrays, for example
-        return True
 
 
 # Classes as trainer files of the previous release name them.

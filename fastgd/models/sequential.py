@@ -5,9 +5,8 @@ an optimiser have the same layout.  An engine does the arithmetic; this file han
 """
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -33,7 +32,7 @@ from .network_cache import ExecutorCache
 from .predictions import network_outputs
 
 if TYPE_CHECKING:
-    from .files import ArraySpecs
+    from .files import ArraySpecs, Target
 
 # A model with scaling has a format of its own, so that a release that knows none refuses it.
 _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
@@ -277,7 +276,7 @@ class Sequential(Copyable, ExplainsAttributes):
         threads = 0 if n_threads is None else check_int("n_threads", n_threads)
         return self.network.plan(check_int("batch_size", batch_size), threads)
 
-    def save(self, path: str | os.PathLike[str] | IO[bytes], format: str | None = None) -> None:
+    def save(self, path: "Target", format: str | None = None) -> None:
         """Write layers, parameters, dtype, seed and head to `path`, which ends in .npz or .safetensors.
 
         Arrays are stored under the names of `parameters`; an older file is replaced only once the new one is complete.
@@ -289,7 +288,7 @@ class Sequential(Copyable, ExplainsAttributes):
         files.save_arrays(path, self.to_config(), self.parameters(), format)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | IO[bytes]) -> "Sequential":
+    def load(cls, path: "Target") -> "Sequential":
         """Load a model that `save` wrote, from a path or a binary file object.
 
         Raises
