@@ -183,6 +183,9 @@ def _format_of_content(file: IO[bytes]) -> str:
     if not file.seekable():
         raise TypeError(f"{file!r} must be seekable: pass io.BytesIO(file.read())")
     start = file.tell()
+    if file.seek(0, os.SEEK_END) <= start:  # a device has no end, and zipfile would look for it
+        raise ValueError("the file object is not a fastgd model file, or it is damaged: it is at its end already")
+    file.seek(start)
     head = file.read(9)
     file.seek(start)
     return "safetensors" if head[8:] == b"{" else "npz"
