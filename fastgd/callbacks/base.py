@@ -64,6 +64,8 @@ class Training(Protocol):
         What is measured besides the loss; None: what the loss determines.
     epoch, step : int
         Number of epochs and steps done, over all calls of `fit`.
+    partial_epoch : PartialEpoch or None
+        The epoch that was started but not finished, with the `losses` of its steps so far, of `step_rows` rows each.
     stop_reason : str or None
         Why the training stops early: "interrupted", "error" or the reason given to `stop`.
     run : Run
@@ -76,6 +78,7 @@ class Training(Protocol):
     metrics: Sequence[Metric] | None
     epoch: int
     step: int
+    partial_epoch: Any
     stop_reason: str | None
     run: Run
 
