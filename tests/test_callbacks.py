@@ -136,7 +136,7 @@ def test_a_callbacks_error_goes_through(engine, error):
             ends.append(trainer.stop_reason)
 
     trainer = make()
-    stopping = gd.EarlyStopping("lr")
+    stopping = gd.EarlyStopping("lr", mode="min")
     with pytest.raises(type(error)):
         fit(trainer, 5, callbacks=[Ending(), stopping, at(2, raising(error))])
     assert ends == ["error"]
@@ -260,8 +260,9 @@ def test_progress_on_a_terminal_is_drawn_in_place(capsys, monkeypatch, tqdm):
     if tqdm:
         pytest.importorskip("tqdm")
     else:
-        monkeypatch.setitem(sys.modules, "tqdm", None)
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(Progress, "_SECONDS", 0)
     text = shown(capsys, make(), 3, validation=0.2)
     assert text.count("\n") == 1

@@ -6,6 +6,7 @@ from training import ROWS, make, problem
 
 import fastgd as gd
 from fastgd.losses import LOSSES
+from fastgd.metrics import Metric
 
 WEIGHT = 1.0 + np.arange(ROWS) % 3
 
@@ -23,12 +24,13 @@ def test_the_last_row_of_the_history(engine, loss, weight):
 
 def test_metrics_and_average_are_those_of_the_trainer():
     X, y, _ = problem()
-    trainer = make(optimizer=gd.SGD(lr=0.1, average=gd.EMA(0.5)), metrics=["accuracy", lambda a, b: float(len(a))])
+    rows = Metric("rows", lambda y_true, y_pred: len(y_true))
+    trainer = make(optimizer=gd.SGD(lr=0.1, average=gd.EMA(0.5)), metrics=["accuracy", rows])
     history = trainer.fit(X, y, epochs=2, validation=(X, y), verbose=0)
     measured = trainer.evaluate(X, y)
-    assert list(measured) == ["loss", "accuracy", "<lambda>"]
+    assert list(measured) == ["loss", "accuracy", "rows"]
     assert measured["loss"] == history["validation_loss"][-1]
-    assert measured["<lambda>"] == ROWS
+    assert measured["rows"] == ROWS
 
 
 def test_before_any_training():

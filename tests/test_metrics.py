@@ -149,7 +149,6 @@ def test_metrics_of_ones_own_are_given_again(tmp_path):
         (["confusion_matrix"], ValueError, "unknown metric"),
         (["r2", "r2"], ValueError, "must have distinct names"),
         (max, TypeError, r"write metrics=\[max\]"),
-        ([Metric("loss", max)], ValueError, "the name of the loss itself"),
     ],
 )
 def test_metrics_refuse(given, error, words):

@@ -52,8 +52,10 @@ def set_fields(record: Record, **values: Any) -> None:
         object.__setattr__(record, name, value)
 
 
-def format_call(obj: object) -> str:
-    """The call that constructs `obj`, whose attributes are named like its arguments, without those at their defaults.
+def format_call(obj: object, *always: str) -> str:
+    """The call that constructs `obj`, without arguments at their defaults, except those in `always`.
+
+    Arguments that are not attributes are left out.
 
     Examples
     --------
@@ -61,10 +63,12 @@ def format_call(obj: object) -> str:
     >>> gd.SGD(lr=gd.Cosine(0.1), momentum=0.9)
     SGD(lr=Cosine(lr=0.1), momentum=0.9)
     """
+    parameters = signature(type(obj)).parameters
+    values = {name: getattr(obj, name) for name in parameters if hasattr(obj, name)}
     arguments = [
-        f"{name}={getattr(obj, name)!r}"
-        for name, parameter in signature(type(obj)).parameters.items()
-        if not _equal(getattr(obj, name), parameter.default)
+        f"{name}={getattr(value, '__qualname__', None) or repr(value)}"
+        for name, value in values.items()
+        if name in always or not _equal(value, parameters[name].default)
     ]
     return f"{type(obj).__qualname__}({', '.join(arguments)})"
 

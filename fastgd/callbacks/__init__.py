@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from .base import Callback, Run, Training
 from .budgets import StepBudget, TimeBudget
 from .files import Checkpoint, CSVLogger, TensorBoard
+from .functions import EveryEpoch, EveryStep
 from .history import History
-from .monitors import BestEpoch, EarlyStopping, EveryEpoch, EveryStep, Monitor, ParameterTolerance, ReduceLROnPlateau
+from .monitor import Monitor
+from .monitors import BestEpoch, EarlyStopping, ParameterTolerance, ReduceLROnPlateau
 from .progress import Progress
 
 __all__ = [

@@ -2,14 +2,19 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 
+from .._common.checks import check_choice, check_int, check_scalar, shown
 from .._common.explain import explains_arguments
+from .._common.registry import format_call
+from ..data.outputs import OutputSpec
+from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from .history import History
@@ -27,6 +32,8 @@ class Run:
         Number of training rows in an epoch.
     columns : tuple of str
         Columns that it records in the history.
+    output_spec : OutputSpec
+        How outputs become predictions after this `fit`: `model.head` from its first step on.
     rows_done : int
         Number of rows trained on so far in this `fit`, counting repetitions.
     loss : float
@@ -37,6 +44,7 @@ class Run:
     last_epoch: int
     rows: int
     columns: tuple[str, ...]
+    output_spec: OutputSpec = OutputSpec()
     rows_done: int = 0
     loss: float = math.nan
 
@@ -52,8 +60,12 @@ class Training(Protocol):
         Its settings may be changed.
     history : History
         Includes the epoch that has just ended.
+    metrics : sequence of Metric or None
+        What is measured besides the loss; None: what the loss determines.
     epoch, step : int
         Number of epochs and steps done, over all calls of `fit`.
+    partial_epoch : PartialEpoch or None
+        The epoch that was started but not finished, with the `losses` of its steps so far, of `step_rows` rows each.
     stop_reason : str or None
         Why the training stops early: "interrupted", "error" or the reason given to `stop`.
     run : Run
@@ -63,8 +75,10 @@ class Training(Protocol):
     model: Sequential
     optimizer: Optimizer
     history: History
+    metrics: Sequence[Metric] | None
     epoch: int
     step: int
+    partial_epoch: Any
     stop_reason: str | None
     run: Run
 
@@ -79,8 +93,31 @@ class Training(Protocol):
 State: TypeAlias = "dict[str, float | int | NDArray[Any]]"
 
 
+# A check of a setting: takes its name and value, and returns the value to store.
+Check: TypeAlias = "Callable[[str, Any], Any]"
+
+
 class Callback:
-    """Hooks into `Trainer.fit`; each may call `trainer.stop("reason")`, and read or change `trainer.model.theta`."""
+    """Hooks into `Trainer.fit`; each may call `trainer.stop("reason")`, and read or change `trainer.model.theta`.
+
+    A callback may be used again: `on_fit_begin` is to forget what it knows of an earlier `fit`, and `restore` gives it
+    back if a run is resumed.
+
+    Attributes
+    ----------
+    setting_checks : mapping of str to callable, of the class
+        How settings are checked whenever they are assigned, in the constructor or later: check(name, value) returns the
+        value to store, or raises.
+    """
+
+    setting_checks: ClassVar[Mapping[str, Check]] = MappingProxyType({})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check = type(self).setting_checks.get(name)
+        object.__setattr__(self, name, value if check is None else check(name, value))
+
+    def __repr__(self) -> str:
+        return format_call(self, "monitor", "folder")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +149,26 @@ class Callback:
 
     def restore(self, trainer: Training, state: State) -> None:
         """Restore that state, after `on_fit_begin` of a `fit(epochs=None)` that resumes a run; it may stop it again."""
+
+
+def integer(minimum: int = 1) -> Check:
+    """The check of a setting that is a count of that many or more."""
+    return lambda name, value: check_int(name, value, minimum, 2**63 - 1)
+
+
+def number(interval: str) -> Check:
+    """The check of a setting that is a number in an interval; see `check_scalar`."""
+    return lambda name, value: check_scalar(name, value, interval)
+
+
+def optional(check: Check) -> Check:
+    """The check of a setting that may also be None."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def choice(*choices: str) -> Check:
+    """The check of a setting that is one of some names."""
+    return lambda name, value: check_choice(name, value, choices)
 
 
 # Classes as trainer files of the previous release name them.
@@ -169,18 +226,23 @@ class CallbackList:
                 raise
 
     def states(self) -> list[tuple[str, State]]:
-        """The non-empty states, each with the name of its callback's class."""
-        return [(type(callback).__name__, state) for callback in self._callbacks if (state := callback.state())]
+        """The state of each callback that keeps one, with the name of its class."""
+        return [(type(callback).__name__, callback.state()) for callback in self._callbacks if _keeps_state(callback)]
 
     def restore(self, states: list[tuple[str, State]]) -> None:
         """Give each state to the first callback of its class that has none yet."""
-        without_state = list(self._callbacks)
+        without_state = [callback for callback in self._callbacks if _keeps_state(callback)]
         for name, state in states:
             for callback in without_state:
                 if type(callback).__name__ == _RENAMED.get(name, name):
-                    callback.restore(self._trainer, state)
+                    if state:
+                        callback.restore(self._trainer, state)
                     without_state.remove(callback)
                     break
+
+
+def _keeps_state(callback: Callback) -> bool:
+    return type(callback).state is not Callback.state
 
 
 def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
@@ -190,14 +252,20 @@ def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     ------
     TypeError
         Not a sequence, or an element is not a Callback.
+    ValueError
+        A callback is listed twice: it would see each epoch twice.
     """
     if isinstance(callbacks, Callback):
-        raise TypeError(f"callbacks must be a sequence: write callbacks=[{type(callbacks).__name__}(...)]")
+        raise TypeError(f"callbacks must be a sequence: write callbacks=[{callbacks!r}]")
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callbacks, not {shown(callbacks)}")
     checked = list(callbacks)
-    for callback in checked:
+    for i, callback in enumerate(checked):
+        if any(callback is other for other in checked[:i]):
+            raise ValueError(f"the same callback is listed twice: {shown(callback)}")
         if not isinstance(callback, Callback):
             hint = "; for a function, write callbacks.EveryEpoch(f)" if callable(callback) else ""
             if isinstance(callback, type):
                 hint = f": write {callback.__name__}()"
-            raise TypeError(f"a callback must be an object of a subclass of Callback, not {callback!r}{hint}")
+            raise TypeError(f"a callback must be an object of a subclass of Callback, not {shown(callback)}{hint}")
     return checked

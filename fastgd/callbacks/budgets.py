@@ -1,9 +1,9 @@
 """Callbacks that limit the time or the steps of a training."""
 
 import time
+from types import MappingProxyType
 
-from .._common.checks import check_int, check_scalar
-from .base import Callback, Training
+from .base import Callback, Training, integer, number
 
 
 class TimeBudget(Callback):
@@ -15,8 +15,10 @@ class TimeBudget(Callback):
         Counted from the start of each `fit`.
     """
 
+    setting_checks = MappingProxyType({"seconds": number("(0, inf)")})
+
     def __init__(self, seconds: float) -> None:
-        self.seconds = check_scalar("seconds", seconds, "(0, inf)")
+        self.seconds = seconds
 
     def on_fit_begin(self, trainer: Training) -> None:
         self._deadline = time.perf_counter() + self.seconds
@@ -35,8 +37,10 @@ class StepBudget(Callback):
         Counted from the start of each `fit`.
     """
 
+    setting_checks = MappingProxyType({"steps": integer()})
+
     def __init__(self, steps: int) -> None:
-        self.steps = check_int("steps", steps)
+        self.steps = steps
 
     def on_fit_begin(self, trainer: Training) -> None:
         self._last_step = trainer.step + self.steps

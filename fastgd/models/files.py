@@ -1,22 +1,25 @@
 """Model files: named arrays with a JSON config, as `.npz` (NumPy's own format) or `.safetensors`.
 
 Both are safe to open: no pickle, no code, and no allocation larger than the file itself, whatever the file claims.  A
-file is written under a temporary name, flushed to disk and then renamed, so an older one survives a crash at any
-moment.  To read such a file without fastgd: `numpy.load(path)`, or any reader of safetensors.
+file is replaced as a whole (`_common/files.py`), so an older one survives a crash at any moment.  Open binary files are
+taken too.  To read such a file without fastgd: `numpy.load(path)`, or any reader of safetensors.
 """
 
 import json
 import os
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
+from errno import EINVAL, ENOMEM
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import IO, Any, TypeAlias, cast
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 
+from .._common.checks import shown
+from .._common.files import check_replaceable, expand, open_regular, replacing
 from .._common.typing import Array
 
 # Shape and dtype of each array, by name.
@@ -47,88 +50,145 @@ class Reader(ABC):
         """
 
 
-def save_arrays(path: str | os.PathLike[str], config: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Write a JSON-serializable `config` and `arrays` to a `.npz` or `.safetensors` file.
+# Where to write to or read from: a path, or an open binary file such as `io.BytesIO`.
+Target: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
+
+
+def save_arrays(
+    target: Target, config: Mapping[str, Any], arrays: Mapping[str, Array], format: str | None = None
+) -> None:
+    """Write a JSON-serializable `config` and `arrays` to a file.
+
+    Parameters
+    ----------
+    target : path or binary file object
+        A path ends in .npz or .safetensors.
+    config : mapping
+    arrays : mapping of str to ndarray
+    format : {"npz", "safetensors"} or None, default=None
+        Of a file object; None: "npz".
 
     Raises
     ------
     ValueError
         The path has another suffix.
+    TypeError
+        `target` is neither a path nor a file object, or that has been opened for text.
+    OSError
+        The file cannot be written.
     ImportError
         The package safetensors is not installed.
     """
-    target = Path(path)
-    write = {".npz": _write_npz, ".safetensors": _write_safetensors}[_suffix(target)]
-    part = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with open(part, "wb") as file:
+    write = {"npz": _write_npz, "safetensors": _write_safetensors}[_format(target, format)]
+    if isinstance(target, (str, os.PathLike)):
+        with replacing(target) as file:
             write(file, json.dumps(config), arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    else:
+        _check_writable(target)
+        write(target, json.dumps(config), arrays)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush the renaming to disk too; where folders cannot be opened (Windows), this is left to the system."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def check_path(path: str | os.PathLike[str]) -> None:
-    """Raise now what `save_arrays` would raise later.
-
-    Raises
-    ------
-    FileNotFoundError
-        The folder does not exist.
-    ImportError
-        The package safetensors is not installed.
-    ValueError
-        The path has another suffix.
-    """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {target.parent} to save {target.name} in: create it first")
-    if _suffix(target) == ".safetensors":
+def check_target(target: Target, format: str | None = None) -> None:
+    """Raise now what `save_arrays` would raise later, as far as it can be known; no file is changed."""
+    if _format(target, format) == "safetensors":
         _safetensors_save()
+    if isinstance(target, (str, os.PathLike)):
+        check_replaceable(target)
+    else:
+        _check_writable(target)
 
 
 @contextmanager
-def open_arrays(path: str | os.PathLike[str]) -> Iterator[Reader]:
+def open_arrays(source: Target) -> Iterator[Reader]:
     """Open a file of `save_arrays`; whatever is wrong with its content becomes one ValueError.
 
     This covers every exception raised in the `with` block, because a malformed file can make json, zipfile, tokenize,
-    NumPy and the parsers of the config raise almost anything.  Only a missing package is not the fault of the file.
+    NumPy and the parsers of the config raise almost anything.  Only a missing package, a lack of memory and errors of
+    the disk are not the fault of the content.
+
+    Parameters
+    ----------
+    source : path or binary file object
+        The format of a file object is recognised by its content.
 
     Raises
     ------
     ValueError
         The file is damaged or of another kind.
+    OSError
+        It cannot be read, or is no regular file.
+    MemoryError
+        It needs more memory than there is.
     ImportError
         The package safetensors is not installed.
     """
-    source = Path(path)
-    is_npz = _suffix(source) == ".npz"
-    with open(source, "rb") as file:
-        try:
-            yield _NpzReader(file) if is_npz else _SafetensorsReader(file)
-        except ImportError:
+    format = _format(source, None)
+    if isinstance(source, (str, os.PathLike)):
+        with open_regular(source) as file, _faults_of(source):
+            yield _NpzReader(file) if format == "npz" else _SafetensorsReader(file.name)
+    elif _format_of_content(source) == "npz":
+        with _faults_of(source):
+            yield _NpzReader(source)
+    else:  # the library opens files by name only
+        with _faults_of(source), TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            with open(os.path.join(folder, "model"), "wb") as copy:
+                copyfileobj(source, copy)
+            yield _SafetensorsReader(copy.name)
+
+
+@contextmanager
+def _faults_of(source: Target) -> Iterator[None]:
+    """Tell a damaged file from the other reasons for which it cannot be read."""
+    name = source if isinstance(source, (str, os.PathLike)) else "the file object"
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        if isinstance(error, MemoryError) or number == ENOMEM:
+            raise MemoryError(f"there is not enough memory to load {name}: {error}") from error
+        if isinstance(error, OSError) and number not in (None, EINVAL):  # EINVAL: it claims impossible positions
             raise
-        except Exception as error:
-            raise ValueError(f"{source} is not a fastgd model file, or it is damaged: {error!r}") from error
+        raise ValueError(f"{name} is not a fastgd model file, or it is damaged: {error!r}") from error
 
 
-def _suffix(path: Path) -> str:
-    if path.suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"the name of a model file must end in .npz or .safetensors, not {path.suffix!r}: {path}")
-    return path.suffix
+def _format(target: Target, format: str | None) -> str:
+    """The format of a path by its suffix, or of a file object by the argument."""
+    if format not in (None, "npz", "safetensors"):
+        raise ValueError(f'format must be "npz" or "safetensors", not {format!r}')
+    if not isinstance(target, (str, os.PathLike)):
+        if not hasattr(target, "write") and not hasattr(target, "read"):
+            raise TypeError(f"a model is saved to and loaded from a path or a binary file object, not {shown(target)}")
+        return format or "npz"
+    suffix = os.path.splitext(expand(target))[1]
+    if suffix not in (".npz", ".safetensors"):
+        raise ValueError(f"the name of a model file must end in .npz or .safetensors, not {suffix!r}: {target}")
+    if format not in (None, suffix[1:]):
+        raise ValueError(f"format={format!r} does not fit the suffix of {target}")
+    return suffix[1:]
+
+
+def _check_writable(file: IO[bytes]) -> None:
+    try:
+        file.write(b"")
+    except TypeError:
+        raise TypeError(f'{file!r} must be a binary file: open it with mode "wb"') from None
+
+
+def _format_of_content(file: IO[bytes]) -> str:
+    """The format of what an open file holds from its position on: a zip archive, or the header of safetensors."""
+    if not isinstance(file.read(0), bytes):
+        raise TypeError(f'{file!r} must be a binary file: open it with mode "rb"')
+    if not file.seekable():
+        raise TypeError(f"{file!r} must be seekable: pass io.BytesIO(file.read())")
+    start = file.tell()
+    if file.seek(0, os.SEEK_END) <= start:  # a device has no end, and zipfile would look for it
+        raise ValueError("the file object is not a fastgd model file, or it is damaged: it is at its end already")
+    file.seek(start)
+    head = file.read(9)
+    file.seek(start)
+    return "safetensors" if head[8:] == b"{" else "npz"
 
 
 def _check_names(names: set[str], expected: ArraySpecs) -> None:
@@ -153,8 +213,8 @@ class _NpzReader(Reader):
     """A zip archive of uncompressed .npy members."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        size = file.seek(0, os.SEEK_END)
         self._archive = ZipFile(file)
-        size = os.fstat(file.fileno()).st_size
         for member in self._archive.infolist():
             if member.compress_type != ZIP_STORED or member.file_size > size:
                 raise ValueError(f"{member.filename} is compressed or claims {member.file_size} of {size} bytes")
@@ -190,13 +250,13 @@ def _write_safetensors(file: IO[bytes], config: str, arrays: Mapping[str, Array]
 class _SafetensorsReader(Reader):
     """A JSON header and one block of bytes; the library checks that the header describes exactly these bytes."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, path: str) -> None:
         try:
             from safetensors import SafetensorError, safe_open
         except ImportError:
             raise ImportError(f"reading .safetensors {_INSTALL}") from None
         try:
-            self._file = cast(Any, safe_open)(file.name, framework="numpy")
+            self._file = cast(Any, safe_open)(path, framework="numpy")
         except SafetensorError as error:
             raise ValueError(str(error)) from error
         metadata = self._file.metadata() or {}

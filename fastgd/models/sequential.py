@@ -5,7 +5,6 @@ an optimiser have the same layout.  An engine does the arithmetic; this file han
 """
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from .network_cache import ExecutorCache
 from .predictions import network_outputs
 
 if TYPE_CHECKING:
-    from .files import ArraySpecs
+    from .files import ArraySpecs, Target
 
 # A model with scaling has a format of its own, so that a release that knows none refuses it.
 _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
@@ -277,19 +276,20 @@ class Sequential(Copyable, ExplainsAttributes):
         threads = 0 if n_threads is None else check_int("n_threads", n_threads)
         return self.network.plan(check_int("batch_size", batch_size), threads)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: "Target", format: str | None = None) -> None:
         """Write layers, parameters, dtype, seed and head to `path`, which ends in .npz or .safetensors.
 
         Arrays are stored under the names of `parameters`; an older file is replaced only once the new one is complete.
-        TypeError if noise depends on custom code.
+        `path` may be a binary file object too, written in `format`: "npz" (the default) or "safetensors".  TypeError
+        if noise depends on custom code.
         """
         from . import files  # zip and JSON would double the time of `import fastgd`
 
-        files.save_arrays(path, self.to_config(), self.parameters())
+        files.save_arrays(path, self.to_config(), self.parameters(), format)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Sequential":
-        """Load a model that `save` wrote.
+    def load(cls, path: "Target") -> "Sequential":
+        """Load a model that `save` wrote, from a path or a binary file object.
 
         Raises
         ------

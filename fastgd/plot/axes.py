@@ -25,7 +25,10 @@ def pyplot() -> Any:
 
 def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of the given size in inches, laid out without overlaps."""
-    figure: Figure = pyplot().figure(figsize=(width, height))
+    plt = pyplot()
+    from .notebook import NotebookFigure
+
+    figure: Figure = plt.figure(FigureClass=NotebookFigure, figsize=(width, height))
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     return figure
 

@@ -51,6 +51,8 @@ def curve(
 ) -> "Axes":
     """Plot one quantity of each epoch on training and validation rows, and mark the best validation epoch.
 
+    It is not marked if the name of the quantity does not tell whether it should decrease or increase.
+
     Parameters
     ----------
     history : mapping of str to sequence
@@ -77,8 +79,9 @@ def curve(
     epoch = np.asarray(history["epoch"])
     for label, (values, color) in drawn.items():
         ax.plot(epoch, values, color=color, label=label, linewidth=1.8, marker="." if len(epoch) <= 20 else None)
-    if "validation" in drawn:
-        _mark_best(ax, epoch, drawn["validation"][0], lower_is_better(quantity))
+    lower = lower_is_better(quantity)
+    if "validation" in drawn and lower is not None:
+        _mark_best(ax, epoch, drawn["validation"][0], lower)
     if quantity == "loss":
         _scale_loss_axis(ax, np.concatenate([values for values, _ in drawn.values()]))
     ax.locator_params(axis="x", integer=True)

@@ -5,7 +5,6 @@ the history, the losses of the unfinished epoch and the vectors of callbacks; it
 seeds.  Nothing in it is code.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,9 +33,15 @@ _SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_n
 _NEW_SETTINGS = ("standardize", "train_metrics")  # which files of the previous release do not have
 
 
-def save(path: str | os.PathLike[str], settings: TrainSettings, state: TrainState) -> None:
+def save(target: files.Target, settings: TrainSettings, state: TrainState, format: str | None = None) -> None:
     """Write a trainer to a `.npz` or `.safetensors` file; TypeError if a part of it depends on custom code."""
-    files.save_arrays(path, *contents(settings, state))
+    files.save_arrays(target, *contents(settings, state), format)
+
+
+def check(target: files.Target, settings: TrainSettings, state: TrainState) -> None:
+    """Raise what `save` would raise; no file is changed."""
+    files.check_target(target)
+    contents(settings, state)
 
 
 def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any], dict[str, Array]]:

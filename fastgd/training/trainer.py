@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from .. import optimizers
 from .._common.checks import check_int
@@ -236,29 +236,28 @@ class Trainer(TrainerAttributes, ExplainsAttributes):
         measured = prepare_evaluation(self._settings, self.model, X, y, sample_weight).measure(self.eval_model)
         return {name.removeprefix("validation_"): value for name, (value,) in measured.items()}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str] | IO[bytes], format: str | None = None) -> None:
         """Write all that the next step depends on, except the data, to `path`, which ends in .npz or .safetensors.
 
         That is theta, the optimiser's state, the counters, the position within the epoch, seeds, schedules, settings
         and history, and for a run that is in progress or was stopped the states of its callbacks.  An older file is
-        replaced only once the new one is complete.  TypeError if a schedule or optimiser is custom code.
+        replaced only once the new one is complete.  A binary file object is written in `format`, "npz" (default) or
+        "safetensors".  TypeError if a schedule or optimiser is custom code.
         """
         from . import checkpoint
 
-        checkpoint.save(path, self._settings, self._state)
+        checkpoint.save(path, self._settings, self._state, format)
 
     def check_save(self, path: str | os.PathLike[str]) -> None:
-        """Raise what `save(path)` would raise now, without writing a file."""
-        from ..models import files
+        """Raise what `save(path)` would raise now; no file is changed."""
         from . import checkpoint
 
-        files.check_path(path)
-        checkpoint.contents(self._settings, self._state)
+        checkpoint.check(path, self._settings, self._state)
 
     @classmethod
     def load(
         cls,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | IO[bytes],
         *,
         loss: str | Loss | Callable[..., Any] | None = None,
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
@@ -267,7 +266,7 @@ class Trainer(TrainerAttributes, ExplainsAttributes):
 
         Parameters
         ----------
-        path : path
+        path : path or binary file object
         loss, metrics
             As in `Trainer`; None takes those of the file.  Custom losses and metrics are code, which no file holds:
             pass them again.
