@@ -70,6 +70,17 @@ class Custom(Loss):
             raise TypeError(f"a custom loss must return (loss, dZ), not {type(result).__name__}")
         return _check_loss(result[0]), _check_derivative(result[1], Z)
 
+    def value_and_gradient(
+        self, Z: Any, Y: Any, sample_weight: Any = None, out: Array | None = None
+    ) -> tuple[float, Array]:
+        """The checked result of the function, as for a built-in loss; 0 for a batch of total weight 0."""
+        Z = np.asarray(Z)
+        value, dZ = (0.0, np.zeros_like(Z)) if _has_no_weight(sample_weight) else self.batch(Z, Y, sample_weight)
+        if out is None:
+            return value, dZ
+        np.copyto(out, dZ)
+        return value, out
+
     def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
         """The mean loss, repeated for each row."""
         return np.full(len(Z), self.batch(Z, Y)[0], Z.dtype)
@@ -78,6 +89,10 @@ class Custom(Loss):
         """The derivative of the sum over the batch, B dZ."""
         dZ: Array = self.batch(Z, Y)[1] * len(Z)
         return dZ
+
+
+def _has_no_weight(sample_weight: Any) -> bool:
+    return sample_weight is not None and not np.any(sample_weight)
 
 
 def _takes_weight(function: Callable[..., Any]) -> bool:
