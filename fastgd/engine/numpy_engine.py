@@ -99,11 +99,11 @@ class Executor:
             self._check_rows(X, out)
             self._check_memory("out", out, "X", X)
             self._check_noise(noise, 1)
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 A = X.astype(out.dtype)
-            if check and not np.isfinite(A).all():
-                raise ValueError(X_NOT_FINITE)
-            out[:], self._kept = self._forward(A, noise)
+                if check and not np.isfinite(A).all():
+                    raise ValueError(X_NOT_FINITE)
+                out[:], self._kept = self._forward(A, noise)
 
     def backward(
         self,
@@ -123,7 +123,8 @@ class Executor:
                 self._check_memory("dX", dX, "dZ", dZ)
             if check and not np.isfinite(dZ).all():
                 raise ValueError(DZ_NOT_FINITE)
-            self._backward(self._kept, dZ, dX, accumulate)
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._backward(self._kept, dZ, dX, accumulate)
 
     def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
         B = len(Z)
