@@ -32,10 +32,7 @@ def convert_batch(
     if len(Y) != len(Z) if Y.ndim else True:
         raise ValueError(f"Y must have the {len(Z)} rows of Z, not the shape {Y.shape}")
     Y = _labels(Y, Z.shape[1], loss) if loss.target == "labels" else _values(Y, Z.shape[1], loss)
-    weight = None
-    if sample_weight is not None:
-        weight = _weights(sample_weight, len(Z), Z.dtype)
-    return Z, Y, weight, _checked_out(out, Z)
+    return Z, Y, batch_weights(sample_weight, len(Z), Z.dtype), _checked_out(out, Z)
 
 
 def _labels(Y: Array, n: int, loss: Loss) -> Array:
@@ -76,11 +73,14 @@ def _values(Y: Array, n: int, loss: Loss) -> Array:
     return np.ascontiguousarray(Y)
 
 
-def _weights(sample_weight: Any, rows: int, dtype: np.dtype[Any]) -> Array:
+def batch_weights(sample_weight: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
+    """Checked weights of the rows of a batch, which may all be 0; None for None."""
+    if sample_weight is None:
+        return None
     weight = as_numeric(sample_weight, "sample_weight")
     if weight.shape == (rows,) and not weight.any():
-        return np.zeros(rows, dtype)  # a batch may consist of such rows
-    return row_weights(weight, rows, dtype)
+        return np.zeros(rows, dtype)
+    return row_weights(weight, rows).astype(dtype)
 
 
 def _checked_out(out: Any, Z: Array) -> Array:

@@ -26,6 +26,7 @@ from .chunks import PartialEpoch
 from .exclusive import check_not_in_training, in_training
 from .fit_data import prepare, prepare_evaluation
 from .loop import train
+from .on_batch import BatchSteps
 from .state import SettingAttribute, StateAttribute, TrainSettings, TrainState
 
 
@@ -52,7 +53,7 @@ def _replacement(trainer: "Trainer", model: Any) -> Sequential:
 
 
 @explains_arguments
-class Trainer(ExplainsAttributes):
+class Trainer(BatchSteps, ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another
