@@ -199,20 +199,23 @@ cdef class Executor:
         """out (rows, n_out) <- the outputs with the noise of one step; the activations are kept for `backward`."""
         cdef fgd_table table
         cdef fgd_noise c_noise
-        cdef fgd_status status = FGD_OK
+        cdef fgd_status status
+        cdef bint is_finite = True
         cdef _Array x = _table("X", X, self.n_in, &table)
         cdef _Array z = _dense("out", out, self.real, table.count, self.n_out, True)
         cdef _Array _n = _noise_spec(noise, 1, self.net.L, &c_noise)
         self._check_out("out", z, "X", x)
+        if check:
+            with nogil:
+                is_finite = self.engine.is_finite(&table)
+        if not is_finite:
+            _fail(FGD_NOT_FINITE)
         self._acquire()
         try:
             self._reserve(max(table.count, 1))
             with nogil:
-                if check and not self.engine.is_finite(&table):
-                    status = FGD_NOT_FINITE
-                else:
-                    status = self.engine.forward(self.workspace, self.theta.view.buf, &table, &c_noise, z.view.buf,
-                                                 n_threads)
+                status = self.engine.forward(self.workspace, self.theta.view.buf, &table, &c_noise, z.view.buf,
+                                             n_threads)
             if status != FGD_OK:
                 _fail(status)
             self.rows = table.count

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._common.checks import in_interval
 from .._common.typing import Array
-from ..data.arrays import MODEL_DTYPES, as_numeric, check_finite
+from ..data.arrays import MODEL_DTYPES, as_numeric, check_finite, to_array
 from ..data.sample_weights import row_weights
 from ..losses import Loss
 
@@ -28,7 +28,7 @@ def convert_batch(
         raise ValueError(f"Z must have shape (rows, outputs), not {Z.shape}")
     check_finite(Z, "Z")
     Z = np.ascontiguousarray(Z, Z.dtype if Z.dtype in MODEL_DTYPES else np.float64)
-    Y = as_numeric(Y, "Y")
+    Y = to_array(Y, "Y") if loss.target == "labels" else as_numeric(Y, "Y")
     if len(Y) != len(Z) if Y.ndim else True:
         raise ValueError(f"Y must have the {len(Z)} rows of Z, not the shape {Y.shape}")
     Y = _labels(Y, Z.shape[1], loss) if loss.target == "labels" else _values(Y, Z.shape[1], loss)
@@ -51,7 +51,7 @@ def _labels(Y: Array, n: int, loss: Loss) -> Array:
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(f"Y must hold class indices from 0 to {n - 1}, but has {Y[row, 0]} in row {row}")
-    return Y
+    return Y.astype(np.int64)
 
 
 def _values(Y: Array, n: int, loss: Loss) -> Array:

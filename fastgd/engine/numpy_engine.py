@@ -330,6 +330,8 @@ class Executor:
 
 
 def _check(name: str, array: Array, shape: tuple[int, ...], dtype: Any = None) -> None:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be an ndarray, not {type(array).__name__}")
     if array.shape != shape or (dtype is not None and array.dtype != dtype):
         expected = "" if dtype is None else f" and dtype {np.dtype(dtype)}"
         raise ValueError(f"{name} must have shape {shape}{expected}, not {array.shape} and {array.dtype}")

@@ -16,6 +16,8 @@ class Losses:
         pass
 
     def mean(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, dZ: Array) -> float:
+        if Z.ndim != 2 or Z.dtype not in (np.float32, np.float64):
+            raise ValueError(f"Z must be a matrix of float32 or float64, not {Z.shape} and {Z.dtype}")
         B = len(Z)
         for name, array in (("Z", Z), ("Y", Y), ("weight", weight)):
             if array is not None and np.may_share_memory(dZ, array):

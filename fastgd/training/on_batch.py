@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,9 @@ class BatchSteps:
         plain = self._plain
         is_plain = plain is not None and plain[0] is state.model.head and plain[1] is loss
         if is_plain and type(X) is np.ndarray and type(y) is np.ndarray and len(X):
-            try:
+            # If the engine cannot read them as they are, they are converted, or the precise error is raised, below.
+            with suppress(TypeError, ValueError, FloatingPointError):
                 value = self._gradient(X, y, sample_weight, loss)
-            except (TypeError, ValueError, FloatingPointError):
-                pass  # the engine cannot read them as they are: convert them, or raise the precise error, below
         if value is None:
             value = self._gradient_of_any(X, y, sample_weight)
         state.optimizer.step(state.model)
