@@ -22,6 +22,8 @@ typedef enum {
     FGD_NOT_FINITE,     /* a loss became inf or NaN, and theta was not updated; or X of predict is not finite */
     FGD_BAD_LABEL,      /* a class index outside 0 .. n_out - 1; theta was not updated */
     FGD_BAD_ROW_NUMBER, /* a row index outside the data; nothing was done */
+    FGD_BAD_VALUE,      /* a target or a weight that a loss does not take */
+    FGD_OVERFLOW,       /* theta, or what goes with it, would become inf or NaN; nothing was done */
 } fgd_status;
 
 /* One layer: a = f(x W + b). */
@@ -139,7 +141,10 @@ typedef struct {
        FGD_NOT_FINITE: a value of X, converted to real, is inf or NaN. */
     fgd_status (*predict)(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int n_threads);
 
-    /* Likewise, with the noise of one step, and keeps all activations in the workspace.  X.count <= max_rows. */
+    /* 1 if all values of a table, converted to real, are finite. */
+    int (*is_finite)(const fgd_table *X);
+
+    /* Like predict, but X may hold any values; with the noise of one step, and keeps all activations in the workspace.  X.count <= max_rows. */
     fgd_status (*forward)(fgd_workspace *workspace, const void *theta, const fgd_table *X, const fgd_noise *noise,
                           void *Z, int n_threads);
 
@@ -152,9 +157,20 @@ typedef struct {
     fgd_status (*loss)(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
                        double *row_losses, void *dZ);
 
+    /* *mean <- sum of weight * loss of each row / sum of weights, 0 if that is 0; dZ (Y.count, n) or NULL <- its
+       gradient.  FGD_NOT_FINITE: a loss is not; FGD_BAD_VALUE: a weight is negative or not finite, or a target that is
+       no label is outside [bounds[0], bounds[1]] or not finite.  mean and dZ are then incomplete. */
+    fgd_status (*mean_loss)(const fgd_loss *loss, int n, const double *bounds, const void *Z, const fgd_table *Y,
+                            const void *weight, double *mean, void *dZ);
+
     /* theta, state <- one step of a rule with grad; transforms, of one step, as in fgd_chunk. */
     fgd_status (*update)(int rule, const double *coefficients, const fgd_transforms *transforms, ptrdiff_t size,
                          const void *grad, void *theta, void *state);
+
+    /* Likewise, or nothing.  FGD_NOT_FINITE: grad is not finite; FGD_OVERFLOW: theta, state or the average would not be.
+       saved: memory of a real for each element of these three. */
+    fgd_status (*checked_update)(int rule, const double *coefficients, const fgd_transforms *transforms,
+                                 ptrdiff_t size, const void *grad, void *theta, void *state, void *saved);
 
     fgd_status (*train)(fgd_workspace *workspace, fgd_chunk *chunk);
 

@@ -11,11 +11,10 @@ FASTGD_ISA=avx512|avx2|neon|scalar, FASTGD_NUM_THREADS.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -25,9 +24,11 @@ import numpy as np
 from ._common.typing import Array
 from ._version import __version__
 from .engine import numpy_engine, threads
-from .engine.contract import Executor
+from .engine.contract import Executor, Losses
+from .engine.loss_batch import convert_batch
 from .engine.numpy_layers import LayerLike
 from .layers.noise import Noise
+from .losses import Loss
 
 __all__ = ["Engine", "available", "choose", "config", "default_threads", "override", "show_config"]
 
@@ -52,11 +53,28 @@ class Engine:
         theta: Array,
         grad: Array,
         noises: Sequence[Noise | None] = (),
-        lock: threading.Lock | None = None,
+        lock: Any = None,
     ) -> Executor:
         """A network bound to its memory and run by this engine; see `fastgd.engine.contract.Executor`."""
-        home: Any = numpy_engine if self.backend == "numpy" else _native()
-        return home.Executor(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
+        return self._home.Executor(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
+
+    def lock(self) -> Any:
+        """A lock for executors on the same vectors."""
+        return self._home.Lock()
+
+    @cached_property
+    def losses(self) -> Losses:
+        """The built-in losses; see `fastgd.engine.contract.Losses`."""
+        return self._home.Losses(self.isa)  # type: ignore[no-any-return]
+
+    def loss_of_batch(self, loss: Loss, Z: Any, Y: Any, sample_weight: Any, out: Array | None) -> tuple[float, Array]:
+        """`Loss.value_and_gradient` for arguments that have to be converted, or of which one is wrong."""
+        Z, Y, weight, dZ = convert_batch(loss, Z, Y, sample_weight, out)
+        return self.losses.mean(loss, Z, Y, weight, dZ), dZ
+
+    @property
+    def _home(self) -> Any:
+        return numpy_engine if self.backend == "numpy" else _native()
 
 
 @cache
@@ -93,7 +111,7 @@ def available() -> list[Engine]:
     return [*native, Engine("numpy", None)]
 
 
-_chosen: Engine | None = None
+chosen: Engine | None = None  # None: not chosen yet
 
 
 def choose() -> Engine:
@@ -104,10 +122,10 @@ def choose() -> Engine:
     ValueError
         No available engine matches the environment variables.
     """
-    global _chosen
-    if _chosen is None:
-        _chosen = _find(os.environ.get("FASTGD_BACKEND") or None, os.environ.get("FASTGD_ISA") or None)
-    return _chosen
+    global chosen
+    if chosen is None:
+        chosen = _find(os.environ.get("FASTGD_BACKEND") or None, os.environ.get("FASTGD_ISA") or None)
+    return chosen
 
 
 def _find(backend: str | None, isa: str | None) -> Engine:
@@ -132,12 +150,12 @@ def override(backend: str | None = None, isa: str | None = None) -> Iterator[Eng
     ...     engine.backend
     'numpy'
     """
-    global _chosen
-    before, _chosen = _chosen, _find(backend, isa)
+    global chosen
+    before, chosen = chosen, _find(backend, isa)
     try:
-        yield _chosen
+        yield chosen
     finally:
-        _chosen = before
+        chosen = before
 
 
 def default_threads() -> int:

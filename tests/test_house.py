@@ -22,8 +22,9 @@ ROOMS = (
     *("engine", "backend", "models", "metrics", "callbacks", "training", "plot", "tables", "datasets", "cli"),
     *("__init__", "__main__"),
 )
-# Imports inside a function, on use, that go up: what they need is an extra or rarely asked for.
-LAZY = {("callbacks.history", "plot"), ("training.lr_finder", "plot")}
+# Imports inside a function, on use, that go up: what they need is an extra or rarely asked for; and the engine in use,
+# which computes the losses of a custom loop.
+LAZY = {("callbacks.history", "plot"), ("training.lr_finder", "plot"), ("losses.base", "backend")}
 
 
 def relative(path):

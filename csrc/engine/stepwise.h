@@ -96,29 +96,73 @@ static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, 
 
 /* ---- loss ---- */
 
+/* Rows [row, row + VL) of Z and Y, or as many as there are; y: scratch memory of loss_memory(n) elements. */
+static fgd_status loss_of_few_rows(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
+                                   double scale, ptrdiff_t row, double *row_losses, void *dZ, real *y) {
+    loss_rows of = {.rows = Y->count - row < VL ? (int)(Y->count - row) : VL,
+                    .n = n,
+                    .z = (const real *)Z + row * n,
+                    .y = y,
+                    .ld = n,
+                    .weight = weight ? (const real *)weight + row : NULL,
+                    .scale = scale,
+                    .dz = dZ ? (real *)dZ + row * n : NULL,
+                    .dz_ld = n,
+                    .loss = row_losses};
+    read_table(Y, row, row + of.rows, y, n);
+    return compute_losses(loss, &of, y + (ptrdiff_t)VL * n);
+}
+
+static real *loss_memory(int n) { return alloc_zeroed((size_t)((ptrdiff_t)VL * n + loss_scratch(n)) * sizeof(real)); }
+
 /* On one thread: it is memory-bound, and short compared with the forward before it. */
 static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
                                 double *row_losses, void *dZ) {
     DENORMALS_ARE_ZERO;
-    real *y = alloc_zeroed((size_t)((ptrdiff_t)VL * n + loss_scratch(n)) * sizeof *y);
+    real *y = loss_memory(n);
     if (!y) return FGD_NO_MEMORY;
     fgd_status status = FGD_OK;
-    for (ptrdiff_t row = 0; row < Y->count && status != FGD_BAD_LABEL; row += VL) {
-        loss_rows of = {.rows = Y->count - row < VL ? (int)(Y->count - row) : VL,
-                        .n = n,
-                        .z = (const real *)Z + row * n,
-                        .y = y,
-                        .ld = n,
-                        .weight = weight ? (const real *)weight + row : NULL,
-                        .scale = 1,
-                        .dz = dZ ? (real *)dZ + row * n : NULL,
-                        .dz_ld = n,
-                        .loss = row_losses + row};
-        read_table(Y, row, row + of.rows, y, n);
-        status = compute_losses(loss, &of, y + (ptrdiff_t)VL * n);
-    }
+    for (ptrdiff_t row = 0; row < Y->count && status != FGD_BAD_LABEL; row += VL)
+        status = loss_of_few_rows(loss, n, Z, Y, weight, 1, row, row_losses + row, dZ, y);
     free_aligned(y);
     return status == FGD_NOT_FINITE ? FGD_OK : status;
+}
+
+/* Whether targets y (count,) lie in [bounds[0], bounds[1]] and are finite. */
+static int targets_fit(const real *y, ptrdiff_t count, const double *bounds) {
+    real low = (real)bounds[0], high = (real)bounds[1];
+    int fit = 1;
+    for (ptrdiff_t i = 0; i < count; i++) fit &= y[i] >= low && y[i] <= high && y[i] - y[i] == 0;
+    return fit;
+}
+
+/* The sum of some weights >= 0 (count,), or their number if they are NULL; NaN if one is none. */
+static double sum_of_weights(const real *weight, ptrdiff_t count) {
+    if (!weight) return (double)count;
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < count; i++) sum += weight[i] >= 0 ? (double)weight[i] : NAN;
+    return isfinite(sum) ? sum : NAN;
+}
+
+/* The operations of a step of a chunk in the same order, and thus the same bits. */
+static fgd_status mean_loss(const fgd_loss *loss, int n, const double *bounds, const void *Z, const fgd_table *Y,
+                            const void *weight, double *mean, void *dZ) {
+    DENORMALS_ARE_ZERO;
+    double sum = sum_of_weights(weight, Y->count), row_losses[VL];
+    if (isnan(sum)) return FGD_BAD_VALUE;
+    real *y = loss_memory(n);
+    if (!y) return FGD_NO_MEMORY;
+    int rows, labels = loss_needs_labels[loss->kind];
+    fgd_status status = FGD_OK;
+    *mean = 0;
+    for (ptrdiff_t row = 0; row < Y->count && status == FGD_OK; row += rows) {
+        rows = Y->count - row < VL ? (int)(Y->count - row) : VL;
+        status = loss_of_few_rows(loss, n, Z, Y, weight, sum > 0 ? 1 / sum : 0, row, row_losses, dZ, y);
+        *mean = add_up(*mean, row_losses, rows);
+        if (!labels && !targets_fit(y, (ptrdiff_t)rows * n, bounds)) status = FGD_BAD_VALUE;
+    }
+    free_aligned(y);
+    return status;
 }
 
 /* ---- update ---- */
@@ -154,6 +198,88 @@ static fgd_status update(int rule, const double *coefficients, const fgd_transfo
     update_init(&u, rule, coefficients, size, theta, state);
     update_flat(&u, 0, grad, size);
     return FGD_OK;
+}
+
+/* The vectors that an update changes: theta, the slots of state, the average. */
+enum { MAX_CHANGED = 3 };
+typedef struct {
+    real *x;
+    ptrdiff_t count;
+} changed_vector;
+
+static int changed_vectors(int rule, const fgd_transforms *transforms, ptrdiff_t size, void *theta, void *state,
+                           changed_vector *to) {
+    int n = 0;
+    to[n++] = (changed_vector){theta, size};
+    if (rule_slots[rule] > 0) to[n++] = (changed_vector){state, rule_slots[rule] * size};
+    if (transforms && transforms->average) to[n++] = (changed_vector){transforms->average, size};
+    return n;
+}
+
+static int vector_is_finite(const real *x, ptrdiff_t count) {
+    enum { ROW = 1 << 16 };
+    ptrdiff_t rows = count / ROW;
+    return all_finite(x, ROW, rows, ROW) && all_finite(x + rows * ROW, ROW, 1, (int)(count % ROW));
+}
+
+/* The sum of |x[i]|: an upper bound of each, and inf or NaN if one is. */
+static double sum_of_magnitudes(const real *x, ptrdiff_t count) {
+    enum { SUMS = 4 };
+    vec sum[SUMS];
+    real lane[VL];
+    double total = 0;
+    ptrdiff_t i = 0;
+    for (int s = 0; s < SUMS; s++) sum[s] = v_set(0);
+    for (; i + SUMS * VL <= count; i += SUMS * VL) {
+        UNROLLED
+        for (int s = 0; s < SUMS; s++) sum[s] = v_add(sum[s], v_abs(v_load(x + i + s * VL)));
+    }
+    for (; i < count; i += VL) sum[0] = v_add(sum[0], v_abs(v_load_part(x + i, v_lanes(count - i))));
+    v_store(lane, v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])));
+    for (int j = 0; j < VL; j++) total += (double)lane[j];
+    return total;
+}
+
+/*
+ * Whether no value can overflow in an update.  Let M bound |g|, |theta| and |state|, A >= 1 all coefficients and l1, and
+ * E >= 1 their inverses.  A rule multiplies by coefficients, squares g once and divides by no less than 1 / E, so
+ *
+ *     |g + weight_decay theta| <= 2 A (1 + M)     slots <= 5 A**4 E (1 + M)**3     theta <= 6 A**4 E (1 + M)
+ *
+ * for each of tables/rules.h, and what they compute on the way is below the limit here.  Limits of the gradient and of
+ * the norms of columns only make values smaller.
+ */
+static int cannot_overflow(int rule, const double *coefficients, const fgd_transforms *transforms, double M) {
+    int groups = transforms ? transforms->n_groups : 1;
+    double A = 1, E = 1, limit = FGD_BITS == 32 ? 0x1p120 : 0x1p1000;
+    for (int i = 0; i < groups * rule_coefficients[rule]; i++) {
+        double c = fabs(coefficients[i]);
+        A = c > A ? c : A;
+        E = c != 0 && 1 / c > E ? 1 / c : E;
+    }
+    for (int g = 0; transforms && g < groups; g++) A = transforms->per_group[g].l1 + A;
+    return 64 * A * A * A * A * E * (1 + M) * (1 + M) * (1 + M) < limit;
+}
+
+static fgd_status checked_update(int rule, const double *coefficients, const fgd_transforms *transforms, ptrdiff_t size,
+                                 const void *grad, void *theta, void *state, void *saved) {
+    changed_vector changed[MAX_CHANGED];
+    int n = changed_vectors(rule, transforms, size, theta, state, changed), finite = 1;
+    double M = sum_of_magnitudes(grad, size);
+    for (int i = 0; i < n; i++) M += sum_of_magnitudes(changed[i].x, changed[i].count);
+    if (cannot_overflow(rule, coefficients, transforms, M))
+        return update(rule, coefficients, transforms, size, grad, theta, state);
+
+    if (!vector_is_finite(grad, size)) return FGD_NOT_FINITE;
+    real *to = saved;
+    for (int i = 0; i < n; to += changed[i++].count) memcpy(to, changed[i].x, (size_t)changed[i].count * sizeof(real));
+    fgd_status status = update(rule, coefficients, transforms, size, grad, theta, state);
+    for (int i = 0; i < n; i++) finite &= vector_is_finite(changed[i].x, changed[i].count);
+    if (status == FGD_OK && finite) return FGD_OK;
+    const real *from = saved;
+    for (int i = 0; i < n; from += changed[i++].count)
+        memcpy(changed[i].x, from, (size_t)changed[i].count * sizeof(real));
+    return status == FGD_OK ? FGD_OVERFLOW : status;
 }
 
 #endif

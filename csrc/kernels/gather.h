@@ -90,4 +90,24 @@ static int all_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
     return total == 0;
 }
 
+/* Whether all of a table is finite in real. */
+static int table_is_finite(const fgd_table *table) {
+    enum { BLOCK = 512 };
+    real block[BLOCK];
+    ptrdiff_t size = (ptrdiff_t)sizeof(real);
+    if (table->type == TYPE_real && table->stride % size == 0)
+        return all_finite(table->data, table->stride / size, table->count, table->width);
+    for (int j = 0; j < table->width; j += BLOCK) {
+        fgd_table part = *table;
+        part.data = (const char *)table->data + j * type_size[table->type];
+        part.width = table->width - j < BLOCK ? table->width - j : BLOCK;
+        for (ptrdiff_t row = 0, rows = BLOCK / part.width; row < table->count; row += rows) {
+            ptrdiff_t end = row + rows < table->count ? row + rows : table->count;
+            read_table(&part, row, end, block, part.width);
+            if (!all_finite(block, part.width, end - row, part.width)) return 0;
+        }
+    }
+    return 1;
+}
+
 #endif

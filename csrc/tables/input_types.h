@@ -30,6 +30,10 @@ enum { FGD_TYPES(TYPE) };
 
 #define AS_REAL(x) ((real)(x))
 
+#define TYPE(name, c_type, convert) sizeof(c_type),
+static const ptrdiff_t type_size[] = {FGD_TYPES(TYPE)};
+#undef TYPE
+
 enum { TYPE_real = FGD_BITS == 32 ? TYPE_float32 : TYPE_float64 };
 
 /*

@@ -9,6 +9,8 @@ cdef extern from "fastgd.h" nogil:
         FGD_NOT_FINITE
         FGD_BAD_LABEL
         FGD_BAD_ROW_NUMBER
+        FGD_BAD_VALUE
+        FGD_OVERFLOW
 
     ctypedef struct fgd_layer:
         int n_in
@@ -97,13 +99,18 @@ cdef extern from "fastgd.h" nogil:
         fgd_workspace *(*workspace_new)(const fgd_net *, ptrdiff_t) noexcept nogil
         void (*workspace_free)(fgd_workspace *) noexcept nogil
         fgd_status (*predict)(const fgd_net *, const void *, const fgd_table *, void *, int) noexcept nogil
+        int (*is_finite)(const fgd_table *) noexcept nogil
         fgd_status (*forward)(fgd_workspace *, const void *, const fgd_table *, const fgd_noise *, void *,
                               int) noexcept nogil
         fgd_status (*backward)(fgd_workspace *, const void *, const void *, void *, int, void *, int) noexcept nogil
         fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
                            void *) noexcept nogil
+        fgd_status (*mean_loss)(const fgd_loss *, int, const double *, const void *, const fgd_table *, const void *,
+                                double *, void *) noexcept nogil
         fgd_status (*update)(int, const double *, const fgd_transforms *, ptrdiff_t, const void *, void *,
                              void *) noexcept nogil
+        fgd_status (*checked_update)(int, const double *, const fgd_transforms *, ptrdiff_t, const void *, void *,
+                                     void *, void *) noexcept nogil
         fgd_status (*train)(fgd_workspace *, fgd_chunk *) noexcept nogil
         fgd_plan (*plan)(const fgd_net *, ptrdiff_t, int) noexcept nogil
 

@@ -42,22 +42,43 @@ cdef _Array _dense(str name, array, char letter, Py_ssize_t rows, Py_ssize_t col
     return a
 
 
-cdef bint _overlaps(_Array rows, _Array other):
-    """Whether a dense array lies where these rows do, or between them."""
-    cdef Py_buffer *view = &rows.view
-    cdef Py_ssize_t to_last = (view.shape[0] - 1) * view.strides[0]
-    cdef char *first = <char *> view.buf + (to_last if to_last < 0 else 0)
-    cdef char *end = <char *> view.buf + (to_last if to_last > 0 else 0) + view.shape[1] * view.itemsize
-    cdef char *start = <char *> other.view.buf
-    return start < end and first < start + other.view.len
+cdef bint _overlaps(_Array one, _Array other):
+    """Whether arrays that are not empty lie in the same memory, or one between the rows of the other."""
+    cdef char *first
+    cdef char *end
+    cdef char *other_first
+    cdef char *other_end
+    _extent(&one.view, &first, &end)
+    _extent(&other.view, &other_first, &other_end)
+    return other_first < end and first < other_end
 
 
-cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table):
-    """table <- rows of `width` contiguous values of any type that the core reads."""
+cdef void _extent(Py_buffer *view, char **first, char **end) noexcept:
+    """The first byte of an array, and the byte after its last one."""
+    cdef int i
+    cdef Py_ssize_t to_last
+    first[0] = <char *> view.buf
+    end[0] = <char *> view.buf + view.itemsize
+    for i in range(view.ndim):
+        to_last = (view.shape[i] - 1) * view.strides[i]
+        if to_last < 0:
+            first[0] += to_last
+        else:
+            end[0] += to_last
+
+
+cdef _check_out(str name, _Array out, str other_name, _Array other):
+    """Refuse an output whose memory belongs to something else."""
+    if other is not None and _overlaps(out, other):
+        raise ValueError(contract.OVERLAP.format(name, other_name))
+
+
+cdef _Array _table(str name, array, Py_ssize_t width, fgd_table *table, bint flat=False):
+    """table <- rows of `width` contiguous values of any type that the core reads; flat: a row of one may be a value."""
     cdef _Array a = _array(array, PyBUF_STRIDES)
     cdef Py_buffer *view = &a.view
     cdef int type = -1
-    if view.ndim != 2 or view.shape[1] != width:
+    if not (flat and width == 1 and view.ndim == 1) and (view.ndim != 2 or view.shape[1] != width):
         raise ValueError(f"{name} must have shape (rows, {width}), not {a.shape()}")
     if view.format[0] >= 0 and view.format[1] == 0:
         type = _type_of[view.format[0]]

@@ -15,7 +15,10 @@ from .plan import Plan
 # What engines raise in the same words.
 IN_USE = "this model is in use by another thread: wait until it has finished, or train a copy of the model"
 NO_FORWARD = "backward needs the activations of a forward pass: call forward first, with no training in between"
-OVERLAP = "X and out share memory"
+OVERLAP = "{} must not share memory with {}"
+DZ_NOT_FINITE = "dZ has a value that is not finite"
+LOSS_NOT_FINITE = "the mean loss is not finite"
+BAD_VALUE = "Y has a target that the loss does not take, or a weight is negative or not finite"
 X_NOT_FINITE = "X has a value that is not finite in the dtype of theta"
 
 
@@ -25,7 +28,8 @@ class Executor(Protocol):
     `Executor(layers, theta, grad, isa=None, noises=(), lock=None)` refers to theta and grad, (size,) float32 or
     float64, and does not copy them; theta holds, layer by layer, W (n_in, n_out) in row-major order, then b (n_out,).
     All results have the dtype of theta, `real` below. `noises` may be added to the inputs of each layer; their strength
-    and random numbers are arguments of `forward` and `train`. Executors on the same vectors share a lock.
+    and random numbers are arguments of `forward` and `train`. Executors on the same vectors share a lock, a `Lock` of
+    their engine.
 
     X (rows, n_in) and Y are read in place: bool, integers of 8 to 64 bits, floats of 16 to 64, the values of a row
     contiguous, the distance between rows arbitrary. `n_threads` is a maximum; 0: the engine decides.
@@ -40,17 +44,32 @@ class Executor(Protocol):
         Raises
         ------
         ValueError
-            A value of X is not finite in the dtype of theta, or out shares memory with X.
+            A value of X is not finite in the dtype of theta, or out shares memory with X, theta or grad.
         """
 
-    def forward(self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None:
+    def forward(
+        self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None, check: bool = False
+    ) -> None:
         """out (rows, n_out) <- the outputs; the activations are kept for `backward`.
 
         With noise, whose strengths are those of one step (1, layers), this is the forward pass of that step of a run:
         `train` with the same seed and step index adds exactly the same noise.
+
+        Raises
+        ------
+        ValueError
+            out shares memory with X, theta or grad, or with `check` a value of X is not finite in the dtype of theta;
+            the activations of the forward pass before are still there.
         """
 
-    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, accumulate: bool = False) -> None:
+    def backward(
+        self,
+        dZ: Array,
+        dX: Array | None = None,
+        n_threads: int = 0,
+        accumulate: bool = False,
+        check: bool = False,
+    ) -> None:
         """grad <- dL/dtheta, dX (rows, n_in) <- dL/dX, summed over rows, from dZ (rows, n_out) = dL/d outputs.
 
         With `accumulate`, dL/dtheta is added to grad: the sum over the rows of several passes.
@@ -59,6 +78,8 @@ class Executor(Protocol):
         ------
         RuntimeError
             There was no `forward` before, or training in between.
+        ValueError
+            dX shares memory with dZ, theta or grad, or with `check` dZ is not finite; nothing has changed.
         """
 
     def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
@@ -68,6 +89,11 @@ class Executor(Protocol):
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None:
         """theta, state (slots, size) <- one step of `optimizer.rule` with grad; arguments as in `Chunk`."""
+
+    def updates(
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
+    ) -> Updates:
+        """Several steps of `optimizer.rule`; arguments as in `Chunk`, whose arrays are bound until the last of them."""
 
     def train(self, chunk: Chunk) -> None:
         """Execute the steps of a chunk; the gradient of each is that of its mean loss.
@@ -83,3 +109,43 @@ class Executor(Protocol):
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
         """How `train` would execute steps of `batch` rows on n_threads (0: the engine decides)."""
+
+
+class Updates(Protocol):
+    """Updates of theta, bound to all that they need; exclusive like the methods of the executor."""
+
+    def step(self, i: int) -> None:
+        """theta, state <- update number i, with grad.
+
+        Raises
+        ------
+        UpdateNotFinite
+            The gradient is not finite, or theta, the state or the average would not be; nothing has changed.
+        """
+
+
+class Losses(Protocol):
+    """The built-in losses of an engine, for custom training loops: `Losses(isa=None)`."""
+
+    def mean(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, dZ: Array) -> float:
+        """The mean sum weight * loss / sum weight over the rows; dZ (B, n) <- its derivative with respect to Z.
+
+        It has the bits of `train`. Z (B, n) is float32 or float64 and C-contiguous, as weight (B,) and dZ are, of the
+        same dtype; Y (B, n), or (B, 1) class indices, is read in place; it may be (B,) instead of (B, 1).
+
+        Raises
+        ------
+        TypeError, ValueError
+            The arrays do not fit, share memory with dZ, or have values that the loss does not take.
+        FloatingPointError
+            The mean is not finite.
+        """
+
+
+def bounds_of(interval: str) -> tuple[float, float]:
+    """The bounds of an interval that `Loss.interval` may have, as a closed one."""
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    return (_TINY if interval[0] == "(" and low == 0 else low), high
+
+
+_TINY = 2.0**-126  # the smallest normal number of float32

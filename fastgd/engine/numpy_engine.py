@@ -17,14 +17,18 @@ from .._common.typing import Array, Floats, Ints
 from ..layers.noise import Noise, NoiseSpec, check_noise_spec
 from ..losses import Loss, LossNotFinite
 from ..optimizers import RULES, Optimizer
+from ..optimizers.bound_steps import CheckedUpdates
 from ..optimizers.transforms import WHOLE_STEP, Transforms
 from ..optimizers.transforms import update as update_with_transforms
 from . import threads
 from .chunk import Chunk
-from .contract import IN_USE, NO_FORWARD, OVERLAP, X_NOT_FINITE
+from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, OVERLAP, X_NOT_FINITE
 from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
+from .numpy_losses import Losses
 from .plan import Plan
 
+__all__ = ["Executor", "Lock", "Losses"]
+Lock = threading.Lock
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
 
 
@@ -78,8 +82,7 @@ class Executor:
 
     def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
         self._check_rows(X, out)
-        if np.may_share_memory(X, out):
-            raise ValueError(OVERLAP)
+        self._check_memory("out", out, "X", X)
         for start in range(0, len(X), _BLOCK):
             with np.errstate(over="ignore"):
                 A = X[start : start + _BLOCK].astype(out.dtype, copy=False)
@@ -90,13 +93,27 @@ class Executor:
                     A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
 
-    def forward(self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None) -> None:
+    def forward(
+        self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None, check: bool = False
+    ) -> None:
         with self._exclusive():
             self._check_rows(X, out)
+            self._check_memory("out", out, "X", X)
             self._check_noise(noise, 1)
-            out[:], self._kept = self._forward(X.astype(out.dtype), noise)
+            with np.errstate(over="ignore", invalid="ignore"):
+                A = X.astype(out.dtype)
+                if check and not np.isfinite(A).all():
+                    raise ValueError(X_NOT_FINITE)
+                out[:], self._kept = self._forward(A, noise)
 
-    def backward(self, dZ: Array, dX: Array | None = None, n_threads: int = 0, accumulate: bool = False) -> None:
+    def backward(
+        self,
+        dZ: Array,
+        dX: Array | None = None,
+        n_threads: int = 0,
+        accumulate: bool = False,
+        check: bool = False,
+    ) -> None:
         with self._exclusive():
             if self._kept is None:
                 raise RuntimeError(NO_FORWARD)
@@ -104,7 +121,11 @@ class Executor:
             _check("dZ", dZ, (B, self._n_out), self._theta.dtype)
             if dX is not None:
                 _check("dX", dX, (B, self._n_in), self._theta.dtype)
-            self._backward(self._kept, dZ, dX, accumulate)
+                self._check_memory("dX", dX, "dZ", dZ)
+            if check and not np.isfinite(dZ).all():
+                raise ValueError(DZ_NOT_FINITE)
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._backward(self._kept, dZ, dX, accumulate)
 
     def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
         B = len(Z)
@@ -129,6 +150,20 @@ class Executor:
             _check("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
             self._check_transforms(transforms, 1)
             self._update(optimizer, coefficients, state, transforms, 0)
+
+    def updates(
+        self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
+    ) -> CheckedUpdates:
+        _check("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
+        self._check_transforms(transforms, len(coefficients))
+
+        def update(i: int) -> None:
+            with self._exclusive():
+                self._update(optimizer, coefficients[i], state, transforms, i)
+
+        average = None if transforms is None else transforms.average
+        changed = [self._theta, state] + ([] if average is None else [average])
+        return CheckedUpdates(update, self._grad, changed)
 
     def train(self, chunk: Chunk) -> None:
         # A loss that overflows is an error with the index of its step, not a warning from somewhere inside NumPy.
@@ -242,6 +277,11 @@ class Executor:
             raise TypeError(f"X has dtype {X.dtype}, which engines cannot read")
         _check("out", out, (len(X), self._n_out), self._theta.dtype)
 
+    def _check_memory(self, name: str, out: Array, other_name: str, other: Array) -> None:
+        for whose, array in ((other_name, other), ("theta", self._theta), ("grad", self._grad)):
+            if np.may_share_memory(out, array):
+                raise ValueError(OVERLAP.format(name, whose))
+
     def _check_targets(self, loss: Loss, Y: Array, n: int) -> None:
         _check("Y", Y, (n, 1 if loss.target == "labels" else self._n_out))
 
@@ -291,6 +331,8 @@ class Executor:
 
 
 def _check(name: str, array: Array, shape: tuple[int, ...], dtype: Any = None) -> None:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be an ndarray, not {type(array).__name__}")
     if array.shape != shape or (dtype is not None and array.dtype != dtype):
         expected = "" if dtype is None else f" and dtype {np.dtype(dtype)}"
         raise ValueError(f"{name} must have shape {shape}{expected}, not {array.shape} and {array.dtype}")

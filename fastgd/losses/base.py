@@ -65,6 +65,55 @@ class Loss(Definition, ExplainsAttributes):
     def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
         """d per_row(Z, Y)[i] / d Z[i, j], (B, n_out), in the dtype of Z."""
 
+    def value_and_gradient(
+        self, Z: Any, Y: Any, sample_weight: Any = None, out: Array | None = None
+    ) -> tuple[float, Array]:
+        """The mean loss of a batch and its derivative by Z, for custom training loops; computed by the engine in use.
+
+        It has the bits of the same step in `Trainer.fit`.
+
+        Parameters
+        ----------
+        Z : array (B, n_out)
+            Outputs: logits, where the loss applies a link. float32 or float64, which is also the dtype of the results.
+        Y : array (B,) or (B, 1) of integers, or (B, n_out)
+            Class indices 0 ... n_out - 1 or a value for each output, as `target` says; (B,) is enough for one output.
+        sample_weight : array (B,), default=None
+            Weights >= 0 of the rows; the mean is sum weight * loss / sum weight, and 0 if all weights are.
+        out : ndarray (B, n_out) of the dtype of Z, default=None
+            Receives the derivative, and is returned. It must not share memory with another argument.
+
+        Returns
+        -------
+        value : float
+        dZ : ndarray (B, n_out)
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument does not fit the loss or another argument.
+        FloatingPointError
+            The mean loss is inf or NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastgd as gd
+        >>> gd.losses.get("mse").value_and_gradient(np.array([[1.0], [3.0]]), [1.0, 1.0])
+        (2.0, array([[0.],
+               [2.]]))
+        """
+        engine = _engine()
+        try:
+            is_plain = sample_weight is None or type(sample_weight) is np.ndarray
+            if is_plain and type(Z) is np.ndarray and type(Y) is np.ndarray:
+                dZ = np.empty(Z.shape, Z.dtype) if out is None else out
+                return engine.losses.mean(self, Z, Y, sample_weight, dZ), dZ
+        except (TypeError, ValueError, FloatingPointError):
+            pass  # the engine cannot read them as they are: convert them, or raise the precise error, below
+        value_and_gradient: tuple[float, Array] = engine.loss_of_batch(self, Z, Y, sample_weight, out)
+        return value_and_gradient
+
     def rows(self, Z: Array, Y: NDArray[Any]) -> Array:
         """Deprecated name of `per_row`."""
         import warnings
@@ -80,6 +129,19 @@ class Loss(Definition, ExplainsAttributes):
     def outputs_per_target(self, n_out: int) -> int:
         """The number of outputs, out of n_out, that predict one target; ValueError if the loss cannot have n_out."""
         return 1
+
+
+_backend: Any = None
+
+
+def _engine() -> Any:
+    """The engine in use, a `fastgd.backend.Engine`; engines are above this room, hence the import on use."""
+    global _backend
+    if _backend is None:
+        from .. import backend
+
+        _backend = backend
+    return _backend.choose()
 
 
 def check_scalars(name: str, value: Any, interval: str) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from .. import backend
 from .._common.typing import Array
@@ -20,7 +21,8 @@ class ExecutorCache:
     def __init__(self, layers: Sequence[Dense], noises: Sequence[Noise | None], theta: Array, grad: Array) -> None:
         self._layers, self._noises = layers, noises
         self._theta, self._grad = theta, grad
-        self._lock = threading.Lock()
+        self._building = threading.Lock()
+        self._lock: Any = None  # of the engine, shared by its networks
         self._by_link: dict[str, Executor] = {}
         self._engine: backend.Engine | None = None
 
@@ -32,9 +34,15 @@ class ExecutorCache:
         ValueError
             The last activation is a different link.
         """
-        engine = backend.choose()
-        if self._engine is not engine:
-            self._by_link, self._engine = {}, engine
+        if self._engine is backend.chosen and (network := self._by_link.get(link)) is not None:
+            return network
+        with self._building:
+            engine = backend.choose()
+            if self._engine is not engine:
+                self._by_link, self._lock, self._engine = {}, engine.lock(), engine
+            return self._get(link, engine)
+
+    def _get(self, link: str, engine: backend.Engine) -> Executor:
         if link not in self._by_link:
             self._by_link[link] = self._build(link, engine)
         return self._by_link[link]
@@ -50,5 +58,5 @@ class ExecutorCache:
                 f'end it in "identity" or "{link}", or choose another loss'
             )
         elif link != "identity":
-            return self.get("identity")
+            return self._get("identity", engine)
         return engine.executor(layers, self._theta, self._grad, self._noises, self._lock)

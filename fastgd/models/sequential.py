@@ -4,31 +4,28 @@
 an optimiser have the same layout.  An engine does the arithmetic; this file handles shapes, views and names.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .._common import random
 from .._common.checks import check_int
 from .._common.explain import ExplainsAttributes
 from .._common.memory import zeros
-from .._common.typing import Array, Floats
-from ..data.arrays import as_numeric, as_rows, check_finite, check_model_dtype
+from .._common.typing import Array
+from ..data.arrays import as_numeric, check_finite, check_model_dtype
 from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..engine.contract import Executor
 from ..engine.plan import Plan
 from ..layers.dense import Dense
-from ..layers.noise import Noise, NoiseSpec, noise_spec
+from ..layers.noise import Noise
 from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
-from ..optimizers import Optimizer
 from ..optimizers.binding import ModelIdentity
-from ..optimizers.transforms import Transforms
 from .copyable import Copyable
 from .network_cache import ExecutorCache
+from .passes import Passes
 from .predictions import network_outputs
 
 if TYPE_CHECKING:
@@ -39,7 +36,7 @@ _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
-class Sequential(Copyable, ExplainsAttributes):
+class Sequential(Passes, Copyable, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
@@ -135,11 +132,6 @@ class Sequential(Copyable, ExplainsAttributes):
         """Views of grad under the names of `parameters`."""
         return views(self.layers, self._grad)
 
-    @property
-    def network(self) -> Executor:
-        """The network on the current engine, created on first use; for loops that need no checks."""
-        return self.network_for("identity")
-
     def network_for(self, link: str) -> Executor:
         """The network for a loss with this link; ValueError if it does not fit the last activation."""
         return self._executors.get(link)
@@ -200,64 +192,6 @@ class Sequential(Copyable, ExplainsAttributes):
     def stack(self) -> tuple[Dense | Noise, ...]:
         """All layers as passed to the constructor: `Sequential(*model.stack)` has the same architecture."""
         return stacked(self.layers, self.noises)
-
-    def noise(self, seed: int, step: int, epoch_times: Floats, total_epochs: float = math.inf) -> NoiseSpec | None:
-        """The noise of some steps as engines take it, None if there is none; see `layers.noise.noise_spec`."""
-        return noise_spec(self.noises, seed, step, epoch_times, total_epochs)
-
-    def forward(self, X: Any, training: bool = False) -> Array:
-        """Compute the outputs and keep the activations for `backward`.
-
-        Parameters
-        ----------
-        X : array or data frame (rows, n_in)
-            As the network takes them: with a scaling in `inputs`, standardized already, as dZ and outputs are.
-        training : bool, default=False
-            Whether to apply dropout and other noise, drawn anew in each call (see `passes`); `backward` uses the same
-            noise.  A custom loop has no epochs, so schedules are evaluated at t = `passes`.
-
-        Returns
-        -------
-        ndarray (rows, n_out)
-        """
-        X = self.inputs.rows(X, self.n_in, dtype=self.dtype)
-        Z = np.empty((len(X), self.n_out), self.dtype)
-        noise = self.noise(self.seed, self.passes, np.array([float(self.passes)])) if training else None
-        self.network.forward(X, Z, noise=noise)
-        self.passes += bool(training)
-        return Z
-
-    def backward(self, dZ: Any, accumulate: bool = False) -> Array:
-        """Backpropagate dL/dZ of the last `forward`: fill `grad` with dL/dtheta and return dL/dX.
-
-        Parameters
-        ----------
-        dZ : array (rows, n_out)
-            The gradient is summed over rows: for a mean loss, divide dZ by the number of rows.
-        accumulate : bool, default=False
-            Whether to add the gradient to `grad`: several passes followed by one step are one step on all their rows.
-
-        Returns
-        -------
-        ndarray (rows, n_in)
-
-        Raises
-        ------
-        RuntimeError
-            There was no `forward` before.
-        ValueError
-            dZ has the wrong shape or is not finite.
-        """
-        dZ = np.ascontiguousarray(self._cast(as_rows(dZ, self.n_out, "dZ"), "dZ"))
-        dX = np.empty((len(dZ), self.n_in), self.dtype)
-        self.network.backward(dZ, dX, accumulate=accumulate)
-        return dX
-
-    def apply(
-        self, optimizer: Optimizer, coefficients: NDArray[np.float64], state: Array, transforms: Transforms | None
-    ) -> None:
-        """One step of the optimiser's rule with `grad`; `optimizer.step(model)` calls it after its checks."""
-        self.network.update(optimizer, coefficients, state, transforms)
 
     def plan(self, batch_size: int, n_threads: int | None = None) -> Plan:
         """How `fit` would run steps of `batch_size` >= 1 rows: engine, tile, threads and why, memory, work.
@@ -336,10 +270,3 @@ class Sequential(Copyable, ExplainsAttributes):
         return "\n".join([title, *table(self.layers, self.noises)])
 
     __repr__ = summary
-
-    def _cast(self, array: Array, name: str) -> Array:
-        """`array` in the model's dtype, all finite."""
-        with np.errstate(over="ignore"):
-            array = array.astype(self.dtype, copy=False)
-        check_finite(array, name)
-        return array

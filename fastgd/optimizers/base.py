@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._common.explain import ExplainsAttributes
-from .._common.typing import Array, Floats, Ints
+from .._common.typing import Floats, Ints
 from ..schedules import Schedule, as_schedule
 from ..schedules.base import evaluate
+from .bound_steps import UpdateNotFinite, bind_steps
 from .groups import assign_groups, evaluate_factors
 from .settings import TRANSFORM_INTERVALS
 from .state import State, Trainable
@@ -206,33 +207,22 @@ class Optimizer(State, ExplainsAttributes):
         >>> model.theta.round(3)
         array([2., 0.], dtype=float32)
         """
-        if not np.isfinite(model.grad).all():
-            raise FloatingPointError(
-                f"the gradient of step {self.steps + 1} is not finite, theta is unchanged: "
-                f"lower lr (now {self.lr}) or scale X"
-            )
-        t = np.array([self.steps])
-        epoch_times = t.astype(np.float64)
-        coefficients = self.coefficients(self.schedule(epoch_times, math.inf), t + 1)
-        state = self.bind(model.grad.size, model.grad.dtype, model)
-        transforms = self.transforms(model, t + 1, epoch_times + 1)
-        before = self._changed_by_step(model)
-        saved = [array.copy() for array in before]
-        with np.errstate(over="ignore", invalid="ignore"):
-            model.apply(self, coefficients.ravel(), state, transforms)
-        if not all(np.isfinite(array).all() for array in before):
-            for array, old in zip(before, saved, strict=True):
-                array[...] = old
-            raise FloatingPointError(
-                f"step {self.steps + 1} would make theta or the state of the optimizer inf or NaN; both are unchanged: "
-                f"lower lr (now {self.lr}) or scale X"
-            )
-        self.steps += 1
+        t, bound = self.steps, self._bound_steps
+        is_bound = bound is not None and bound.theta is model.theta and bound.first <= t < bound.last
+        if bound is None or not is_bound or (bound.functions and not bound.hold(t)):
+            bound = bind_steps(self, model, bound)
+            self.__dict__["_bound_steps"] = bound
+        try:
+            bound.do(t - bound.first)
+        except UpdateNotFinite as failure:
+            raise FloatingPointError(self._why_not_finite(failure)) from None
+        self.__dict__["steps"] = t + 1  # an assignment would drop the bound steps
 
-    def _changed_by_step(self, model: Trainable) -> list[Array]:
-        """What a step changes, by reference."""
-        assert self.state is not None
-        return [model.theta, self.state] + ([] if self.averaged_theta is None else [self.averaged_theta])
+    def _why_not_finite(self, failure: UpdateNotFinite) -> str:
+        number, cure = self.steps + 1, f"lower lr (now {self.lr}) or scale X"
+        if failure.of_grad:
+            return f"the gradient of step {number} is not finite, theta is unchanged: {cure}"
+        return f"step {number} would make theta or the state of the optimizer inf or NaN; both are unchanged: {cure}"
 
 
 def _stack_columns(columns: Sequence[Floats | float], rows: int) -> Floats:

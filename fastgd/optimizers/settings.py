@@ -12,6 +12,7 @@ from .._common.registry import format_call
 from ..schedules import Rate, is_scheduled
 from ..schedules.base import scaled
 from .averaging import Average
+from .bound_steps import BoundSteps
 from .groups import checked_groups
 
 POSITIVE, NON_NEGATIVE, FRACTION = "(0, inf)", "[0, inf)", "[0, 1)"
@@ -28,6 +29,7 @@ class Settings:
 
     name: ClassVar[str]
     intervals: ClassVar[Mapping[str, str]] = {"lr": POSITIVE}
+    _bound_steps: ClassVar[BoundSteps | None] = None
     lr_before_reduction: Rate | None = field(default=None, init=False)
     lr: Rate = field(default=0.01, kw_only=True)
     decoupled_weight_decay: bool = field(default=False, kw_only=True)
@@ -42,6 +44,7 @@ class Settings:
         self._check_together()
 
     def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)["_bound_steps"] = None  # they were computed from the settings before
         setting = type(self).__dataclass_fields__.get(name)
         if setting is None or not setting.init:
             self._check_attribute(name)

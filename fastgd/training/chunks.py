@@ -4,6 +4,7 @@ The order of an epoch is a function of (seed, epoch) alone, so a run that was st
 how the steps are divided into calls does not change a bit of the result.
 """
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -220,7 +221,8 @@ class ChunkSizer:
     Parameters
     ----------
     flops : float
-        Approximate work of one step.
+        Approximate work of one step; inf if it has functions of the user, whose time is not known: the first call is
+        then one step.
 
     Attributes
     ----------
@@ -234,3 +236,7 @@ class ChunkSizer:
         """Take account of a call: seconds of the copy of theta, and of `steps` steps of training."""
         target = max(_SECONDS, copying / _COPY_SHARE)
         self.steps = max(1, min(int(steps * target / training), 8 * self.steps))
+
+    def is_time_up(self, began: float) -> bool:
+        """Whether a call that began at this `time.perf_counter` has taken its time."""
+        return time.perf_counter() - began > _SECONDS

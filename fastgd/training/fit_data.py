@@ -99,6 +99,11 @@ class FitData:
         X: Array = self.X[rows]
         return self.input_spec.scale(X, self.dtype) if self.scales_late else X
 
+    @property
+    def calls_python(self) -> bool:
+        """Whether functions of the user take part in each step."""
+        return self.augmentation is not None or isinstance(self.loss, Custom)
+
     def max_steps(self) -> float:
         """Maximum number of steps in one call of the engine."""
         if self.augmentation is None and not self.scales_late:

@@ -38,6 +38,11 @@ class DeferredInterrupt:
         if self._caught is not None:
             self._handler(*self._caught)
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether a signal is held back."""
+        return self._caught is not None
+
     def deliver(self) -> None:
         """Pass the signal that was held back, if any, to its handler, which raises KeyboardInterrupt by default."""
         if self._caught is None:

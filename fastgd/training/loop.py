@@ -12,8 +12,9 @@ then that after the last complete chunk, and `fit(epochs=None)` continues to the
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -93,7 +94,7 @@ class _Loop:
     ) -> None:
         self.settings, self.state, self.data, self.callbacks = settings, state, data, callbacks
         self.interrupt, self.arrays = interrupt, Arrays()
-        self.sizer = ChunkSizer(6 * data.step_rows * state.model.size)
+        self.sizer = ChunkSizer(math.inf if data.calls_python else 6 * data.step_rows * state.model.size)
         self.is_measured = bool(data.evaluators)
         # If nothing happens at the end of an epoch, a chunk may go past it.
         self.within_epoch = self.is_measured or callbacks.need_every_epoch
@@ -132,13 +133,15 @@ class _Loop:
         n_steps = max(1, min(self.sizer.steps, self.callbacks.max_steps(), self.data.max_steps()))
         steps = block.next_steps(int(n_steps), self.within_epoch)
         rule_state = self._bind()
-        chunk = self._chunk(block, steps, rule_state)
         began = time.perf_counter()
+        chunk = self._chunk(block, steps, rule_state)
+        prepared = time.perf_counter()
         self.arrays.save()
         saved = time.perf_counter()
         with all_or_nothing(self.arrays, Counters(self.state, block)):
             n_done, error = self._execute(block, steps, chunk)
-            self.sizer.update(n_done, copying=saved - began, training=time.perf_counter() - saved)
+            copying = saved - prepared
+            self.sizer.update(n_done, copying, training=time.perf_counter() - began - copying)
             self._count(block, n_done, int(chunk.starts[n_done]))
             logs = None if self.is_measured else self._record_epochs(block, {})
         if error is not None:
@@ -174,16 +177,21 @@ class _Loop:
         """
         model = self.state.model
         try:
-            train_chunk(model.network_for(chunk.loss.link), chunk, model.n_out)
+            n_done = train_chunk(model.network_for(chunk.loss.link), chunk, model.n_out, self._must_stop())
             if not np.isfinite(model.theta).all():  # there may be no later loss that reveals it
-                raise LossNotFinite(chunk.n_steps - 1)
+                raise LossNotFinite(n_done - 1)
         except LossNotFinite as failure:
             order, starts = block.order_of(steps)
             rows = order[starts[failure.step] : starts[failure.step + 1]]
             raise self._diverged(block, steps.start + failure.step, failure.step, rows) from None
         except CustomLossError as failure:
             return failure.step, failure.__cause__
-        return chunk.n_steps, None
+        return n_done, None
+
+    def _must_stop(self) -> Callable[[], bool]:
+        """Whether a chunk that begins now is to end early, asked between steps with a custom loss."""
+        began = time.perf_counter()
+        return lambda: self.interrupt.is_pending or self.sizer.is_time_up(began)
 
     def _diverged(self, block: EpochBlock, index: int, n_done: int, rows: Ints) -> FloatingPointError:
         """What to raise for step `index` of the block, after `n_done` steps of the chunk."""

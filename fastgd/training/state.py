@@ -19,7 +19,6 @@ from ..optimizers import Optimizer
 from ..schedules.base import Span
 from .chunks import PartialEpoch
 from .standardization import check_standardize
-from .standardization import check_standardize
 from .stopping import number_of_epochs
 
 
@@ -54,7 +53,6 @@ class TrainSettings:
             "n_threads": None if self.n_threads is None else check_int("n_threads", self.n_threads),
             "metrics": None if self.metrics is None else metrics.get_all(self.metrics),
             "grad_norm": check_bool("grad_norm", self.grad_norm),
-            "standardize": check_standardize(self.standardize),
             "standardize": check_standardize(self.standardize),
             "train_metrics": check_bool("train_metrics", self.train_metrics),
         }

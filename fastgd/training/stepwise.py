@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from .._common.typing import Array, Floats
 from ..engine.chunk import Chunk
 from ..engine.contract import Executor
 from ..losses.base import Loss, LossNotFinite
-from ..losses.custom import Custom
+from ..losses.custom import Custom, all_finite
+from ..optimizers.bound_steps import UpdateNotFinite
 
 
 class CustomLossError(Exception):
@@ -28,8 +31,12 @@ class CustomLossError(Exception):
         self.step = step
 
 
-def train_chunk(executor: Executor, chunk: Chunk, n_out: int) -> None:
-    """Execute the steps of a chunk.
+def _never() -> bool:
+    return False
+
+
+def train_chunk(executor: Executor, chunk: Chunk, n_out: int, must_stop: Callable[[], bool] = _never) -> int:
+    """Execute the steps of a chunk; returns how many.
 
     Parameters
     ----------
@@ -38,6 +45,9 @@ def train_chunk(executor: Executor, chunk: Chunk, n_out: int) -> None:
     chunk : Chunk
     n_out : int
         Number of outputs.
+    must_stop : callable, default=never
+        Asked after each step with a custom loss, which may take any time, whether the chunk is to end early. The steps
+        of a built-in loss are one call of the engine.
 
     Raises
     ------
@@ -48,12 +58,17 @@ def train_chunk(executor: Executor, chunk: Chunk, n_out: int) -> None:
     """
     if not isinstance(chunk.loss, Custom):
         executor.train(chunk)
-        return
-    for s, coefficients in enumerate(chunk.coefficients):
+        return chunk.n_steps
+    updates = executor.updates(chunk.optimizer, chunk.coefficients, chunk.state, chunk.transforms)
+    for s in range(chunk.n_steps):
         chunk.losses[s] = _gradient(executor, chunk, chunk.loss, s, n_out)
-        transforms = None if chunk.transforms is None else chunk.transforms.of(s)
-        with np.errstate(over="ignore", invalid="ignore"):
-            executor.update(chunk.optimizer, coefficients, chunk.state, transforms)
+        try:
+            updates.step(s)
+        except UpdateNotFinite:
+            raise LossNotFinite(s) from None
+        if must_stop():
+            return s + 1
+    return chunk.n_steps
 
 
 def _gradient(executor: Executor, chunk: Chunk, loss: Custom, s: int, n_out: int) -> float:
@@ -65,13 +80,11 @@ def _gradient(executor: Executor, chunk: Chunk, loss: Custom, s: int, n_out: int
     for start in range(0, len(rows), micro_batch):
         part = rows[start : start + micro_batch]
         Z = np.empty((len(part), n_out), chunk.state.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            executor.forward(chunk.X[part], Z, n_threads, None if noise is None else noise.of(0, start))
+        executor.forward(chunk.X.take(part, axis=0), Z, n_threads, None if noise is None else noise.of(0, start))
         weights = None if weight is None else weight[part]
-        value, dZ = _mean_loss(loss, s, Z, chunk.Y[part], weights)
+        value, dZ = _mean_loss(loss, s, Z, chunk.Y.take(part, axis=0), weights)
         share = _total_weight(weights, len(part)) / total if total > 0 else 0.0
-        with np.errstate(over="ignore", invalid="ignore"):
-            executor.backward(dZ * dZ.dtype.type(share), None, n_threads, start > 0)
+        executor.backward(dZ if share == 1 else dZ * dZ.dtype.type(share), None, n_threads, start > 0)
         mean += value * share
     return mean
 
@@ -114,15 +127,15 @@ def measure(
 
 def _mean_loss(loss: Custom, step: int, Z: Array, Y: NDArray[Any], weight: Array | None) -> tuple[float, Array]:
     """Mean loss of a micro-batch and its derivative by Z; every exception carries the index of the step."""
-    if not np.isfinite(Z).all():
+    if not all_finite(Z):
         raise LossNotFinite(step)
-    if _total_weight(weight, len(Z)) == 0:
+    if weight is not None and not weight.any():
         return 0.0, np.zeros_like(Z)
     try:
         value, dZ = loss.batch(Z, Y, weight)
     except BaseException as error:
         raise CustomLossError(step) from error
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise LossNotFinite(step)
     return value, dZ
 

@@ -22,12 +22,13 @@ from .attributes import TrainerAttributes, check_model
 from .exclusive import check_not_in_training, in_training
 from .fit_data import prepare, prepare_evaluation
 from .loop import train
+from .on_batch import BatchSteps
 from .state import TrainSettings, TrainState
 from .stopping import AUTO, loss_tolerance
 
 
 @explains_arguments
-class Trainer(TrainerAttributes, ExplainsAttributes):
+class Trainer(TrainerAttributes, BatchSteps, ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another
