@@ -121,7 +121,7 @@ def test_public_names_of_other_libraries(other):
     ("name", "advice"),
     [
         ("accuracy", ": use fastgd.metrics.accuracy$"),
-        ("read_csv", ": use fastgd.datasets.read_csv$"),
+        ("read_table", ": use fastgd.tables.read_table$"),
         ("Dens", r": did you mean fastgd.Dense\?$"),
         ("relu", r": did you mean fastgd.ReLU\?$"),
         ("xyzzy", "'xyzzy'$"),

@@ -141,7 +141,8 @@ def test_augmentation_sees_batches_as_they_are(engine):
 
 
 def test_augmented_rows_are_made_a_few_at_a_time(engine, monkeypatch):
-    monkeypatch.setattr("fastgd.data.augment._MAX_BYTES", 2 * 16 * 4 * 4)
+    monkeypatch.setattr("fastgd.training.fit_data._MAX_BYTES", 2 * 16 * 4 * 4)
+    monkeypatch.setattr(ChunkSizer, "__init__", lambda sizer, flops: setattr(sizer, "steps", 100))
     monkeypatch.setattr(ChunkSizer, "update", lambda *args, **times: None)
     trainer, chunks = make(), Chunks()
     fit(trainer, augment=jitter, callbacks=[chunks])

@@ -117,7 +117,7 @@ def test_a_loss_that_overflows(engine):
 
 def test_not_within_a_fit(engine):
     def batch(trainer):
-        with pytest.raises(RuntimeError, match="in the middle of a fit"):
+        with pytest.raises(RuntimeError, match="is being trained"):
             trainer.train_on_batch(X, KIND)
         seen.append(trainer.epoch)
 
