@@ -95,3 +95,18 @@ def test_where_there_are_no_classes():
     trainer.fit(X, NAMES[INDEX], epochs=1, verbose=0)
     with pytest.raises(ValueError, match=r"classes has 2 classes .*was trained on 3 classes .*model\.reset\(\)"):
         trainer.fit(X, NAMES[INDEX], epochs=1, classes=["ant", "bee"], verbose=0)
+
+
+def test_batches_may_lack_classes(engine):
+    """As `fit` of one batch each; only the first call declares them."""
+    one, two = made(), made()
+    for start in range(0, 60, 20):
+        rows = np.argsort(INDEX, kind="stable")[start : start + 20]
+        declared = NAMES if start == 0 else None
+        one.train_on_batch(X[rows], NAMES[INDEX[rows]], classes=declared)
+        two.batch_size = None
+        two.fit(X[rows], NAMES[INDEX[rows]], epochs=1, classes=declared, verbose=0)
+    np.testing.assert_allclose(one.model.theta, two.model.theta, rtol=1e-5, atol=1e-6)
+    assert one.model.head.classes.tolist() == NAMES.tolist()
+    with pytest.raises(ValueError, match="classes has 2 classes"):
+        one.train_on_batch(X, NAMES[INDEX], classes=NAMES[:2])

@@ -123,7 +123,7 @@ def is_memory_mapped(array: Any) -> bool:
     return False
 
 
-def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None) -> None:
+def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None, first_row: int = 0) -> None:
     """Raise ValueError with the position of the first NaN or infinity, or value that `dtype` cannot hold.
 
     Parameters
@@ -134,6 +134,8 @@ def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None) -
         Name of the values in the error message.
     dtype : numpy.dtype or None, default=None
         A float dtype to which the values will be converted.
+    first_row : int, default=0
+        Number of the first row in the error message.
     """
     if values.dtype.kind != "f":
         return
@@ -143,7 +145,7 @@ def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None) -
         if finite.all():
             continue
         row, *column = np.argwhere(~finite)[0] + [start, 0][: values.ndim]
-        where = f"row {row}" + (f", column {column[0]}" if column else "")
+        where = f"row {first_row + row}" + (f", column {column[0]}" if column else "")
         value = values[(row, *column)]
         if np.isfinite(value):
             raise ValueError(

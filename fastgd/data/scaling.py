@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +34,7 @@ class Scaling:
     std: Floats
 
     @classmethod
-    def of(cls, values: Array, rows: Ints, weight: Array | None = None, name: str = "X") -> Scaling:
+    def of(cls, values: Array, rows: Ints, weight: Floats | None = None, name: str = "X") -> Scaling:
         """Measure some rows.
 
         Two passes in float64 over blocks of rows, so the result is a function of the values in their order.
@@ -66,20 +65,19 @@ class Scaling:
 
     def apply(self, values: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
         """(values - mean) / std, computed in float64 and rounded to `dtype`; ValueError if it cannot hold a value."""
-        scaled = np.subtract(values, self.mean, dtype=np.float64)
-        with np.errstate(over="ignore"):
-            scaled /= self.std
-        check_finite(scaled, f"{name}, standardized,", dtype)
-        return scaled.astype(dtype, copy=False)
+        scaled = np.empty(values.shape, dtype)
+        for start in range(0, len(values), _BLOCK):
+            block = np.subtract(values[start : start + _BLOCK], self.mean, dtype=np.float64)
+            with np.errstate(over="ignore"):
+                block /= self.std
+            check_finite(block, f"{name}, standardized,", dtype, start)
+            scaled[start : start + _BLOCK] = block
+        return scaled
 
     def invert(self, scaled: Array) -> Array:
         """Values in the original units, in the dtype of `scaled`."""
         with np.errstate(over="ignore"):
             return (scaled * self.std + self.mean).astype(scaled.dtype, copy=False)
-
-    def repeat(self, times: int) -> Scaling:
-        """The scaling of `times` copies of each column, next to each other."""
-        return Scaling(np.repeat(self.mean, times), np.repeat(self.std, times))
 
     def to_config(self) -> dict[str, Any]:
         """The scaling as a JSON object, which represents every float exactly."""
@@ -94,16 +92,16 @@ class Scaling:
         return cls(mean, std)
 
 
-def _mean(values: Array, rows: Ints, weight: Array | None, origin: Floats, power: int) -> Floats:
-    """The mean of (values - origin) ** power over the rows, (columns,)."""
+def _mean(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int) -> Floats:
+    """The mean of (values - origin) ** power, with the power 1 or 2, over the rows, (columns,)."""
     total, divisor = np.zeros(values.shape[1]), 0.0
-    for chosen in _blocks(rows):
-        terms = np.subtract(values[chosen], origin, dtype=np.float64) ** power
-        share = np.ones(len(chosen)) if weight is None else weight[chosen].astype(np.float64)
-        total += (terms * share[:, np.newaxis]).sum(axis=0)
-        divisor += float(share.sum())
+    for start in range(0, len(rows), _BLOCK):
+        chosen = rows[start : start + _BLOCK]
+        terms = np.subtract(values[chosen], origin, dtype=np.float64)
+        if power == 2:
+            terms *= terms
+        if weight is not None:
+            terms *= weight[chosen, np.newaxis]
+        total += terms.sum(axis=0)
+        divisor += len(chosen) if weight is None else float(weight[chosen].sum())
     return total / divisor
-
-
-def _blocks(rows: Ints) -> Iterator[Ints]:
-    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))

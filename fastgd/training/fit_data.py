@@ -145,7 +145,7 @@ def prepare(
     scales_X, scales_y = what_to_scale(settings.standardize, model, loss)
     input_spec = model.inputs.with_names_of(X)
     X = input_spec.rows(X, model.n_in, dtype=None if scales_X else model.dtype)
-    known = _known_classes(model, loss, classes)
+    known = known_classes(model, loss, classes)
     targets = read_targets(y, loss, model.n_out, known, dtype=None if scales_y else model.dtype)
     check_same_rows(X, targets.Y)
     weight = _read_weight(loss, sample_weight, len(X))
@@ -208,7 +208,7 @@ def _fit_data(
     )
 
 
-def _known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:
+def known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:
     """The classes of an earlier `fit`, or else the declared ones; ValueError if both are given and differ."""
     known = model.head.classes if model.head.link == loss.link else None
     if declared is None:

@@ -18,6 +18,7 @@ from ..losses.custom import Custom
 from ..losses.link import BINARY_LINKS
 from ..models.sequential import Sequential
 from .exclusive import check_not_in_training
+from .fit_data import known_classes
 from .standardization import check_scaled, what_to_scale
 from .state import TrainState
 
@@ -32,13 +33,14 @@ class BatchSteps:
     _state: TrainState
     _plain: tuple[OutputSpec, Loss] | None = None  # head and loss for which the engine takes y as it is
 
-    def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> float:
         """Do one step on the rows of a batch, like the method of this name in Keras; takes microseconds.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in `fit`. Classes are those of an earlier `fit`; without one, labels must be integers from 0 on.
+        X, y, sample_weight, classes
+            As in `fit`. Classes are those of an earlier call; without one, declare them, or let labels be integers from
+            0 on.
 
         Returns
         -------
@@ -68,7 +70,7 @@ class BatchSteps:
             with suppress(TypeError, ValueError, FloatingPointError):
                 value = self._gradient(X, y, sample_weight, loss)
         if value is None:
-            value = self._gradient_of_any(X, y, sample_weight)
+            value = self._gradient_of_any(X, y, sample_weight, classes)
         state.optimizer.step(state.model)
         state.step += 1
         return value
@@ -92,7 +94,7 @@ class BatchSteps:
         state = self._state
         return state.model.noise(self.seed, state.step, np.array([float(state.optimizer.steps)]))
 
-    def _gradient_of_any(self, X: Any, y: Any, sample_weight: Any) -> float:
+    def _gradient_of_any(self, X: Any, y: Any, sample_weight: Any, declared: Any) -> float:
         """`_gradient` of any data; the first batch tells what the outputs mean."""
         model, loss = self._state.model, self.loss
         model.network_for(loss.link)  # raises if the last activation does not fit
@@ -101,11 +103,11 @@ class BatchSteps:
         X_rows = inputs.rows(X, model.n_in, dtype=inputs.dtype_of_rows(model.dtype))
         check_scaled(X_rows, inputs.scaling, model.dtype, "X")
         is_known = head.link == loss.link and head.classes is not None
-        classes = head.classes if is_known else None
+        classes = known_classes(model, loss, declared)
         targets = read_targets(y, loss, model.n_out, classes, dtype=None if head.scaling else model.dtype)
         check_scaled(targets.Y, head.scaling, model.dtype, "y")
         check_same_rows(X_rows, targets.Y)
-        if not is_known:
+        if classes is None:
             _check_classes(targets, model)
         X_rows, Y = inputs.scale(X_rows, model.dtype), head.scale_targets(targets.Y, model.dtype)
         value = self._gradient(X_rows, Y, batch_weights(sample_weight, len(Y), model.dtype), targets.loss)
@@ -135,8 +137,8 @@ def _check_classes(targets: Targets, model: Sequential) -> None:
     if targets.classes.tolist() in (list(range(model.n_out)), [0, 1]):
         return
     raise ValueError(
-        f"one batch does not tell all classes: pass integers from 0 to {max(model.n_out, 2) - 1} as labels, or train "
-        "with fit before, which finds the classes in all rows"
+        "one batch does not tell all classes: declare them, train_on_batch(X, y, classes=...), or pass integers from 0 "
+        f"to {max(model.n_out, 2) - 1} as labels"
     )
 
 
