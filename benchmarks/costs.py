@@ -54,6 +54,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "`NAdam`": {"optimizer": gd.NAdam(1e-5)},
     "`RAdam`": {"optimizer": gd.RAdam(1e-5)},
     "`Lion`": {"optimizer": gd.Lion(1e-6)},
+    "`Muon`": {"optimizer": gd.Muon(1e-5)},
 }
 LAYERS: dict[str, dict[str, Any]] = {
     **{f"`{name}`": {"activation": name} for name, f in ACTIVATIONS.items() if not f.rowwise and name != "relu"},
@@ -69,7 +70,7 @@ def trainer_of(options: dict[str, Any], n_threads: int) -> gd.Trainer:
     return gd.Trainer(
         gd.MLP(*WORKLOAD.widths, seed=0, **model),
         loss="cross_entropy",
-        optimizer=options.get("optimizer") or gd.SGD(LR),
+        optimizer=options.get("optimizer", gd.SGD(LR)).copy(),
         batch_size=WORKLOAD.batch,
         n_threads=n_threads,
         **settings,

@@ -14,7 +14,8 @@ from .workloads import TOLERANCE, WORKLOADS, Workload, wrong_share
 
 # In L2, as the activations of a batch; beyond any cache, as theta of large networks.
 SIZES = {"L2": 1 << 14, "memory": 1 << 24}
-RULE_USERS = {name: cls() for name, cls in OPTIMIZERS.items()} | {"momentum": gd.SGD(momentum=0.9)}
+# The others update whole matrices.
+RULE_USERS = {name: cls() for name, cls in OPTIMIZERS.items() if not cls.forms} | {"momentum": gd.SGD(momentum=0.9)}
 LAYERS = {  # as the workloads have them: "784x128, batch 64"
     f"{n_in}x{n_out}, batch {workload.batch}": (workload.batch, n_in, n_out)
     for workload in WORKLOADS.values()

@@ -30,7 +30,7 @@ _HOMES = {
     "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "
     "SoftCrossEntropy SquaredHinge",
     "models": "MLP Sequential load",
-    "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion NAdam RAdam RMSprop SGD SWA",
+    "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion Muon NAdam RAdam RMSprop SGD SWA",
     "schedules": "Cosine CosineRestarts Exponential MultiStep OneCycle Polynomial Step Warmup",
     "training.lbfgs": "fit_lbfgs",
     "training.lr_finder": "lr_finder",

@@ -68,7 +68,7 @@ from .losses import (
     SquaredHinge,
 )
 from .models import MLP, Sequential, load
-from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
+from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
 from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
 from .training.lbfgs import fit_lbfgs
 from .training.lr_finder import lr_finder
@@ -120,6 +120,7 @@ __all__ = [
     "LogCosh",
     "Mish",
     "MultiStep",
+    "Muon",
     "NAdam",
     "OneCycle",
     "Poisson",

@@ -15,6 +15,14 @@ from fastgd.optimizers.groups import FACTORS
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "optimizers.md").read_text()
 
 
+def test_the_example_at_the_top():
+    """It runs, and reaches what the page says."""
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1], names)
+    assert names["history"]["validation_accuracy"][-1] > 0.965
+    assert names["model"].theta.shape == names["trainer"].model.theta.shape
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_with_their_settings(name):
     """The table lists the positional arguments, and each optimiser has a measured cost."""

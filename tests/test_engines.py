@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from networks import CASES, NATIVE, NUMPY, REALS, Net, close, name_of, numbers, run_of
+from networks import CASES, NATIVE, NUMPY, REALS, Net, close, elementwise, name_of, numbers, run_of
 from problems import EACH_ACTIVATION, LOSS_CASES, targets
 
 from fastgd import losses
@@ -125,7 +125,7 @@ def test_losses_that_are_not_finite_are_returned_row_by_row(engine):
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_update_is_the_rule(engine, dtype, optimizer):
     optimizer, rng = RULE_USERS[optimizer], np.random.default_rng(3)
-    coefficients = optimizer.coefficients(np.full(3, 0.1), np.arange(1, 4))
+    coefficients = elementwise(optimizer, optimizer.coefficients(np.full(3, 0.1), np.arange(1, 4)))
     for size in SIZES:
         net = Net(engine, dtype, (1, size, 1))
         theta, gradients = net.theta.astype("float64"), numbers(rng, 3, net.theta.size)

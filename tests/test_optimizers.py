@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from networks import elementwise
 
 from fastgd import optimizers, schedules
 from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
@@ -143,7 +144,7 @@ def test_optimizer_goes_down_and_keeps_dtype(name, dtype):
     assert state.dtype == dtype
     assert state.shape == (optimizer.slots, theta.size)
     lr = schedules.Cosine({"adagrad": 1.0, "adadelta": 200.0}.get(name, 0.1))(np.arange(300.0), 300)
-    for c in optimizer.coefficients(lr, np.arange(1, 301)):
+    for c in elementwise(optimizer, optimizer.coefficients(lr, np.arange(1, 301))):
         RULES[optimizer.rule](theta, theta.copy(), state, c.astype(dtype))  # gradient of |theta|^2 / 2
     assert theta.dtype == dtype
     assert abs(theta).max() < 1e-2 * abs(THETA).max()
@@ -204,8 +205,11 @@ class Parameters:
     def __init__(self, theta):
         self.theta, self.grad = theta, np.ones_like(theta)
 
+    def parameters(self):
+        return {"0.weight": self.theta}
+
     def apply(self, optimizer, coefficients, state, regime):
-        RULES[optimizer.rule](self.theta, self.grad, state, coefficients)
+        RULES[optimizer.rule](self.theta, self.grad, state, elementwise(optimizer, coefficients))
 
 
 def test_step_counts_steps_as_epochs_of_a_schedule():

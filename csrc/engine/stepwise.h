@@ -125,7 +125,8 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
 /* An update with transforms: one step, on one thread. */
 static fgd_status transformed_step(int rule, const double *coefficients, const fgd_transforms *transforms,
                                    ptrdiff_t size, const real *grad, real *theta, real *state) {
-    double *squares = alloc_zeroed((size_t)theta_rows(transforms->net) * sizeof *squares);
+    size_t sums = round_up((size_t)theta_rows(transforms->net) * sizeof(double), LINE);
+    double *squares = alloc_zeroed(sums + (rule == RULE_muon ? muon_scratch(transforms->net) * sizeof(real) : 0));
     if (!squares) return FGD_NO_MEMORY;
     spin_barrier barrier = {0};
     transformed_update u = {.transforms = transforms,
@@ -137,6 +138,7 @@ static fgd_status transformed_step(int rule, const double *coefficients, const f
                             .theta = theta,
                             .state = state,
                             .squares = squares,
+                            .muon = (real *)((char *)squares + sums),
                             .barrier = &barrier};
     apply_transformed(&u, 0, (worker){.rank = 0, .size = 1});
     free_aligned(squares);

@@ -245,9 +245,11 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
         t.n_threads = team_threads(&w->tuner);
     }
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
-    t.barriers = alloc_zeroed((size_t)max * (sizeof *t.barriers + scratch));
+    size_t shared = round_up((size_t)max * (sizeof *t.barriers + scratch), LINE);
+    t.barriers = alloc_zeroed(shared + (chunk->rule == RULE_muon ? muon_scratch(w->net) * sizeof(real) : 0));
     if (!t.barriers) return FGD_NO_MEMORY;
     t.scratch = (real *)(t.barriers + max);
+    t.update.muon = (real *)((char *)t.barriers + shared);
 
     w->rows = 0;
     do {

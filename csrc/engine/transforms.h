@@ -1,11 +1,12 @@
 /*
  * transforms.h: what an update does besides its rule.  Its definition in NumPy is fastgd/optimizers/transforms.py.
  *
- * Each thread takes the rows of each layer's part of theta whose gradient it has computed, in up to three rounds:
+ * Each thread takes the rows of each layer's part of theta whose gradient it has computed, in up to four rounds:
  *
  *   norm      the sum of squares of each row of the gradient; after a barrier every thread adds up all rows
  *   rows      clipping, l1, the rule with the coefficients of the parameter's group, the average
- *   columns   with a max_norm, after a barrier: the columns of W are scaled, then the average
+ *   matrices  with rule muon, after a barrier: the steps of whole W
+ *   columns   with one of both, after a barrier: with a max_norm the columns of W are scaled, then the average
  *
  * Sums are in double, in an order that depends neither on threads nor on vectors; each product is rounded before it is
  * added.
@@ -13,9 +14,11 @@
 #ifndef FGD_TRANSFORMS_H
 #define FGD_TRANSFORMS_H
 
+#include "../kernels/sums.h"
 #include "../kernels/update.h"
 #include "barrier.h"
 #include "layers.h"
+#include "muon.h"
 #include "workspace.h"
 
 typedef struct {
@@ -27,31 +30,14 @@ typedef struct {
     real *theta, *state;
     const fgd_workspace *workspace; /* for W transposed; NULL if no other step follows */
     double *squares;                /* (theta_rows,) */
+    real *muon;                     /* (muon_scratch,), of rule muon */
     spin_barrier *barrier;
 } transformed_update;
 
 /* Whether W of layer l is transposed after step s. */
 static int transposes_layer(const transformed_update *u, ptrdiff_t s, int l) { return s + 1 < u->n_steps && l > 0; }
 
-static double add_up(double sum, const double *x, ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < n; i++) sum += x[i];
-    return sum;
-}
-
 /* ---- norm ---- */
-
-/* x[0]^2 + ... + x[n - 1]^2, as 16 interleaved sums */
-static double sum_of_squares(const real *x, ptrdiff_t n) {
-    enum { SUMS = 16 };
-    double sum[SUMS] = {0};
-    ptrdiff_t i = 0;
-    for (; i + SUMS <= n; i += SUMS) {
-        UNROLLED
-        for (int k = 0; k < SUMS; k++) sum[k] += (double)x[i + k] * (double)x[i + k];
-    }
-    for (int k = 0; i + k < n; k++) sum[k] += (double)x[i + k] * (double)x[i + k];
-    return add_up(0, sum, SUMS);
-}
 
 /* The factor that limits the norm of the gradient of step s to clip_norm. */
 static double clip_factor(const transformed_update *u, ptrdiff_t s, worker self) {
@@ -77,6 +63,7 @@ static double clip_factor(const transformed_update *u, ptrdiff_t s, worker self)
 typedef struct {
     update_context rule;
     vec factor, limit, l1;
+    int is_matrix;  /* of W: not updated in this round, but its direction is computed; see muon.h */
     vec kept, gain; /* weights of the average and of theta */
     real *average;  /* NULL: not updated in this round */
 } group_update;
@@ -85,19 +72,29 @@ static const fgd_group_transforms *group_transforms(const fgd_transforms *t, ptr
     return &t->per_group[s * t->n_groups + t->group[2 * l + is_bias]];
 }
 
+/* The coefficients of the rule for W or b of layer l. */
+static const double *group_coefficients(const transformed_update *u, ptrdiff_t s, int l, int is_bias) {
+    ptrdiff_t group = group_transforms(u->transforms, s, l, is_bias) - u->transforms->per_group;
+    return u->coefficients + group * rule_coefficients[u->rule];
+}
+
+static int is_muon_matrix(const transformed_update *u, ptrdiff_t s, int l) {
+    return u->rule == RULE_muon && group_coefficients(u, s, l, 0)[MUON_STEPS] >= 1;
+}
+
 static void group_update_init(group_update *g, const transformed_update *u, ptrdiff_t s, int l, int is_bias,
                               double factor, real *average) {
     const fgd_transforms *t = u->transforms;
     const fgd_group_transforms *group = group_transforms(t, s, l, is_bias);
     double weight = t->per_step[s].average_weight;
-    const double *coefficients = u->coefficients + (group - t->per_group) * rule_coefficients[u->rule];
-    update_init(&g->rule, u->rule, coefficients, u->size, u->theta, u->state);
+    update_init(&g->rule, u->rule, group_coefficients(u, s, l, is_bias), u->size, u->theta, u->state);
     g->factor = v_set((real)factor);
     g->limit = v_set((real)group->clip_value);
     g->l1 = v_set((real)group->l1);
     g->kept = v_set((real)(1 - weight));
     g->gain = v_set((real)weight);
     g->average = average;
+    g->is_matrix = !is_bias && is_muon_matrix(u, s, l);
 }
 
 static void update_average(const group_update *g, ptrdiff_t at, ptrdiff_t count) {
@@ -124,7 +121,10 @@ static void update_group(const group_update *g, ptrdiff_t at, const real *gradie
             x = v_max(low, v_min(g->limit, x));
             v_store_part(transformed + j, add_l1(x, g->l1, v_load_part(g->rule.theta + at + i + j, m)), m);
         }
-        update_flat(&g->rule, at + i, transformed, n);
+        if (g->is_matrix)
+            muon_direction(&g->rule, at + i, transformed, n);
+        else
+            update_flat(&g->rule, at + i, transformed, n);
         if (g->average) update_average(g, at + i, n);
     }
 }
@@ -183,6 +183,19 @@ static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrd
     if (transposes_layer(u, s, l)) transpose_weights(layer, W, u->workspace->at[l].wt, b);
 }
 
+/* ---- matrices ---- */
+
+static void update_matrices(const transformed_update *u, ptrdiff_t s, worker self) {
+    const fgd_net *net = u->transforms->net;
+    ptrdiff_t at = 0;
+    for (int l = 0; l < net->L; l++) {
+        const double *c = group_coefficients(u, s, l, 0);
+        muon_matrix matrix = muon_matrix_of(&net->layer[l], c, u->muon, u->squares, u->barrier);
+        if (is_muon_matrix(u, s, l)) muon_step_matrix(&matrix, u->state + u->size + at, u->theta + at, self);
+        at += layer_size(&net->layer[l]);
+    }
+}
+
 /* ---- all of them ---- */
 
 static int clips_columns(const fgd_transforms *t, ptrdiff_t s) {
@@ -194,7 +207,7 @@ static int clips_columns(const fgd_transforms *t, ptrdiff_t s) {
 /* Step s of theta, state and average, by all threads of a team together. */
 static void apply_transformed(const transformed_update *u, ptrdiff_t s, worker self) {
     const fgd_net *net = u->transforms->net;
-    int by_column = clips_columns(u->transforms, s);
+    int by_column = clips_columns(u->transforms, s) || u->rule == RULE_muon;
     double factor = clip_factor(u, s, self);
     real *average = u->transforms->per_step[s].average_weight > 0 ? u->transforms->average : NULL;
     ptrdiff_t at = u->size;
@@ -208,6 +221,7 @@ static void apply_transformed(const transformed_update *u, ptrdiff_t s, worker s
     }
     if (!by_column) return;
     barrier_wait(u->barrier, self.size);
+    if (u->rule == RULE_muon) update_matrices(u, s, self);
     for (int l = 0; l < net->L; l++) {
         update_columns(u, s, l, at, average, self);
         at += layer_size(&net->layer[l]);

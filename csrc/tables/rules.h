@@ -21,7 +21,8 @@
     RULE(adam, 2, 9)             \
     RULE(amsgrad, 3, 9)          \
     RULE(nadam, 2, 10)           \
-    RULE(lion, 1, 7)
+    RULE(lion, 1, 7)             \
+    RULE(muon, 2, 13)
 /* clang-format on */
 
 #define RULE(name, slots, coefficients) RULE_##name,
@@ -133,6 +134,9 @@ ALWAYS_INLINE vec lion_step(vec theta, vec g, vec *s, const vec *c) {
     running_mean(&s[0], c[4], c[5], g);
     return v_fnma(c[0], sign, v_mul(c[6], theta));
 }
+
+/* Of parameters that are no W, or not to be orthogonalised (engine/muon.h has the others): c as for adam; s = m, v */
+ALWAYS_INLINE vec muon_step(vec theta, vec g, vec *s, const vec *c) { return adam_step(theta, g, s, c); }
 
 #endif
 

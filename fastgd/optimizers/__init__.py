@@ -15,6 +15,7 @@ from .adam import Adam, AdamW, Lion, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .averaging import EMA, SWA
 from .base import Optimizer
+from .muon import Muon
 from .rules import RULES
 from .sgd import SGD
 
@@ -29,6 +30,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Lion",
+    "Muon",
     "NAdam",
     "Optimizer",
     "RAdam",
@@ -37,7 +39,7 @@ __all__ = [
 ]
 
 OPTIMIZERS: dict[str, type[Optimizer]] = registry(
-    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, NAdam, RAdam, Lion),
+    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, NAdam, RAdam, Lion, Muon),
 )
 
 

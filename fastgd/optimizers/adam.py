@@ -31,6 +31,10 @@ class _Betas(Optimizer):
         for i, beta in enumerate(value):
             super()._check(f"betas[{i}]", beta, interval)
 
+    def _adam_step(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
+        """All coefficients of rule `adam`."""
+        return now.lr / (1 - power(now.betas[0], t)), *self._adam_coefficients(now, t)
+
     def _adam_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
         """All coefficients of rule `adam` but the first: weight_decay, beta1 ... shrink."""
         beta1, beta2 = now.betas
@@ -88,8 +92,7 @@ class Adam(_Betas):
         return 3 if self.amsgrad else 2
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
-        step_size = now.lr / (1 - power(now.betas[0], t))
-        return step_size, *self._adam_coefficients(now, t)
+        return self._adam_step(now, t)
 
 
 @dataclass(eq=False, repr=False)

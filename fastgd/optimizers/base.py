@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -68,6 +68,8 @@ class Optimizer(State, ExplainsAttributes):
         The setting lr before `reduce_lr`, which callbacks may call; None if it was not reduced.
     """
 
+    forms: ClassVar[int] = 0  # of the rule, each with its own groups of parameters; 0: it has one, and needs no groups
+
     @property
     @abstractmethod
     def rule(self) -> str:
@@ -84,6 +86,10 @@ class Optimizer(State, ExplainsAttributes):
     def _decay(self, lr: Floats, weight_decay: Floats | float) -> tuple[Floats | float, Floats | float]:
         """What weight_decay is to a rule: its coefficients weight_decay and shrink."""
         return (0.0, 1 - lr * weight_decay) if self.decoupled_weight_decay else (weight_decay, 1.0)
+
+    def _assign(self, model: Trainable) -> Ints:
+        """The group of W and of b of each layer, (2 L,)."""
+        return assign_groups(self.groups, model.parameters())
 
     def coefficients(
         self, lr: Floats, t: Ints, epoch_times: Floats | None = None, total_epochs: float = math.inf
@@ -147,7 +153,7 @@ class Optimizer(State, ExplainsAttributes):
             A value of a schedule is outside the interval of its setting, or a pattern of `groups` matches no parameter.
         """
         settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, self.groups, norm)
-        if micro_batch == WHOLE_STEP and all(setting is None for setting in settings):
+        if not self.forms and micro_batch == WHOLE_STEP and all(setting is None for setting in settings):
             return None
         times = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
         clip_norm, clip_value, l1, max_norm = (
@@ -159,11 +165,12 @@ class Optimizer(State, ExplainsAttributes):
         weight = 0.0 if self.average is None else self.average.weights(t, times, epoch_ends, total_epochs)
         columns: list[Floats | float] = []
         for factors in evaluate_factors(self.groups, times, total_epochs):
-            columns += [clip_value, l1 * factors.get("l1", 1.0), max_norm * factors.get("max_norm", 1.0)]
+            limits = clip_value, l1 * factors.get("l1", 1.0), max_norm * factors.get("max_norm", 1.0)
+            columns += limits * max(1, self.forms)
         return Transforms(
             _stack_columns([clip_norm, weight], len(t)),
             _stack_columns(columns, len(t)),
-            assign_groups(self.groups, model.parameters()),
+            self._assign(model),
             self.averaged_theta,
             norm,
             micro_batch,

@@ -217,8 +217,16 @@ def lion(theta: Array, g: Array, slots: Array, c: Array) -> None:
     m += gain2 * g
 
 
+def muon(theta: Array, g: Array, slots: Array, c: Array) -> None:
+    """`adam`, for the parameters that are no W or are not to be orthogonalised; for the others see `orthogonal.muon`.
+
+    c as in `adam`, then four zeros; slots (2, size) = m, v.
+    """
+    adam(theta, g, slots, c[:9])
+
+
 Rule = Callable[[Array, Array, Array, Array], None]
 RULES: dict[str, Rule] = {
     rule.__name__: rule
-    for rule in (sgd, momentum, rmsprop, rmsprop_momentum, rmsprop_centered, adadelta, adam, amsgrad, nadam, lion)
+    for rule in (sgd, momentum, rmsprop, rmsprop_momentum, rmsprop_centered, adadelta, adam, amsgrad, nadam, lion, muon)
 }

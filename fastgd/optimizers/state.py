@@ -125,11 +125,11 @@ class State(Settings, ABC):
             )
 
     def _check_dtype(self, dtype: np.dtype[Any]) -> None:
-        eps = getattr(self, "eps", None)
-        if eps is not None and not is_scheduled(eps) and eps < np.finfo(dtype).tiny:
-            raise ValueError(
-                f"eps={eps} is 0 in {dtype}, the dtype of the model: it must be {np.finfo(dtype).tiny} or more"
-            )
+        least = np.finfo(dtype).tiny
+        for name in self.intervals:
+            eps = getattr(self, name)
+            if name.endswith("eps") and not is_scheduled(eps) and eps < least:
+                raise ValueError(f"{name}={eps} is 0 in {dtype}, the dtype of the model: it must be {least} or more")
 
     def _allocate(self, size: int, dtype: DTypeLike, theta: Array | None) -> None:
         # One block for all: vectors that each start on a page boundary, as theta does, would share cache sets.

@@ -6,7 +6,7 @@ with g the mean gradient:
     1. g <- g min(1, clip_norm / (|g| + 1e-6))        |g| over all parameters
     2. g <- min(max(g, -clip_value), clip_value)
     3. g <- g + l1 sign(theta)
-    4. the rule (`rules.py`) with the coefficients of the parameter's group; it adds weight_decay theta to g
+    4. the rule (`rules.py`, `orthogonal.py`) with the coefficients of the parameter's group: it adds weight_decay theta
     5. column w of each W (n_in, n_out): w <- w min(1, max_norm / |w|)
     6. average <- (1 - weight) average + weight theta
 
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.typing import Array, Floats
+from .orthogonal import MATRIX_RULES, STEPS
 from .rules import Rule
 
 WHOLE_STEP = sys.maxsize
@@ -160,7 +161,13 @@ def update(
     for (place, shape), group in zip(parts, transforms.group, strict=True):
         clip_value, l1, max_norm = per_group[group]
         part = theta[place]
-        rule(part, add_l1(clip_by_value(g[place], clip_value), part, l1), slots[:, place], c[group])
+        part_g = add_l1(clip_by_value(g[place], clip_value), part, l1)
+        if shape and rule.__name__ in MATRIX_RULES and c[group][STEPS] > 0:
+            # Slots of a part are no contiguous block: views of their rows are.
+            matrices = [slot[place].reshape(shape) for slot in slots]
+            MATRIX_RULES[rule.__name__](part.reshape(shape), part_g.reshape(shape), matrices, c[group])
+        else:
+            rule(part, part_g, slots[:, place], c[group])
         if shape and max_norm < np.inf:
             clip_column_norms(part.reshape(shape), max_norm)
     if transforms.average is not None and weight > 0:

@@ -108,6 +108,7 @@ class Run:
     def chunk(self, net, **changes):
         """All steps as one chunk for `net`, with some fields changed."""
         steps = len(self.starts) - 1
+        t = np.arange(1, steps + 1)
         chunk = Chunk(
             X=self.X,
             Y=self.Y,
@@ -115,10 +116,11 @@ class Run:
             starts=self.starts,
             loss=self.loss,
             optimizer=self.optimizer,
-            coefficients=self.optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
+            coefficients=self.optimizer.coefficients(np.full(steps, self.lr), t),
             state=np.zeros((self.optimizer.slots, net.theta.size), net.dtype),
             losses=np.full(steps, np.nan),
             weight=None if self.weight is None else self.weight.astype(net.dtype),
+            transforms=self.optimizer.transforms(net, t, t.astype(float)) if self.optimizer.forms else None,
         )
         return replace(chunk, **changes)
 
@@ -135,9 +137,12 @@ class Run:
 
 def part_of(chunk, first, last, **changes):
     """The steps `first` to `last` - 1 of a chunk, with some fields changed."""
-    steps, noise = slice(first, last), chunk.noise
+    steps, noise, transforms = slice(first, last), chunk.noise, chunk.transforms
     if noise is not None:
         noise = noise._replace(step=noise.step + first, strengths=noise.strengths[steps])
+    if transforms is not None and "transforms" not in changes:
+        of_steps = {"per_step": transforms.per_step[steps], "per_group": transforms.per_group[steps]}
+        changes["transforms"] = replace(transforms, **of_steps)
     values = {name: getattr(chunk, name)[steps] for name in ("coefficients", "losses")}
     return replace(chunk, **{**values, "starts": chunk.starts[first : last + 1], "noise": noise, **changes})
 
@@ -158,3 +163,8 @@ def run_of(loss, optimizer, widths, rows=20, batch=9, epochs=2, weighted=False, 
         optimizer=optimizers.get(optimizer),
         weight=rng.integers(1, 9, rows) / 8 if weighted else None,
     )
+
+
+def elementwise(optimizer, coefficients):
+    """The coefficients (..., n) of the form of a rule that updates one element at a time, which is the last."""
+    return np.split(coefficients, max(1, optimizer.forms), axis=-1)[-1].copy()
