@@ -13,6 +13,7 @@
 #include "../kernels/sums.h"
 #include "../kernels/update.h"
 #include "barrier.h"
+#include "partition.h"
 #include "workspace.h"
 
 /* Coefficients of the rule for a W. */
