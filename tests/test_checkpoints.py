@@ -64,13 +64,30 @@ def test_a_relative_path_stays_where_it_was_checked(tmp_path, monkeypatch):
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
 
 
-def test_labels_that_cannot_be_saved_are_refused_before_the_training(tmp_path):
+@pytest.mark.parametrize(
+    "labels", [["a", "b", "c"], [1.5, 2.5, 3.5], np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "datetime64[D]")]
+)
+def test_labels_that_can_be_trained_on_can_be_saved(tmp_path, labels):
     X, y, _ = problem()
-    dates = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "datetime64[D]")
-    trainer = make()
-    with pytest.raises(TypeError, match="only classes that are text, numbers or booleans can be saved"):
-        trainer.fit(X, dates[y], epochs=9, verbose=0, callbacks=[Checkpoint(tmp_path / "a.npz", epochs=5)])
-    assert (trainer.step, trainer.model.head.classes, names_in(tmp_path)) == (0, None, [])
+    labels = np.asarray(labels)
+    make().fit(X, labels[y], epochs=4, verbose=0, callbacks=[Checkpoint(tmp_path / "a.npz", epochs=3)])
+    np.testing.assert_array_equal(gd.Trainer.load(tmp_path / "a.npz").model.head.classes, labels)
+
+
+class Custom(gd.SGD):
+    """No file can hold its code."""
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [gd.SGD(lr=lambda epoch: 0.1), gd.Adam(lr=gd.Warmup(lambda epoch: 0.1, 2)), Custom()],
+    ids=["lr", "inner", "class"],
+)
+def test_code_that_cannot_be_saved_is_refused_before_the_training(tmp_path, optimizer):
+    trainer = make(optimizer=optimizer)
+    with pytest.raises(TypeError, match="cannot be saved"):
+        fit(trainer, 9, callbacks=[Checkpoint(tmp_path / "a.npz", epochs=5)])
+    assert (trainer.step, names_in(tmp_path)) == (0, [])
 
 
 @pytest.mark.parametrize("options", [{"epochs": 2}, {"minutes": 1}, {"epochs": 2, "minutes": 1}])

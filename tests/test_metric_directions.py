@@ -143,6 +143,14 @@ def test_early_stopping_restores_the_best_epoch_of_an_error(engine, name):
     assert stopping.best == min(history[f"validation_{name}"])
 
 
+def test_a_scorer_that_cannot_be_measured_is_refused_before_the_training():
+    pytest.importorskip("sklearn")
+    trainer = make(metrics=["f1"])  # of two classes
+    with pytest.raises(ValueError, match="the metric 'f1' cannot be measured here: Target is multiclass"):
+        fit(trainer, 1, validation=0.4)
+    assert trainer.step == 0
+
+
 def test_scorers_measure_what_scikit_learn_does():
     theirs = pytest.importorskip("sklearn.metrics")
     scorer = theirs.make_scorer(theirs.mean_pinball_loss, greater_is_better=False, alpha=0.9)

@@ -103,6 +103,30 @@ def test_printing_never_fails_a_training(monkeypatch, name, terminal, tqdm):
     np.testing.assert_array_equal(trainer.history["loss"][:4], plain.history["loss"])
 
 
+WARNED = """
+import io, sys
+from types import SimpleNamespace
+import fastgd as gd
+X, y = [[i, i * i % 7] for i in range(50)], [i % 2 for i in range(50)]
+def fail(text):
+    raise BrokenPipeError(32, "Broken pipe")
+closed = io.StringIO()
+closed.close()
+for stream in (None, closed, object(), SimpleNamespace(write=fail), SimpleNamespace(write=len)):
+    sys.stderr = stream
+    trainer = gd.Trainer(gd.MLP(2, 2, seed=0), loss="cross_entropy", batch_size=50)
+    trainer.fit(X, y, epochs=1, validation=(X, y))
+    print(trainer.epoch)
+"""
+
+
+def test_a_warning_never_fails_a_training_either():
+    """Validation rows that are training rows are warned of."""
+    command = [sys.executable, "-W", "always", "-c", WARNED]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (run.stdout, run.stderr) == ("1\n" * 5, "")
+
+
 def test_characters_that_the_encoding_lacks_are_escaped(monkeypatch):
     stream = Ascii(terminal=False)
     monkeypatch.setattr(sys, "stderr", stream)

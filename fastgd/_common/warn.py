@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from pathlib import Path
 
-_PACKAGE = str(Path(__file__).resolve().parents[1])
+# Where the functions in between are defined: the package, and the context managers that it uses.
+_BETWEEN = (str(Path(__file__).resolve().parents[1]), contextlib.__file__)
 
 
 def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
-    """Warn with the line outside the package from which it was called, however many functions are in between."""
+    """Warn with the line outside the package from which it was called, however many functions are in between.
+
+    Whatever is wrong with standard error is no reason to fail.
+    """
     frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_BETWEEN):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, category, stacklevel=level)
+    try:
+        warnings.warn(text, category, stacklevel=level)
+    except category:  # the user's filter makes it an error
+        raise
+    except Exception:
+        pass

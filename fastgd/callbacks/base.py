@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from .._common.checks import check_choice, check_int, check_scalar, shown
 from .._common.explain import explains_arguments
 from .._common.registry import format_call
-from ..data.outputs import OutputSpec
 from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
@@ -32,8 +31,6 @@ class Run:
         Number of training rows in an epoch.
     columns : tuple of str
         Columns that it records in the history.
-    output_spec : OutputSpec
-        How outputs become predictions after this `fit`: `model.head` from its first step on.
     rows_done : int
         Number of rows trained on so far in this `fit`, counting repetitions.
     loss : float
@@ -44,7 +41,6 @@ class Run:
     last_epoch: int
     rows: int
     columns: tuple[str, ...]
-    output_spec: OutputSpec = OutputSpec()
     rows_done: int = 0
     loss: float = math.nan
 

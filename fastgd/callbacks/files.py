@@ -61,7 +61,7 @@ class Checkpoint(Callback):
         nothing tells which of its values are better.
     OSError, ImportError, TypeError
         At the start of `fit`: the folder does not exist or the file cannot be written, safetensors is not installed, or
-        the trainer or the labels cannot be saved.
+        the trainer has parts that cannot be saved.
     """
 
     setting_checks = MappingProxyType(
@@ -102,7 +102,6 @@ class Checkpoint(Callback):
         last_step = trainer.step + (run.last_epoch - run.first_epoch) * run.rows  # or less
         longest_name = os.path.basename(_fill_in(self.path, run.last_epoch, last_step))
         trainer.check_save(os.path.join(self._folder, expand(existing), longest_name))
-        run.output_spec.to_config()  # of the labels of this fit, which the model does not know yet
         self._saved, self._is_due = time.perf_counter(), False
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:

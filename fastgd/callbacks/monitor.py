@@ -1,13 +1,12 @@
 """The base class of callbacks that monitor a column of the history."""
 
 import math
-import sys
-import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from .._common.checks import shown
+from .._common.warn import warn_user
 from ..metrics import lower_is_better
 from .base import Callback, Check, State, Training, choice, number, optional
 
@@ -70,7 +69,7 @@ class Monitor(Callback):
     def on_fit_end(self, trainer: Training) -> None:
         if self._n_epochs and not self.best_epoch and trainer.stop_reason != "error":
             message = f"{self.owner} found only NaN or infinity in {self.monitor!r}: there is no best epoch"
-            warnings.warn(message, RuntimeWarning, stacklevel=_level_of_user())
+            warn_user(message, RuntimeWarning)
 
     def _is_better(self, value: float, other: float) -> bool:
         return self._sign * (value - other) > self.min_delta
@@ -107,14 +106,6 @@ def _is_lower_better(callback: Monitor, trainer: Training) -> bool:
             'mode="min" or mode="max" to it, or lower_is_better= to fastgd.metrics.Metric'
         )
     return lower
-
-
-def _level_of_user() -> int:
-    """The `stacklevel` of the line outside this package that led to the caller."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("fastgd", "contextlib"):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _advice(column: str, columns: tuple[str, ...]) -> str:

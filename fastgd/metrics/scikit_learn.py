@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .._common.checks import closest
@@ -57,6 +58,12 @@ def named(name: str, others: Iterable[str]) -> Metric:
     hint = f"did you mean {close!r}? " if close else ""
     known = f"known are {', '.join(others)} and the functions and scorers of sklearn.metrics"
     raise ValueError(f"unknown metric {name!r}: {hint}{known}")
+
+
+def is_of_sklearn(metric: Metric) -> bool:
+    """Whether the metric is a function or scorer of scikit-learn, which depends on nothing but its arguments."""
+    function = metric.function.func if isinstance(metric.function, partial) else metric.function
+    return isinstance(function, _Score) or str(getattr(function, "__module__", "")).startswith("sklearn.")
 
 
 def is_scorer(metric: Any) -> bool:

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..losses import Loss
 from ..losses.link import BINARY_LINKS, REGRESSION_LINKS
-from ..metrics import Metric
+from ..metrics import Metric, scikit_learn
 from ..metrics import get as get_metric
 from ..models.sequential import Sequential
 from .stepwise import measure
@@ -84,7 +83,7 @@ class Evaluator:
         ValueError
             A metric raised an exception, or did not return a number.
         """
-        metrics = [metric for metric in self._metrics if _is_of_sklearn(metric)]
+        metrics = [metric for metric in self._metrics if scikit_learn.is_of_sklearn(metric)]
         if not metrics:
             return
         with warnings.catch_warnings():
@@ -183,11 +182,6 @@ class Evaluator:
             return p[:, 1] if p.shape[1] == 2 else p
         labels = self._output_spec.predict(Z)
         return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-
-
-def _is_of_sklearn(metric: Metric) -> bool:
-    function = metric.function.func if isinstance(metric.function, partial) else metric.function
-    return str(getattr(function, "__module__", "")).startswith("sklearn.")
 
 
 class TrainingMetrics:

@@ -51,7 +51,7 @@ def train(
         engine raised: see above.
     """
     columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
-    run = Run(state.epoch, last_epoch, len(data.rows), columns, data.output_spec)
+    run = Run(state.epoch, last_epoch, len(data.rows), columns)
     with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
         try:
             with ExitStack() as on_exit, _stop_reason(state):
