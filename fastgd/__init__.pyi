@@ -69,7 +69,19 @@ from .losses import (
 )
 from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop
-from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
+from .schedules import (
+    Cosine,
+    CosineRestarts,
+    Cyclic,
+    Exponential,
+    InverseTime,
+    MultiStep,
+    OneCycle,
+    Piecewise,
+    Polynomial,
+    Step,
+    Warmup,
+)
 from .training.lbfgs import fit_lbfgs
 from .training.lr_finder import lr_finder
 from .training.trainer import Trainer
@@ -97,6 +109,7 @@ __all__ = [
     "Cosine",
     "CosineRestarts",
     "CrossEntropy",
+    "Cyclic",
     "Dense",
     "Dropout",
     "EarlyStopping",
@@ -114,6 +127,7 @@ __all__ = [
     "History",
     "Huber",
     "Identity",
+    "InverseTime",
     "KLDiv",
     "LeakyReLU",
     "Lion",
@@ -122,6 +136,7 @@ __all__ = [
     "MultiStep",
     "NAdam",
     "OneCycle",
+    "Piecewise",
     "Poisson",
     "Polynomial",
     "Quantile",
