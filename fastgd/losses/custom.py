@@ -70,11 +70,11 @@ class Custom(Loss):
             raise TypeError(f"a custom loss must return (loss, dZ), not {type(result).__name__}")
         return _check_loss(result[0]), _check_derivative(result[1], Z)
 
-    def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
+    def row_losses(self, Z: Array, Y: NDArray[Any]) -> Array:
         """The mean loss, repeated for each row."""
         return np.full(len(Z), self.batch(Z, Y)[0], Z.dtype)
 
-    def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
+    def row_gradients(self, Z: Array, Y: NDArray[Any]) -> Array:
         """The derivative of the sum over the batch, B dZ."""
         dZ: Array = self.batch(Z, Y)[1] * len(Z)
         return dZ
