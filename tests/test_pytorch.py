@@ -52,11 +52,23 @@ def cross_entropy(Z, Y, **settings):
     return F.cross_entropy(Z, Y if Y.shape[1] > 1 else Y[:, 0], reduction="none", **settings)
 
 
-def binary_focal(Z, Y, gamma=2.0, alpha=None):
-    """For any y in [0, 1] the mean of what yes and no would cost."""
-    yes, no = F.softplus(-Z), F.softplus(Z)
-    a, b = (1, 1) if alpha is None else (alpha, 1 - alpha)
-    return (Y * focal(yes, gamma, a) + (1 - Y) * focal(no, gamma, b)).mean(dim=1)
+def smooth(Y, e):
+    """The targets of Keras' BinaryCrossentropy(label_smoothing=e)."""
+    return Y * (1 - e) + e / 2
+
+
+def binary_focal(Z, Y, gamma=2.0, alpha=None, label_smoothing=0.0):
+    """torchvision's sigmoid_focal_loss, which is Keras' BinaryFocalCrossentropy, for any y in [0, 1]."""
+    Y, p = smooth(Y, label_smoothing), torch.sigmoid(Z)
+    p_t = p * Y + (1 - p) * (1 - Y)
+    value = F.binary_cross_entropy_with_logits(Z, Y, reduction="none") * (1 - p_t) ** gamma
+    return (value if alpha is None else (alpha * Y + (1 - alpha) * (1 - Y)) * value).mean(dim=1)
+
+
+def smoothed_focal(Z, Y, gamma, alpha, e):
+    """Keras' CategoricalFocalCrossentropy on softmax(Z), without the clipping of probabilities at 1e-7."""
+    t, p = F.one_hot(Y[:, 0], Z.shape[1]) * (1 - e) + e / Z.shape[1], F.softmax(Z, dim=1)
+    return (alpha * (1 - p) ** gamma * -t * F.log_softmax(Z, dim=1)).sum(dim=1)
 
 
 def pinball(Z, Y, quantiles):
@@ -83,10 +95,19 @@ TORCH_LOSSES = {  # the loss of each row
     "focal": lambda Z, Y: focal(cross_entropy(Z, Y), 2.0),
     "focal, weights": lambda Z, Y: focal(cross_entropy(Z, Y), 1.5, torch.tensor([0.25, 1, 2]).repeat(2)[Y[:, 0]]),
     "focal, flat": cross_entropy,
+    "smoothed focal": lambda Z, Y: smoothed_focal(Z, Y, 2.0, 1.0, 0.1),
+    "smoothed focal, weights": lambda Z, Y: smoothed_focal(Z, Y, 0.5, torch.tensor([0.25, 1, 2]).repeat(2), 0.25),
+    "smoothed focal, flat": lambda Z, Y: cross_entropy(Z, Y, label_smoothing=0.1),
     "bce": mean_of(bce),
     "weighted bce": mean_of(bce, pos_weight=torch.tensor([3.0])),
     "bce, weights": mean_of(bce, pos_weight=torch.tensor([0.5, 2.0, 4.0]).repeat(2)),
+    "smoothed bce": lambda Z, Y: mean_of(bce)(Z, smooth(Y, 0.1)),
+    "smoothed bce, weights": lambda Z, Y: mean_of(bce, pos_weight=torch.tensor([0.5, 2.0, 4.0]).repeat(2))(
+        Z, smooth(Y, 0.25)
+    ),
     "binary_focal": binary_focal,
+    "binary_focal, flat": mean_of(bce),
+    "smoothed binary_focal": lambda Z, Y: binary_focal(Z, Y, 1.5, 0.25, 0.1),
     "binary_focal, weights": lambda Z, Y: binary_focal(Z, Y, 0.5, 0.25),
     "hinge": lambda Z, Y: F.relu(1 - Y * Z).mean(dim=1),
     "squared_hinge": lambda Z, Y: (F.relu(1 - Y * Z) ** 2).mean(dim=1),
@@ -231,6 +252,19 @@ SCHEDULES = [
     (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.8), schedules.Exponential(0.2, 0.8)),
     (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 20, eta_min=0.01), schedules.Cosine(0.2, 0.01)),
     (lambda o: torch.optim.lr_scheduler.PolynomialLR(o, 20, power=1.7), schedules.Polynomial(0.2, power=1.7)),
+    *(
+        (
+            lambda o, m=mode: torch.optim.lr_scheduler.CyclicLR(
+                o, 0.02, 0.2, step_size_up=4, step_size_down=3, mode=m, gamma=0.9, cycle_momentum=False
+            ),
+            schedules.Cyclic(0.2, start=0.02, up=4, down=3, mode=mode, factor=0.9),
+        )
+        for mode in ("triangular", "triangular2", "exp_range")
+    ),
+    (
+        lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda epoch: 1 / (1 + 0.3 * epoch)),
+        schedules.InverseTime(0.2, 0.3),
+    ),
     (
         lambda o: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 4, eta_min=0.01),
         schedules.CosineRestarts(0.2, 4, final=0.01),
@@ -253,16 +287,21 @@ def test_schedule(make, ours):
     np.testing.assert_allclose(ours(np.arange(20.0), 20), rates, rtol=1e-12)
 
 
-def test_one_cycle_of_rate_and_momentum():
-    """PyTorch's ends are at step 0 and at the last step, T - 1; the peak is at 0.3 T - 1."""
+@pytest.mark.parametrize(("n", "share", "steps_per_epoch"), [(20, 0.3, 1), (60, 0.25, 6), (35, 0.5, 7)])
+def test_one_cycle_of_rate_and_momentum(n, share, steps_per_epoch):
+    """PyTorch's ends are at step 0 and at the last of n steps, n - 1; the peak is at share n - 1."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
-    scheduler, rates, momenta = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=20), [], []
-    for _ in range(20):
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=n, pct_start=share)
+    rates, momenta = [], []
+    for _ in range(n):
         rates.append(optimizer.param_groups[0]["lr"])
         momenta.append(optimizer.param_groups[0]["momentum"])
         optimizer.step()
         scheduler.step()
-    t, peak = np.arange(20.0), 5 / 19
-    np.testing.assert_allclose(schedules.OneCycle(0.3, peak=peak)(t, 19), rates, rtol=1e-12)
-    opposite = schedules.OneCycle(0.85, start=0.95, final=0.95, peak=peak)
-    np.testing.assert_allclose(opposite(t, 19), momenta, rtol=1e-12)
+    t, shifted = (
+        np.arange(n) / steps_per_epoch,
+        {"peak": (share * n - 1) / (n - 1), "epochs": (n - 1) / steps_per_epoch},
+    )
+    np.testing.assert_allclose(schedules.OneCycle(0.3, **shifted)(t, n), rates, rtol=1e-12)
+    opposite = schedules.OneCycle(0.85, start=0.95, final=0.95, **shifted)
+    np.testing.assert_allclose(opposite(t, n), momenta, rtol=1e-12)

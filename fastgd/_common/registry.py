@@ -13,7 +13,7 @@ from inspect import signature
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
-from .checks import closest
+from .checks import check_float32, check_scalar, closest
 from .explain import explains_arguments
 
 T = TypeVar("T")
@@ -24,7 +24,23 @@ class Record:
 
     `@dataclass(frozen=True)` would generate and compile these methods for every class, which took a third of the time
     of `import fastgd`. Subclasses are therefore decorated with `@dataclass(eq=False, repr=False)`.
+
+    Attributes
+    ----------
+    intervals : mapping of str to str
+        The fields that are numbers, each with its interval as for `check_scalar`. They are checked and become floats;
+        None passes if it is the default.
     """
+
+    intervals: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        for name, interval in self.intervals.items():
+            value = getattr(self, name)
+            if value is not None or getattr(type(self), name, 0) is not None:
+                object.__setattr__(self, name, self._check(name, value, interval))
+
+    _check = staticmethod(check_scalar)
 
     def __setattr__(self, name: str, value: object) -> None:
         # A class that is a dataclass itself declares all its attributes; a plain subclass may add others.
@@ -74,21 +90,21 @@ def format_call(obj: object, *always: str) -> str:
 
 
 def _equal(value: object, default: object) -> bool:
-    """Whether they are the same setting; what cannot be compared, such as arrays, is not."""
+    """Whether they are the same setting, one number for all outputs included; arrays never are."""
     try:
-        return value is default or bool(value == default)
+        return value is default or bool(value == default) or value == (default,)
     except (TypeError, ValueError):
         return False
 
 
-_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
+_NO_ALIASES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(eq=False, repr=False)
 class Definition(Record, ABC):
     """A function with a name and constant parameters, which are the fields of the dataclass in their order.
 
-    A field holds one number, a tuple of numbers, or None.
+    A field holds one number, a tuple of numbers, or None. Numbers are such that models of either dtype can hold them.
 
     Attributes
     ----------
@@ -97,6 +113,7 @@ class Definition(Record, ABC):
     """
 
     name: ClassVar[str]
+    _check = staticmethod(check_float32)
 
     @property
     def params(self) -> tuple[float, ...]:
@@ -117,7 +134,7 @@ def registry(*classes: type[T]) -> dict[str, type[T]]:
 
 
 def resolve(
-    kind: str, given: object, base: type[T], registry: Mapping[str, type[T]], aliases: Mapping[str, str] = _NO_ALIASES
+    kind: str, given: object, base: type[T], registry: Mapping[str, type[T]], aliases: Mapping[str, Any] = _NO_ALIASES
 ) -> T:
     """Return `given` if it is an instance of `base`, else a new instance of the class that it names.
 
@@ -131,8 +148,8 @@ def resolve(
         Common base of the registered classes.
     registry : mapping of str to type
         The classes by name.
-    aliases : mapping of str to str, default={}
-        Names used by other libraries, each with the registered name.
+    aliases : mapping of str to str or instance of `base`, default={}
+        Names used by other libraries, each with the registered name, or with an object where their defaults differ.
 
     Raises
     ------
@@ -149,6 +166,8 @@ def resolve(
     if not isinstance(given, str):
         raise TypeError(f"{kind} must be a name or an object of class {base.__name__}, not {given!r}")
     name = aliases.get(given, given)
+    if isinstance(name, base):
+        return name
     if name in registry:
         return _with_defaults(kind, name, registry[name])
     close = closest(given, [*registry, *aliases])

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._common import exact_math
-from .._common.checks import check_scalar
+from .._common.checks import NON_NEGATIVE
 from .._common.typing import Array
 from .base import Activation
 
@@ -63,8 +63,7 @@ class LeakyReLU(Activation):
     init = "he_uniform"
     negative_slope: float = 0.01
 
-    def __post_init__(self) -> None:
-        check_scalar("negative_slope", self.negative_slope, "[0, inf)")
+    intervals = {"negative_slope": NON_NEGATIVE}
 
     @property
     def init_params(self) -> Mapping[str, float]:
@@ -114,8 +113,7 @@ class ELU(Activation):
     init = "he_uniform"
     alpha: float = 1.0
 
-    def __post_init__(self) -> None:
-        check_scalar("alpha", self.alpha, "[0, inf)")
+    intervals = {"alpha": NON_NEGATIVE}
 
     def forward(self, z: Array) -> Array:
         return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))
@@ -181,9 +179,10 @@ class SiLU(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * exact_math.sigmoid(z))
+        return np.asarray(exact_math.above_minus_inf(z) * exact_math.sigmoid(z))
 
     def backward(self, x: Array, g: Array) -> Array:
+        x = exact_math.finite(x)
         return np.asarray(g * exact_math.sigmoid(x) * (1 + x * exact_math.sigmoid(-x)))
 
 
@@ -200,7 +199,7 @@ class HardSwish(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * (np.clip(z + 3, 0, 6) / 6))
+        return np.asarray(exact_math.above_minus_inf(z) * (np.clip(z + 3, 0, 6) / 6))
 
     def backward(self, x: Array, g: Array) -> Array:
         return g * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
@@ -219,7 +218,7 @@ class GELU(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * exact_math.normal_cdf(z))
+        return np.asarray(exact_math.above_minus_inf(z) * exact_math.normal_cdf(z))
 
     def backward(self, x: Array, g: Array) -> Array:
         z = np.clip(x, -40, 40)  # beyond, the density is 0
@@ -241,7 +240,7 @@ class GELUTanh(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * exact_math.sigmoid(self._two_u(np.clip(z, -22, 22))))
+        return np.asarray(exact_math.above_minus_inf(z) * exact_math.sigmoid(self._two_u(np.clip(z, -22, 22))))
 
     def backward(self, x: Array, g: Array) -> Array:
         z = np.clip(x, -22, 22)
@@ -267,8 +266,9 @@ class Mish(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * np.tanh(exact_math.softplus(z)))
+        return np.asarray(exact_math.above_minus_inf(z) * np.tanh(exact_math.softplus(z)))
 
     def backward(self, x: Array, g: Array) -> Array:
+        x = exact_math.finite(x)
         t = np.tanh(exact_math.softplus(x))
         return np.asarray(g * (t + x * (1 - t * t) * exact_math.sigmoid(x)))
