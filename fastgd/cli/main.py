@@ -4,6 +4,7 @@ User errors are reported in one line on stderr and exit status 2, never as a tra
 """
 
 import argparse
+import errno
 import os
 import sys
 import warnings
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return fail("interrupted", INTERRUPTED)
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return fail("not enough memory")
         return fail(f"{os.fspath(error.filename)}: {error.strerror}" if error.filename else str(error))
     except MemoryError as error:
         return fail(str(error) or "not enough memory")

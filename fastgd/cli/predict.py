@@ -50,6 +50,8 @@ def predict(options: argparse.Namespace) -> None:
     names = [options.target or "prediction"]
     if predictions.ndim == 2 and predictions.shape[1] > 1:
         names = [f"{names[0]}_{i}" for i in range(predictions.shape[1])]
+    if predictions.dtype.kind == "f":
+        predictions = predictions.astype(str)  # as few digits as the dtype needs
     write(_to_csv([names]))
     for start in range(0, len(predictions), _BLOCK):
         write(_to_csv(np.atleast_2d(predictions[start : start + _BLOCK].T).T.tolist()))
@@ -57,7 +59,7 @@ def predict(options: argparse.Namespace) -> None:
 
 def _read_rows(model: Sequential, options: argparse.Namespace) -> Array:
     """The columns of the file that the model takes, (rows, n_in)."""
-    names = getattr(model, "feature_names_in_", None)
+    names = model.feature_names_in_
     if names is not None:
         table = tables.read_table(options.file, features=list(names), missing=options.missing)
         ignored = [name for name in table.unused if name not in (options.target, *table.indices)]

@@ -7,25 +7,24 @@ import errno
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import datasets, metrics, optimizers, plot, tables
 from .._common.typing import Array
 from ..callbacks.history import History
+from ..data.inputs import InputSpec
+from ..data.scaling import Scaling
 from ..data.splits import split_rows
 from ..models import MLP, Sequential
 from ..training.trainer import Trainer
 from .console import INTERRUPTED, quote, report, warn
 from .task import Decision, decide
 from .train_options import LOSSES, add_options, task_name
-
-# Standard deviations below this multiple of the mean are rounding errors of a constant column.
-_ROUNDING = 1e-12
 
 
 def add_parser(commands: Any) -> None:
@@ -49,8 +48,16 @@ class _Task:
     X: Array  # (rows, columns)
     target: str
     decision: Decision
-    columns: tuple[str, ...] | None = None  # None: columns without names, which share a unit, as pixels do
+    columns: tuple[str, ...] | None = None  # None: columns without names
     notes: tuple[str, ...] = ()  # how the file was read
+
+    @property
+    def inputs(self) -> InputSpec:
+        """Names of the columns; pixels have none but one scale, so that those which hardly vary are not inflated."""
+        if self.columns is not None:
+            return InputSpec(names=np.array(self.columns, object))
+        n = self.X.shape[1]
+        return InputSpec(scaling=Scaling(mean=np.zeros(n), std=np.full(n, float(self.X.max()))))
 
     @property
     def y(self) -> Array:
@@ -63,36 +70,28 @@ class _Task:
         return self.decision.classes
 
 
-class _Scaling(NamedTuple):
-    """Standardisation: (x - mean) / scale for each column, (y - y_mean) / y_scale for regression targets."""
-
-    mean: Array  # (columns,)
-    scale: Array  # (columns,)
-    y_mean: float = 0.0
-    y_scale: float = 1.0
-
-
 def train(options: argparse.Namespace) -> int:
     """Run the sub-command; returns the exit status."""
     tell: Callable[[str], None] = (lambda text: None) if options.quiet else report
     task = _load_task(options)
     train_rows = _train_rows(len(task.X), options)
     trainer = _make_trainer(task, min(options.batch_size, len(train_rows)), options)
-    scaling = _fit_scaling(task, train_rows, trainer.loss.link)
     model_path, plot_path = options.out / "fastgd-model.npz", options.out / "fastgd-curve.png"
     _check_folder(options.out, model_path)
     for line in _describe(task, len(train_rows), trainer, options):
         tell(line)
 
-    model = _fit(trainer, task, scaling, options)
+    trainer.fit(
+        task.X, task.y, options.epochs, validation=options.validation or None, verbose=0 if options.quiet else 1
+    )
     is_interrupted = trainer.stop_reason == "interrupted"
     if is_interrupted and not trainer.step:
         tell("interrupted before the first step: no model was written")
         return INTERRUPTED
     held_out = np.setdiff1d(np.arange(len(task.X)), train_rows)
     rows, part = (held_out, "validation") if len(held_out) else (train_rows, "training")
-    tell(_score(model, task, rows, part))
-    model.save(model_path)
+    tell(_score(trainer.model, task, rows, part))
+    trainer.model.save(model_path)
     tell(f"wrote {model_path}{', the model as it was when interrupted' if is_interrupted else ''}")
     tell(_save_curves(trainer.history, plot_path, task.name))
     return INTERRUPTED if is_interrupted else 0
@@ -181,15 +180,29 @@ def _train_rows(n: int, options: argparse.Namespace) -> Array:
 
 
 def _make_trainer(task: _Task, batch_size: int, options: argparse.Namespace) -> Trainer:
+    """A trainer that standardizes X, and y if the loss permits it, by the training rows."""
+    _check_range(task)
     n_out = 1 if task.classes is None else len(task.classes)
+    model = MLP(task.X.shape[1], *options.hidden, n_out, activation=options.activation, seed=options.seed)
+    model.inputs = task.inputs
     settings = {} if options.lr is None else {"lr": options.lr}
     return Trainer(
-        MLP(task.X.shape[1], *options.hidden, n_out, activation=options.activation, seed=options.seed),
+        model,
         loss=options.loss or LOSSES["regression" if task.classes is None else "classification"][0],
         optimizer=optimizers.OPTIMIZERS[options.optimizer](**settings),
         batch_size=batch_size,
         n_threads=options.threads,
+        standardize=True,
     )
+
+
+def _check_range(task: _Task) -> None:
+    columns = dict(zip(task.columns or (), task.X.T, strict=True)) if task.columns else {}
+    if task.classes is None:
+        columns[task.target] = task.y
+    for name, values in columns.items():
+        if np.abs(values).max() > 1e150:  # their squares overflow
+            raise ValueError(f"column {name!r} has values beyond 1e150; use a larger unit")
 
 
 def _check_folder(folder: Path, *files: Path) -> None:
@@ -205,54 +218,6 @@ def _check_folder(folder: Path, *files: Path) -> None:
     for file in files:
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-
-
-def _fit_scaling(task: _Task, train_rows: Array, link: str) -> _Scaling:
-    """Standardise by the training rows only, since the others stand for unseen data.
-
-    Positive targets, those of losses with a log link, are not scaled.
-    """
-    mean, scale = _mean_and_scale(task.X[train_rows], task.columns)
-    if task.columns is None:  # keep proportions, so that columns which hardly vary are not inflated
-        scale[:] = scale.max()
-    if task.classes is not None or link == "log":
-        return _Scaling(mean, scale)
-    y_mean, y_scale = _mean_and_scale(task.y[train_rows, None], [task.target])
-    return _Scaling(mean, scale, float(y_mean[0]), float(y_scale[0]))
-
-
-def _mean_and_scale(values: Array, names: Sequence[str] | None) -> tuple[Array, Array]:
-    """Mean and standard deviation of each column; constant columns have the scale 1."""
-    mean, scale = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-    if not np.isfinite(scale).all():
-        name = names[int(np.argmin(np.isfinite(scale)))] if names else ""
-        raise ValueError(f"column {name!r} has values beyond 1e150, whose squares overflow; use a larger unit")
-    return mean, np.where(scale > _ROUNDING * np.abs(mean), scale, 1)
-
-
-def _fit(trainer: Trainer, task: _Task, scaling: _Scaling, options: argparse.Namespace) -> Sequential:
-    """Train on scaled data and return an equivalent model of the unscaled data."""
-    X = ((task.X - scaling.mean) / scaling.scale).astype(np.float32)
-    y = (task.y - scaling.y_mean) / scaling.y_scale if task.classes is None else task.y
-    trainer.fit(X, y, options.epochs, validation=options.validation or None, verbose=0 if options.quiet else 1)
-    return _absorb_scaling(trainer.model, scaling)
-
-
-def _absorb_scaling(model: Sequential, scaling: _Scaling) -> Sequential:
-    """The equivalent network from x instead of (x - mean) / scale to y instead of (y - y_mean) / y_scale.
-
-    The first and last layers absorb the scaling, so that the model file need not store it.  The result is float64:
-    differences of large unscaled values would lose digits in float32.
-    """
-    unscaled = Sequential(*model.stack, seed=model.seed, dtype="float64")
-    unscaled.theta, unscaled.head = model.theta, model.head
-    parameters, last = unscaled.parameters(), len(unscaled.layers) - 1
-    parameters["0.weight"] /= scaling.scale[:, None]
-    parameters["0.bias"] -= scaling.mean @ parameters["0.weight"]
-    parameters[f"{last}.weight"] *= scaling.y_scale
-    parameters[f"{last}.bias"] *= scaling.y_scale
-    parameters[f"{last}.bias"] += scaling.y_mean
-    return unscaled
 
 
 def _score(model: Sequential, task: _Task, rows: Array, part: str) -> str:
