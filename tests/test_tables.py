@@ -231,6 +231,8 @@ BAD = {
     "no rows": ("a,y\n", "has a header but no rows"),
     "blank rows": ("a,y\n\n\n", "has a header but no rows"),
     "empty": ("", "is empty; its first line must name the columns"),
+    "byte order mark": (b"\xef\xbb\xbf", "is empty; its first line must name the columns"),
+    "carriage return": ("a,y\n1,u\n2\rx,v\n", "line 3: a carriage return within the line"),
     "blank": ("\n\n", "is empty; its first line must name the columns"),
     "one column": ("y\n1\n", "has no columns besides the target"),
     "only an index": (",y\n0,1\n", "has no columns besides the target"),

@@ -7,6 +7,7 @@ the csv module, only when a message needs them.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -80,14 +81,17 @@ class TextTable:
         if not self.separator:
             return [f"row {row + 1}" for row in rows]
         wanted, lines, row = set(rows), {}, -1
-        for record, (line, values) in enumerate(_records(self._text, self.separator, self._header_line)):
-            row += record not in self._blank
-            if row in wanted and row not in lines:
-                lines[row] = f"line {line}"
-                if len(values) != len(self.header):
-                    raise TableError(f"{self.name}, {_wrong_width(line, values, self.header)}")
-            if len(lines) == len(wanted):
-                break
+        try:
+            for record, (line, values) in enumerate(_records(self._text, self.separator, self._header_line)):
+                row += record not in self._blank
+                if row in wanted and row not in lines:
+                    lines[row] = f"line {line}"
+                    if len(values) != len(self.header):
+                        raise TableError(f"{self.name}, {_wrong_width(line, values, self.header)}")
+                if len(lines) == len(wanted):
+                    break
+        except csv.Error as error:
+            raise TableError(f"{self.name}, {error}") from None
         return [lines[row] for row in rows]
 
 
@@ -104,7 +108,7 @@ def read_text(path: str | os.PathLike[str]) -> TextTable:
     name, data = Path(path).name, _read_bytes(path)
     if data.startswith(b"PAR1"):
         return _read_parquet(name, data)
-    if not data.strip():
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise TableError(f"{name} is empty; its first line must name the columns")
     if b"\n" not in data and b"\r" in data:
         data = data.replace(b"\r", b"\n")
@@ -194,7 +198,9 @@ def _records(data: bytes, separator: str, header_line: int = 0) -> Iterator[tupl
             yield line, values
             line = header_line + 1 + lines.line_num
     except csv.Error as error:
-        raise csv.Error(f"line {line}: {error}") from None
+        # csv asks for another way to open the file, but lines do not end in carriage returns only here and there
+        problem = "a carriage return within the line" if "new-line" in str(error) else error
+        raise csv.Error(f"line {line}: {problem}") from None
 
 
 def _csv_reader(data: bytes, separator: str, skipped_lines: int = 0) -> Any:
