@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import figures, partition
+from . import figures, loops, partition
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
 from .targets import targets
@@ -187,6 +187,18 @@ def _scaling_row(result: Result) -> tuple[str, ...]:
     return result["title"], microseconds(ours), alone, rate, f"{share(result, ours):.0%}", ratio
 
 
+def _loops(section: Result) -> Iterator[str]:
+    yield "## Custom training loops\n"
+    yield "µs per call, 64-64-10, batch 32, one thread; backward computes the gradient of theta alone:\n"
+    yield from table(
+        ("contender", *loops.PARTS),
+        [
+            (name, *(microseconds(parts[part]) if part in parts else "" for part in loops.PARTS))
+            for name, parts in section.items()
+        ],
+    )
+
+
 def _footprints(section: Result) -> Iterator[str]:
     yield "## Memory, import, size\n"
     yield "What training needs besides the data and the model:\n"
@@ -212,4 +224,5 @@ SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
     "predictions": _predictions,
     "scaling": _scaling,
     "footprints": _footprints,
+    "loops": _loops,
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import footprint, machine, rounds
+from . import footprint, loops, machine, rounds
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .workloads import BATCHES, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
@@ -112,6 +112,11 @@ def footprints(options: Options) -> Result:
     }
 
 
+def custom_loops(options: Options) -> Result:
+    """Seconds per call of the parts of a custom training loop, by contender."""
+    return _say("custom loops", lambda: loops.measure(options.seconds, options.rounds))
+
+
 def _say(what: str, measure: Callable[[], Any]) -> Any:
     print(f"measuring {what}", file=sys.stderr, flush=True)
     return measure()
@@ -123,4 +128,5 @@ SECTIONS: dict[str, Callable[[Options], Result]] = {
     "predictions": predictions,
     "scaling": scaling,
     "footprints": footprints,
+    "loops": custom_loops,
 }

@@ -36,6 +36,7 @@ ONE_ROW = {"fastgd": 3e-6, "fastgd-buffer": 1.5e-6}  # seconds to predict one ro
 PREDICTION_SHARE = 0.80  # where arithmetic dominates
 COMPUTE_BOUND_ROWS = 1000
 IMPORT_SECONDS, WHEEL_BYTES, FLATNESS, MEMORY = 0.020, 1e6, 1.25, 1.0
+LOOP = {"forward": 3e-6, "loss": 3e-6, "backward": 4e-6, "step": 3e-6, "total": 12e-6}  # seconds, 64-64-10, batch 32
 MIN_MEMORY = 1e6  # bytes; below, thread stacks and page granularity dominate
 
 
@@ -135,10 +136,18 @@ def _footprints(section: Result) -> Iterator[Target]:
         yield Target("wheel", f"≤ {bytes_of(WHEEL_BYTES)}", bytes_of(wheel), wheel <= WHEEL_BYTES)
 
 
+def _loops(section: Result) -> Iterator[Target]:
+    for name, parts in section.items():
+        for part, seconds in parts.items():
+            if name.startswith("fastgd"):
+                yield _at_most(f"custom loop, {name}, {part}, µs", LOOP[part] * 1e6, seconds * 1e6, "{:.2g}")
+
+
 SECTIONS = {
     "training": _training,
     "comparisons": _comparisons,
     "predictions": _predictions,
     "scaling": _scaling,
     "footprints": _footprints,
+    "loops": _loops,
 }

@@ -117,7 +117,7 @@ def test_a_loss_that_overflows(engine):
 
 def test_not_within_a_fit(engine):
     def batch(trainer):
-        with pytest.raises(RuntimeError, match="is being trained"):
+        with pytest.raises(RuntimeError, match="this model is being trained"):
             trainer.train_on_batch(X, KIND)
         seen.append(trainer.epoch)
 
@@ -215,3 +215,16 @@ def test_counting_calls_still_works():
     counter = Chunks()
     gd.Trainer(gd.MLP(4, 1, seed=0), loss=own).fit(X, X[:, :1], epochs=3, callbacks=[counter], verbose=0)
     assert counter.count >= 2
+
+
+def test_scaling_and_names_of_columns_are_those_of_a_fit(engine):
+    pandas = pytest.importorskip("pandas")
+    frame, y = pandas.DataFrame(100 * X, columns=list("abcd")), 1000 * X[:, 0]
+    trainer = gd.Trainer(gd.MLP(4, 1, seed=0), loss="mse", optimizer=gd.SGD(lr=0.01), standardize=True)
+    with pytest.raises(ValueError, match="needs mean and standard deviation of all rows"):
+        trainer.train_on_batch(frame, y)
+    trainer.fit(frame, y, epochs=1, verbose=0)
+    other = copy.deepcopy(trainer)
+    first = trainer.train_on_batch(frame, y)
+    assert other.train_on_batch(frame[list("dbca")], y) == first < 100
+    np.testing.assert_array_equal(other.model.theta, trainer.model.theta)

@@ -76,7 +76,7 @@ def finite_rows(X: Any, n_features: int, name: str = "X", dtype: np.dtype[Any] |
     overflows, the values are checked one by one.
     """
     is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in MODEL_DTYPES and X.flags.carray
-    if is_plain and X.shape[1] == n_features and len(X) and np.vdot(X, X) <= _MAX[dtype or X.dtype]:
+    if is_plain and X.shape[1] == n_features and len(X) and float(np.vdot(X, X)) <= _MAX[dtype or X.dtype]:
         return cast(Array, X)
     rows = as_rows(X, n_features, name)
     check_finite(rows, name, dtype)

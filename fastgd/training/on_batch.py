@@ -19,16 +19,13 @@ from ..losses.link import BINARY_LINKS
 from ..models.sequential import Sequential
 from .exclusive import check_not_in_training
 from .standardization import check_scaled, what_to_scale
-from .state import TrainState
+from .state import TrainSettings, TrainState
 
 
 class BatchSteps:
     """Single steps of a `Trainer`."""
 
-    loss: Loss
-    seed: int
-    n_threads: int | None
-    standardize: bool | str
+    _settings: TrainSettings
     _state: TrainState
     _plain: tuple[OutputSpec, Loss] | None = None  # head and loss for which the engine takes y as it is
 
@@ -59,7 +56,7 @@ class BatchSteps:
         The step counts in `step` and in the optimiser, but makes no epoch and no row of the history. Schedules count
         steps, as in any custom loop (see `Optimizer.step`).
         """
-        state, loss, value = self._state, self.loss, None
+        state, loss, value = self._state, self._settings.loss, None
         check_not_in_training(state.model)
         plain = self._plain
         is_plain = plain is not None and plain[0] is state.model.head and plain[1] is loss
@@ -75,8 +72,7 @@ class BatchSteps:
 
     def _gradient(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
         """The mean loss of a batch; grad <- its gradient."""
-        model = self._state.model
-        threads = 0 if self.n_threads is None else backend.usable_threads(self.n_threads)
+        model, threads = self._state.model, self._settings.threads
         network, noise = model.network_for(loss.link), self._noise_of_step() if any(model.noises) else None
         Z = np.empty((len(X), model.n_out), model.dtype)
         network.forward(X, Z, threads, noise, True)
@@ -90,11 +86,11 @@ class BatchSteps:
 
     def _noise_of_step(self) -> NoiseSpec | None:
         state = self._state
-        return state.model.noise(self.seed, state.step, np.array([float(state.optimizer.steps)]))
+        return state.model.noise(self._settings.seed, state.step, np.array([float(state.optimizer.steps)]))
 
     def _gradient_of_any(self, X: Any, y: Any, sample_weight: Any) -> float:
         """`_gradient` of any data; the first batch tells what the outputs mean."""
-        model, loss = self._state.model, self.loss
+        model, loss = self._state.model, self._settings.loss
         model.network_for(loss.link)  # raises if the last activation does not fit
         self._check_scaling()
         inputs, head = model.inputs, model.head
@@ -119,12 +115,12 @@ class BatchSteps:
 
     def _check_scaling(self) -> None:
         """Refuse to standardize by what one batch tells."""
-        model = self._state.model
-        scales_X, scales_y = what_to_scale(self.standardize, model, self.loss)
+        model, settings = self._state.model, self._settings
+        scales_X, scales_y = what_to_scale(settings.standardize, model, settings.loss)
         if (scales_X and model.inputs.scaling is None) or (scales_y and model.head.scaling is None):
             raise ValueError(
-                f"standardize={self.standardize!r} needs mean and standard deviation of all rows, which one batch does "
-                "not tell: train with fit before, or scale the data"
+                f"standardize={settings.standardize!r} needs mean and standard deviation of all rows, which one batch "
+                "does not tell: train with fit before, or scale the data"
             )
 
 

@@ -293,10 +293,7 @@ class Trainer(TrainerAttributes, BatchSteps, ExplainsAttributes):
 
     @property
     def averaged(self) -> Sequential:
-        """A copy of the model with the average of theta that the optimiser keeps: what validation measures.
-
-        ValueError if it keeps none.  `fit` continues from `model`, whose theta is the one that the steps update.
-        """
+        """A copy of the model with the average of theta that the optimiser keeps; ValueError if it keeps none."""
         return self.optimizer.averaged(self.model)
 
     @property
