@@ -45,6 +45,12 @@ def test_the_tour_of_training_runs_as_printed(tmp_path, monkeypatch):
     assert (tmp_path / "run.csv").exists()
 
 
+def test_the_page_of_custom_loops_runs_as_printed():
+    session = session_of("docs/loops.md")
+    assert session["losses"][-1] < session["losses"][0]
+    assert (session["D"].theta != gd.MLP(64, 32, 1, seed=2).theta).any()
+
+
 @pytest.mark.parametrize("page", ["losses", "noise", "optimizers"])
 def test_other_pages_run_as_printed(page):
     """They rely on the names that the tour defines."""
