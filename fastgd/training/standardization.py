@@ -9,7 +9,7 @@ import numpy as np
 from .._common.typing import Array
 from ..data.scaling import Scaling
 from ..losses import Loss
-from ..losses.base import REAL
+from ..losses.arguments import REAL
 from ..losses.link import REGRESSION_LINKS
 from ..models.sequential import Sequential
 
