@@ -69,7 +69,19 @@ from .losses import (
 )
 from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
-from .schedules import Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Polynomial, Step, Warmup
+from .schedules import (
+    Cosine,
+    CosineRestarts,
+    Cyclic,
+    Exponential,
+    InverseTime,
+    MultiStep,
+    OneCycle,
+    Piecewise,
+    Polynomial,
+    Step,
+    Warmup,
+)
 from .training.lbfgs import fit_lbfgs
 from .training.lr_finder import lr_finder
 from .training.trainer import Trainer
@@ -97,6 +109,7 @@ __all__ = [
     "Cosine",
     "CosineRestarts",
     "CrossEntropy",
+    "Cyclic",
     "Dense",
     "Dropout",
     "EarlyStopping",
@@ -114,6 +127,7 @@ __all__ = [
     "History",
     "Huber",
     "Identity",
+    "InverseTime",
     "KLDiv",
     "LeakyReLU",
     "Lion",
@@ -123,6 +137,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "OneCycle",
+    "Piecewise",
     "Poisson",
     "Polynomial",
     "Quantile",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._common import random
-from ._common.checks import check_scalar
+from ._common.checks import NON_NEGATIVE
 from ._common.registry import Definition, registry, resolve
 from .activations.base import Activation
 
@@ -81,8 +81,7 @@ class _He(_Spread):
 
     negative_slope: float = 0.0
 
-    def __post_init__(self) -> None:
-        check_scalar("negative_slope", self.negative_slope, "[0, inf)")
+    intervals = {"negative_slope": NON_NEGATIVE}
 
     def variance(self, n_in: int, n_out: int) -> float:
         return 2 / ((1 + self.negative_slope**2) * n_in)
@@ -190,8 +189,7 @@ class Constant(Initializer):
     name = "constant"
     value: float
 
-    def __post_init__(self) -> None:
-        check_scalar("value", self.value, "(-inf, inf)")
+    intervals = {"value": "(-inf, inf)"}
 
     def weights(self, n_in: int, n_out: int, seed: int, index: int) -> NDArray[np.float64]:
         return np.full((n_in, n_out), float(self.value))

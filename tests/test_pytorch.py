@@ -231,6 +231,19 @@ SCHEDULES = [
     (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.8), schedules.Exponential(0.2, 0.8)),
     (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 20, eta_min=0.01), schedules.Cosine(0.2, 0.01)),
     (lambda o: torch.optim.lr_scheduler.PolynomialLR(o, 20, power=1.7), schedules.Polynomial(0.2, power=1.7)),
+    *(
+        (
+            lambda o, m=mode: torch.optim.lr_scheduler.CyclicLR(
+                o, 0.02, 0.2, step_size_up=4, step_size_down=3, mode=m, gamma=0.9, cycle_momentum=False
+            ),
+            schedules.Cyclic(0.2, start=0.02, up=4, down=3, mode=mode, factor=0.9),
+        )
+        for mode in ("triangular", "triangular2", "exp_range")
+    ),
+    (
+        lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda epoch: 1 / (1 + 0.3 * epoch)),
+        schedules.InverseTime(0.2, 0.3),
+    ),
     (
         lambda o: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 4, eta_min=0.01),
         schedules.CosineRestarts(0.2, 4, final=0.01),
@@ -253,16 +266,21 @@ def test_schedule(make, ours):
     np.testing.assert_allclose(ours(np.arange(20.0), 20), rates, rtol=1e-12)
 
 
-def test_one_cycle_of_rate_and_momentum():
-    """PyTorch's ends are at step 0 and at the last step, T - 1; the peak is at 0.3 T - 1."""
+@pytest.mark.parametrize(("n", "share", "steps_per_epoch"), [(20, 0.3, 1), (60, 0.25, 6), (35, 0.5, 7)])
+def test_one_cycle_of_rate_and_momentum(n, share, steps_per_epoch):
+    """PyTorch's ends are at step 0 and at the last of n steps, n - 1; the peak is at share n - 1."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
-    scheduler, rates, momenta = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=20), [], []
-    for _ in range(20):
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=n, pct_start=share)
+    rates, momenta = [], []
+    for _ in range(n):
         rates.append(optimizer.param_groups[0]["lr"])
         momenta.append(optimizer.param_groups[0]["momentum"])
         optimizer.step()
         scheduler.step()
-    t, peak = np.arange(20.0), 5 / 19
-    np.testing.assert_allclose(schedules.OneCycle(0.3, peak=peak)(t, 19), rates, rtol=1e-12)
-    opposite = schedules.OneCycle(0.85, start=0.95, final=0.95, peak=peak)
-    np.testing.assert_allclose(opposite(t, 19), momenta, rtol=1e-12)
+    t, shifted = (
+        np.arange(n) / steps_per_epoch,
+        {"peak": (share * n - 1) / (n - 1), "epochs": (n - 1) / steps_per_epoch},
+    )
+    np.testing.assert_allclose(schedules.OneCycle(0.3, **shifted)(t, n), rates, rtol=1e-12)
+    opposite = schedules.OneCycle(0.85, start=0.95, final=0.95, **shifted)
+    np.testing.assert_allclose(opposite(t, n), momenta, rtol=1e-12)

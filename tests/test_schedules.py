@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,8 +99,49 @@ def test_one_cycle():
     np.testing.assert_allclose(default, [0.02, 2e-6], rtol=1e-10)
 
 
+def test_piecewise_values():
+    """As in Keras' PiecewiseConstantDecay, but for the boundary itself, which belongs to the value after it."""
+    rates = schedules.Piecewise([2, 7.5], [0.3, 0.5, 0.1])(T, 10)
+    np.testing.assert_array_equal(rates, np.where(T < 2, 0.3, np.where(T < 7.5, 0.5, 0.1)))
+
+
+@pytest.mark.parametrize("staircase", [False, True])
+def test_inverse_time(staircase):
+    """Keras' InverseTimeDecay: lr / (1 + decay_rate step / decay_steps), the quotient rounded down for a staircase."""
+    elapsed = np.floor(T / 1.6) if staircase else T / 1.6
+    rates = schedules.InverseTime(0.3, rate=0.7, every=1.6, staircase=staircase)
+    np.testing.assert_allclose(rates(T, 10), 0.3 / (1 + 0.7 * elapsed), rtol=1e-15)
+    limited = schedules.InverseTime(0.3, 0.7, 1.6, staircase, final=0.1)(T, 10)
+    np.testing.assert_array_equal(limited, np.maximum(rates(T, 10), 0.1))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda f, **k: schedules.Step(0.3, 1, f, **k), lambda f, **k: schedules.Exponential(0.3, f, **k)]
+)
+def test_a_final_rate_is_the_lowest_or_with_growth_the_highest(make):
+    for factor, limit in ((0.7, np.maximum), (1.2, np.minimum)):
+        np.testing.assert_array_equal(make(factor, final=0.2)(T, 10), limit(make(factor)(T, 10), 0.2))
+        np.testing.assert_array_equal(make(factor, final=None)(T, 10), make(factor)(T, 10))
+
+
+def test_cycles():
+    """Up for 1.5 epochs, down for 2.5."""
+    position = T % 4
+    height = np.where(position < 1.5, position / 1.5, (4 - position) / 2.5)
+    for mode, scale in (("triangular", 1.0), ("triangular2", 0.5 ** np.floor(T / 4)), ("exp_range", 0.8**T)):
+        cyclic = schedules.Cyclic(0.5, start=0.1, up=1.5, down=2.5, mode=mode, factor=0.8)
+        np.testing.assert_allclose(cyclic(T, 10), 0.1 + 0.4 * height * scale, rtol=1e-14)
+    momentum = schedules.Cyclic(0.85, start=0.95, up=2)(T, 10)
+    assert momentum.min() == 0.85
+    assert momentum.max() == 0.95
+
+
 ALL = [
     schedules.Step(0.3, 2.5),
+    schedules.Step(0.3, 2.5, 0.5, final=0.1),
+    schedules.Piecewise((2, 7.5), (0.3, 0.5, 0.1)),
+    schedules.InverseTime(0.3, 0.7),
+    schedules.Cyclic(0.5, 0.1, 1.5, 2.5, "exp_range", 0.8),
     schedules.MultiStep(0.3, [2, 7.5]),
     schedules.Exponential(0.3, 0.9),
     schedules.Cosine(0.3, 0.1),
@@ -199,8 +241,13 @@ def test_the_rate_of_a_run(schedule):
     ("make", "words"),
     [
         (lambda: schedules.MultiStep(0.1, ()), "milestones must be a sequence"),
-        (lambda: schedules.MultiStep(0.1, 3), "milestones must be a sequence"),
-        (lambda: schedules.MultiStep(0.1, (3, 2)), "milestones must increase"),
+        (lambda: schedules.MultiStep(0.1, (3, 2)), r"milestones must increase, not \(3, 2\)"),
+        (lambda: schedules.Piecewise((3, 2), (1, 2, 3)), "boundaries must increase"),
+        (lambda: schedules.Piecewise((3,), (1, 2, 3)), "values must be one more than boundaries, 2: .*not 3"),
+        (lambda: schedules.Piecewise((3,), (1, -2)), r"values\[1\] must be in \[0, inf\), not -2"),
+        (lambda: schedules.Cyclic(0.1, 0.01, 0), r"up must be in \(0, inf\)"),
+        (lambda: schedules.Cyclic(0.1, 0.01, 2, mode="triangle"), "mode must be one of .*did you mean 'triangular'"),
+        (lambda: schedules.InverseTime(0.1, -1), r"rate must be in \[0, inf\)"),
         (lambda: schedules.MultiStep(0.1, (0, 2)), r"milestones\[0\] must be in \(0, inf\)"),
         (lambda: schedules.Exponential(0.1, 0), r"factor must be in \(0, inf\)"),
         (lambda: schedules.CosineRestarts(0.1, 2, 0.5), r"factor must be in \[1, inf\)"),
@@ -213,6 +260,31 @@ def test_the_rate_of_a_run(schedule):
 def test_schedules_refuse(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+RECORDS: list[Any] = EVERY[:-1]
+NUMBERS_OF_SCHEDULES = [(type(schedule), name) for schedule in RECORDS for name in schedule.intervals]
+
+
+@pytest.mark.parametrize(("cls", "name"), NUMBERS_OF_SCHEDULES, ids=str)
+def test_every_number_is_checked(cls, name):
+    example = next(schedule for schedule in RECORDS if type(schedule) is cls)
+    settings = vars(example)
+    for bad in (10**400, math.nan, -1):
+        with pytest.raises(ValueError, match=f"^{name} must be "):
+            cls(**settings | {name: bad})
+    for bad in ("3", True, [1], 1j):
+        with pytest.raises(TypeError, match=f"^{name} must be a number in "):
+            cls(**settings | {name: bad})
+    assert cls(**settings | {name: np.float32(0.5) if name != "factor" else 1}) is not None
+
+
+@pytest.mark.parametrize("bad", ["30", 30, None, {30: 1}, (1, "2"), (1, True), (1, math.nan), (1, 10**400), ()])
+def test_sequences_are_checked(bad):
+    for make in (lambda bad: schedules.MultiStep(0.1, bad), lambda bad: schedules.Piecewise(bad, (1, 2))):
+        with pytest.raises((TypeError, ValueError), match=r"^(milestones|boundaries)(\[1\])? must be "):
+            make(bad)
+    assert schedules.MultiStep(0.1, np.array([1, 2])).milestones == (1.0, 2.0)
 
 
 def test_exp_is_close_and_saturates():

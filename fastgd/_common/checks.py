@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 INT_MAX = 2**31 - 1  # widths, numbers of rows and of threads are C ints
+# Intervals of settings; see `check_scalar`.
+POSITIVE, NON_NEGATIVE, FRACTION = "(0, inf)", "[0, inf)", "[0, 1)"
+_FLOAT32 = np.finfo(np.float32)
 _SHOWN = 80  # characters of a value that an error quotes
 
 
@@ -58,6 +61,43 @@ def check_scalar(name: str, value: Any, interval: str) -> float:
     if not in_interval(np.array(x), interval):
         raise ValueError(f"{name} must be in {interval}, not {shown(value)}")
     return x
+
+
+def check_float32(name: str, value: Any, interval: str) -> float:
+    """`check_scalar` for a parameter of a definition, which engines convert to the dtype of the model.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_scalar`; also if float32 could only hold the value as inf, or as 0 or a denormal number though it is
+        not 0.
+    """
+    x = check_scalar(name, value, interval)
+    if x != 0 and not float(_FLOAT32.tiny) <= abs(x) <= float(_FLOAT32.max):
+        sizes = f"{_FLOAT32.tiny:.2g} to {_FLOAT32.max:.2g}"
+        raise ValueError(f"{name} must be of a size that float32 can hold, {sizes}, not {shown(value)}")
+    return x
+
+
+def check_sequence(
+    name: str, value: Any, interval: str, check: Callable[[str, Any, str], float] = check_scalar
+) -> tuple[float, ...]:
+    """Return a sequence of real numbers in `interval`, or a one-dimensional array of them, as a tuple.
+
+    Raises
+    ------
+    TypeError
+        `value` is not a sequence, or an element is not a real number.
+    ValueError
+        It is empty, or `check` refuses an element.
+    """
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a sequence of numbers in {interval}, not {shown(value)}")
+    values = tuple(value)
+    if not values:
+        raise ValueError(f"{name} must be a sequence of numbers in {interval}, not {shown(value)}")
+    return tuple(check(f"{name}[{i}]", x, interval) for i, x in enumerate(values))
 
 
 def in_interval(x: NDArray[np.float64], interval: str) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from inspect import signature
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
-from .checks import closest
+from .checks import check_float32, check_scalar, closest
 from .explain import explains_arguments
 
 T = TypeVar("T")
@@ -24,7 +24,23 @@ class Record:
 
     `@dataclass(frozen=True)` would generate and compile these methods for every class, which took a third of the time
     of `import fastgd`. Subclasses are therefore decorated with `@dataclass(eq=False, repr=False)`.
+
+    Attributes
+    ----------
+    intervals : mapping of str to str
+        The fields that are numbers, each with its interval as for `check_scalar`. They are checked and become floats;
+        None passes if it is the default.
     """
+
+    intervals: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        for name, interval in self.intervals.items():
+            value = getattr(self, name)
+            if value is not None or getattr(type(self), name, 0) is not None:
+                object.__setattr__(self, name, self._check(name, value, interval))
+
+    _check = staticmethod(check_scalar)
 
     def __setattr__(self, name: str, value: object) -> None:
         # A class that is a dataclass itself declares all its attributes; a plain subclass may add others.
@@ -74,9 +90,9 @@ def format_call(obj: object, *always: str) -> str:
 
 
 def _equal(value: object, default: object) -> bool:
-    """Whether they are the same setting; what cannot be compared, such as arrays, is not."""
+    """Whether they are the same setting, one number for all outputs included; arrays never are."""
     try:
-        return value is default or bool(value == default)
+        return value is default or bool(value == default) or value == (default,)
     except (TypeError, ValueError):
         return False
 
@@ -88,7 +104,7 @@ _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 class Definition(Record, ABC):
     """A function with a name and constant parameters, which are the fields of the dataclass in their order.
 
-    A field holds one number, a tuple of numbers, or None.
+    A field holds one number, a tuple of numbers, or None. Numbers are such that models of either dtype can hold them.
 
     Attributes
     ----------
@@ -97,6 +113,7 @@ class Definition(Record, ABC):
     """
 
     name: ClassVar[str]
+    _check = staticmethod(check_float32)
 
     @property
     def params(self) -> tuple[float, ...]:

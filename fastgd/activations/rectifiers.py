@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._common import exact_math
-from .._common.checks import check_scalar
+from .._common.checks import NON_NEGATIVE
 from .._common.typing import Array
 from .base import Activation
 
@@ -63,8 +63,7 @@ class LeakyReLU(Activation):
     init = "he_uniform"
     negative_slope: float = 0.01
 
-    def __post_init__(self) -> None:
-        check_scalar("negative_slope", self.negative_slope, "[0, inf)")
+    intervals = {"negative_slope": NON_NEGATIVE}
 
     @property
     def init_params(self) -> Mapping[str, float]:
@@ -114,8 +113,7 @@ class ELU(Activation):
     init = "he_uniform"
     alpha: float = 1.0
 
-    def __post_init__(self) -> None:
-        check_scalar("alpha", self.alpha, "[0, inf)")
+    intervals = {"alpha": NON_NEGATIVE}
 
     def forward(self, z: Array) -> Array:
         return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))

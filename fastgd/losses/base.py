@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.checks import in_interval
+from .._common.checks import check_float32, check_sequence
 from .._common.explain import ExplainsAttributes
 from .._common.registry import Definition
 from .._common.typing import Array
@@ -149,18 +150,13 @@ def check_scalars(name: str, value: Any, interval: str) -> tuple[float, ...]:
 
     Raises
     ------
-    TypeError
-        `value` is neither a number nor a sequence of numbers.
-    ValueError
-        The sequence is empty, or a number is outside the interval.
+    TypeError, ValueError
+        As `check_float32` and `check_sequence`.
     """
-    try:
-        values = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number in {interval} or a sequence of such, not {value!r}") from None
-    if values.ndim > 1 or not values.size or not in_interval(values, interval).all():
-        raise ValueError(f"{name} must be a number in {interval} or a sequence of such, not {value!r}")
-    return tuple(values.reshape(-1).tolist())
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Real):
+        return (check_float32(name, value, interval),)
+    return check_sequence(name, value, interval, check_float32)
 
 
 def cycle_over_outputs(values: float | tuple[float, ...] | None, n_out: int, dtype: Any) -> Array:

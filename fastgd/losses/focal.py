@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common import exact_math
-from .._common.checks import check_scalar
+from .._common.checks import NON_NEGATIVE
 from .._common.registry import set_fields
 from .._common.typing import Array
 from .base import Loss, check_length, check_scalars, cycle_over_outputs
@@ -46,9 +46,11 @@ class Focal(Loss):
     gamma: float = 2.0
     alpha: float | tuple[float, ...] = 1.0
 
+    intervals = {"gamma": NON_NEGATIVE}
+
     def __post_init__(self) -> None:
-        alpha = check_scalars("alpha", self.alpha, "[0, inf)")
-        set_fields(self, gamma=check_scalar("gamma", self.gamma, "[0, inf)"), alpha=alpha)
+        super().__post_init__()
+        set_fields(self, alpha=check_scalars("alpha", self.alpha, NON_NEGATIVE))
 
     def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
         _, s, weight = self._margin(Z, Y)
@@ -104,9 +106,7 @@ class BinaryFocal(Loss):
     gamma: float = 2.0
     alpha: float | None = None
 
-    def __post_init__(self) -> None:
-        alpha = None if self.alpha is None else check_scalar("alpha", self.alpha, "[0, 1]")
-        set_fields(self, gamma=check_scalar("gamma", self.gamma, "[0, inf)"), alpha=alpha)
+    intervals = {"gamma": NON_NEGATIVE, "alpha": "[0, 1]"}
 
     @property
     def params(self) -> tuple[float, ...]:

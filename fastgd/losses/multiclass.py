@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common import exact_math
-from .._common.checks import check_scalar
-from .._common.registry import set_fields
+from .._common.checks import FRACTION
 from .._common.typing import Array
 from .base import Loss
 
@@ -49,8 +48,7 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
-    def __post_init__(self) -> None:
-        set_fields(self, label_smoothing=check_scalar("label_smoothing", self.label_smoothing, "[0, 1)"))
+    intervals = {"label_smoothing": FRACTION}
 
     @property
     def c_name(self) -> str:
@@ -99,8 +97,7 @@ class SoftCrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
-    def __post_init__(self) -> None:
-        set_fields(self, label_smoothing=check_scalar("label_smoothing", self.label_smoothing, "[0, 1)"))
+    intervals = {"label_smoothing": FRACTION}
 
     def _smoothed(self, Y: Array) -> Array:
         smoothed: Array = (1 - self.label_smoothing) * Y + self.label_smoothing / Y.shape[1]

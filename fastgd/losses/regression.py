@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common import exact_math
-from .._common.checks import check_scalar
+from .._common.checks import POSITIVE
 from .._common.registry import set_fields
 from .._common.typing import Array
 from .base import Loss, check_scalars, cycle_over_outputs
@@ -86,8 +86,7 @@ class Huber(Loss):
 
     delta: float = 1.0
 
-    def __post_init__(self) -> None:
-        set_fields(self, delta=check_scalar("delta", self.delta, "(0, inf)"))
+    intervals = {"delta": POSITIVE}
 
     def per_row(self, Z: Array, Y: Array) -> Array:
         d = np.abs(Z - Y)

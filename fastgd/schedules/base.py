@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from .._common.checks import check_scalar, in_interval
+from .._common.checks import NON_NEGATIVE, in_interval
 from .._common.config import configurable
 from .._common.exact_math import cos_pi
 from .._common.registry import Record
@@ -89,8 +89,7 @@ class Constant(Schedule):
 
     lr: float
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
+    intervals = {"lr": NON_NEGATIVE}
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         return self.lr
@@ -179,10 +178,11 @@ class Scaled(Schedule):
     factor: float
     least: float = 0.0
 
+    intervals = {"factor": NON_NEGATIVE, "least": NON_NEGATIVE}
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_schedule(self.schedule)
-        check_scalar("factor", self.factor, "[0, inf)")
-        check_scalar("least", self.least, "[0, inf)")
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         return np.maximum(self.factor * as_schedule(self.schedule)(t, total_epochs), self.least)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._common.checks import check_scalar
+from .._common.checks import NON_NEGATIVE, POSITIVE, check_choice
 from .._common.config import configurable
-from .._common.exact_math import power
+from .._common.exact_math import exp, log, power
 from .._common.typing import Floats
 from .base import Schedule, half_cosine, progress
 
@@ -41,11 +41,7 @@ class CosineRestarts(Schedule):
     factor: float = 1.0
     final: float = 0.0
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("epochs", self.epochs, "(0, inf)")
-        check_scalar("factor", self.factor, "[1, inf)")
-        check_scalar("final", self.final, "[0, inf)")
+    intervals = {"lr": NON_NEGATIVE, "epochs": POSITIVE, "factor": "[1, inf)", "final": NON_NEGATIVE}
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         starts, length = [0.0], float(self.epochs)
@@ -61,8 +57,70 @@ class CosineRestarts(Schedule):
 
 @configurable
 @dataclass(eq=False, repr=False)
+class Cyclic(Schedule):
+    """From `start` up to `lr` and down again, along straight lines, over and over.
+
+    For a momentum that falls while the rate rises, choose `start` above `lr`.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the peak of the first cycle.
+    start : float >= 0
+        Rate at the start and end of each cycle.
+    up : float > 0
+        Epochs from start to peak.
+    down : float > 0 or None, default=None
+        Epochs from peak to end; None: as many as `up`.
+    mode : {"triangular", "triangular2", "exp_range"}, default="triangular"
+        Height of the peaks above `start`: always the same; halved in each cycle; or times factor^t.
+    factor : float > 0, default=1.0
+        For "exp_range": what the height is multiplied by in an epoch.
+
+    References
+    ----------
+    Smith, "Cyclical learning rates for training neural networks", WACV 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> gd.Cyclic(0.5, start=0.1, up=2, mode="triangular2")(np.arange(8.0), total_epochs=8)
+    array([0.1, 0.3, 0.5, 0.3, 0.1, 0.2, 0.3, 0.2])
+    """
+
+    lr: float
+    start: float
+    up: float
+    down: float | None = None
+    mode: str = "triangular"
+    factor: float = 1.0
+
+    intervals = {
+        **{"lr": NON_NEGATIVE, "start": NON_NEGATIVE},
+        **{"up": POSITIVE, "down": POSITIVE, "factor": POSITIVE},
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("mode", self.mode, ("triangular", "triangular2", "exp_range"))
+
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        down = self.up if self.down is None else self.down
+        cycle = np.floor(t / (self.up + down))
+        elapsed = t - cycle * (self.up + down)
+        height = np.where(elapsed < self.up, elapsed / self.up, np.maximum(self.up + down - elapsed, 0.0) / down)
+        if self.mode == "triangular2":
+            height = height * power(0.5, cycle.astype(np.int64))
+        elif self.mode == "exp_range":
+            height = height * exp(t * log(np.array(self.factor)))
+        return self.start + (self.lr - self.start) * height
+
+
+@configurable
+@dataclass(eq=False, repr=False)
 class OneCycle(Schedule):
-    """From `start` up to `lr` during the share `peak` of the run, then down to `final`, each along half a cosine.
+    """From `start` up to `lr` during the share `peak` of the fit, then down to `final`, each along half a cosine.
 
     For a momentum that falls while the rate rises, choose `start` above the value at the peak:
     `SGD(lr=OneCycle(0.1), momentum=OneCycle(0.85, start=0.95, final=0.95))`.
@@ -76,9 +134,9 @@ class OneCycle(Schedule):
     final : float >= 0 or None, default=None
         Rate at the end; None: start / 10000.
     peak : float in (0, 1), default=0.3
-        Share of the run before the peak.
+        Share of the cycle before the peak.
     epochs : float > 0 or None, default=None
-        Length of the cycle; None: the run; see `Cosine`.
+        Length of the cycle; None: that of the fit, see `fastgd.schedules`.
 
     References
     ----------
@@ -91,16 +149,10 @@ class OneCycle(Schedule):
     peak: float = 0.3
     epochs: float | None = None
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("peak", self.peak, "(0, 1)")
-        for name, value, interval in (
-            ("start", self.start, "[0, inf)"),
-            ("final", self.final, "[0, inf)"),
-            ("epochs", self.epochs, "(0, inf)"),
-        ):
-            if value is not None:
-                check_scalar(name, value, interval)
+    intervals = {
+        **{"lr": NON_NEGATIVE, "start": NON_NEGATIVE, "final": NON_NEGATIVE},
+        **{"peak": "(0, 1)", "epochs": POSITIVE},
+    }
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         start = self.lr / 25 if self.start is None else self.start

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from .._common.checks import check_scalar
+from .._common.checks import NON_NEGATIVE, POSITIVE, check_bool, check_sequence, shown
 from .._common.config import configurable
 from .._common.exact_math import exp, log, power
 from .._common.registry import set_fields
@@ -28,6 +29,8 @@ class Step(Schedule):
         Epochs from one change to the next.
     factor : float >= 0, default=0.1
         Ratio of successive rates.
+    final : float >= 0 or None, default=None
+        Limit that the rate does not pass: the lowest one, or with factor > 1 the highest; None: no limit.
 
     Examples
     --------
@@ -40,14 +43,12 @@ class Step(Schedule):
     lr: float
     every: float
     factor: float = 0.1
+    final: float | None = None
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("every", self.every, "(0, inf)")
-        check_scalar("factor", self.factor, "[0, inf)")
+    intervals = {"lr": NON_NEGATIVE, "every": POSITIVE, "factor": NON_NEGATIVE, "final": NON_NEGATIVE}
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
-        return self.lr * power(self.factor, (t // self.every).astype(np.int64))
+        return _limited(self.lr * power(self.factor, (t // self.every).astype(np.int64)), self.factor, self.final)
 
 
 @configurable
@@ -69,18 +70,52 @@ class MultiStep(Schedule):
     milestones: tuple[float, ...]
     factor: float = 0.1
 
+    intervals = {"lr": NON_NEGATIVE, "factor": NON_NEGATIVE}
+
     def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("factor", self.factor, "[0, inf)")
-        if isinstance(self.milestones, (str, float, int)) or not len(self.milestones):
-            raise ValueError(f"milestones must be a sequence of epochs, such as (30, 60), not {self.milestones!r}")
-        milestones = tuple(check_scalar(f"milestones[{i}]", m, "(0, inf)") for i, m in enumerate(self.milestones))
-        if any(later <= earlier for earlier, later in pairwise(milestones)):
-            raise ValueError(f"milestones must increase, not {self.milestones}")
-        set_fields(self, milestones=milestones)
+        super().__post_init__()
+        set_fields(self, milestones=_check_times("milestones", self.milestones))
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         return self.lr * power(self.factor, np.searchsorted(self.milestones, t, side="right"))
+
+
+@configurable
+@dataclass(eq=False, repr=False)
+class Piecewise(Schedule):
+    """lr(t) = values[k], where k is the number of boundaries <= t.
+
+    Parameters
+    ----------
+    boundaries : sequence of float > 0, increasing
+        Epochs after which the rate changes.
+    values : sequence of float >= 0
+        The rates, one more than boundaries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> gd.Piecewise([2, 3], [0.1, 0.05, 0.2])(np.arange(5.0), total_epochs=5)
+    array([0.1 , 0.1 , 0.05, 0.2 , 0.2 ])
+    """
+
+    boundaries: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        boundaries = _check_times("boundaries", self.boundaries)
+        values = check_sequence("values", self.values, NON_NEGATIVE)
+        if len(values) != len(boundaries) + 1:
+            raise ValueError(
+                f"values must be one more than boundaries, {len(boundaries) + 1}: one before, between and after them; "
+                f"not {len(values)}"
+            )
+        set_fields(self, boundaries=boundaries, values=values)
+
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        return np.array(self.values)[np.searchsorted(self.boundaries, t, side="right")]
 
 
 @configurable
@@ -94,17 +129,66 @@ class Exponential(Schedule):
         Rate at the start.
     factor : float > 0
         Ratio of the rates of successive epochs.
+    final : float >= 0 or None, default=None
+        Limit that the rate does not pass: the lowest one, or with factor > 1 the highest; None: no limit.
     """
 
     lr: float
     factor: float
+    final: float | None = None
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("factor", self.factor, "(0, inf)")
+    intervals = {"lr": NON_NEGATIVE, "factor": POSITIVE, "final": NON_NEGATIVE}
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
-        return self.lr * exp(t * log(np.array(self.factor)))
+        return _limited(self.lr * exp(t * log(np.array(self.factor))), self.factor, self.final)
+
+
+@configurable
+@dataclass(eq=False, repr=False)
+class InverseTime(Schedule):
+    """lr(t) = lr / (1 + rate t / every), the harmonic decay of stochastic approximation.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the start.
+    rate : float >= 0, default=1.0
+        How fast it decays: after `every` epochs it is lr / (1 + rate).
+    every : float > 0, default=1.0
+        Unit of time, in epochs.
+    staircase : bool, default=False
+        Whether the rate changes only every `every` epochs: t / every is rounded down.
+    final : float >= 0, default=0.0
+        Lowest rate.
+
+    References
+    ----------
+    Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> gd.InverseTime(0.6, rate=0.5)(np.arange(3.0), total_epochs=3)
+    array([0.6, 0.4, 0.3])
+    """
+
+    lr: float
+    rate: float = 1.0
+    every: float = 1.0
+    staircase: bool = False
+    final: float = 0.0
+
+    intervals = {"lr": NON_NEGATIVE, "rate": NON_NEGATIVE, "every": POSITIVE, "final": NON_NEGATIVE}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        set_fields(self, staircase=check_bool("staircase", self.staircase))
+
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        elapsed = t / self.every
+        elapsed = np.floor(elapsed) if self.staircase else elapsed
+        return np.maximum(self.lr / (1 + self.rate * elapsed), self.final)
 
 
 @configurable
@@ -119,8 +203,8 @@ class Cosine(Schedule):
     final : float >= 0, default=0.0
         Rate at the end.
     epochs : float > 0 or None, default=None
-        Length of the decay; None: the run, that is one `fit` including its interruptions;
-        the next `fit` starts the schedule again. A custom loop has no known length, so it must pass a number.
+        Length of the decay; None: that of the fit, see `fastgd.schedules`. A custom loop has no known length, so it
+        must pass a number.
 
     References
     ----------
@@ -138,11 +222,7 @@ class Cosine(Schedule):
     final: float = 0.0
     epochs: float | None = None
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("final", self.final, "[0, inf)")
-        if self.epochs is not None:
-            check_scalar("epochs", self.epochs, "(0, inf)")
+    intervals = {"lr": NON_NEGATIVE, "final": NON_NEGATIVE, "epochs": POSITIVE}
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         return self.final + (self.lr - self.final) * half_cosine(progress(self, t, total_epochs))
@@ -162,7 +242,7 @@ class Polynomial(Schedule):
     power : float > 0, default=1.0
         1 is linear.
     epochs : float > 0 or None, default=None
-        Length of the decay; None: the run; see `Cosine`.
+        Length of the decay; None: that of the fit, see `fastgd.schedules`.
     """
 
     lr: float
@@ -170,12 +250,7 @@ class Polynomial(Schedule):
     power: float = 1.0
     epochs: float | None = None
 
-    def __post_init__(self) -> None:
-        check_scalar("lr", self.lr, "[0, inf)")
-        check_scalar("final", self.final, "[0, inf)")
-        check_scalar("power", self.power, "(0, inf)")
-        if self.epochs is not None:
-            check_scalar("epochs", self.epochs, "(0, inf)")
+    intervals = {"lr": NON_NEGATIVE, "final": NON_NEGATIVE, "power": POSITIVE, "epochs": POSITIVE}
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         remaining = 1 - progress(self, t, total_epochs)
@@ -188,7 +263,7 @@ class Polynomial(Schedule):
 @configurable
 @dataclass(eq=False, repr=False)
 class Warmup(Schedule):
-    """Linear from `start` to the first rate of another schedule, which then takes the rest of the run.
+    """Linear from `start` to the first rate of another schedule, which then takes the rest of the fit.
 
     Parameters
     ----------
@@ -208,11 +283,27 @@ class Warmup(Schedule):
     epochs: float
     start: float = 0.0
 
+    intervals = {"epochs": POSITIVE, "start": NON_NEGATIVE}
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_schedule(self.schedule)
-        check_scalar("epochs", self.epochs, "(0, inf)")
-        check_scalar("start", self.start, "[0, inf)")
 
     def rates(self, t: Floats, total_epochs: float) -> Floats | float:
         later = as_schedule(self.schedule)(np.maximum(t - self.epochs, 0), max(total_epochs - self.epochs, 0))
         return np.where(t < self.epochs, self.start + (later - self.start) * (t / self.epochs), later)
+
+
+def _check_times(name: str, value: Any) -> tuple[float, ...]:
+    """Increasing times > 0."""
+    times = check_sequence(name, value, POSITIVE)
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError(f"{name} must increase, not {shown(value)}")
+    return times
+
+
+def _limited(rates: Floats, factor: float, final: float | None) -> Floats:
+    """The rates, which fall, or with factor > 1 rise, no further than to `final`."""
+    if final is None:
+        return rates
+    return np.asarray(np.minimum(rates, final) if factor > 1 else np.maximum(rates, final))
