@@ -40,9 +40,10 @@ class Purpose(IntEnum):
     DROPOUT = 3
     NOISE = 4
     AUGMENT = 5
+    BIAS = 6
 
 
-INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT = Purpose
+INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS = Purpose
 
 
 def new_seed() -> int:

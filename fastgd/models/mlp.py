@@ -20,6 +20,7 @@ def MLP(
     output: str | Activation = "identity",
     bias: bool = True,
     init: str | Initializer | None = None,
+    bias_init: str | Initializer | None = None,
     dropout: Rate = 0.0,
     seed: int | None = None,
     dtype: DTypeLike = "float32",
@@ -36,7 +37,7 @@ def MLP(
         Activation of the hidden layers, and of the last layer.
     dropout : float in [0, 1), Schedule or callable, default=0.0
         Probability that the output of a hidden unit is dropped in training; see `Dropout`.  0: no dropout layers.
-    bias, init, seed, dtype
+    bias, init, bias_init, seed, dtype
         As in `Dense` and `Sequential`.
 
     Returns
@@ -60,8 +61,7 @@ def MLP(
         raise ValueError(f"MLP needs at least the numbers of inputs and outputs, as in MLP(64, 10), not {widths}")
     hidden = activations.get(activation)  # refuses an unknown name even if there is no hidden layer
     functions = [hidden] * (len(widths) - 2) + [output]
-    layers = [
-        Dense(n_in, n_out, f, bias, init) for n_in, n_out, f in zip(widths[:-1], widths[1:], functions, strict=True)
-    ]
+    pairs = zip(widths[:-1], widths[1:], functions, strict=True)
+    layers = [Dense(n_in, n_out, f, bias, init, bias_init) for n_in, n_out, f in pairs]
     noise = Dropout(dropout) if is_scheduled(dropout) or dropout != 0 else None
     return Sequential(*stacked(layers, [None] + [noise] * (len(layers) - 1)), seed=seed, dtype=dtype)

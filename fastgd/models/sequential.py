@@ -45,7 +45,7 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         At least one Dense; the widths of consecutive layers must match.  Noise acts on the inputs of the Dense that
         follows it.
     seed : int in [0, 2**64) or None, default=None
-        Seed of the initial weights; None draws one.  The same seed gives the same weights on every machine.
+        Seed of the initial weights and biases; None draws one.  The same seed gives the same weights on every machine.
     dtype : {"float32", "float64"}, default="float32"
         The dtype of the parameters and of all arithmetic.
 
@@ -95,7 +95,7 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self._executors = ExecutorCache(layers, noises, self._theta, self._grad)
 
     def reset(self, seed: int | None = None) -> None:
-        """Undo all training: initial weights, or those of another `seed`; no classes, names of columns or scaling."""
+        """Undo all training: initial parameters, or those of another `seed`; no classes, names of columns or scaling."""
         if seed is not None:
             self.seed = random.check_seed(seed)
         self.passes = 0
@@ -103,8 +103,8 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self._theta.fill(0)
         parameters = self.parameters()
         for index, layer in enumerate(self.layers):
-            weights = layer.init.weights(layer.n_in, layer.n_out, self.seed, index)
-            parameters[f"{index}.weight"][:] = weights
+            for name, values in layer.initial_values(self.seed, index).items():
+                parameters[f"{index}.{name}"][:] = values
 
     @property
     def theta(self) -> Array:
