@@ -31,6 +31,8 @@ def formula(code, loss, z, y):
     n, softmax, s = len(z), np.exp(z) / np.exp(z).sum(), 1 / (1 + np.exp(-z))
     names = dict(NAMESPACE, z=z, y=y, d=z - y if np.ndim(y) else None, n=n, p=softmax, s=s, t=np.where(y > 0, 1, -1))
     names |= {"one_hot": lambda label: np.eye(n)[label], "q": 0.5, "w": 1, "a": 1, "b": 1}
+    if loss.name == "binary_focal":
+        names |= {"q": y * (1 - s) + (1 - y) * s, "c": -y * np.log(s) - (1 - y) * np.log(1 - s)}
     names |= {name: value[0] if isinstance(value, tuple) else value for name, value in vars(loss).items()} | {
         "alpha": 1
     }
@@ -68,7 +70,9 @@ def test_the_other_columns(name):
 
 def test_the_other_names():
     aliases = {name: re.findall(r"`(\w+)`", cell) for name, cell in table("| name | aliases |")}
-    assert {other: name.strip("`") for name, others in aliases.items() for other in others} == losses._ALIASES
+    assert {other: name.strip("`") for name, others in aliases.items() for other in others} == {
+        other: meant if isinstance(meant, str) else meant.name for other, meant in losses._ALIASES.items()
+    }
 
 
 def test_links():

@@ -52,11 +52,23 @@ def cross_entropy(Z, Y, **settings):
     return F.cross_entropy(Z, Y if Y.shape[1] > 1 else Y[:, 0], reduction="none", **settings)
 
 
-def binary_focal(Z, Y, gamma=2.0, alpha=None):
-    """For any y in [0, 1] the mean of what yes and no would cost."""
-    yes, no = F.softplus(-Z), F.softplus(Z)
-    a, b = (1, 1) if alpha is None else (alpha, 1 - alpha)
-    return (Y * focal(yes, gamma, a) + (1 - Y) * focal(no, gamma, b)).mean(dim=1)
+def smooth(Y, e):
+    """The targets of Keras' BinaryCrossentropy(label_smoothing=e)."""
+    return Y * (1 - e) + e / 2
+
+
+def binary_focal(Z, Y, gamma=2.0, alpha=None, label_smoothing=0.0):
+    """torchvision's sigmoid_focal_loss, which is Keras' BinaryFocalCrossentropy, for any y in [0, 1]."""
+    Y, p = smooth(Y, label_smoothing), torch.sigmoid(Z)
+    p_t = p * Y + (1 - p) * (1 - Y)
+    value = F.binary_cross_entropy_with_logits(Z, Y, reduction="none") * (1 - p_t) ** gamma
+    return (value if alpha is None else (alpha * Y + (1 - alpha) * (1 - Y)) * value).mean(dim=1)
+
+
+def smoothed_focal(Z, Y, gamma, alpha, e):
+    """Keras' CategoricalFocalCrossentropy on softmax(Z), without the clipping of probabilities at 1e-7."""
+    t, p = F.one_hot(Y[:, 0], Z.shape[1]) * (1 - e) + e / Z.shape[1], F.softmax(Z, dim=1)
+    return (alpha * (1 - p) ** gamma * -t * F.log_softmax(Z, dim=1)).sum(dim=1)
 
 
 def pinball(Z, Y, quantiles):
@@ -83,10 +95,19 @@ TORCH_LOSSES = {  # the loss of each row
     "focal": lambda Z, Y: focal(cross_entropy(Z, Y), 2.0),
     "focal, weights": lambda Z, Y: focal(cross_entropy(Z, Y), 1.5, torch.tensor([0.25, 1, 2]).repeat(2)[Y[:, 0]]),
     "focal, flat": cross_entropy,
+    "smoothed focal": lambda Z, Y: smoothed_focal(Z, Y, 2.0, 1.0, 0.1),
+    "smoothed focal, weights": lambda Z, Y: smoothed_focal(Z, Y, 0.5, torch.tensor([0.25, 1, 2]).repeat(2), 0.25),
+    "smoothed focal, flat": lambda Z, Y: cross_entropy(Z, Y, label_smoothing=0.1),
     "bce": mean_of(bce),
     "weighted bce": mean_of(bce, pos_weight=torch.tensor([3.0])),
     "bce, weights": mean_of(bce, pos_weight=torch.tensor([0.5, 2.0, 4.0]).repeat(2)),
+    "smoothed bce": lambda Z, Y: mean_of(bce)(Z, smooth(Y, 0.1)),
+    "smoothed bce, weights": lambda Z, Y: mean_of(bce, pos_weight=torch.tensor([0.5, 2.0, 4.0]).repeat(2))(
+        Z, smooth(Y, 0.25)
+    ),
     "binary_focal": binary_focal,
+    "binary_focal, flat": mean_of(bce),
+    "smoothed binary_focal": lambda Z, Y: binary_focal(Z, Y, 1.5, 0.25, 0.1),
     "binary_focal, weights": lambda Z, Y: binary_focal(Z, Y, 0.5, 0.25),
     "hinge": lambda Z, Y: F.relu(1 - Y * Z).mean(dim=1),
     "squared_hinge": lambda Z, Y: (F.relu(1 - Y * Z) ** 2).mean(dim=1),

@@ -7,23 +7,24 @@
 
 #include "../fastgd.h"
 #include "../simd/contract.h"
+#include "../tables/focal.h"
 #include "../tables/losses.h"
 #include "transpose.h"
 
-/* NAME_columns of the losses that are means over the outputs of a row; params: those of output j. */
-#define MEAN_COLUMNS(name, params)                                                                         \
+/* NAME_columns of the losses that are means over the outputs of a row; then the parameters of output j. */
+#define MEAN_COLUMNS(name, ...)                                                                            \
     static vec name##_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) { \
         vec sum = v_set(0), one_of_n = v_set(1 / (real)n);                                                 \
         scale = v_mul(scale, one_of_n);                                                                    \
         for (int j = 0; j < n; j++) {                                                                      \
             vec zj = v_load(z + j * VL), yj = v_load(y + j * VL);                                          \
-            sum = v_add(sum, name##_value(zj, yj, params));                                                \
-            v_store(dz + j * VL, v_mul(scale, name##_derivative(zj, yj, params)));                         \
+            sum = v_add(sum, name##_value(zj, yj, __VA_ARGS__));                                           \
+            v_store(dz + j * VL, v_mul(scale, name##_derivative(zj, yj, __VA_ARGS__)));                    \
         }                                                                                                  \
         return v_mul(sum, one_of_n);                                                                       \
     }
 #define MEAN(name) MEAN_COLUMNS(name, c)
-#define MEAN_PER_OUTPUT(name) MEAN_COLUMNS(name, c + 1 + j % (int)c[0])
+#define MEAN_PER_OUTPUT(name) MEAN_COLUMNS(name, c[1 + j % (int)c[0]], c + 1 + (int)c[0])
 #define OTHER(name) /* defined in losses.h */
 FGD_LOSSES(MEAN, MEAN_PER_OUTPUT, OTHER, OTHER)
 #undef MEAN

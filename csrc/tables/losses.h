@@ -1,6 +1,6 @@
 /*
  * losses.h: every loss of the C core.  The class of the same name in fastgd/losses/ is its definition, with formula
- * and reference.
+ * and reference.  The functions of focal losses are in focal.h.
  *
  * To add one: its entry in the list and its functions.  Nothing else in C changes.
  *
@@ -12,7 +12,8 @@
  *   vec NAME_value(vec z, vec y, const double *c)        loss of one output
  *   vec NAME_derivative(vec z, vec y, const double *c)   its derivative with respect to z
  * MEAN_PER_OUTPUT entries are, too, and each output has its own parameter: the loss has c[0] parameters c[1] ...,
- * assigned to the outputs cyclically, and the functions are passed a pointer to that of the output.
+ * assigned to the outputs cyclically, and then those that all outputs share:
+ *   vec NAME_value(vec z, vec y, double own, const double *shared), NAME_derivative likewise
  * ROWWISE and LABEL entries are functions of all outputs of a row; y are n columns as well or, for LABEL, a single
  * column of class indices in 0 .. n - 1:
  *   vec NAME_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c)
@@ -40,6 +41,7 @@
     LABEL(cross_entropy)                                  \
     LABEL(smoothed_cross_entropy)                         \
     LABEL(focal)                                          \
+    LABEL(smoothed_focal)                                 \
     ROWWISE(soft_cross_entropy)                           \
     ROWWISE(kl_div)
 /* clang-format on */
@@ -100,13 +102,13 @@ ALWAYS_INLINE vec log_cosh_value(vec z, vec y, UNUSED const double *c) {
 }
 ALWAYS_INLINE vec log_cosh_derivative(vec z, vec y, UNUSED const double *c) { return v_tanh(v_sub(z, y)); }
 
-/* c = the output's quantile q: with d = y - z, the larger of q d and (q - 1) d */
-ALWAYS_INLINE vec quantile_value(vec z, vec y, const double *c) {
+/* own = the output's quantile q: with d = y - z, the larger of q d and (q - 1) d */
+ALWAYS_INLINE vec quantile_value(vec z, vec y, double own, UNUSED const double *shared) {
     vec d = v_sub(y, z);
-    return v_max(v_mul(v_set((real)c[0]), d), v_mul(v_set((real)(c[0] - 1)), d));
+    return v_max(v_mul(v_set((real)own), d), v_mul(v_set((real)(own - 1)), d));
 }
-ALWAYS_INLINE vec quantile_derivative(vec z, vec y, const double *c) {
-    return by_sign(v_sub(y, z), v_set((real)-c[0]), v_set((real)(1 - c[0])));
+ALWAYS_INLINE vec quantile_derivative(vec z, vec y, double own, UNUSED const double *shared) {
+    return by_sign(v_sub(y, z), v_set((real)-own), v_set((real)(1 - own)));
 }
 
 /* e**x that overflows to inf and underflows to 0 where v_exp saturates: a finite loss would be wrong there. */
@@ -141,42 +143,23 @@ ALWAYS_INLINE void softplus_both(vec z, vec *of_z, vec *of_minus_z) {
     *of_minus_z = v_add(v_max(v_set(0), minus_z), rest);
 }
 
-/* c = the output's weight w of the positive class: w y ln(1 + e**-z) + (1 - y) ln(1 + e**z), two terms >= 0 */
-ALWAYS_INLINE vec weighted_bce_value(vec z, vec y, const double *c) {
-    vec negative, positive;
-    softplus_both(z, &negative, &positive);
-    return v_fma(v_mul(v_set((real)c[0]), y), positive, v_mul(v_sub(v_set(1), y), negative));
-}
-ALWAYS_INLINE vec weighted_bce_derivative(vec z, vec y, const double *c) {
-    vec p = v_sigmoid(z), q = v_sigmoid(v_sub(v_set(0), z));
-    return v_fnma(v_mul(v_set((real)c[0]), y), q, v_mul(v_sub(v_set(1), y), p));
-}
+/* Targets of binary losses with label smoothing e: (1 - e) y + e / 2, which is y if e is 0 */
+ALWAYS_INLINE vec smooth_answers(vec y, double e) { return v_fma(v_set((real)(1 - e)), y, v_set((real)(e / 2))); }
 
 /*
- * The focal loss q**gamma (-ln p) of a margin s, where p = 1 / (1 + e**-s) is the probability of the true class and
- * q = 1 - p.  -ln p and -ln q are softplus of -s and s, so q**gamma = e**(-gamma softplus(s)), and nothing overflows.
+ * own = the output's weight w of the positive class, shared = smoothing: w y ln(1 + e**-z) + (1 - y) ln(1 + e**z), two
+ * terms >= 0, of the smoothed y
  */
-ALWAYS_INLINE vec focal_value_of(vec s, double gamma) {
-    vec of_s, of_minus_s;
-    softplus_both(s, &of_s, &of_minus_s);
-    return v_mul(v_exp(v_mul(v_set((real)-gamma), of_s)), of_minus_s);
+ALWAYS_INLINE vec weighted_bce_value(vec z, vec y, double own, const double *shared) {
+    vec negative, positive;
+    y = smooth_answers(y, shared[0]);
+    softplus_both(z, &negative, &positive);
+    return v_fma(v_mul(v_set((real)own), y), positive, v_mul(v_sub(v_set(1), y), negative));
 }
-ALWAYS_INLINE vec focal_derivative_of(vec s, double gamma) {
-    vec of_s, of_minus_s, minus_s = v_sub(v_set(0), s);
-    softplus_both(s, &of_s, &of_minus_s);
-    vec inner = v_fma(v_mul(v_set((real)gamma), v_sigmoid(s)), of_minus_s, v_sigmoid(minus_s));
-    return v_sub(v_set(0), v_mul(v_exp(v_mul(v_set((real)-gamma), of_s)), inner));
-}
-
-/* c = gamma, weight of the positive class, weight of the negative class */
-ALWAYS_INLINE vec binary_focal_value(vec z, vec y, const double *c) {
-    vec positive = v_mul(v_set((real)c[1]), y), negative = v_mul(v_set((real)c[2]), v_sub(v_set(1), y));
-    return v_fma(positive, focal_value_of(z, c[0]), v_mul(negative, focal_value_of(v_sub(v_set(0), z), c[0])));
-}
-ALWAYS_INLINE vec binary_focal_derivative(vec z, vec y, const double *c) {
-    vec positive = v_mul(v_set((real)c[1]), y), negative = v_mul(v_set((real)c[2]), v_sub(v_set(1), y));
-    return v_fnma(negative, focal_derivative_of(v_sub(v_set(0), z), c[0]),
-                  v_mul(positive, focal_derivative_of(z, c[0])));
+ALWAYS_INLINE vec weighted_bce_derivative(vec z, vec y, double own, const double *shared) {
+    vec p = v_sigmoid(z), q = v_sigmoid(v_sub(v_set(0), z));
+    y = smooth_answers(y, shared[0]);
+    return v_fnma(v_mul(v_set((real)own), y), q, v_mul(v_sub(v_set(1), y), p));
 }
 
 /* max(0, 1 - t z) with t = 1 where y > 0, -1 elsewhere */
@@ -242,30 +225,6 @@ static inline vec smoothed_cross_entropy_columns(int n, const real *z, const rea
         dz[at] -= taken[r];
     }
     return v_fma(share, rest, v_fma(kept, v_sub(max, v_load(z_label)), v_log(total)));
-}
-
-/*
- * c = gamma, count, class weights, assigned cyclically.  -ln p of the label is softplus(-s) of the margin s = z[y] - ln
- * sum of the other e**z, so this is the focal loss of two classes, the label and the rest.  To exclude the label from
- * the sum of the others, its column is set far below all of them.
- */
-static inline vec focal_columns(int n, const real *z, const real *y, vec scale, real *dz, const double *c) {
-    real z_label[VL], weight[VL], derivative[VL];
-    memcpy(dz, z, (size_t)(n * VL) * sizeof *dz);
-    for (int r = 0; r < VL; r++) {
-        int label = (int)y[r], at = label * VL + r;
-        z_label[r] = z[at];
-        weight[r] = (real)c[2 + label % (int)c[1]];
-        dz[at] = LOWEST;
-    }
-    vec max, total = exponentials(n, dz, dz, &max);
-    vec s = v_sub(v_sub(v_load(z_label), max), v_log(total));
-    scale = v_mul(scale, v_load(weight));
-    vec ds = v_mul(scale, focal_derivative_of(s, c[0])), factor = v_div(v_sub(v_set(0), ds), total);
-    for (int j = 0; j < n; j++) v_store(dz + j * VL, v_mul(v_load(dz + j * VL), factor));
-    v_store(derivative, ds);
-    for (int r = 0; r < VL; r++) dz[(int)y[r] * VL + r] = derivative[r];
-    return v_mul(v_load(weight), focal_value_of(s, c[0]));
 }
 
 /* c = smoothing e; with t = (1 - e) y + e / n: sum_j t_j (ln sum e**z - z_j);  gradient: softmax(z) sum(t) - t */

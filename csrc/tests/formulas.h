@@ -85,6 +85,24 @@ static double libm_kl_div(int n, const double *z, const double *y) {
     for (int j = 0; j < n; j++) sum += y[j] * log(y[j]);
     return sum;
 }
+/* The binary focal loss of smoothed targets, and that of several classes, with the parameters of params.h. */
+static double libm_binary_focal(int n, const double *z, const double *y) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) {
+        double t = 0.875 * y[j] + 0.0625, s = libm_sigmoid(z[j]), not_s = libm_sigmoid(-z[j]);
+        double cross_entropy = -t * log(s) - (1 - t) * log(not_s);
+        sum += (0.25 * t + 0.75 * (1 - t)) * pow(t * not_s + (1 - t) * s, 1.5) * cross_entropy / n;
+    }
+    return sum;
+}
+static double libm_smoothed_focal(int n, const double *z, const double *y) {
+    double sum = 0, total = log_sum_exp(n, z);
+    for (int j = 0; j < n; j++) {
+        double t = 0.125 / n + (j == (int)y[0] ? 0.875 : 0), p = exp(z[j] - total);
+        sum += (j % 2 ? 2 : 0.5) * t * pow(fmax(1 - p, 0), 1.5) * (total - z[j]);
+    }
+    return sum;
+}
 static const struct {
     const char *name;
     double (*f)(int n, const double *z, const double *y);
@@ -99,6 +117,8 @@ static const struct {
     {"hinge", libm_hinge},
     {"kl_div", libm_kl_div},
     {"bce", libm_bce},
+    {"binary_focal", libm_binary_focal},
+    {"smoothed_focal", libm_smoothed_focal},
     {"cross_entropy", libm_cross_entropy},
     {"soft_cross_entropy", libm_soft_cross_entropy},
     /* clang-format on */

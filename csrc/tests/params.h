@@ -13,12 +13,13 @@
 static const double default_params[] = {0.5, 0.25, 0.125, 0.0625};
 static const struct {
     const char *name;
-    double params[4];
+    double params[5];
 } loss_params[] = {
-    {"quantile", {2, 0.25, 0.75}},     /* count, quantiles */
-    {"weighted_bce", {2, 3, 0.5}},     /* count, weights */
-    {"binary_focal", {1.5, 0.25, 0.75}}, /* gamma, weights */
-    {"focal", {1.5, 2, 0.5, 2}},       /* gamma, count, weights */
+    {"quantile", {2, 0.25, 0.75}},               /* count, quantiles */
+    {"weighted_bce", {2, 3, 0.5, 0.125}},        /* count, weights, smoothing */
+    {"binary_focal", {1.5, 0.25, 0.75, 0.125}},  /* gamma, weights, smoothing */
+    {"focal", {1.5, 2, 0.5, 2}},                 /* gamma, count, weights */
+    {"smoothed_focal", {1.5, 2, 0.5, 2, 0.125}}, /* gamma, count, weights, smoothing */
     {"soft_cross_entropy", {0}},       /* smoothing */
 };
 

@@ -42,6 +42,17 @@ def softplus(z: Array) -> Array:
     return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
 
 
+def above_minus_inf(z: Array) -> Array:
+    """z with the lowest finite number in place of -inf, whose product with 0 is 0; NaN stays."""
+    return np.asarray(np.maximum(z, np.finfo(z.dtype).min))
+
+
+def finite(z: Array) -> Array:
+    """z with the largest and lowest finite number in place of inf and -inf, whose products with 0 are 0; NaN stays."""
+    limits = np.finfo(z.dtype)
+    return np.asarray(np.clip(z, limits.min, limits.max))
+
+
 def exp_or_inf(z: Array) -> Array:
     """e^z, and inf without a warning where it overflows; shape and dtype of z."""
     with np.errstate(over="ignore"):

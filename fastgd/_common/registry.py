@@ -97,7 +97,7 @@ def _equal(value: object, default: object) -> bool:
         return False
 
 
-_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
+_NO_ALIASES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(eq=False, repr=False)
@@ -134,7 +134,7 @@ def registry(*classes: type[T]) -> dict[str, type[T]]:
 
 
 def resolve(
-    kind: str, given: object, base: type[T], registry: Mapping[str, type[T]], aliases: Mapping[str, str] = _NO_ALIASES
+    kind: str, given: object, base: type[T], registry: Mapping[str, type[T]], aliases: Mapping[str, Any] = _NO_ALIASES
 ) -> T:
     """Return `given` if it is an instance of `base`, else a new instance of the class that it names.
 
@@ -148,8 +148,8 @@ def resolve(
         Common base of the registered classes.
     registry : mapping of str to type
         The classes by name.
-    aliases : mapping of str to str, default={}
-        Names used by other libraries, each with the registered name.
+    aliases : mapping of str to str or instance of `base`, default={}
+        Names used by other libraries, each with the registered name, or with an object where their defaults differ.
 
     Raises
     ------
@@ -166,6 +166,8 @@ def resolve(
     if not isinstance(given, str):
         raise TypeError(f"{kind} must be a name or an object of class {base.__name__}, not {given!r}")
     name = aliases.get(given, given)
+    if isinstance(name, base):
+        return name
     if name in registry:
         return _with_defaults(kind, name, registry[name])
     close = closest(given, [*registry, *aliases])

@@ -179,9 +179,10 @@ class SiLU(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * exact_math.sigmoid(z))
+        return np.asarray(exact_math.above_minus_inf(z) * exact_math.sigmoid(z))
 
     def backward(self, x: Array, g: Array) -> Array:
+        x = exact_math.finite(x)
         return np.asarray(g * exact_math.sigmoid(x) * (1 + x * exact_math.sigmoid(-x)))
 
 
@@ -198,7 +199,7 @@ class HardSwish(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * (np.clip(z + 3, 0, 6) / 6))
+        return np.asarray(exact_math.above_minus_inf(z) * (np.clip(z + 3, 0, 6) / 6))
 
     def backward(self, x: Array, g: Array) -> Array:
         return g * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
@@ -217,7 +218,7 @@ class GELU(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * exact_math.normal_cdf(z))
+        return np.asarray(exact_math.above_minus_inf(z) * exact_math.normal_cdf(z))
 
     def backward(self, x: Array, g: Array) -> Array:
         z = np.clip(x, -40, 40)  # beyond, the density is 0
@@ -239,7 +240,7 @@ class GELUTanh(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * exact_math.sigmoid(self._two_u(np.clip(z, -22, 22))))
+        return np.asarray(exact_math.above_minus_inf(z) * exact_math.sigmoid(self._two_u(np.clip(z, -22, 22))))
 
     def backward(self, x: Array, g: Array) -> Array:
         z = np.clip(x, -22, 22)
@@ -265,8 +266,9 @@ class Mish(Activation):
     saved = "z"
 
     def forward(self, z: Array) -> Array:
-        return np.asarray(z * np.tanh(exact_math.softplus(z)))
+        return np.asarray(exact_math.above_minus_inf(z) * np.tanh(exact_math.softplus(z)))
 
     def backward(self, x: Array, g: Array) -> Array:
+        x = exact_math.finite(x)
         t = np.tanh(exact_math.softplus(x))
         return np.asarray(g * (t + x * (1 - t * t) * exact_math.sigmoid(x)))

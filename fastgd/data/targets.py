@@ -12,7 +12,7 @@ import numpy as np
 from .._common.checks import in_interval
 from .._common.typing import Array
 from ..losses import Loss
-from ..losses.base import REAL
+from ..losses.arguments import REAL
 from ..losses.link import BINARY_LINKS
 from .arrays import as_numeric, as_rows, check_finite, frame_column, frame_columns, is_frame, to_array
 from .labels import class_index, describe_classes, factorize, label_array

@@ -139,9 +139,9 @@ class Executor:
         self._check_labels(loss, Y)
         Y = self._targets(loss, Y)
         w = 1 if weight is None else weight
-        rows[:] = loss.per_row(Z, Y) * w
+        rows[:] = loss.row_losses(Z, Y) * w
         if dZ is not None:
-            dZ[:] = (loss.gradient(Z, Y).T * w).T
+            dZ[:] = (loss.row_gradients(Z, Y).T * w).T
 
     def update(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
@@ -203,7 +203,7 @@ class Executor:
         """The sum of the weighted losses of some rows; `grad` <- the gradient of sum / divisor, or += to accumulate."""
         Z, kept = self._forward(chunk.X[rows].astype(self._theta.dtype, copy=False), noise)
         Y = self._targets(chunk.loss, chunk.Y[rows])
-        losses, dZ = chunk.loss.per_row(Z, Y).astype(np.float64), chunk.loss.gradient(Z, Y)
+        losses, dZ = chunk.loss.row_losses(Z, Y).astype(np.float64), chunk.loss.row_gradients(Z, Y)
         if chunk.weight is not None:
             weight = chunk.weight[rows]
             losses, dZ = losses * weight, dZ * weight[:, np.newaxis]

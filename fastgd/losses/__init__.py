@@ -46,8 +46,8 @@ LOSSES: dict[str, type[Loss]] = registry(
     *(CrossEntropy, SoftCrossEntropy, KLDiv, Focal),
     *(BCE, BinaryFocal, Hinge, SquaredHinge),
 )
-# Names that scikit-learn, Keras and PyTorch use.
-_ALIASES = {
+# Names that scikit-learn, Keras and PyTorch use, with their defaults.
+_ALIASES: dict[str, str | Loss] = {
     "mean_squared_error": "mse",
     "squared_error": "mse",
     "l2": "mse",
@@ -61,13 +61,13 @@ _ALIASES = {
     "log_loss": "cross_entropy",
     "categorical_crossentropy": "cross_entropy",
     "sparse_categorical_crossentropy": "cross_entropy",
-    "categorical_focal_crossentropy": "focal",
+    "categorical_focal_crossentropy": Focal(alpha=0.25),
     "kl_divergence": "kl_div",
     "kullback_leibler_divergence": "kl_div",
     "binary_cross_entropy": "bce",
     "binary_crossentropy": "bce",
     "bce_with_logits": "bce",
-    "sigmoid_focal": "binary_focal",
+    "sigmoid_focal": BinaryFocal(alpha=0.25),
     "binary_focal_crossentropy": "binary_focal",
 }
 

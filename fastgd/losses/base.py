@@ -13,8 +13,7 @@ from .._common.checks import check_float32, check_sequence
 from .._common.explain import ExplainsAttributes
 from .._common.registry import Definition
 from .._common.typing import Array
-
-REAL = "(-inf, inf)"
+from .arguments import REAL, as_outputs, as_targets
 
 
 class LossNotFinite(FloatingPointError):
@@ -59,12 +58,39 @@ class Loss(Definition, ExplainsAttributes):
     c_names: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
-        """The loss of each row, (B,), in the dtype of Z."""
+    def row_losses(self, Z: Array, Y: NDArray[Any]) -> Array:
+        """What `per_row` returns, without its checks: the definition, which the NumPy engine calls."""
 
     @abstractmethod
-    def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
-        """d per_row(Z, Y)[i] / d Z[i, j], (B, n_out), in the dtype of Z."""
+    def row_gradients(self, Z: Array, Y: NDArray[Any]) -> Array:
+        """What `gradient` returns, without its checks: the definition, which the NumPy engine calls."""
+
+    def per_row(self, Z: Any, Y: Any) -> Array:
+        """The loss of each row, (B,), in the dtype of Z.
+
+        Parameters
+        ----------
+        Z : array (B, n_out)
+            Outputs, float32 or float64; other numbers become float64.
+        Y : array
+            Class indices (B,) or (B, 1), or values (B, n_out), as `target` says; (B,) for a single output.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Shapes do not fit, a class index is outside 0 ... n_out - 1, or a value is outside `interval`.
+        """
+        Z = as_outputs(Z)
+        return self.row_losses(Z, as_targets(self, Y, Z))
+
+    def gradient(self, Z: Any, Y: Any) -> Array:
+        """d per_row(Z, Y)[i] / d Z[i, j], (B, n_out), in the dtype of Z; arguments and errors as in `per_row`."""
+        Z = as_outputs(Z)
+        return self.row_gradients(Z, as_targets(self, Y, Z))
+
+    def ignored(self, Y: Array) -> NDArray[np.bool_] | None:
+        """Which rows of the class indices Y (B, 1) have no influence, (B,); None if no label means that."""
+        return None
 
     def value_and_gradient(
         self, Z: Any, Y: Any, sample_weight: Any = None, out: Array | None = None
@@ -170,3 +196,9 @@ def check_length(name: str, values: float | tuple[float, ...], n_out: int) -> No
         raise ValueError(
             f"{name} has {np.size(values)} values, but the model has {n_out} outputs: give one for each, or one for all"
         )
+
+
+def smooth_answers(Y: Array, label_smoothing: float) -> Array:
+    """Targets in [0, 1] of binary losses, with label smoothing e: (1 - e) y + e / 2."""
+    smoothed: Array = (1 - label_smoothing) * Y + label_smoothing / 2
+    return smoothed

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common import exact_math
+from .._common.checks import FRACTION, POSITIVE
 from .._common.registry import set_fields
 from .._common.typing import Array
-from .base import Loss, check_length, check_scalars, cycle_over_outputs
+from .base import Loss, check_length, check_scalars, cycle_over_outputs, smooth_answers
 
 
 @dataclass(eq=False, repr=False)
@@ -19,16 +20,20 @@ class BCE(Loss):
     The gradient is ((1 - y) s(z) - w y s(-z)) / n_out; with weight w = 1 it is (s(z) - y) / n_out. Targets are in
     [0, 1]; each output answers a question of its own. Outputs are logits. Evaluated with
     log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), which cannot overflow; PyTorch's `binary_cross_entropy_with_logits`.
+    With label smoothing e, y becomes (1 - e) y + e / 2, as in Keras' `BinaryCrossentropy`.
 
     Parameters
     ----------
     pos_weight : float > 0, sequence of them or None, default=None
         Weight w of a yes, one for all outputs or one for each; None: 1.
+    label_smoothing : float in [0, 1), default=0.0
+        Share of each answer that is divided equally between yes and no.
 
     References
     ----------
     Cox, "The regression analysis of binary sequences", Journal of the Royal Statistical Society B 20, 1958.
     King & Zeng, "Logistic regression in rare events data", Political Analysis 9, 2001: weights.
+    Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7: smoothing.
     """
 
     name = "bce"
@@ -36,33 +41,46 @@ class BCE(Loss):
     metric = "accuracy"
     interval = "[0, 1]"
     c_names = ("bce", "weighted_bce")
+    intervals = {"label_smoothing": FRACTION}
 
     pos_weight: float | tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.pos_weight is not None:
-            set_fields(self, pos_weight=check_scalars("pos_weight", self.pos_weight, "(0, inf)"))
+            set_fields(self, pos_weight=check_scalars("pos_weight", self.pos_weight, POSITIVE))
 
     @property
     def c_name(self) -> str:
-        return self.c_names[self.pos_weight is not None]
+        return self.c_names[self.pos_weight is not None or self.label_smoothing > 0]
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
-        if self.pos_weight is None:
+    @property
+    def params(self) -> tuple[float, ...]:
+        if self.c_name == "bce":
+            return ()
+        weights = np.ravel(1.0 if self.pos_weight is None else self.pos_weight).tolist()
+        return (float(len(weights)), *weights, self.label_smoothing)
+
+    def row_losses(self, Z: Array, Y: Array) -> Array:
+        if self.c_name == "bce":
             return np.asarray((np.maximum(Z, 0) - Z * Y + np.log1p(np.exp(-np.abs(Z)))).mean(axis=1))
-        return np.asarray((self._yes(Y) * exact_math.softplus(-Z) + (1 - Y) * exact_math.softplus(Z)).mean(axis=1))
+        yes, no = self._weights(Y)
+        return np.asarray((yes * exact_math.softplus(-Z) + no * exact_math.softplus(Z)).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
-        if self.pos_weight is None:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
+        if self.c_name == "bce":
             dZ: Array = exact_math.sigmoid(Z) - Y
         else:
-            dZ = (1 - Y) * exact_math.sigmoid(Z) - self._yes(Y) * exact_math.sigmoid(-Z)
+            yes, no = self._weights(Y)
+            dZ = no * exact_math.sigmoid(Z) - yes * exact_math.sigmoid(-Z)
         dZ /= Z.shape[1]
         return dZ
 
-    def _yes(self, Y: Array) -> Array:
-        """w y, (B, n_out)."""
-        return cycle_over_outputs(self.pos_weight, Y.shape[1], Y.dtype) * Y
+    def _weights(self, Y: Array) -> tuple[Array, Array]:
+        """The weights of a yes, w y, and of a no, 1 - y, each (B, n_out), with y smoothed."""
+        Y = smooth_answers(Y, self.label_smoothing)
+        return cycle_over_outputs(1.0 if self.pos_weight is None else self.pos_weight, Y.shape[1], Y.dtype) * Y, 1 - Y
 
     def outputs_per_target(self, n_out: int) -> int:
         if self.pos_weight is not None:
@@ -85,10 +103,10 @@ class Hinge(Loss):
     link = "sign"
     metric = "accuracy"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray(np.maximum(0, 1 - _sign(Z, Y) * Z).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         t = _sign(Z, Y)
         dZ: Array = np.where(1 - t * Z > 0, -t, 0) / Z.shape[1]
         return dZ
@@ -108,10 +126,10 @@ class SquaredHinge(Loss):
     link = "sign"
     metric = "accuracy"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray(np.square(np.maximum(0, 1 - _sign(Z, Y) * Z)).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         t = _sign(Z, Y)
         dZ: Array = -2 * t * np.maximum(0, 1 - t * Z) / Z.shape[1]
         return dZ

@@ -82,11 +82,11 @@ class Custom(Loss):
         np.copyto(out, dZ)
         return value, out
 
-    def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
+    def row_losses(self, Z: Array, Y: NDArray[Any]) -> Array:
         """The mean loss, repeated for each row."""
         return np.full(len(Z), self.batch(Z, Y)[0], Z.dtype)
 
-    def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
+    def row_gradients(self, Z: Array, Y: NDArray[Any]) -> Array:
         """The derivative of the sum over the batch, B dZ."""
         dZ: Array = self.batch(Z, Y)[1] * len(Z)
         return dZ

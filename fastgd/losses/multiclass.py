@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common import exact_math
-from .._common.checks import FRACTION
+from .._common.checks import FRACTION, INT_MAX, check_int
+from .._common.registry import set_fields
 from .._common.typing import Array
 from .base import Loss
 
@@ -25,6 +26,9 @@ class CrossEntropy(Loss):
     ----------
     label_smoothing : float in [0, 1), default=0.0
         Share of each label that is spread over all classes.
+    ignore_index : int or None, default=None
+        A label that is no class: rows that have it have loss and gradient 0, and no part in means. `fit` and `evaluate`
+        leave them out. PyTorch's is -100 by default.
 
     References
     ----------
@@ -48,25 +52,48 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
+    ignore_index: int | None = None
+
     intervals = {"label_smoothing": FRACTION}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ignore_index is not None:
+            set_fields(self, ignore_index=check_int("ignore_index", self.ignore_index, minimum=-INT_MAX))
 
     @property
     def c_name(self) -> str:
         return self.c_names[self.label_smoothing > 0]
 
-    def per_row(self, Z: Array, Y: NDArray[Any]) -> Array:
-        log_p = exact_math.log_softmax(Z)
-        of_label: Array = -np.take_along_axis(log_p, Y.astype(np.intp), axis=1)[:, 0]
-        if self.label_smoothing == 0:
-            return of_label
-        return np.asarray((1 - self.label_smoothing) * of_label - self.label_smoothing * log_p.mean(axis=1))
+    @property
+    def params(self) -> tuple[float, ...]:
+        return (self.label_smoothing,)
 
-    def gradient(self, Z: Array, Y: NDArray[Any]) -> Array:
+    def row_losses(self, Z: Array, Y: NDArray[Any]) -> Array:
+        Y, has_label = self._labels(Y)
+        log_p = exact_math.log_softmax(Z)
+        losses: Array = -np.take_along_axis(log_p, Y, axis=1)[:, 0]
+        if self.label_smoothing > 0:
+            losses = (1 - self.label_smoothing) * losses - self.label_smoothing * log_p.mean(axis=1)
+        return np.where(has_label, losses, 0)
+
+    def row_gradients(self, Z: Array, Y: NDArray[Any]) -> Array:
+        Y, has_label = self._labels(Y)
         dZ = exact_math.softmax(Z)
         if self.label_smoothing > 0:
             dZ -= self.label_smoothing / Z.shape[1]
-        dZ[np.arange(len(Z)), Y[:, 0].astype(np.intp)] -= 1 - self.label_smoothing
-        return dZ
+        dZ[np.arange(len(Z)), Y[:, 0]] -= 1 - self.label_smoothing
+        return np.where(has_label[:, np.newaxis], dZ, 0)
+
+    def _labels(self, Y: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Y (B, 1) with any class in place of ignored labels, and which rows have a label, (B,)."""
+        ignored = self.ignored(Y)
+        if ignored is None:
+            return Y.astype(np.intp), np.ones(len(Y), np.bool_)
+        return np.where(ignored[:, np.newaxis], 0, Y).astype(np.intp), ~ignored
+
+    def ignored(self, Y: NDArray[Any]) -> NDArray[np.bool_] | None:
+        return None if self.ignore_index is None else np.asarray(Y[:, 0] == self.ignore_index)
 
     def for_rows(self) -> SoftCrossEntropy:
         """The same loss for targets that are rows of probabilities instead of class numbers."""
@@ -103,10 +130,10 @@ class SoftCrossEntropy(Loss):
         smoothed: Array = (1 - self.label_smoothing) * Y + self.label_smoothing / Y.shape[1]
         return smoothed
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray(-(self._smoothed(Y) * exact_math.log_softmax(Z)).sum(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         Y = self._smoothed(Y)
         dZ: Array = exact_math.softmax(Z) * Y.sum(axis=1, keepdims=True) - Y
         return dZ
@@ -128,10 +155,10 @@ class KLDiv(Loss):
     metric = "accuracy"
     interval = "[0, 1]"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         log_y = np.log(np.where(Y > 0, Y, 1))
         return np.asarray((Y * (log_y - exact_math.log_softmax(Z))).sum(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = exact_math.softmax(Z) * Y.sum(axis=1, keepdims=True) - Y
         return dZ

@@ -36,10 +36,10 @@ class MSE(Loss):
 
     name = "mse"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray(np.square(Z - Y).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = (Z - Y) * (2 / Z.shape[1])
         return dZ
 
@@ -57,10 +57,10 @@ class MAE(Loss):
 
     name = "mae"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray(np.abs(Z - Y).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = np.sign(Z - Y) / Z.shape[1]
         return dZ
 
@@ -88,12 +88,12 @@ class Huber(Loss):
 
     intervals = {"delta": POSITIVE}
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         d = np.abs(Z - Y)
         near = np.minimum(d, self.delta)
         return np.asarray((near * (d - near / 2)).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = np.clip(Z - Y, -self.delta, self.delta) / Z.shape[1]
         return dZ
 
@@ -113,13 +113,13 @@ class LogCosh(Loss):
 
     name = "log_cosh"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         d = np.abs(Z - Y)
         u = np.expm1(np.minimum(d, 1))
         large = d - float(np.log(2)) + np.log1p(np.exp(-2 * d))
         return np.asarray(np.where(d > 1, large, np.log1p(u * u / (2 + 2 * u))).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = np.tanh(Z - Y) / Z.shape[1]
         return dZ
 
@@ -150,11 +150,11 @@ class Quantile(Loss):
     def __post_init__(self) -> None:
         set_fields(self, quantiles=check_scalars("quantiles", self.quantiles, "(0, 1)"))
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         q, d = cycle_over_outputs(self.quantiles, Z.shape[1], Z.dtype), Y - Z
         return np.asarray(np.maximum(q * d, (q - 1) * d).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         q = cycle_over_outputs(self.quantiles, Z.shape[1], Z.dtype)
         dZ: Array = (np.where(Z < Y, -q, 0) + np.where(Z > Y, 1 - q, 0)) / Z.shape[1]
         return dZ
@@ -183,10 +183,10 @@ class Poisson(Loss):
     link = "log"
     interval = "[0, inf)"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray((exact_math.exp_or_inf(Z) - Y * Z).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = (exact_math.exp_or_inf(Z) - Y) / Z.shape[1]
         return dZ
 
@@ -206,9 +206,9 @@ class Gamma(Loss):
     link = "log"
     interval = "(0, inf)"
 
-    def per_row(self, Z: Array, Y: Array) -> Array:
+    def row_losses(self, Z: Array, Y: Array) -> Array:
         return np.asarray((Y * exact_math.exp_or_inf(-Z) + Z).mean(axis=1))
 
-    def gradient(self, Z: Array, Y: Array) -> Array:
+    def row_gradients(self, Z: Array, Y: Array) -> Array:
         dZ: Array = (1 - Y * exact_math.exp_or_inf(-Z)) / Z.shape[1]
         return dZ

@@ -22,9 +22,16 @@ LOSS_CASES = {
     "smoothed soft_cross_entropy": losses.SoftCrossEntropy(label_smoothing=0.25),
     "focal, weights": losses.Focal(1.5, (0.25, 1.0, 2.0)),
     "focal, flat": losses.Focal(0.0),
+    "smoothed focal": losses.Focal(label_smoothing=0.1),
+    "smoothed focal, weights": losses.Focal(0.5, (0.25, 1.0, 2.0), 0.25),
+    "smoothed focal, flat": losses.Focal(0.0, label_smoothing=0.1),
     "weighted bce": losses.BCE(pos_weight=3.0),
     "bce, weights": losses.BCE(pos_weight=(0.5, 2.0, 4.0)),
+    "smoothed bce": losses.BCE(label_smoothing=0.1),
+    "smoothed bce, weights": losses.BCE((0.5, 2.0, 4.0), 0.25),
     "binary_focal, weights": losses.BinaryFocal(0.5, 0.25),
+    "binary_focal, flat": losses.BinaryFocal(0.0),
+    "smoothed binary_focal": losses.BinaryFocal(1.5, 0.25, 0.1),
 }
 
 
