@@ -13,7 +13,8 @@ from .._common.checks import check_float32, check_sequence
 from .._common.explain import ExplainsAttributes
 from .._common.registry import Definition
 from .._common.typing import Array
-from .arguments import REAL, as_outputs, as_targets
+from .arguments import REAL as REAL
+from .arguments import as_outputs, as_targets
 
 
 class LossNotFinite(FloatingPointError):
