@@ -80,3 +80,21 @@ def test_files_keep_it(tmp_path):
     X, y, _ = problem()
     trained(X, y, IGNORED, "float64").save(tmp_path / "run.npz")
     assert gd.Trainer.load(tmp_path / "run.npz").loss == IGNORED
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("engine", ENGINES, ids=name_of)
+@pytest.mark.parametrize("ignore_index", [-1, 1])
+def test_custom_loops_ignore_them(engine, dtype, ignore_index):
+    rng = np.random.default_rng(0)
+    Z, Y, weight = rng.normal(size=(9, 3)).astype(dtype), rng.integers(3, size=9), rng.random(9).astype(dtype)
+    Y[[2, 5]] = ignore_index
+    kept, loss = Y != ignore_index, gd.CrossEntropy(ignore_index=ignore_index)
+    with backend.override(engine.backend, engine.isa):
+        for w in (None, weight):
+            value, dZ = loss.value_and_gradient(Z, Y, w)
+            alone, dZ_alone = gd.CrossEntropy().value_and_gradient(Z[kept], Y[kept], None if w is None else w[kept])
+            assert value == pytest.approx(alone, rel=1e-6)
+            np.testing.assert_allclose(dZ[kept], dZ_alone, rtol=1e-6)
+            assert not dZ[~kept].any()
+        assert loss.value_and_gradient(Z[:1], [ignore_index])[0] == 0

@@ -46,11 +46,14 @@ class Targets:
     loss: Loss
     ignored: Array | None = None
 
-    def labelled(self, rows: Array | None = None) -> Array | None:
-        """Those of some rows, or of all for None, that are not ignored; None: all."""
+    def labelled(self, rows: Any, kind: str) -> Any:
+        """Those of some rows, or of all for None, that are not ignored; ValueError if every `kind` of row is."""
         if self.ignored is None:
             return rows
-        return np.flatnonzero(~self.ignored) if rows is None else rows[~self.ignored[rows]]
+        labelled = np.flatnonzero(~self.ignored) if rows is None else rows[~self.ignored[rows]]
+        if not len(labelled):
+            raise ValueError(f"the label of every {kind} is one that the loss ignores")
+        return labelled
 
 
 def read_targets(

@@ -33,7 +33,7 @@ class Losses:
         if loss.target != "labels":
             Y = Y.astype(Z.dtype, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            losses, gradient = loss.per_row(Z, Y).astype(np.float64), loss.gradient(Z, Y)
+            losses, gradient = loss.row_losses(Z, Y).astype(np.float64), loss.row_gradients(Z, Y)
             if weight is not None:
                 losses, gradient = losses * weight, gradient * weight[:, np.newaxis]
             np.divide(gradient, Z.dtype.type(divisor), out=dZ)

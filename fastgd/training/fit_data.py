@@ -151,7 +151,7 @@ def prepare(
     weight = _read_weight(loss, sample_weight, len(X))
     output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
     rows, held_out = _split(settings, targets.Y, output_spec, validation)
-    rows = _labelled(targets, rows, "training row")
+    rows = targets.labelled(rows, "training row")
     training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
     if scales_X and input_spec.scaling is None:
         input_spec = replace(input_spec, scaling=Scaling.of(X, rows, weight))
@@ -237,14 +237,6 @@ def _split(settings: TrainSettings, Y: Array, output_spec: OutputSpec, validatio
     )
 
 
-def _labelled(targets: Targets, rows: Any, kind: str) -> Any:
-    """The rows that the loss does not ignore, as `Targets.labelled`; ValueError if there are none."""
-    labelled = targets.labelled(rows)
-    if labelled is not None and not len(labelled):
-        raise ValueError(f"the label of every {kind} is one that the loss ignores")
-    return labelled
-
-
 def _evaluator(
     settings: TrainSettings,
     model: Sequential,
@@ -257,7 +249,7 @@ def _evaluator(
 ) -> Evaluator:
     """The evaluator of some rows, None: all."""
     kind = "row" if rows is None else "validation row"
-    rows = _labelled(targets, rows, kind)
+    rows = targets.labelled(rows, kind)
     if weight is not None and not weight[slice(None) if rows is None else rows].any():
         raise ValueError(f"sample_weight is zero for every {kind}: nothing is left to measure")
     weight = None if weight is None else weight.astype(model.dtype)
