@@ -121,6 +121,7 @@ def test_public_names_of_other_libraries(other):
     [
         ("accuracy", ": use fastgd.metrics.accuracy$"),
         ("read_table", ": use fastgd.tables.read_table$"),
+        ("Custom", ": use fastgd.losses.Custom$"),
         ("Dens", r": did you mean fastgd.Dense\?$"),
         ("relu", r": did you mean fastgd.ReLU\?$"),
         ("xyzzy", "'xyzzy'$"),

@@ -36,12 +36,24 @@ class Targets:
         Whether the targets were one-dimensional, so that predictions are too.
     loss : Loss
         The loss that reads Y: the requested one, or its variant for rows of probabilities.
+    ignored : ndarray (rows,) of bool, or None
+        Rows without a label, which the loss ignores; their Y is any class. None: there are none.
     """
 
     Y: Array
     classes: Array | None
     squeeze: bool
     loss: Loss
+    ignored: Array | None = None
+
+    def labelled(self, rows: Any, kind: str) -> Any:
+        """Those of some rows, or of all for None, that are not ignored; ValueError if every `kind` of row is."""
+        if self.ignored is None:
+            return rows
+        labelled = np.flatnonzero(~self.ignored) if rows is None else rows[~self.ignored[rows]]
+        if not len(labelled):
+            raise ValueError(f"the label of every {kind} is one that the loss ignores")
+        return labelled
 
 
 def read_targets(
@@ -99,8 +111,9 @@ def read_targets(
     if for_rows and n_out > 1 and array.ndim == 2 and array.shape[1] == n_out:
         loss = for_rows()
     if loss.target == "labels":
-        index, found = _encode_labels(_to_column(array, name), classes, n_out, loss, name)
-        return Targets(index, found, array.ndim == 1, loss)
+        labels, ignored = _without_ignored(_to_column(array, name), loss, name)
+        index, found = _encode_labels(labels, classes, n_out, loss, name)
+        return Targets(index, found, array.ndim == 1, loss, ignored)
     if loss.link in BINARY_LINKS and n_out == 1:
         Y, found = _encode_binary(_to_column(array, name), classes, loss, name)
         return Targets(Y, found, array.ndim == 1, loss)
@@ -238,6 +251,16 @@ def _encode_binary(labels: Array, classes: Array | None, loss: Loss, name: str) 
         )
     found = uniques if classes is None else classes
     return class_index(uniques, inverse, found, name), found
+
+
+def _without_ignored(labels: Array, loss: Loss, name: str) -> tuple[Array, Array | None]:
+    """The labels with one that occurs in place of those that the loss ignores, and which these are, or None."""
+    ignored = loss.ignored(labels.reshape(-1, 1)) if labels.dtype.kind in "biufO" else None
+    if ignored is None or not ignored.any():
+        return labels, None
+    if ignored.all():
+        raise ValueError(f"every label of {name} is one that the loss ignores, {labels[0]!r}: nothing is left")
+    return np.where(ignored, labels[~ignored][0], labels), ignored
 
 
 def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss, name: str) -> tuple[Array, Array]:

@@ -85,6 +85,17 @@ class CrossEntropy(Loss):
         dZ[np.arange(len(Z)), Y[:, 0]] -= 1 - self.label_smoothing
         return np.where(has_label[:, np.newaxis], dZ, 0)
 
+    def value_and_gradient(
+        self, Z: Any, Y: Any, sample_weight: Any = None, out: Array | None = None
+    ) -> tuple[float, Array]:
+        if self.ignore_index is not None:
+            Y = np.asarray(Y)
+            ignored = (Y == self.ignore_index).reshape(len(Y), -1).any(axis=1) if Y.ndim else np.zeros(1, np.bool_)
+            if ignored.any():  # for the engine, rows of another label and weight 0
+                weight = np.ones(len(Y), getattr(Z, "dtype", None)) if sample_weight is None else sample_weight
+                Y, sample_weight = np.where(Y == self.ignore_index, 0, Y), np.where(ignored, 0, weight)
+        return super().value_and_gradient(Z, Y, sample_weight, out)
+
     def _labels(self, Y: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Y (B, 1) with any class in place of ignored labels, and which rows have a label, (B,)."""
         ignored = self.ignored(Y)

@@ -95,7 +95,7 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self._executors = ExecutorCache(layers, noises, self._theta, self._grad)
 
     def reset(self, seed: int | None = None) -> None:
-        """Undo all training: initial parameters, or those of another `seed`; no classes, names or scaling."""
+        """Undo all training: initial parameters, or those of another `seed`; no classes, column names or scaling."""
         if seed is not None:
             self.seed = random.check_seed(seed)
         self.passes = 0

@@ -151,6 +151,7 @@ def prepare(
     weight = _read_weight(loss, sample_weight, len(X))
     output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
     rows, held_out = _split(settings, targets.Y, output_spec, validation)
+    rows = targets.labelled(rows, "training row")
     training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
     if scales_X and input_spec.scaling is None:
         input_spec = replace(input_spec, scaling=Scaling.of(X, rows, weight))
@@ -247,8 +248,9 @@ def _evaluator(
     output_spec: OutputSpec,
 ) -> Evaluator:
     """The evaluator of some rows, None: all."""
+    kind = "row" if rows is None else "validation row"
+    rows = targets.labelled(rows, kind)
     if weight is not None and not weight[slice(None) if rows is None else rows].any():
-        kind = "row" if rows is None else "validation row"
         raise ValueError(f"sample_weight is zero for every {kind}: nothing is left to measure")
     weight = None if weight is None else weight.astype(model.dtype)
     options = settings.threads, settings.metrics, output_spec, input_spec
