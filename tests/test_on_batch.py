@@ -228,3 +228,15 @@ def test_scaling_and_names_of_columns_are_those_of_a_fit(engine):
     first = trainer.train_on_batch(frame, y)
     assert other.train_on_batch(frame[list("dbca")], y) == first < 100
     np.testing.assert_array_equal(other.model.theta, trainer.model.theta)
+
+
+@pytest.mark.parametrize("ignore_index", [-100, 2])
+def test_ignored_labels(engine, ignore_index):
+    labels = np.where(np.arange(ROWS) % 3 == 0, ignore_index, KIND)
+    kept = labels != ignore_index
+    losses = gd.CrossEntropy(ignore_index=ignore_index), "cross_entropy"
+    one, other = (gd.Trainer(gd.MLP(4, 8, 3, seed=0), loss=loss) for loss in losses)
+    for _ in range(3):
+        value = other.train_on_batch(X[kept], labels[kept])
+        assert one.train_on_batch(X, labels) == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(one.model.theta, other.model.theta, rtol=1e-4, atol=1e-6)

@@ -301,8 +301,14 @@ def _ragged_message(values: Any, name: str) -> str:
 
 
 def check_model_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """The dtype of a model; ValueError if it is neither float32 nor float64."""
-    checked = np.dtype(dtype)
-    if checked not in MODEL_DTYPES:
+    """The dtype of a model; ValueError if it is neither float32 nor float64.
+
+    NumPy takes None for float64, which nobody means who passes it here.
+    """
+    try:
+        checked = None if dtype is None else np.dtype(dtype)
+    except TypeError:
+        checked = None
+    if checked is None or checked not in MODEL_DTYPES:
         raise ValueError(f'dtype must be "float32" or "float64", not {dtype!r}')
     return checked

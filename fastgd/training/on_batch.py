@@ -106,7 +106,10 @@ class BatchSteps:
         if classes is None:
             _check_classes(targets, model)
         X_rows, Y = inputs.scale(X_rows, model.dtype), head.scale_targets(targets.Y, model.dtype)
-        value = self._gradient(X_rows, Y, batch_weights(sample_weight, len(Y), model.dtype), targets.loss)
+        weight = batch_weights(sample_weight, len(Y), model.dtype)
+        if targets.ignored is not None:
+            weight = np.where(targets.ignored, 0, model.dtype.type(1) if weight is None else weight)
+        value = self._gradient(X_rows, Y, weight, targets.loss)
         if not inputs.fitted:
             model.inputs = inputs.with_names_of(X)
         if not is_known:
@@ -144,7 +147,8 @@ def _is_plain(targets: Targets, loss: Loss, model: Sequential) -> bool:
     if targets.loss is not loss or isinstance(loss, Custom) or loss.outputs_per_target(model.n_out) != 1:
         return False
     if loss.target == "labels":
-        return classes is not None and classes.tolist() == list(range(model.n_out))
+        ignores = loss.ignored(np.zeros((0, 1), np.int64)) is not None
+        return not ignores and classes is not None and classes.tolist() == list(range(model.n_out))
     if loss.link in BINARY_LINKS and model.n_out == 1:
         return loss.link == "sigmoid" and classes is not None and classes.tolist() == [0, 1]
     return loss.link != "sign" and loss.link != "softmax"
