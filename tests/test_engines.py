@@ -100,7 +100,7 @@ def test_losses_of_all_shapes(engine, dtype, loss):
         net = Net(engine, dtype, (1, n_out))
         Z, Y = 3 * numbers(rng, rows, n_out), targets(rng, loss, rows, n_out).astype("float32")
         weight = rng.integers(0, 9, rows) / 8
-        want, want_dZ = loss.per_row(Z, Y.astype("float64")), loss.gradient(Z, Y.astype("float64"))
+        want, want_dZ = (f(Z, Y.astype("float64")) for f in (loss.row_losses, loss.row_gradients))
         for w in (None, weight):
             got, dZ, alone = np.empty(rows), net.empty(rows, n_out), np.empty(rows)
             arguments = loss, Z.astype(dtype), Y, None if w is None else w.astype(dtype)

@@ -20,7 +20,7 @@ def run(example, *arguments, cwd):
     package = Path(gd.__file__).resolve().parents[1]
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(package)}
     command = [sys.executable, "-W", "error", str(example), *arguments]
-    subprocess.run(command, cwd=cwd, env=environment, check=True, timeout=120)
+    subprocess.run(command, cwd=cwd, env=environment, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

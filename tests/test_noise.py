@@ -273,7 +273,7 @@ def test_files_keep_noise(tmp_path, suffix):
 
 def test_files_without_noise_say_nothing_of_it():
     words = gd.MLP(4, 6, 3).to_config()
-    assert all(set(layer) == {"n_in", "n_out", "activation", "bias", "init"} for layer in words["layers"])
+    assert all(set(layer) == {"n_in", "n_out", "activation", "bias", "init", "bias_init"} for layer in words["layers"])
 
 
 def test_own_schedules_cannot_be_saved(tmp_path):

@@ -123,7 +123,6 @@ def test_training_metrics_can_be_monitored_and_weighted(engine, tmp_path):
         ({"train_metrics": "yes"}, "train_metrics must be True or False"),
         ({"loss": "quantile"}, "nothing to measure"),
         ({"metrics": []}, "nothing to measure"),
-        ({"metrics": [metrics.Metric("lr", np.dot, "encoded")]}, "named 'lr'"),
     ],
 )
 def test_bad_training_metrics(options, message):

@@ -62,16 +62,9 @@ class TrainSettings:
             )
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        if self.train_metrics:
-            self._check_train_metrics()
-
-    def _check_train_metrics(self) -> None:
-        """Training metrics need a metric whose name is not that of another column."""
-        if not self.metrics and (self.metrics is not None or self.loss.metric is None):
+        has_metrics = self.loss.metric is not None if self.metrics is None else bool(self.metrics)
+        if self.train_metrics and not has_metrics:
             raise ValueError("train_metrics=True has nothing to measure: pass metrics=[...]")
-        taken = {metric.name for metric in self.metrics or ()} & {"epoch", "lr", "seconds", "grad_norm"}
-        if taken:
-            raise ValueError(f"a training metric cannot be named {taken.pop()!r}: use fastgd.metrics.Metric")
 
     def __repr__(self) -> str:
         given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not f.default}
