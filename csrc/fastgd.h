@@ -108,7 +108,7 @@ typedef struct {
     void *theta, *grad, *state;       /* real (size,), (size,), (slots, size) */
     fgd_noise noise;
     double *losses;                   /* (n_steps,) out: mean loss of each step's rows */
-    int n_threads;                    /* maximum; 0: the engine decides */
+    int n_threads;                    /* maximum, like fgd_max_threads(); 0: the engine decides */
     ptrdiff_t failed;                 /* out: index of the step that ended the chunk, unless the status is FGD_OK */
 } fgd_chunk;
 
@@ -174,7 +174,8 @@ typedef struct {
 
     fgd_status (*train)(fgd_workspace *workspace, fgd_chunk *chunk);
 
-    /* How train would execute steps of `rows` rows. */
+    /* How train would execute steps of `rows` rows, with n_threads (0: the engine decides) even if a call may not use
+       that many. */
     fgd_plan (*plan)(const fgd_net *net, ptrdiff_t rows, int n_threads);
 
     /* word (64,) <- a group of the random words that noise is made of; see kernels/philox.h. */
@@ -198,8 +199,8 @@ int fgd_rule_slots(int rule);         /* vectors of state, each of the size of t
 int fgd_rule_coefficients(int rule);  /* coefficients of one step */
 int fgd_loss_needs_labels(int loss);  /* 1: Y is (B, 1) class indices */
 
-/* Threads that a call may use when it asks for 0: the limit that was set or OpenMP's (which affinity, OMP_NUM_THREADS
-   and threadpoolctl determine), whichever is less; 1 in a forked child and in a build without OpenMP. */
+/* Threads that a call may use, however many it asks for: the limit that was set or OpenMP's (which affinity,
+   OMP_NUM_THREADS and threadpoolctl determine), whichever is less; 1 in a forked child and in a build without OpenMP. */
 int fgd_max_threads(void);
 void fgd_set_max_threads(int n_threads);
 

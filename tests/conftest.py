@@ -2,7 +2,7 @@
 
 import signal
 
-from networks import engine  # noqa: F401
+from networks import engine, three_threads  # noqa: F401
 
 # A shell that runs the tests in the background makes them ignore SIGINT, which some of them raise.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -60,6 +60,7 @@ def test_losses(engine, dtype, loss):
     assert all(map(same, *results))
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("dtype", REALS)
 def test_the_same_bits_on_every_instruction_set_and_number_of_threads(dtype):
     real = np.dtype(dtype).type

@@ -226,7 +226,22 @@ def test_no_rows(engine):
     net.forward(np.ones((0, 5)))
 
 
-# ---- two threads
+# ---- threads
+
+
+@pytest.mark.parametrize("threads", [4, 100_000, 2**31 - 1])
+def test_more_threads_than_cpus(engine, threads):
+    """n_threads is a maximum: no call starts more threads than the machine, or the user's limit, allows."""
+    run, rows = run_of("mse", "sgd", (300, 400, 3), rows=200, batch=100), numbers(np.random.default_rng(3), 200, 300)
+    results = []
+    for n in (1, threads):
+        net, dX = Net(engine, "float64", (300, 400, 3)), np.empty_like(rows)
+        outputs = net.predict(rows, n), net.forward(rows, n)
+        net.network.backward(outputs[0], dX, n)
+        results.append([*outputs, dX, net.grad.copy(), run.on(net, n_threads=n)[0], net.theta])
+        assert net.network.plan(100, n).threads >= 1
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("engine", NATIVE, ids=name_of)

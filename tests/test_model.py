@@ -10,7 +10,6 @@ from training import model_of, trained
 import fastgd as gd
 from fastgd import backend
 from fastgd.activations import ACTIVATIONS
-from fastgd.engine import threads
 from fastgd.initializers import INITIALIZERS
 
 
@@ -167,7 +166,6 @@ def test_plan_says_what_will_run(engine):
         gd.MLP(4, 3).plan(0)
 
 
-@pytest.mark.skipif(threads.available() == 1, reason="one thread has nobody to share with")
 def test_plan_for_more_threads_than_rows(engine):
     """With few rows for many weights threads share rows and split columns; with many rows each thread has its own."""
     if engine.backend == "numpy":

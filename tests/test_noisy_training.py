@@ -35,6 +35,7 @@ def test_stopped_at_any_step(engine, steps, augment, tmp_path):
         check_same(resumed, whole)
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("augment", [None, jitter], ids=["plain", "augmented"])
 def test_chunks_and_threads_change_nothing(engine, augment):
     whole = make()
@@ -46,6 +47,7 @@ def test_chunks_and_threads_change_nothing(engine, augment):
         np.testing.assert_array_equal(other.model.theta, whole.model.theta)
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_passes_of_one_step_have_noise_of_their_own(engine, threads):
     """Row r of a step gets the same noise in any micro-batch: accumulation still equals a larger batch."""

@@ -20,6 +20,7 @@ HASHES = {
 }
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize("loss", LOSS_CASES)
 def test_threads_instruction_sets_and_chunks(loss, dtype):
@@ -73,6 +74,7 @@ def trained(engine, shuffle, n_threads, epochs):
         return np.append(model.theta, model.forward(X))
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_trainer(shuffle):
     ways = [(engine, n, epochs) for engine in FUSED for n, epochs in ((1, (4,)), (2, (1, 3)), (3, (2, 2)))]
@@ -80,6 +82,7 @@ def test_trainer(shuffle):
     assert all((result == results[0]).all() for result in results[1:])
 
 
+@pytest.mark.usefixtures("three_threads")
 def test_threads_that_share_rows():
     """Few rows for many weights: threads split columns, also in passes of a regime, with noise, and with softmax."""
     rng = np.random.default_rng(0)

@@ -57,6 +57,7 @@ def test_chunks_change_no_bit(engine, monkeypatch):
         assert plain.history["loss"] == other.history["loss"]
 
 
+@pytest.mark.usefixtures("three_threads")
 def test_threads_change_no_bit(engine):
     if engine.backend == "numpy":
         pytest.skip("the threads of NumPy's BLAS are its own affair")

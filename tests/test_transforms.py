@@ -70,6 +70,7 @@ def test_each_setting_matters(settings):
     assert len(got) != len(want) or abs(got - want).max() > 1e-3
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.skipif(not FUSED, reason="no instruction set with fused multiply-add here")
 @pytest.mark.parametrize("dtype", REALS)
 @pytest.mark.parametrize("settings", SETTINGS)

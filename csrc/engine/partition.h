@@ -122,11 +122,18 @@ static double micro_batch_flops(const fgd_net *net, ptrdiff_t rows, thread_grid 
     return 2 * weights * (group_rows + ROWS_PER_READ) + waits;
 }
 
+/* The number of threads that a row group may have: one for each panel of the widest layer. */
+static int max_columns(const fgd_net *net) {
+    int widest = net->layer[0].n_in;
+    for (int l = 0; l < net->L; l++) widest = net->layer[l].n_out > widest ? net->layer[l].n_out : widest;
+    return panels(widest);
+}
+
 /* The grid of `threads` threads: row groups of several only where that saves at least a twentieth. */
 static thread_grid grid_of_micro_batch(const fgd_net *net, ptrdiff_t rows, int threads) {
     thread_grid best = {.row_groups = threads, .columns = 1};
     double min = threads > 1 ? 0.95 * micro_batch_flops(net, rows, best) : 0;
-    for (int columns = 2; columns <= threads; columns++) {
+    for (int columns = 2, max = max_columns(net); columns <= threads && columns <= max; columns++) {
         thread_grid grid = {.row_groups = threads / columns, .columns = columns};
         double flops = micro_batch_flops(net, rows, grid);
         if (flops >= min) continue;

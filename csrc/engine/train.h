@@ -262,7 +262,7 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
 static fgd_plan plan(const fgd_net *net, ptrdiff_t rows, int requested) {
     double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
     for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
-    int threads = training_threads(net, rows, requested);
+    int threads = requested > 0 ? requested : training_threads(net, rows, 0);
     thread_grid grid = grid_of_micro_batch(net, rows, threads);
     return (fgd_plan){.tile_rows = MR,
                       .tile_columns = NR,

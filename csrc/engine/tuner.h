@@ -21,11 +21,11 @@
 #define MIN_FLOPS_OF_CALL 1e6
 #define MIN_FLOPS_OF_PREDICTION 4.5e6
 
-/* The number of threads to start: `requested`, or if that is 0, one for each min_flops of `flops`. */
+/* The number of threads to start, at most fgd_max_threads(): `requested`, or if that is 0, one for each min_flops of
+   `flops`. */
 static int useful_threads(int requested, double flops, double min_flops) {
     int max = fgd_max_threads();
-    if (requested > 0) return max == 1 ? 1 : requested;
-    double useful = flops / min_flops;
+    double useful = requested > 0 ? requested : flops / min_flops;
     return useful < 2 ? 1 : useful < max ? (int)useful : max;
 }
 

@@ -1,6 +1,7 @@
 """The engines of this machine, networks bound to them, and short trainings of these."""
 
 import itertools
+from ctypes import CDLL
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,22 @@ def engine(request):
     """Run the test on each engine in turn."""
     with backend.override(request.param.backend, request.param.isa) as chosen:
         yield chosen
+
+
+@pytest.fixture
+def three_threads():
+    """Let calls from this thread start three threads on any machine: they start no more than there are CPUs."""
+    if not NATIVE:
+        yield
+        return
+    native = backend._native()
+    openmp, before = CDLL(native.__file__), native.max_threads()
+    most = openmp.omp_get_max_threads()
+    openmp.omp_set_num_threads(max(most, 3))
+    native.set_max_threads(max(before, 3))
+    yield
+    openmp.omp_set_num_threads(most)
+    native.set_max_threads(before)
 
 
 def close(got, want, tolerance):
