@@ -263,6 +263,7 @@ static int cannot_overflow(int rule, const double *coefficients, const fgd_trans
 
 static fgd_status checked_update(int rule, const double *coefficients, const fgd_transforms *transforms, ptrdiff_t size,
                                  const void *grad, void *theta, void *state, void *saved) {
+    DENORMALS_ARE_ZERO;
     changed_vector changed[MAX_CHANGED];
     int n = changed_vectors(rule, transforms, size, theta, state, changed), finite = 1;
     double M = sum_of_magnitudes(grad, size);

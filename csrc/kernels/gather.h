@@ -6,6 +6,7 @@
 
 #include "../fastgd.h"
 #include "../simd/contract.h"
+#include "../simd/denormals.h"
 #include "../tables/input_types.h"
 
 /* The address of row order[r] of a table, or of row r if order is NULL. */
@@ -92,6 +93,7 @@ static int all_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
 
 /* Whether all of a table is finite in real. */
 static int table_is_finite(const fgd_table *table) {
+    DENORMALS_ARE_ZERO;
     enum { BLOCK = 512 };
     real block[BLOCK];
     ptrdiff_t size = (ptrdiff_t)sizeof(real);

@@ -138,8 +138,14 @@ static void call_everything(const fgd_engine *e, const problem *p, int threads, 
     check((e->predict(&p->w.net, theta, &X, Z, threads) != FGD_OK) == bad, "predict");
     e->forward(w, theta, &X, NULL, Z, threads);
     check((e->loss(&loss, n, Z, &Y, NULL, doubles(p->rows), zero_reals(bits, p->rows * n)) != FGD_OK) == bad, "loss");
+    const double bounds[] = {-INFINITY, INFINITY};
+    double mean;
+    check((e->mean_loss(&loss, n, bounds, Z, &Y, NULL, &mean, zero_reals(bits, p->rows * n)) != FGD_OK) == bad, "mean");
+    check(e->is_finite(&X) != bad, "is_finite");
     e->backward(w, theta, Z, grad, 0, dX, threads);
     e->update(RULE_momentum, coefficients, NULL, p->w.size, grad, theta, state);
+    e->checked_update(RULE_momentum, coefficients, NULL, p->w.size, grad, theta, state,
+                      zero_reals(bits, 2 * p->w.size));
     e->workspace_free(w);
     check((train(e, p, threads, 1).status != FGD_OK) == bad, "train");
 }

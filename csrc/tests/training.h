@@ -98,10 +98,11 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
 static void known_answers(const fgd_engine *e) {
     static const struct {
         int hidden, loss, rule;
+        double coefficients[9];
     } runs[] = {
-        {ACTIVATION_tanh, LOSS_cross_entropy, RULE_adam},
-        {ACTIVATION_sigmoid, LOSS_bce, RULE_momentum},
-        {ACTIVATION_relu, LOSS_mse, RULE_sgd},
+        {ACTIVATION_tanh, LOSS_cross_entropy, RULE_adam, {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1.5, 0.125, 1}},
+        {ACTIVATION_sigmoid, LOSS_bce, RULE_momentum, {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 1}},
+        {ACTIVATION_relu, LOSS_mse, RULE_sgd, {0.05, 0.01}},
     };
     static const int n[] = {9, 35, 3};
     const uint64_t known = e->bits == 32 ? 0x97f944ed604456f7 : 0xcf591f82c012e8ed;
@@ -117,6 +118,7 @@ static void known_answers(const fgd_engine *e) {
                                          .rows = 50,
                                          .batch = 16,
                                          .weighted = i % 2});
+        p.coefficients = runs[i].coefficients;
         outcome o = train(e, &p, 2, 1);
         h = hash(h, o.theta, (size_t)p.w.size * size_of(e->bits));
         release_arrays();

@@ -57,6 +57,7 @@ typedef struct {
     int64_t *order, *starts;
     const fgd_transforms *transforms; /* of all steps, or NULL */
     fgd_noise noise;                  /* of all steps */
+    const double *coefficients;       /* of each step by an engine; NULL: those of params.h */
 } problem;
 
 /* Two passes over the rows in a random order; the last batch of each is smaller. */
@@ -94,7 +95,8 @@ static double *all_coefficients(const problem *p) {
     int count = fgd_rule_coefficients(p->rule), groups = p->transforms ? p->transforms->n_groups : 1;
     double *c = doubles(p->steps * groups * count);
     for (ptrdiff_t i = 0; i < p->steps * groups * count; i++)
-        c[i] = coefficient_of((int)(i / count % groups), (int)(i % count));
+        c[i] =
+            p->coefficients ? p->coefficients[i % count] : coefficient_of((int)(i / count % groups), (int)(i % count));
     return c;
 }
 
