@@ -32,7 +32,7 @@ static fgd_loss loss_of_kind(int kind) {
 
 /* Of a step of any rule; coefficient i of a group of parameters, each with its own learning rate. */
 static const double coefficients[] = {0.05, 0.01, 0.9, 0.1, 0.75, 0.25, 0.875, 0.125,
-                                      1,    0.05, 0.5, 0.5, 0.5,  0.5,  0.5, 0.5};
+                                      1,    0.05, 0.5, 0.5, 0.5,  0.5,  0.5,   0.5};
 static double coefficient_of(int group, int i) { return coefficients[i] * (i == 0 ? 1 + 0.5 * group : 1); }
 
 #endif
