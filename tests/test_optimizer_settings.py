@@ -122,12 +122,33 @@ def test_an_assignment_counts_from_the_next_step(engine):
     np.testing.assert_allclose(trainer.history["lr"], [0.1, 0.05, 0.1 / 3, 0.025])
 
 
-@pytest.mark.parametrize("eps", [1e-50, 1e-39])
-def test_eps_must_not_vanish_in_the_dtype_of_the_model(eps):
-    """0 / (0 + eps) would be NaN."""
-    with pytest.raises(ValueError, match=f"eps={eps} is 0 in float32"):
-        fit(make(optimizer=gd.Adam(eps=eps)))
-    fit(make(optimizer=gd.Adam(eps=eps), dtype="float64"), 1)
+WITH_EPS = [cls for cls in OPTIMIZERS.values() if "eps" in cls.intervals]
+
+
+@pytest.mark.parametrize("eps", [1e-50, 1e-40, 1.17e-38])
+@pytest.mark.parametrize("cls", WITH_EPS)
+def test_eps_must_not_vanish_in_the_dtype_of_the_model(cls, eps):
+    """0 / (0 + eps) would be NaN; the C core takes denormals for 0."""
+    with pytest.raises(ValueError, match=f"eps={eps} counts as 0 in float32"):
+        fit(make(optimizer=cls(eps=eps)))
+    fit(make(optimizer=cls(eps=eps), dtype="float64"), 1)
+
+
+@pytest.mark.parametrize("cls", WITH_EPS)
+def test_eps_may_not_become_denormal(engine, cls):
+    """Assigned to an optimiser that has a state, or by a schedule; the least normal number is accepted."""
+    least = float(np.finfo(np.float32).tiny)
+    model, optimizer = gd.MLP(2, 1, seed=0), cls(eps=least)
+    optimizer.step(model)
+    with pytest.raises(ValueError, match=f"eps={least / 2} counts as 0"):
+        optimizer.eps = least / 2
+    assert optimizer.eps == least
+    optimizer.step(model)
+    assert np.isfinite(model.theta).all()
+    with pytest.raises(ValueError, match="gave 1e-40 at epoch 0"):
+        cls(eps=schedules.Constant(1e-40)).step(model)
+    with pytest.raises(ValueError, match="gave 1e-40 at epoch 0"):
+        fit(make(optimizer=cls(eps=schedules.Constant(1e-40))), 1)
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,8 @@ class Optimizer(State, ExplainsAttributes):
         """
         times = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
         now = {
-            name: evaluate(name, getattr(self, name), interval, times, total_epochs)
-            for name, interval in self.intervals.items()
+            name: evaluate(name, getattr(self, name), self._interval(name), times, total_epochs)
+            for name in self.intervals
             if name != "lr"
         }
         columns: list[Floats | float] = []

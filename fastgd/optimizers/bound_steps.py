@@ -79,8 +79,8 @@ class BoundSteps:
         t = np.arange(self.first, self.last)
         times = t.astype(np.float64)
         self._values = [[function(time) for time in times.tolist()] for function in self.functions]
-        coefficients = optimizer.coefficients(optimizer.schedule(times, math.inf), t + 1)
         state = optimizer.bind(model.grad.size, model.grad.dtype, model)
+        coefficients = optimizer.coefficients(optimizer.schedule(times, math.inf), t + 1)
         transforms = optimizer.transforms(model, t + 1, times + 1)
         if hasattr(model, "network"):
             self.do = model.network.updates(optimizer, coefficients, state, transforms).step

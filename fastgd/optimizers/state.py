@@ -74,7 +74,7 @@ class State(Settings, ABC):
         ------
         ValueError
             The optimiser belongs to another model, its state has another size or dtype or belongs to other settings, a
-            pattern of `groups` matches no parameter, or eps is 0 in this dtype.
+            pattern of `groups` matches no parameter, or eps is denormal in this dtype.
         """
         if model is not None and not self._holds(model):
             self.check_model(model)
@@ -116,6 +116,7 @@ class State(Settings, ABC):
         super()._check_together()
         if self.state is None:
             return
+        self._check_dtype(self.state.dtype)
         held, needed = len(self.state), self.slots
         if held != needed or (self.averaged_theta is None) != (self.average is None):
             has_average = self.averaged_theta is not None
@@ -125,11 +126,21 @@ class State(Settings, ABC):
             )
 
     def _check_dtype(self, dtype: np.dtype[Any]) -> None:
-        least = np.finfo(dtype).tiny
+        """Raise ValueError if eps is denormal in this dtype: engines may take it for 0, and would divide 0 by 0."""
+        least = float(np.finfo(dtype).tiny)
         for name in self.intervals:
             eps = getattr(self, name)
-            if name.endswith("eps") and not is_scheduled(eps) and eps < least:
-                raise ValueError(f"{name}={eps} is 0 in {dtype}, the dtype of the model: it must be {least} or more")
+            if name == "eps" and not is_scheduled(eps) and eps < least:
+                raise ValueError(
+                    f"{name}={eps} counts as 0 in {dtype}, the dtype of the model, whose least normal number is "
+                    f"{least:.3g}: it must be that or more"
+                )
+
+    def _interval(self, name: str) -> str:
+        """The interval of the values of a schedule, for which `_check_dtype` holds, too."""
+        if name != "eps" or self.state is None:
+            return self.intervals[name]
+        return f"[{float(np.finfo(self.state.dtype).tiny)}, inf)"
 
     def _allocate(self, size: int, dtype: DTypeLike, theta: Array | None) -> None:
         # One block for all: vectors that each start on a page boundary, as theta does, would share cache sets.
