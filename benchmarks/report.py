@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import figures, loops, partition
+from . import figures, late, loops, partition
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
 from .targets import targets
@@ -199,6 +199,20 @@ def _loops(section: Result) -> Iterator[str]:
     )
 
 
+def _late(section: Result) -> Iterator[str]:
+    yield "## Late epochs\n"
+    yield f"µs per epoch, {late.HIDDEN} hidden units, batch {late.BATCH}, one thread: after {late.EARLY} epochs,"
+    yield "and when training has converged and many weights no longer get a gradient. The ratio is the median over"
+    yield "pairs of blocks that were measured one after the other.\n"
+    yield from table(
+        ("data, optimizer", "early", "late", "after epochs", "late / early"),
+        [
+            (name, *map(microseconds, (one["early"], one["late"])), one["epochs"], f"{one['ratio']:.2f}")
+            for name, one in section.items()
+        ],
+    )
+
+
 def _footprints(section: Result) -> Iterator[str]:
     yield "## Memory, import, size\n"
     yield "What training needs besides the data and the model:\n"
@@ -225,4 +239,5 @@ SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
     "scaling": _scaling,
     "footprints": _footprints,
     "loops": _loops,
+    "late": _late,
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import footprint, loops, machine, rounds
+from . import footprint, late, loops, machine, rounds
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .workloads import BATCHES, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
@@ -117,6 +117,11 @@ def custom_loops(options: Options) -> Result:
     return _say("custom loops", lambda: loops.measure(options.seconds, options.rounds))
 
 
+def late_epochs(options: Options) -> Result:
+    """Seconds per epoch early in a training and after it has converged, by optimiser and data."""
+    return _say("late epochs", lambda: late.measure(options.seconds, options.rounds))
+
+
 def _say(what: str, measure: Callable[[], Any]) -> Any:
     print(f"measuring {what}", file=sys.stderr, flush=True)
     return measure()
@@ -129,4 +134,5 @@ SECTIONS: dict[str, Callable[[Options], Result]] = {
     "scaling": scaling,
     "footprints": footprints,
     "loops": custom_loops,
+    "late": late_epochs,
 }

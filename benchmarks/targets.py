@@ -37,6 +37,7 @@ PREDICTION_SHARE = 0.80  # where arithmetic dominates
 COMPUTE_BOUND_ROWS = 1000
 IMPORT_SECONDS, WHEEL_BYTES, FLATNESS, MEMORY = 0.020, 1e6, 1.25, 1.0
 LOOP = {"forward": 3e-6, "loss": 3e-6, "backward": 4e-6, "step": 3e-6, "total": 12e-6}  # seconds, 64-64-10, batch 32
+LATE = 1.10  # seconds per epoch after convergence, relative to those of an early epoch
 MIN_MEMORY = 1e6  # bytes; below, thread stacks and page granularity dominate
 
 
@@ -143,6 +144,11 @@ def _loops(section: Result) -> Iterator[Target]:
                 yield _at_most(f"custom loop, {name}, {part}, µs", LOOP[part] * 1e6, seconds * 1e6, "{:.2g}")
 
 
+def _late(section: Result) -> Iterator[Target]:
+    for name, stages in section.items():
+        yield _at_most(f"{name}: late epochs, times early ones", LATE, stages["ratio"], "{:.2f}x")
+
+
 SECTIONS = {
     "training": _training,
     "comparisons": _comparisons,
@@ -150,4 +156,5 @@ SECTIONS = {
     "scaling": _scaling,
     "footprints": _footprints,
     "loops": _loops,
+    "late": _late,
 }

@@ -1,12 +1,14 @@
 """What the report computes from measurements."""
 
+import numpy as np
 import pytest
 
 from fastgd import backend
 
+from . import late
 from .instructions import check
 from .partition import CORES, Core, Split, by_rows, engine_split, predict
-from .targets import SPEEDS, targets
+from .targets import LATE, SPEEDS, targets
 from .workloads import WORKLOADS
 
 CORE = Core(flops=1e11, l2=1e11, memory=1e10)
@@ -56,3 +58,27 @@ def test_targets_are_compared_with_results():
     found = list(targets({"training": {"tiny": {"runs": runs, "flops": 1e3, "peak": {"1": 100.0}}}}))
     assert SPEEDS["tiny"].peer > 5
     assert [(one.reached, one.is_met) for one in found] == [("5x", False), ("250x", True)]
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.2])
+def test_late_epochs_are_compared_with_early_ones(ratio):
+    (target,) = targets({"late": {"digits, Adam": {"epochs": 2500, "early": 1e-3, "late": 1e-3, "ratio": ratio}}})
+    assert (target.reached, target.is_met) == (f"{ratio:.2f}x", ratio <= LATE)
+
+
+def test_every_course_is_measured_at_both_stages(monkeypatch):
+    monkeypatch.setattr(late, "ROUND", 5)
+    for name in late.COURSES:
+        stages = late.measure_course(name, seconds=0, rounds=2, epochs=2)
+        assert stages["epochs"] == 2
+        assert min(stages["early"], stages["late"], stages["ratio"]) > 0
+
+
+def test_the_table_has_a_one_per_variable_and_rare_columns():
+    X, y = late.one_hot()
+    assert (X.sum(1) == len(late.CATEGORIES)).all()
+    occurrences = X.sum(0)
+    assert (occurrences[occurrences > 0] <= 2).sum() >= 10
+    assert len(np.unique(y)) == late.CLASSES
+    for one, other in zip((X, y), late.one_hot(), strict=True):
+        np.testing.assert_array_equal(one, other)
