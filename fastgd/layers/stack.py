@@ -28,6 +28,8 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, 
                 raise ValueError(f"{noises[-1]!r} and {layer!r} follow each other: only one noise may precede a Dense")
             noises[-1] = layer
             continue
+        if isinstance(layer, (list, tuple)):
+            raise TypeError("Sequential takes its layers one by one: write Sequential(*layers), not Sequential(layers)")
         if not isinstance(layer, Dense):
             raise TypeError(f"layer {index} must be a Dense, a Dropout or a GaussianNoise, not {layer!r}")
         if layers and layer.n_in != layers[-1].n_out:
