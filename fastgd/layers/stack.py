@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .._common.checks import counted
 from .._common.config import from_config, to_config
 from .._common.typing import Array
 from .dense import Dense
@@ -34,7 +35,9 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, 
             raise TypeError(f"layer {index} must be a Dense, a Dropout or a GaussianNoise, not {layer!r}")
         if layers and layer.n_in != layers[-1].n_out:
             n, width = len(layers), layers[-1].n_out
-            raise ValueError(f"layer {n} takes {layer.n_in} columns, but layer {n - 1} has {width} outputs")
+            raise ValueError(
+                f"layer {n} takes {counted(layer.n_in, 'column')}, but layer {n - 1} has {counted(width, 'output')}"
+            )
         layers.append(layer)
         noises.append(None)
     if noises.pop():
