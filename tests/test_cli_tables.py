@@ -238,7 +238,7 @@ def test_an_index_is_no_feature(train, tmp_path):
 def test_identifiers_are_warned_of_and_dropped(train, refuses, tmp_path):
     columns = {"id no": [7 * i + 3 for i in range(40)], "name": [f"n{i}" for i in range(40)], "a": [1, 2.5] * 20}
     file = write(tmp_path / "t.csv", **columns, y=["u", "v"] * 20)
-    refuses("has text in column 'name' .*, or leave out with --drop name", "train", file, "--target", "y")
+    refuses("has text in column 'name' .*; to leave out this column: --drop name", "train", file, "--target", "y")
     out, warnings = train(file, "--target", "y", "--drop", "name", "--epochs", 1)
     assert "features: 2 columns: 'id no', 'a'\nleft out: 'name'\n" in out
     assert "'id no' has a different integer in every row; if it is an identifier: --drop 'id no'" in warnings
@@ -248,8 +248,8 @@ def test_identifiers_are_warned_of_and_dropped(train, refuses, tmp_path):
 
 
 BAD_FILES = {
-    "no number": ("a,y\n1,2\nx,3\n", r"t\.csv, line 3, column 'a': 'x' is not a number, or leave out with --drop a"),
-    "missing": ("a b,y\n1,2\n,3\n", r"column 'a b' \(empty in line 3\).*, or leave out with --drop 'a b'"),
+    "no number": ("a,y\n1,2\nx,3\n", r"t\.csv, line 3, column 'a': 'x' is not a number; to leave out .*: --drop a"),
+    "missing": ("a b,y\n1,2\n,3\n", r"column 'a b' \(empty in line 3\).*; to leave out .*: --drop 'a b'"),
     "overflow": ("a,y\n" + "1e308,0.5\n-1e308,1.5\n" * 5, "column 'a' has values beyond 1e150"),
     "overflow of y": ("a,y\n" + "0.5,1e308\n1.5,-1e308\n1,0.5\n" * 5, "column 'y' has values beyond 1e150"),
     "two rows": ("a,y\n1,0.5\n2,1.5\n", "--validation 0.2 of 2 rows leaves no validation rows"),

@@ -166,11 +166,11 @@ def test_columns_of_the_same_name():
 
 
 def test_frames_of_other_types_of_numbers(frame_of):
-    """Columns of integers and booleans too; a missing value is named by its row."""
+    """Columns of integers and booleans too; a missing value is named by its row and column."""
     trainer = gd.Trainer(gd.MLP(3, 1, seed=0), loss="mse", standardize=True)
     X = frame_of({"count": [1, 2, 3, 4], "flag": [True, False, True, True], "size": [0.5, 1.5, 2.5, 0.0]})
     trainer.fit(X, [1.0, 2, 3, 4], epochs=1, verbose=0)
-    with pytest.raises(ValueError, match="X must be finite, but has nan in row 1, column 1"):
+    with pytest.raises(ValueError, match="X must be finite, but has nan in row 1, column 'count'"):
         trainer.model.predict(frame_of({"size": [0.5, 1.0], "count": [1, None], "flag": [True, False]}))
     with pytest.raises(TypeError, match="X must hold numbers, but column 'flag' has dtype .*; encode or drop it"):
         trainer.model.predict(frame_of({"count": [1], "flag": ["yes"], "size": [0.5]}))

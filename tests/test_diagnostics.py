@@ -77,6 +77,14 @@ def test_unscaled_inputs():
     assert advice_of(trainer, X, y) == []  # warned once, before the first step
 
 
+def test_unscaled_columns_of_frames_are_named():
+    X, y = blobs(300)
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=list("abcd"))
+    frame["c"] *= 1e3
+    (text,) = advice_of(classifier(optimizer=gd.SGD(lr=1e-9)), frame, y)
+    assert "column 'c' has values around" in text
+
+
 def test_pixels_that_are_not_scaled():
     """Grey values 0 ... 16: no column is far larger than the others, but steps are longer than usual rates assume."""
     X, y = gd.datasets.digits()
@@ -92,6 +100,10 @@ def test_classes_as_numbers():
     (text,) = advice_of(trainer, X, y)
     assert "integers 0 to 2" in text
     assert 'loss="cross_entropy" and 3 outputs' in text
+    trainer.reset()
+    (text,) = advice_of(trainer, X, y > 0)
+    assert "integers 0 and 1, " in text
+    assert text.endswith('use loss="bce"')
 
 
 def test_validation_rows_that_are_training_rows():

@@ -35,12 +35,19 @@ CALLS = {
     "MLP(hidden_layer_sizes)": (lambda: gd.MLP(3, 2, hidden_layer_sizes=(3,)), "the widths are positional"),
     "MLP(random_state)": (lambda: gd.MLP(3, 2, random_state=0), "write seed="),
     "MLP by position": (lambda: gd.MLP(3, 2, "relu"), "MLP takes its settings by name"),
+    "MLP(list)": (lambda: gd.MLP([3, 4, 2]), r"write MLP\(3, 4, 2\), not MLP\(\[3, 4, 2\]\)$"),
+    "Sequential(list)": (lambda: gd.Sequential([gd.Dense(3, 2)]), r"write Sequential\(\*layers\)"),
     "Dense(units)": (lambda: gd.Dense(3, units=2), "Dense has no argument 'units': write n_out="),
     "Dense(dropout_rate)": (lambda: gd.Dense(3, 2, dropout_rate=0.5), "pass dropout to the model"),
     "Sequential(random_state)": (lambda: gd.Sequential(gd.Dense(3, 2), random_state=0), "write seed="),
     "SGD(learning_rate)": (lambda: gd.SGD(learning_rate=1), "SGD has no argument 'learning_rate': write lr="),
     "SGD(momentun)": (lambda: gd.SGD(momentun=0.9), r"did you mean momentum=\.\.\.\?"),
-    "SGD(parameters)": (lambda: gd.SGD(MODEL.parameters(), lr=1), "SGD is given lr twice: {'0.weight'.* and 1 by name"),
+    "SGD(parameters)": (lambda: gd.SGD(MODEL.parameters(), lr=1), "SGD is given 'dict' as lr: .* takes no parameters"),
+    "Adam(parameters)": (lambda: gd.Adam(MODEL.parameters()), "Adam is given 'dict' as lr: .* takes no parameters"),
+    "Adam(generator)": (lambda: gd.Adam(iter([])), "Adam is given 'list_iterator' as lr: .* takes no parameters"),
+    "Adam(theta)": (lambda: gd.Adam(MODEL.theta, 0.1), "Adam is given 'ndarray' as lr: .* updates those of the model"),
+    "Adam(model)": (lambda: gd.Adam(MODEL, lr=0.1), "Adam is given 'Sequential' as lr: .* updates those of the model"),
+    "Adam twice": (lambda: gd.Adam(0.1, lr=0.2), "Adam is given lr twice: 0.1 by position and 0.2 by name"),
     "Adam(beta_1)": (lambda: gd.Adam(beta_1=0.9), "write betas="),
     "Adam(epsilon)": (lambda: gd.Adam(epsilon=0.9), "write eps="),
     "RMSprop(rho)": (lambda: gd.RMSprop(rho=0.9), "write alpha="),
@@ -138,7 +145,8 @@ def test_other_names(name, advice):
     [(owner, name) for owner, advice in names.ATTRIBUTES.items() for name in advice],
 )
 def test_attributes_of_other_libraries(owner, name):
-    objects = {"Sequential": MODEL, "Trainer": TRAINER, "Optimizer": gd.SGD(), "Loss": gd.MSE()}
+    objects = {"Sequential": MODEL, "Trainer": TRAINER, "History": TRAINER.history}
+    objects |= {"Optimizer": gd.SGD(), "Loss": gd.MSE()}
     assert not hasattr(objects[owner], name)
     with pytest.raises(AttributeError, match=re.escape(f"{name!r}: {names.ATTRIBUTES[owner][name]}")):
         getattr(objects[owner], name)

@@ -93,6 +93,17 @@ def test_other_schedules_cover_the_test(engine):
     np.testing.assert_allclose(np.concatenate(seen), np.arange(30) / 30, rtol=1e-12)
 
 
+def test_the_suggestion_suits_the_optimizer():
+    """As docs/training.md uses it: with momentum, the suggestion for SGD without is too high."""
+    X, y = gd.datasets.digits()
+    model, loss = gd.MLP(64, 32, 10, seed=0), "cross_entropy"
+    plain, test = (gd.lr_finder(model, X / 16, y, loss=loss, optimizer=gd.SGD(momentum=m), seed=0) for m in (0.0, 0.9))
+    assert test.suggestion < plain.suggestion / 2
+    trainer = gd.Trainer(model, loss=loss, optimizer=gd.SGD(lr=gd.OneCycle(test.suggestion), momentum=0.9), seed=0)
+    history = trainer.fit(X / 16, y, epochs=20, validation=0.2, verbose=0)
+    assert history["validation_accuracy"][-1] > 0.95
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_what_ends_it_has_changed_nothing(error, monkeypatch):
     X, y = blobs(90)

@@ -290,7 +290,8 @@ def test_a_notebook_shows_a_widget_of_tqdm(monkeypatch, capsys):
     stopping = gd.EarlyStopping("lr", 1, mode="min")
     trainer.fit(*problem()[:2], epochs=9, validation=0.2, callbacks=[stopping])
     assert bars[1].n == bars[1].total == 80  # not shown as a failure
-    assert capsys.readouterr().err == "stopped after epoch 5: lr was best in epoch 4, 1 epochs ago\n"
+    assert capsys.readouterr().err == "stopped after epoch 5: lr was best in epoch 4, 1 epoch ago\n"
+    assert ["left" in bars[1].texts[i] for i in (-2, -1)] == [True, False]
 
 
 def test_a_notebook_without_tqdm_shows_a_line(monkeypatch, capsys):

@@ -183,6 +183,8 @@ def test_features_by_name(read):
     assert read(text, target="name", drop=["y", "id"]).columns == ("b", "a")
     with pytest.raises(TableError, match="t.csv lacks 'A', 'c', which the model was trained on; did you mean 'a'?"):
         read(text, target=None, features=["A", "b", "c"])
+    with pytest.raises(TableError, match="t.csv lacks 'aa', which the model was trained on$"):  # 'a' is another feature
+        read(text, target=None, features=["a", "aa"])
     with pytest.raises(TableError, match="has no column 'Id', only 'id', 'b', .*; did you mean 'id'?"):
         read(text, drop=["Id"])
 

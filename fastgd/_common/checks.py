@@ -147,6 +147,17 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things, in words of a message.
+
+    Examples
+    --------
+    >>> counted(1, "epoch"), counted(2000, "row")
+    ('1 epoch', '2,000 rows')
+    """
+    return f"{n:,} {noun}" + "s" * (n != 1)
+
+
 def shown(value: object) -> str:
     """The value for an error message, shortened: it may have megabytes, or be an int that Python refuses to print."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)

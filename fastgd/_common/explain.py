@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .checks import closest, shown
@@ -64,8 +64,18 @@ def _explanation(name: str, f: Any, args: Sequence[Any], kwargs: Mapping[str, An
         return f"{name} takes its settings by name: write {settings}"
     for value, twice in zip(args, by_position, strict=False):
         if twice in kwargs:
+            if twice == "lr" and (remark := remark_on_parameters(name, value)):
+                return remark
             return f"{name} is given {twice} twice: {shown(value)} by position and {shown(kwargs[twice])} by name"
     return None
+
+
+def remark_on_parameters(name: str, lr: Any) -> str:
+    """What to say where a model or its parameters are given as lr, as in PyTorch; "" if they are not."""
+    from . import names
+
+    are_parameters = isinstance(lr, (Mapping, Iterator)) or getattr(lr, "ndim", 0) > 0 or hasattr(lr, "theta")
+    return f"{name} is given {type(lr).__name__!r} as lr: {names.REMARKS['params']}" if are_parameters else ""
 
 
 def _advice(keyword: str, parameters: Sequence[str]) -> str:

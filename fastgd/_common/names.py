@@ -92,7 +92,7 @@ PLACES = {name: place.format(name) for place, names in _PLACES.items() for name 
 
 _WIDTHS = "the widths are positional, as in MLP(64, 100, 10)"
 _MEAN = "a loss is the mean over the rows; its method per_row returns the loss of each"
-_PARAMETERS = "an optimizer is not given parameters: it updates those of the model that it trains"
+_PARAMETERS = "an optimizer takes no parameters; it updates those of the model that it trains"
 _SCHEDULE = "pass a schedule as lr, as in SGD(lr=Cosine(0.1))"
 # Arguments without a counterpart.
 REMARKS = {
@@ -129,6 +129,9 @@ ATTRIBUTES = {
     "Trainer": {
         **dict.fromkeys(("predict", "predict_proba"), "the trained model predicts: trainer.model.predict(X)"),
         "train": "call fit(X, y)",
+        "partial_fit": "call fit(X, y, epochs=1): each call continues where the last one ended",
+        "compile": "loss, optimizer and metrics are settings: Trainer(model, loss=..., optimizer=...)",
+        "summary": "the model has it: trainer.model.summary()",
         "score": "call evaluate(X, y)",
         "lr": "it is a setting of the optimizer: trainer.optimizer.lr",
     },
@@ -137,6 +140,9 @@ ATTRIBUTES = {
         "param_groups": "the settings are attributes of the optimizer; groups= has factors for some parameters",
         "learning_rate": "it is called lr",
         **dict.fromkeys(("minimize", "apply_gradients"), "call step(model) after model.backward(dZ)"),
+    },
+    "History": {
+        "history": "it is a mapping itself, as in history['loss']",
     },
     "Loss": {
         "backward": "gradient(Z, Y) is the derivative with respect to Z, which model.backward takes",

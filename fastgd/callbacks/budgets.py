@@ -3,6 +3,7 @@
 import time
 from types import MappingProxyType
 
+from .._common.checks import counted
 from .base import Callback, Training, integer, number
 
 
@@ -50,4 +51,4 @@ class StepBudget(Callback):
 
     def on_chunk_end(self, trainer: Training) -> None:
         if trainer.step >= self._last_step:
-            trainer.stop(f"the budget of {self.steps} steps is used up")
+            trainer.stop(f"the budget of {counted(self.steps, 'step')} is used up")

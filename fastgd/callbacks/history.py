@@ -4,11 +4,13 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from .._common.explain import ExplainsAttributes
+
 # Rows at the top and at the bottom of the printed table.
 _N_SHOWN = 3
 
 
-class History(Mapping[str, list[float]]):
+class History(Mapping[str, list[float]], ExplainsAttributes):
     """Columns of values, one row per epoch; `history["loss"]` is a list.
 
     The columns are "epoch" (from 1), "loss" (mean over the training rows, each measured before the step that uses it),

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from .._common.checks import check_bool
+from .._common.checks import check_bool, counted
 from .._common.typing import Array
 from .base import Callback, State, Training, integer, number, optional
 from .monitor import Monitor
@@ -129,12 +129,13 @@ class EarlyStopping(Monitor):
     def _stop_if_exhausted(self, trainer: Training) -> None:
         if self._wait < self.patience:
             return
+        waited = counted(self._wait, "epoch")
         if not self.best_epoch:
-            trainer.stop(f"{self.monitor} has had no value for {self._wait} epochs")
+            trainer.stop(f"{self.monitor} has had no value for {waited}")
         elif self.baseline is not None and not self._is_better(self.best, self.baseline):
-            trainer.stop(f"{self.monitor} was not better than the baseline {self.baseline:g} for {self._wait} epochs")
+            trainer.stop(f"{self.monitor} was not better than the baseline {self.baseline:g} for {waited}")
         else:
-            trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {self._wait} epochs ago")
+            trainer.stop(f"{self.monitor} was best in epoch {self.best_epoch}, {waited} ago")
 
 
 class BestEpoch(EarlyStopping):

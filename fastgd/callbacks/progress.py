@@ -60,7 +60,7 @@ class Progress(Callback):
         if display is None:
             return
         if display.in_place:
-            self._update(trainer)
+            self._update(trainer, is_over=True)
         display.close(is_complete=reason not in ("error", "interrupted"))
         if reason == "interrupted":
             _write(f"interrupted after epoch {trainer.epoch}; the model keeps its current parameters\n")
@@ -75,13 +75,13 @@ class Progress(Callback):
         is_due, self._tenths_done = tenths > self._tenths_done, tenths
         return is_due or waited >= self._LOG_SECONDS
 
-    def _update(self, trainer: Training) -> None:
+    def _update(self, trainer: Training, is_over: bool = False) -> None:
         self._updated = time.perf_counter()
         if self._display is not None:
-            self._display.show(_parts(trainer, self._updated - self._started), trainer.run.rows_done)
+            self._display.show(_parts(trainer, self._updated - self._started, is_over), trainer.run.rows_done)
 
 
-def _parts(trainer: Training, seconds: float) -> list[str]:
+def _parts(trainer: Training, seconds: float, is_over: bool) -> list[str]:
     """What there is to say, the most important first."""
     run, partial = trainer.run, trainer.partial_epoch
     total = run.rows * (run.last_epoch - run.first_epoch)
@@ -93,7 +93,7 @@ def _parts(trainer: Training, seconds: float) -> list[str]:
     parts += [f"{name} {value:.4g}" for name, value in logs.items() if not (name == "loss" and math.isnan(value))]
     if run.rows_done and seconds:
         left = f"{_duration(seconds * (total / run.rows_done - 1))} left"
-        parts += [left] * (run.rows_done < total) + [f"{run.rows_done / seconds:,.0f} rows/s"]
+        parts += [left] * (run.rows_done < total and not is_over) + [f"{run.rows_done / seconds:,.0f} rows/s"]
     return parts
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets, metrics, optimizers, plot, tables
+from .._common.checks import counted
 from .._common.typing import Array
 from ..callbacks.history import History
 from ..data.inputs import InputSpec
@@ -124,8 +125,9 @@ def _read_table(options: argparse.Namespace) -> tables.Table:
         columns = [name for name in error.columns if name != options.target]
         if not columns:
             raise
+        them = "this column" if len(columns) == 1 else "these columns"
         few = " ".join(f"--drop {shlex.quote(name)}" for name in columns[:4]) + (" ..." if len(columns) > 4 else "")
-        raise ValueError(f"{error}, or leave out with {few}") from None
+        raise ValueError(f"{error}; to leave out {them}: {few}") from None
 
 
 def _warn(table: tables.Table, options: argparse.Namespace) -> None:
@@ -148,10 +150,10 @@ def _describe(task: _Task, n_train: int, trainer: Trainer, options: argparse.Nam
         f"{task.name}: {n_rows:,} rows, {n_train:,} for training and {n_rows - n_train:,} for validation"
         + "".join(f"; {note}" for note in task.notes),
         f"target: {target}, {_describe_task(task)}",
-        f"features: {_count(n_columns, 'column')}{features}",
+        f"features: {counted(n_columns, 'column')}{features}",
         *([f"left out: {quote(options.drop, limit=20)}"] if options.drop else []),
         f"network: {widths}, {options.activation}, {trainer.model.size:,} parameters",
-        f"training: {options.optimizer}, loss {trainer.loss.name}, {_count(options.epochs, 'epoch')}, "
+        f"training: {options.optimizer}, loss {trainer.loss.name}, {counted(options.epochs, 'epoch')}, "
         f"batch size {trainer.batch_size:,}",
     ]
 
@@ -159,10 +161,6 @@ def _describe(task: _Task, n_train: int, trainer: Trainer, options: argparse.Nam
 def _describe_task(task: _Task) -> str:
     kind = "a regression" if task.classes is None else f"{len(task.classes):,} classes ({_list_classes(task.classes)})"
     return f"{kind}, {task.decision.reason}" if task.decision.reason else kind
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' if n != 1 else ''}"
 
 
 def _list_classes(classes: Array) -> str:
@@ -175,7 +173,7 @@ def _train_rows(n: int, options: argparse.Namespace) -> Array:
     share = options.validation
     if share and not 0 < round(share * n) < n:
         part = "validation" if round(share * n) == 0 else "training"
-        raise ValueError(f"--validation {share:g} of {_count(n, 'row')} leaves no {part} rows")
+        raise ValueError(f"--validation {share:g} of {counted(n, 'row')} leaves no {part} rows")
     return split_rows(n, share, options.seed)[0] if share else np.arange(n)
 
 

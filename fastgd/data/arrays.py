@@ -69,7 +69,9 @@ def as_rows(X: Any, n_features: int, name: str = "X") -> Array:
     return np.ascontiguousarray(rows) if rows.shape[1] > 1 else rows.copy()
 
 
-def finite_rows(X: Any, n_features: int, name: str = "X", dtype: np.dtype[Any] | None = None) -> Array:
+def finite_rows(
+    X: Any, n_features: int, name: str = "X", dtype: np.dtype[Any] | None = None, labels: Array | None = None
+) -> Array:
     """Like `as_rows`, but raise ValueError if a value is not finite, or not in `dtype`, that of the model.
 
     Float arrays take a fast path: the sum of squares detects NaN and infinity in a fraction of a microsecond.  If it
@@ -79,7 +81,7 @@ def finite_rows(X: Any, n_features: int, name: str = "X", dtype: np.dtype[Any] |
     if is_plain and X.shape[1] == n_features and len(X) and float(np.vdot(X, X)) <= _MAX[dtype or X.dtype]:
         return cast(Array, X)
     rows = as_rows(X, n_features, name)
-    check_finite(rows, name, dtype)
+    check_finite(rows, name, dtype, labels=labels)
     return rows
 
 
@@ -123,7 +125,9 @@ def is_memory_mapped(array: Any) -> bool:
     return False
 
 
-def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None, first_row: int = 0) -> None:
+def check_finite(
+    values: Array, name: str, dtype: np.dtype[Any] | None = None, first_row: int = 0, labels: Array | None = None
+) -> None:
     """Raise ValueError with the position of the first NaN or infinity, or value that `dtype` cannot hold.
 
     Parameters
@@ -136,6 +140,8 @@ def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None, f
         A float dtype to which the values will be converted.
     first_row : int, default=0
         Number of the first row in the error message.
+    labels : ndarray (columns,) of str objects, or None, default=None
+        Names of the columns for the error message, which has their numbers otherwise.
     """
     if values.dtype.kind != "f":
         return
@@ -145,7 +151,9 @@ def check_finite(values: Array, name: str, dtype: np.dtype[Any] | None = None, f
         if finite.all():
             continue
         row, *column = np.argwhere(~finite)[0] + [start, 0][: values.ndim]
-        where = f"row {first_row + row}" + (f", column {column[0]}" if column else "")
+        where = f"row {first_row + row}" + "".join(
+            f", column {i if labels is None else repr(labels[i])}" for i in column
+        )
         value = values[(row, *column)]
         if np.isfinite(value):
             raise ValueError(

@@ -70,7 +70,7 @@ class InputSpec:
         """
         given = column_names(X, name)
         order = None if given is None or self.names is None else _order(given, self.names, name)
-        rows = finite_rows(X, n_in, name, dtype)
+        rows = finite_rows(X, n_in, name, dtype, given)
         return rows if order is None else np.ascontiguousarray(rows[:, order])
 
     def read(self, X: Any, n_in: int, dtype: np.dtype[Any], name: str = "X") -> Array:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .._common.checks import counted
 from .._common.config import from_config, to_config
 from .._common.typing import Array
 from .dense import Dense
@@ -28,11 +29,15 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Dense, ...], tuple[Noise | None, 
                 raise ValueError(f"{noises[-1]!r} and {layer!r} follow each other: only one noise may precede a Dense")
             noises[-1] = layer
             continue
+        if isinstance(layer, (list, tuple)):
+            raise TypeError("Sequential takes its layers one by one: write Sequential(*layers), not Sequential(layers)")
         if not isinstance(layer, Dense):
             raise TypeError(f"layer {index} must be a Dense, a Dropout or a GaussianNoise, not {layer!r}")
         if layers and layer.n_in != layers[-1].n_out:
             n, width = len(layers), layers[-1].n_out
-            raise ValueError(f"layer {n} takes {layer.n_in} columns, but layer {n - 1} has {width} outputs")
+            raise ValueError(
+                f"layer {n} takes {counted(layer.n_in, 'column')}, but layer {n - 1} has {counted(width, 'output')}"
+            )
         layers.append(layer)
         noises.append(None)
     if noises.pop():

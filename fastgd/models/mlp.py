@@ -57,6 +57,9 @@ def MLP(
     """
     if any(isinstance(width, str) for width in widths):
         raise TypeError(f'MLP takes its settings by name, as in MLP(64, 32, 10, activation="tanh"), not {widths}')
+    if len(widths) == 1 and isinstance(widths[0], (list, tuple)):
+        call = ", ".join(map(str, widths[0]))
+        raise TypeError(f"MLP takes its widths one by one: write MLP({call}), not MLP({widths[0]})")
     if len(widths) < 2:
         raise ValueError(f"MLP needs at least the numbers of inputs and outputs, as in MLP(64, 10), not {widths}")
     hidden = activations.get(activation)  # refuses an unknown name even if there is no hidden layer

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 from .._common.checks import check_bool, check_scalar
+from .._common.explain import remark_on_parameters
 from .._common.registry import format_call
 from ..schedules import Rate, is_scheduled
 from ..schedules.base import scaled
@@ -101,6 +102,8 @@ class Settings:
     def _check(self, name: str, value: Any, interval: str) -> None:
         """Raise TypeError or ValueError unless `value` is a schedule or a number in the interval."""
         if not is_scheduled(value):
+            if name == "lr" and (remark := remark_on_parameters(type(self).__name__, value)):
+                raise TypeError(remark)
             check_scalar(name, value, interval)
 
     def _check_attribute(self, name: str) -> None:

@@ -101,10 +101,10 @@ def _check_known(name: str, names: _Names, file: str) -> None:
     raise TableError(f"{file} has no column {name!r}, only {_quote(names.columns)}{hint}")
 
 
-def _check_present(features: Iterable[str], named: Collection[str], file: str) -> None:
+def _check_present(features: Collection[str], named: Collection[str], file: str) -> None:
     absent = [name for name in features if name not in named]
     if absent:
-        hint = _did_you_mean(absent[0], named)
+        hint = _did_you_mean(absent[0], [name for name in named if name not in features])
         raise TableError(f"{file} lacks {_quote(absent)}, which the model was trained on{hint}")
 
 

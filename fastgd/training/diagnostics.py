@@ -89,7 +89,7 @@ def check_progress(history: History, run: Run, stop_reason: str | None) -> None:
     if before - last > max(_FALL * before, _FALL_OF_LARGEST * np.nanmax(losses)):
         warn_user(
             f"the {kind} loss was still falling at the end, from {before:.3g} to {last:.3g} on average in the last "
-            f"{quarter} epochs: the model can become better. Call fit again, or train for more epochs",
+            f"{quarter} epochs: the model can become better. Train for more epochs",
             AdviceWarning,
         )
 
@@ -198,9 +198,11 @@ def _unscaled(data: FitData) -> str:
     typical = np.sort(squares.mean(axis=1))[len(squares) // 2]  # the median: a few large values do no harm
     if size[column] < _LARGE and typical < _LARGE_ROW**2:
         return ""
+    names = data.input_spec.names
+    which = column if names is None else repr(names[column])
     others = f", the median column {np.median(size):.2g}" if len(size) > 1 else ""
     return (
-        f"X is not scaled: column {column} has values around {size[column]:.2g}{others}. Training will be slow or "
+        f"X is not scaled: column {which} has values around {size[column]:.2g}{others}. Training will be slow or "
         "diverge; use Trainer(standardize=True), or scale all pixels by one factor to [0, 1]"
     )
 
@@ -230,9 +232,12 @@ def _classes_as_numbers(data: FitData, link: str) -> str:
     are_indices = len(values) <= min(_CLASSES, len(y) // 10) and np.array_equal(values, np.arange(len(values)))
     if len(values) < 2 or not are_indices:
         return ""
+    integers, loss = f"0 to {len(values) - 1}", f'loss="cross_entropy" and {len(values)} outputs'
+    if len(values) == 2:
+        integers, loss = "0 and 1", 'loss="bce"'
     return (
-        f"y holds only the integers 0 to {len(values) - 1}, and the loss {data.loss.name!r} treats them as "
-        f'quantities. If they are classes, use loss="cross_entropy" and {len(values)} outputs'
+        f"y holds only the integers {integers}, and the loss {data.loss.name!r} treats them as quantities. If they are "
+        f"classes, use {loss}"
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .._common.checks import check_int, check_scalar, shown
+from .._common.checks import check_int, check_scalar, counted, shown
 from .._common.warn import warn_user
 from ..callbacks.base import Callback, State, Training
 from ..callbacks.monitors import ParameterTolerance
@@ -54,7 +54,7 @@ class LossTolerance(Callback):
 
     def _stop_if_exhausted(self, trainer: Training) -> None:
         if self._waited >= self.n_iter_no_change:
-            trainer.stop(f"the loss has not fallen by more than {self.tol:g} for {self._waited} epochs")
+            trainer.stop(f"the loss has not fallen by more than {self.tol:g} for {counted(self._waited, 'epoch')}")
 
 
 def loss_tolerance(
