@@ -240,3 +240,17 @@ def test_an_optimizer_belongs_to_one_model(name, other):
     with pytest.raises(ValueError, match=f"make a new {type(optimizer).__name__}"):
         optimizer.step(Parameters(other))
     assert optimizer.steps == 1
+
+
+def test_late_steps_of_nadam_continue_its_product():
+    """Its bits are those of the product from the first step on, wherever the steps before ended."""
+    whole = NAdam().coefficients(np.full(2000, 0.1), np.arange(1, 2001))
+    optimizer, at = NAdam(), 0
+    for count in (1, 3, 57, 500, 1439):
+        part = optimizer.coefficients(np.full(count, 0.1), np.arange(at + 1, at + count + 1))
+        np.testing.assert_array_equal(part, whole[at : at + count])
+        at += count
+    optimizer.betas = (0.8, 0.999)
+    other = NAdam(betas=(0.8, 0.999)).coefficients(np.full(9, 0.1), np.arange(1992, 2001))
+    np.testing.assert_array_equal(optimizer.coefficients(np.full(9, 0.1), np.arange(1992, 2001)), other)
+    np.testing.assert_array_equal(NAdam().coefficients(np.full(9, 0.1), np.arange(5, 14)), whole[4:13])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -154,6 +154,9 @@ class NAdam(_Betas):
     rule = "nadam"
     slots = 2
 
+    # (betas[0], momentum_decay), M_n and n of the last step computed, from which the product is continued
+    _product_of_mu: ClassVar[tuple[Any, float, int]] = None, 1.0, 0
+
     def _check(self, name: str, value: Any, interval: str) -> None:
         super()._check(name, value, interval)
         fixed = {"momentum_decay": value, "betas": value[0] if name == "betas" else None}
@@ -161,12 +164,16 @@ class NAdam(_Betas):
             raise ValueError(f"betas[0] and momentum_decay of NAdam must be numbers, not the schedule {fixed[name]}")
 
     def _rule_coefficients(self, now: Any, t: Ints) -> tuple[Floats | float, ...]:
-        # Each product runs over all steps from the first one, so its bits do not depend on where a chunk begins.
-        steps = np.arange(1, t[-1] + 2)
-        mu = now.betas[0] * (1 - 0.5 * power(float(exp(log(np.array(0.96)) * now.momentum_decay)), steps))
-        product = np.cumprod(mu)
-        m_size = now.lr * mu[t] / (1 - product[t])
-        g_size = now.lr * (1 - mu[t - 1]) / (1 - product[t - 1])
+        settings, (known, product_before, n) = (now.betas[0], now.momentum_decay), self._product_of_mu
+        if known != settings or n >= t[0]:
+            product_before, n = 1.0, 0
+        # A product is continued factor by factor, so its bits do not depend on where a chunk begins.
+        shrink = float(exp(log(np.array(0.96)) * now.momentum_decay))
+        mu = now.betas[0] * (1 - 0.5 * power(shrink, np.arange(n + 1, t[-1] + 2)))
+        product = np.cumprod(np.append(product_before, mu))
+        vars(self)["_product_of_mu"] = settings, float(product[t[-1] - n]), int(t[-1])
+        m_size = now.lr * mu[t - n] / (1 - product[t - n + 1])
+        g_size = now.lr * (1 - mu[t - n - 1]) / (1 - product[t - n])
         return m_size, *self._adam_coefficients(now, t), g_size
 
 
