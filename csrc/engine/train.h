@@ -36,6 +36,7 @@ typedef struct {
     /* written by thread 0, read by the others between barriers */
     ptrdiff_t next_step;    /* of the next team */
     int n_threads;          /* of the team after the current step */
+    atomic_int stay;        /* the threads below this rank stay: the least n_threads since the team began */
     int tuned;              /* 1: the tuner may change n_threads */
     double since;           /* the time up to which the tuner has recorded */
 } training;
@@ -151,13 +152,19 @@ static void tuner_step(training *t, ptrdiff_t rows) {
     double now = seconds_now();
     tuner_record(tuner, now, now - t->since, (double)rows);
     t->n_threads = team_threads(tuner);
+    if (t->n_threads < atomic_load_explicit(&t->stay, memory_order_relaxed))
+        atomic_store_explicit(&t->stay, t->n_threads, memory_order_relaxed);
     t->since = now;
 }
 
-/* After a step of a team of *team threads: whether this thread stays.  All leave before the team grows. */
-static int stays_in_team(const training *t, int *team, worker *self, thread_grid *grid) {
+/*
+ * After a step of a team of *team threads: whether this thread stays.  All leave before the team grows.  The others do
+ * not wait for a thread that is to leave, and n_threads may have changed again until the system lets it run.
+ */
+static int stays_in_team(training *t, int *team, worker *self, thread_grid *grid) {
+    if (self->rank >= atomic_load_explicit(&t->stay, memory_order_relaxed)) return 0;
     if (t->n_threads == *team) return 1;
-    if (t->n_threads > *team || self->rank >= t->n_threads) return 0;
+    if (t->n_threads > *team) return 0;
     *team = t->n_threads;
     if (self->size <= *team) return 1; /* the system started fewer threads than requested */
     self->size = *team;
@@ -253,6 +260,7 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
 
     w->rows = 0;
     do {
+        atomic_store(&t.stay, t.n_threads);
         run_team(t.n_threads, run_training, &t);
     } while (t.next_step < chunk->n_steps && atomic_load(&t.status) == FGD_OK);
     free_aligned(t.barriers);
