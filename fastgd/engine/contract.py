@@ -38,8 +38,10 @@ class Executor(Protocol):
     RuntimeError. Executors with a common lock count as one.
     """
 
-    def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
-        """out (rows, n_out) <- the outputs. Any number of threads may call it at the same time.
+    def predict(self, X: Array, out: Array, n_threads: int = 0) -> bool:
+        """out (rows, n_out) <- the outputs; returns whether all of them are finite.
+
+        Any number of threads may call it at the same time.
 
         Raises
         ------

@@ -80,7 +80,7 @@ class Executor:
         self._kept: list[LayerPass] | None = None
         self._lock = lock or threading.Lock()
 
-    def predict(self, X: Array, out: Array, n_threads: int = 0) -> None:
+    def predict(self, X: Array, out: Array, n_threads: int = 0) -> bool:
         self._check_rows(X, out)
         self._check_memory("out", out, "X", X)
         for start in range(0, len(X), _BLOCK):
@@ -88,10 +88,11 @@ class Executor:
                 A = X[start : start + _BLOCK].astype(out.dtype, copy=False)
             if not np.isfinite(A).all():
                 raise ValueError(X_NOT_FINITE)
-            with np.errstate(over="ignore", invalid="ignore"):  # as in C: the caller sees that outputs are infinite
+            with np.errstate(over="ignore", invalid="ignore"):  # as in C: the result says so
                 for layer in self._layers:
                     A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
+        return bool(np.isfinite(out).all())
 
     def forward(
         self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None, check: bool = False

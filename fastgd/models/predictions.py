@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -39,20 +38,19 @@ def network_outputs(model: Any, X: Any, link: str, out: Array | None = None, n_t
     if out is not None:
         _check_out(model, out)
     network = model.network_for(link)
-    is_read = False
+    is_finite = None
     if type(X) is np.ndarray and X.ndim == 2 and len(X) and model.inputs.scaling is None:
         Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out
         try:
-            network.predict(X, Z, threads)
-            is_read = True
+            is_finite = network.predict(X, Z, threads)
         except (TypeError, ValueError):
             pass  # the engine cannot read X as it is: convert it, or raise the precise error, below
-    if not is_read:
+    if is_finite is None:
         X = model.inputs.read(X, model.n_in, model.dtype)
         Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out
-        network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z, threads)
-    if not math.isfinite(np.vdot(Z, Z)):  # an output is not, or the sum overflows
-        _check_outputs(model, Z)
+        is_finite = network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z, threads)
+    if not is_finite:
+        raise FloatingPointError(_overflow_message(model, Z))
     return Z
 
 
@@ -67,11 +65,9 @@ def _check_out(model: Any, out: Any) -> None:
     raise ValueError("out shares memory with theta, which the outputs would overwrite: pass another array")
 
 
-def _check_outputs(model: Any, Z: Array) -> None:
-    is_finite = np.isfinite(Z)
-    if not is_finite.all():
-        row, column = np.argwhere(~is_finite)[0]
-        raise FloatingPointError(
-            f"output {column} for row {row} of X (counted from 0) is {Z[row, column]}: it overflows {model.dtype}. "
-            "Look for large values in this row and in theta; scale the columns of X before training"
-        )
+def _overflow_message(model: Any, Z: Array) -> str:
+    row, column = np.argwhere(~np.isfinite(Z))[0]
+    return (
+        f"output {column} for row {row} of X (counted from 0) is {Z[row, column]}: it overflows {model.dtype}. "
+        "Look for large values in this row and in theta; scale the columns of X before training"
+    )
