@@ -44,7 +44,7 @@ def network_outputs(model: Any, X: Any, link: str, out: Array | None = None, n_t
         try:
             is_finite = network.predict(X, Z, threads)
         except (TypeError, ValueError):
-            pass  # the engine cannot read X as it is: convert it, or raise the precise error, below
+            is_finite = None  # the engine cannot read X as it is: convert it, or raise the precise error, below
     if is_finite is None:
         X = model.inputs.read(X, model.n_in, model.dtype)
         Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out

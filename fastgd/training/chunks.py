@@ -89,9 +89,10 @@ class EpochBlock:
         rows = len(self.order) // self.epochs
         epoch = np.arange(self.epochs)[:, np.newaxis]
         offsets = np.arange(0, rows, self.step_rows)
-        self.starts = np.append(epoch * rows + offsets, len(self.order))
-        self.epoch_times = (self.first + epoch + np.arange(len(offsets)) / len(offsets)).ravel()
-        self.epoch_ends = (self.first + epoch + np.arange(1, len(offsets) + 1) / len(offsets)).ravel()
+        shares = np.arange(len(offsets) + 1) / len(offsets)
+        self.starts = np.concatenate([(epoch * rows + offsets).ravel(), [len(self.order)]])
+        self.epoch_times = (self.first + epoch + shares[:-1]).ravel()
+        self.epoch_ends = (self.first + epoch + shares[1:]).ravel()
         self.losses, self.rates = np.zeros((2, len(self.epoch_times)))
         self.norms = np.full(len(self.epoch_times), np.nan)
 
@@ -141,8 +142,11 @@ class EpochBlock:
     def epoch_losses(self, first: int, last: int, weight: Array | None) -> list[float]:
         """Mean loss over the rows of each of the epochs `first` to `last` - 1, with the weights (rows of X,)."""
         steps = self._steps(first, last)
-        order, starts = self.order_of(steps)
-        sums = np.diff(starts) if weight is None else np.add.reduceat(weight[order], starts[:-1], dtype=np.float64)
+        if weight is None:
+            sums = np.diff(self.starts[steps.start : steps.stop + 1])
+        else:
+            order, starts = self.order_of(steps)
+            sums = np.add.reduceat(weight[order], starts[:-1], dtype=np.float64)
         sums = sums.reshape(last - first, -1)
         losses = self.losses[steps].reshape(sums.shape)
         means: list[float] = ((losses * sums).sum(axis=1) / sums.sum(axis=1)).tolist()
@@ -207,7 +211,8 @@ def step_coefficients(
         Whether the norms of the gradients go into the block, too.
     """
     epoch_times = block.epoch_times[steps]
-    block.rates[steps] = optimizer.schedule(epoch_times, total_epochs)
+    lr = optimizer.lr
+    block.rates[steps] = lr if isinstance(lr, float | int) else optimizer.schedule(epoch_times, total_epochs)
     t = optimizer.steps + np.arange(1, len(epoch_times) + 1)
     rows = micro_batch if micro_batch < block.step_rows else WHOLE_STEP
     norms = block.norms[steps] if record_norms else None
