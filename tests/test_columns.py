@@ -158,7 +158,8 @@ def test_columns_of_the_same_name():
     X = pandas.DataFrame(np.arange(8.0).reshape(4, 2), columns=["a", "a"])
     trainer = gd.Trainer(gd.MLP(2, 1, seed=0), loss="mse")
     trainer.fit(X, [0.0, 1, 2, 3], epochs=1, verbose=0)
-    np.testing.assert_array_equal(trainer.model.predict(X), trainer.model.predict(X.to_numpy()))
+    # On the NumPy engine, the last bits depend on the order in memory.
+    np.testing.assert_allclose(trainer.model.predict(X), trainer.model.predict(X.to_numpy()), rtol=1e-6)
     trainer = gd.Trainer(gd.MLP(2, 1, seed=0), loss="mse")
     trainer.fit(pandas.DataFrame({"a": [1.0], "b": [2.0]}), [0.0], epochs=1, verbose=0)
     with pytest.raises(ValueError, match="several columns of the same name"):
