@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._common.typing import Array, Floats
@@ -62,9 +64,7 @@ def mse(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     weight : array (n,) or None, default=None
         Weight of each row.
     """
-    y, p = _values(y_true, y_pred)
-    with np.errstate(over="ignore", invalid="ignore"):  # predictions that are infinite or NaN
-        return _mean(np.square(y - p), _row_weights(weight, len(y)))
+    return _mean_error(lambda y, p: np.square(y - p), y_true, y_pred, weight)
 
 
 def rmse(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -88,9 +88,7 @@ def mae(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     weight : array (n,) or None, default=None
         Weight of each row.
     """
-    y, p = _values(y_true, y_pred)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _mean(np.abs(y - p), _row_weights(weight, len(y)))
+    return _mean_error(lambda y, p: np.abs(y - p), y_true, y_pred, weight)
 
 
 def mape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -104,10 +102,8 @@ def mape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     weight : array (n,) or None, default=None
         Weight of each row.
     """
-    y, p = _values(y_true, y_pred)
-    with np.errstate(over="ignore", invalid="ignore"):
-        relative = np.abs(y - p) / np.maximum(np.abs(y), np.finfo(np.float64).eps)
-        return _mean(relative, _row_weights(weight, len(y)))
+    eps = np.finfo(np.float64).eps
+    return _mean_error(lambda y, p: np.abs(y - p) / np.maximum(np.abs(y), eps), y_true, y_pred, weight)
 
 
 def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -128,6 +124,13 @@ def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
         spread = np.average(np.square(y - np.average(y, axis=0, weights=w)), axis=0, weights=w)
         ratio = np.where(residual == 0, 0.0, np.divide(residual, spread, out=np.ones_like(residual), where=spread > 0))
         return float(1 - ratio.mean())
+
+
+def _mean_error(error: Callable[[Floats, Floats], Floats], y_true: Array, y_pred: Array, weight: Array | None) -> float:
+    """Mean over rows and outputs of error(y, p)."""
+    y, p = _values(y_true, y_pred)
+    with np.errstate(over="ignore", invalid="ignore"):  # predictions that are infinite or NaN
+        return _mean(error(y, p), _row_weights(weight, len(y)))
 
 
 def _mean(values: Array, weight: Floats | None) -> float:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._common import random
+from .._common.checks import NON_NEGATIVE
 from .._common.typing import Array, Floats, Ints
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from ..optimizers.transforms import WHOLE_STEP, Transforms
+from ..schedules.base import evaluate
 
 # Rows whose order is made at once: covers many small epochs, and wastes little if the training stops early.
 _ROWS = 1 << 18
@@ -211,8 +213,7 @@ def step_coefficients(
         Whether the norms of the gradients go into the block, too.
     """
     epoch_times = block.epoch_times[steps]
-    lr = optimizer.lr
-    block.rates[steps] = lr if isinstance(lr, float | int) else optimizer.schedule(epoch_times, total_epochs)
+    block.rates[steps] = evaluate("lr", optimizer.lr, NON_NEGATIVE, epoch_times, total_epochs)
     t = optimizer.steps + np.arange(1, len(epoch_times) + 1)
     rows = micro_batch if micro_batch < block.step_rows else WHOLE_STEP
     norms = block.norms[steps] if record_norms else None
