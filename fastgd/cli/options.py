@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._common.checks import in_interval
+from .._common.checks import INT_MAX, in_interval
 from ..tables import MISSING
 
-# The limits of a C int, which widths and numbers of threads are in the core, and of a 64-bit seed.
-MAX_INT, MAX_SEED = 2**31 - 1, 2**64 - 1
+MAX_SEED = 2**64 - 1
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
@@ -43,12 +42,12 @@ def real(interval: str) -> Callable[[str], float]:
 
 def hidden_widths(text: str) -> tuple[int, ...]:
     """Read "64,64" as widths, and "0" as none."""
-    read = integer(1, MAX_INT)
+    read = integer(1, INT_MAX)
     try:
         return () if text == "0" else tuple(read(width.strip()) for width in text.split(","))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"must be integers like 64,64, from 1 to {MAX_INT:,}, or 0 for a linear model, not {text!r}"
+            f"must be integers like 64,64, from 1 to {INT_MAX:,}, or 0 for a linear model, not {text!r}"
         ) from None
 
 

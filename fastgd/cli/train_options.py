@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import optimizers
+from .._common.checks import INT_MAX
 from ..activations import ACTIVATIONS
-from .options import MAX_INT, MAX_SEED, add_missing, hidden_widths, integer, real
+from .options import MAX_SEED, add_missing, hidden_widths, integer, real
 
 # The losses of each task, the default first.  The quantile loss is not offered: it determines the number of outputs.
 LOSSES = {
@@ -65,12 +66,12 @@ def _add_training_options(group: Any) -> None:
     add("--optimizer", choices=tuple(optimizers.OPTIMIZERS), default="adam", metavar="NAME",
         help=f"{', '.join(optimizers.OPTIMIZERS)} (default: %(default)s)")
     add("--lr", type=real("(0, inf)"), metavar="RATE", help="learning rate (default: that of the optimizer)")
-    add("--epochs", type=integer(1, MAX_INT), default=30, metavar="N",
+    add("--epochs", type=integer(1, INT_MAX), default=30, metavar="N",
         help="passes over the rows (default: %(default)s)")
-    add("--batch-size", type=integer(1, MAX_INT), default=32, metavar="N", help="rows per step (default: %(default)s)")
+    add("--batch-size", type=integer(1, INT_MAX), default=32, metavar="N", help="rows per step (default: %(default)s)")
     add("--seed", type=integer(0, MAX_SEED), default=0, metavar="N",
         help="seed of weights, split and order of rows (default: %(default)s)")
-    add("--threads", type=integer(1, MAX_INT), metavar="N",
+    add("--threads", type=integer(1, INT_MAX), metavar="N",
         help="maximum number of threads (default: the available processors)")
     # fmt: on
 

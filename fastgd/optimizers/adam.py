@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._common.checks import FRACTION, NON_NEGATIVE, POSITIVE
 from .._common.exact_math import exp, log, power
 from .._common.typing import Floats, Ints
 from ..schedules import Rate, is_scheduled
 from .base import Optimizer
-from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)

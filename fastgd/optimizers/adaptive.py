@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .._common.checks import FRACTION, NON_NEGATIVE, POSITIVE
 from .._common.typing import Floats, Ints
 from ..schedules import Rate, is_scheduled
 from .base import Optimizer
-from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .._common.checks import check_choice, check_int, check_scalar
+from .._common.checks import FRACTION, POSITIVE, check_choice, check_int, check_scalar
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
 from .adam import _Betas
-from .settings import FRACTION, POSITIVE
 from .state import Trainable
 
 ADJUSTMENTS = {"match_rms_adamw": 0.2, "original": 0.0}  # with the coefficient rms of the rule

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar
 
-from .._common.checks import check_bool, check_scalar
+from .._common.checks import NON_NEGATIVE, POSITIVE, check_bool, check_scalar
 from .._common.explain import remark_on_parameters
 from .._common.registry import format_call
 from ..schedules import Rate, is_scheduled
@@ -16,7 +16,6 @@ from .averaging import Average
 from .bound_steps import BoundSteps
 from .groups import checked_groups
 
-POSITIVE, NON_NEGATIVE, FRACTION = "(0, inf)", "[0, inf)", "[0, 1)"
 # The scalar settings of the transforms, with their intervals; None stands for no limit.
 TRANSFORM_INTERVALS = {"clip_norm": POSITIVE, "clip_value": POSITIVE, "l1": NON_NEGATIVE, "max_norm": POSITIVE}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._common.checks import FRACTION, NON_NEGATIVE, POSITIVE
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
 from .base import Optimizer
-from .settings import FRACTION, NON_NEGATIVE, POSITIVE
 
 
 @dataclass(eq=False, repr=False)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses
-from .._common.checks import check_int, check_scalar
+from .._common.checks import INT_MAX, check_int, check_scalar
 from .._common.explain import explains_arguments
 from .._common.typing import Floats
 from ..callbacks.history import History
@@ -114,7 +114,7 @@ def fit_lbfgs(
         "maxcor": check_int("memory", memory),
         "gtol": check_scalar("tol", tol, "[0, inf)"),
         "ftol": 0.0,
-        "maxfun": 2**31 - 1,  # epochs is the only limit
+        "maxfun": INT_MAX,  # epochs is the only limit
     }
     settings = TrainSettings(losses.get(loss), n_threads=n_threads)
     penalty = check_scalar("weight_decay", weight_decay, "[0, inf)")
