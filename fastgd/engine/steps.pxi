@@ -78,7 +78,8 @@ cdef _Array _matrix(str name, array, fgd_table *table):
     """table <- a C-contiguous matrix of float32 or float64."""
     cdef _Array a = _array(array, PyBUF_C_CONTIGUOUS)
     if a.view.ndim != 2 or a.view.format[0] not in b"fd" or a.view.format[1] != 0:
-        raise ValueError(f"{name} must be a matrix of format 'f' or 'd', not of {a.view.format.decode()!r}, {a.shape()}")
+        raise ValueError(f"{name} must be a matrix of format 'f' or 'd', "
+                         f"not of {a.view.format.decode()!r}, {a.shape()}")
     table.data, table.count, table.width = a.view.buf, a.view.shape[0], <int> a.view.shape[1]
     return a
 
