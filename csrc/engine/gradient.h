@@ -14,6 +14,7 @@
 typedef struct {
     const update_context *update; /* of theta; NULL: the gradient is written to grad */
     real *grad;                   /* (size,) */
+    const pack_buffers *buffers;  /* of this thread */
     int accumulate;               /* 1: the sums start at grad */
     int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires */
     int transposes;               /* 1: after an update W is transposed, because another step follows */
@@ -133,7 +134,8 @@ static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradie
                      .b_panel = NR,
                      .c = sink->grad + offset,
                      .c_row = n},
-        .epilogue = {.kind = EPILOGUE_store, .update = sink->update, .theta_offset = offset, .context = sink}};
+        .epilogue = {.kind = EPILOGUE_store, .update = sink->update, .theta_offset = offset, .context = sink},
+        .buffers = sink->buffers};
     if (fused != EPILOGUE_callback) {
         p.epilogue.kind = fused;
         p.epilogue.panel_done = sink->wt ? transpose_panel : NULL;
@@ -148,6 +150,7 @@ static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradie
 /* A thread's part of every dW over `rows` rows, to the sink. */
 static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, worker self, thread_grid grid) {
     ptrdiff_t offset = 0;
+    sink->buffers = buffers_of(w, self.rank);
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         int m = layer_rows(layer), n = layer->n_out;

@@ -23,7 +23,7 @@ static int reads_in_place(const fgd_table *X) {
 /* Rows [row0, row0 + rows) of X to Z, through two matrices of activations in `scratch`.  Returns 0 if X is not finite
    there. */
 static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, ptrdiff_t row0, int rows,
-                        ptrdiff_t ld, real *scratch) {
+                        ptrdiff_t ld, real *scratch, const pack_buffers *buffers) {
     real *hidden[2] = {scratch, scratch + rows * ld};
     const real *from = hidden[1];
     ptrdiff_t from_ld = ld;
@@ -39,7 +39,7 @@ static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *
         int last = l == net->L - 1;
         real *to = last ? Z + row0 * layer->n_out : hidden[l % 2];
         ptrdiff_t to_ld = last ? layer->n_out : ld;
-        layer_forward(layer, theta, from, from_ld, to, to_ld, NULL, 0, rows, 0, layer->n_out);
+        layer_forward(layer, theta, from, from_ld, to, to_ld, NULL, 0, rows, 0, layer->n_out, buffers);
         activate_rows(layer, to, to_ld, 0, rows);
         from = to;
         from_ld = ld;
@@ -54,7 +54,9 @@ typedef struct {
     const fgd_table *X;
     real *Z, *scratch;
     int batches;                  /* of rows */
-    ptrdiff_t ld, thread_scratch; /* of the matrices in scratch; elements of scratch per thread */
+    ptrdiff_t ld, matrices;       /* of the matrices in scratch, and their elements */
+    pack_sizes sizes;             /* of the copies behind them */
+    ptrdiff_t thread_scratch;     /* elements of scratch per thread */
     atomic_int next;              /* batch that no thread has taken: one without a core holds up no other */
     atomic_int status;
 } predict_call;
@@ -62,10 +64,12 @@ typedef struct {
 static void run_predict(void *argument, worker self) {
     predict_call *call = argument;
     real *scratch = call->scratch + self.rank * call->thread_scratch;
+    pack_buffers buffers = pack_buffers_at((char *)(scratch + call->matrices), call->sizes);
     for (int b; (b = atomic_fetch_add_explicit(&call->next, 1, memory_order_relaxed)) < call->batches;) {
         ptrdiff_t row0 = partition(call->X->count, b, call->batches);
         ptrdiff_t row1 = partition(call->X->count, b + 1, call->batches);
-        if (predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld, scratch))
+        if (predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld, scratch,
+                         &buffers))
             continue;
         atomic_store_explicit(&call->status, FGD_NOT_FINITE, memory_order_relaxed); /* published as the team ends */
     }
@@ -86,8 +90,10 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
                          .Z = Z,
                          .batches = batches,
                          .ld = ld,
-                         .thread_scratch = 2 * rows * ld,
+                         .matrices = 2 * rows * ld,
+                         .sizes = {.panel = rows < MIN_TILES * MR ? 0 : pack_sizes_of(net, rows).panel},
                          .status = FGD_OK};
+    call.thread_scratch = call.matrices + 2 * call.sizes.panel;
 
     real on_stack[STACK_SCRATCH];
     ptrdiff_t scratch = call.thread_scratch * threads;

@@ -110,7 +110,7 @@ static void forward_single_output(const fgd_layer *layer, const real *W, const r
 /* Rows [row0, row1) and columns [j0, j1) of to (rows, n_out) <- f(from W + b), from (rows, n_in); z: see
    forward_context. A function of whole rows is left to activate_rows. */
 static void layer_forward(const fgd_layer *layer, const real *W, const real *from, ptrdiff_t from_ld, real *to,
-                          ptrdiff_t to_ld, real *z, int row0, int row1, int j0, int j1) {
+                          ptrdiff_t to_ld, real *z, int row0, int row1, int j0, int j1, const pack_buffers *buffers) {
     if (j0 == j1) return;
     if (layer->n_out == 1 && row1 - row0 > DOT_ROWS / 2) {
         forward_single_output(layer, W, from, from_ld, to, to_ld, z, row0, row1);
@@ -133,7 +133,8 @@ static void layer_forward(const fgd_layer *layer, const real *W, const real *fro
                      .b_panel = NR,
                      .c = to,
                      .c_row = to_ld},
-        .epilogue = {.kind = forward_epilogue(layer->activation), .tile_done = forward_tile_done, .context = &context}};
+        .epilogue = {.kind = forward_epilogue(layer->activation), .tile_done = forward_tile_done, .context = &context},
+        .buffers = buffers};
     multiply(&p, row0, row1, j0, j1);
 }
 
@@ -165,7 +166,8 @@ static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_no
         real *to = noisy ? out->clean : out->a;
         column_range(g->columns, layer->n_out, &j0, &j1);
         row_group_wait(g);
-        layer_forward(layer, theta, in->a, in->ld, to, out->ld, out->z, g->row0, g->row1, j0, j1);
+        layer_forward(layer, theta, in->a, in->ld, to, out->ld, out->z, g->row0, g->row1, j0, j1,
+                      buffers_of(w, g->thread));
         if (activation_is_row[layer->activation] || noisy) row_group_wait(g);
         activate_rows(layer, to, out->ld, g->own0, g->own1);
         if (noisy) add_layer_noise(w, noise, l + 1, to, g->own0, g->own1);

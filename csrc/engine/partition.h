@@ -31,6 +31,7 @@ typedef struct {
 typedef struct {
     int row0, row1;         /* of the group */
     int own0, own1;         /* those whose row-wise work (losses, noise, gathering) is this thread's */
+    int thread;             /* this thread's number in the team */
     worker columns;         /* this thread among those of the group */
     spin_barrier *barrier;  /* of the group; NULL if it is one thread */
 } row_group;
@@ -40,7 +41,8 @@ static row_group row_group_of(worker self, thread_grid grid, ptrdiff_t rows, spi
     int number = self.rank / grid.columns;
     if (number >= grid.row_groups) return (row_group){.columns = {.rank = 0, .size = 1}};
     worker groups = {.rank = number, .size = grid.row_groups};
-    row_group g = {.row0 = part_begin(groups, rows),
+    row_group g = {.thread = self.rank,
+                   .row0 = part_begin(groups, rows),
                    .row1 = part_end(groups, rows),
                    .columns = {.rank = self.rank % grid.columns, .size = grid.columns}};
     if (grid.columns > 1) g.barrier = barriers + number;

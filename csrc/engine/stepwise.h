@@ -42,7 +42,9 @@ static fgd_status forward(fgd_workspace *w, const void *theta, const fgd_table *
         w->noise = *noise;
         w->noise.strength = memcpy(w->strength, noise->strength, (size_t)w->net->L * sizeof *w->strength);
     }
-    run_team(useful_threads(n_threads, forward_flops(w->net, X->count), MIN_FLOPS_OF_CALL), run_forward, &call);
+    int threads = useful_threads(n_threads, forward_flops(w->net, X->count), MIN_FLOPS_OF_CALL);
+    if (!workspace_reserve(w, threads)) return FGD_NO_MEMORY;
+    run_team(threads, run_forward, &call);
     w->rows = X->count;
     return FGD_OK;
 }
@@ -90,7 +92,9 @@ static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, 
         w->at[0].wt = alloc_zeroed(panels_bytes(&w->net->layer[0]));
         if (!w->at[0].wt) return FGD_NO_MEMORY;
     }
-    run_team(useful_threads(n_threads, forward_flops(w->net, w->rows), MIN_FLOPS_OF_CALL), run_backward, &call);
+    int threads = useful_threads(n_threads, forward_flops(w->net, w->rows), MIN_FLOPS_OF_CALL);
+    if (!workspace_reserve(w, threads)) return FGD_NO_MEMORY;
+    run_team(threads, run_backward, &call);
     return FGD_OK;
 }
 

@@ -254,7 +254,10 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
     size_t shared = round_up((size_t)max * (sizeof *t.barriers + scratch), LINE);
     t.barriers = alloc_zeroed(shared + (chunk->rule == RULE_muon ? muon_scratch(w->net) * sizeof(real) : 0));
-    if (!t.barriers) return FGD_NO_MEMORY;
+    if (!t.barriers || !workspace_reserve(w, max)) {
+        free_aligned(t.barriers);
+        return FGD_NO_MEMORY;
+    }
     t.scratch = (real *)(t.barriers + max);
     t.update.muon = (real *)((char *)t.barriers + shared);
 
@@ -280,7 +283,8 @@ static fgd_plan plan(const fgd_net *net, ptrdiff_t rows, int requested) {
                       .columns = grid.columns,
                       .min_flops = MIN_FLOPS_OF_PHASE,
                       .flops = 2. * (double)rows * (3 * weights - first), /* no dX for the first layer */
-                      .workspace = workspace_init(net, rows, NULL)};
+                      .workspace =
+                          workspace_init(net, rows, NULL) + (size_t)threads * pack_bytes(pack_sizes_of(net, rows))};
 }
 
 #endif

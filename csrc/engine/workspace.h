@@ -10,6 +10,7 @@
 #define FGD_WORKSPACE_H
 
 #include "../fastgd.h"
+#include "../kernels/gemm.h"
 #include "../simd/contract.h"
 #include "../tables/activations.h"
 #include "../tables/noise.h"
@@ -39,6 +40,8 @@ struct fgd_workspace {
     fgd_noise noise;     /* of the last forward; its strength is NULL or below */
     double *strength;    /* (L,) */
     thread_tuner tuner;  /* of all chunks so far */
+    pack_buffers *buffers; /* (n_buffers,) of the threads of a call */
+    int n_buffers;
 };
 
 static ptrdiff_t odd_lines(ptrdiff_t count) {
@@ -155,7 +158,53 @@ static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t max_rows) {
     return w;
 }
 
+/* Elements of a thread's copies of a panel and of a block in products of up to `rows` rows; 0: none is copied. */
+typedef struct {
+    ptrdiff_t panel, block;
+} pack_sizes;
+
+static pack_sizes pack_sizes_of(const fgd_net *net, ptrdiff_t rows) {
+    pack_sizes sizes = {0};
+    for (int l = 0; l < net->L; l++) {
+        int k = layer_rows(&net->layer[l]), n = net->layer[l].n_out;
+        if (may_pack_panels(rows > k ? (int)rows : k, n)) sizes.panel = packed_panel_size();
+        if (may_pack_blocks(n)) sizes.block = packed_block_size(rows);
+    }
+    return sizes;
+}
+
+static size_t pack_bytes(pack_sizes sizes) {
+    return round_up((size_t)(2 * sizes.panel + sizes.block) * sizeof(real), LINE);
+}
+
+static pack_buffers pack_buffers_at(char *memory, pack_sizes sizes) {
+    real *panels = sizes.panel ? (real *)memory : NULL, *block = (real *)memory + 2 * sizes.panel;
+    return (pack_buffers){.panel = {panels, panels ? panels + sizes.panel : NULL}, .block = sizes.block ? block : NULL};
+}
+
+/* A thread's buffers; NULL if no product uses them. */
+static const pack_buffers *buffers_of(const fgd_workspace *w, int thread) {
+    return w->buffers ? &w->buffers[thread] : NULL;
+}
+
+/* Buffers for `threads` threads; returns 0 if there is no memory. */
+static int workspace_reserve(fgd_workspace *w, int threads) {
+    size_t head = round_up((size_t)threads * sizeof *w->buffers, LINE);
+    pack_sizes sizes = pack_sizes_of(w->net, w->max_rows);
+    size_t each = pack_bytes(sizes);
+    if (threads <= w->n_buffers || each == 0) return 1;
+    free_aligned(w->buffers);
+    w->n_buffers = 0;
+    w->buffers = alloc_aligned(head + (size_t)threads * each);
+    if (!w->buffers) return 0;
+    for (int i = 0; i < threads; i++)
+        w->buffers[i] = pack_buffers_at((char *)w->buffers + head + (size_t)i * each, sizes);
+    w->n_buffers = threads;
+    return 1;
+}
+
 static void workspace_free(fgd_workspace *w) {
+    free_aligned(w->buffers);
     free_aligned(w->at[0].wt);
     free_aligned(w);
 }

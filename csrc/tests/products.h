@@ -32,8 +32,13 @@ static void products(const fgd_engine *e) {
         test_product(e, deep[i], 3, 17, 2);
     }
     for (int i = 1; i < 16; i++) test_product(e, i, 400, 331, 1 + i % 3); /* B larger than L2: it is prefetched */
-    test_product(e, 31, 140, 1024, 2);  /* and its rows fall into the same sets of the cache: panels are packed */
+    test_product(e, 31, 140, 1024, 2);  /* and its rows fall into the same sets of the cache */
     test_product(e, 15, 1100, 1024, 1); /* in blocks of k as well */
+    static const int copied[] = {256, 271, 289, 305, 331}; /* panels of B and blocks of A are copied */
+    for (int i = 0; i < COUNT(copied); i++) test_product(e, 56 + copied[i] % 15, 515 + i, copied[i], 1 + i % 2);
+    test_product(e, 340, 510, 260, 1); /* in several blocks of rows */
+    test_product(e, 57, 1100, 257, 1); /* and of k */
+    test_product(e, 1100, 20, 270, 1);
     test_product(e, 3, 1500, 1450, 2);  /* W larger than the caches: it is transposed by streaming stores */
 }
 
