@@ -3,6 +3,7 @@
  *
  * To add an instruction set: an entry of FGD_ISAS, simd/<isa>.h, isa/<isa>_f32.c and isa/<isa>_f64.c.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "cpu.h"
@@ -28,7 +29,18 @@
 FGD_ISAS(ISA)
 #undef ISA
 
+/* Read by kernels/blocks.h. */
+atomic_size_t fgd_l2_cache;
+
+size_t fgd_l2_bytes(void) {
+    if (!atomic_load(&fgd_l2_cache)) atomic_store(&fgd_l2_cache, detect_l2());
+    return atomic_load(&fgd_l2_cache);
+}
+
+void fgd_set_l2_bytes(size_t bytes) { atomic_store(&fgd_l2_cache, bytes ? bytes : detect_l2()); }
+
 const fgd_engine *fgd_find_engine(const char *isa, int bits) {
+    fgd_l2_bytes(); /* the engines expect that it is known */
 #define ISA(name, supported) \
     if ((!isa || !strcmp(isa, #name)) && (supported)) return bits == 32 ? &name##_f32 : &name##_f64;
     FGD_ISAS(ISA)

@@ -204,6 +204,11 @@ int fgd_loss_needs_labels(int loss);  /* 1: Y is (B, 1) class indices */
 int fgd_max_threads(void);
 void fgd_set_max_threads(int n_threads);
 
+/* Bytes of the L2 cache of a core, from which the engines derive the sizes of their blocks; no result depends on it.
+   0 stands for the size that this CPU or the system states.  Set it only while no call is running. */
+size_t fgd_l2_bytes(void);
+void fgd_set_l2_bytes(size_t bytes);
+
 /* The compiler that built the core, e.g. "gcc 12.2.0, OpenMP". */
 const char *fgd_compiler(void);
 

@@ -242,14 +242,11 @@ static const real *backward_input(const fgd_workspace *w, const fgd_noise *noise
     return m->z ? m->z : is_noisy(w, noise, l) ? m->clean : m->a;
 }
 
-/* A W larger than this has left the caches before its transpose is read. */
-enum { CACHED_BYTES = 1 << 23 };
-
 /* A block of W, to its place in the panels of W transposed; the row of biases is not part of W. */
 static void transpose_weights(const fgd_layer *layer, const real *W, real *wt, theta_block b) {
     ptrdiff_t n = layer->n_out;
     int end = b.i1 < layer->n_in ? b.i1 : layer->n_in;
-    int streams = (size_t)layer->n_in * (size_t)n * sizeof(real) > CACHED_BYTES;
+    int streams = (size_t)layer->n_in * (size_t)n * sizeof(real) > 8 * l2_bytes(); /* read only when it has left L3 */
     for (int i = b.i0, rows; i < end; i += rows) {
         rows = NR - i % NR < end - i ? NR - i % NR : end - i;
         real *to = wt + (i / NR * n + b.j0) * NR + i % NR;

@@ -63,13 +63,13 @@ static int is_last(const fgd_chunk *chunk, const micro_batch *mb) {
     return mb->row + mb->rows == step_rows(chunk, mb->step);
 }
 
-/* A thread's rows of a micro-batch may leave this many bytes in the workspace, or be this many, whichever is more. */
-enum { MICRO_BATCH_BYTES = 1 << 19, MICRO_BATCH_ROWS = 512 };
+/* A thread's rows of a micro-batch may fill half of L2, or be this many, whichever is more. */
+enum { MICRO_BATCH_ROWS = 512 };
 
 static ptrdiff_t max_micro_batch(const training *t, int threads) {
     ptrdiff_t per_row = 0;
     for (int l = 0; l <= t->workspace->net->L; l++) per_row += 2 * t->workspace->at[l].ld;
-    ptrdiff_t rows = MICRO_BATCH_BYTES / (per_row * (ptrdiff_t)sizeof(real));
+    ptrdiff_t rows = (ptrdiff_t)(l2_bytes() / 2 / sizeof(real)) / per_row;
     rows = threads * (rows > MICRO_BATCH_ROWS ? rows : MICRO_BATCH_ROWS);
     const fgd_transforms *transforms = t->chunk->transforms;
     return transforms && transforms->micro_batch < rows ? transforms->micro_batch : rows;

@@ -63,17 +63,6 @@ typedef struct {
     gemm_prefetch prefetch;
 } gemm_tile;
 
-/* A B of at most this size stays in L2 from step to step and is not prefetched. */
-enum { L2_RESIDENT_BYTES = 1 << 19 };
-static inline int exceeds_l2(int k, int n) { return (size_t)k * (size_t)n * sizeof(real) > L2_RESIDENT_BYTES; }
-
-/*
- * Rows a multiple of PAGE bytes apart compete for a few sets of each cache: L2 cannot hold a panel of them, nor L1 MR
- * of them.
- */
-enum { PAGE = 4096 };
-static inline int same_cache_set(ptrdiff_t bytes) { return bytes % PAGE == 0; }
-
 /* Elements of a cache line. */
 enum { PER_LINE = LINE / (int)sizeof(real) };
 

@@ -9,7 +9,7 @@
 #include "headers.h"
 
 /* 12 accumulators, 2 vectors of b and 1 of a occupy 15 of 16 registers. */
-enum { MR = 6, NV = 2, KC = 512 };
+enum { MR = 6, NV = 2 };
 #define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6)
 
 /* After the first declaration: the preamble that clangd precompiles must not end between push and pop. */

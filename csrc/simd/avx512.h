@@ -9,7 +9,7 @@
 #include "headers.h"
 
 /* 28 accumulators, 2 vectors of b and 1 of a occupy 31 of 32 registers. */
-enum { MR = 14, NV = 2, KC = 1024 };
+enum { MR = 14, NV = 2 };
 #define FGD_TILE_ROWS(ROW) \
     ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12) ROW(13) ROW(14)
 

@@ -2,8 +2,7 @@
  * contract.h: the operations that every instruction set provides; csrc/ is plain C written in terms of them.
  *
  * simd/<isa>.h defines the type `vec` of VL `real`s, `lanes` (a mask of the active lanes), the tile of the matrix
- * product (MR rows, NV vectors), KC (the maximum number of products summed per block of k: a panel of B, KC rows as
- * wide as a tile, stays in L1 or L2) and
+ * product (MR rows, NV vectors) and
  *
  *   v_set v_load v_store                      all VL lanes
  *   v_lanes(n)                                the first n of VL lanes; all of them if n >= VL

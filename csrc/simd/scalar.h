@@ -5,7 +5,7 @@
 
 #include "headers.h"
 
-enum { MR = 4, NV = 2, KC = 512, VL = 1 };
+enum { MR = 4, NV = 2, VL = 1 };
 #define FGD_TILE_ROWS(ROW) ROW(1) ROW(2) ROW(3) ROW(4)
 
 #if FGD_BITS == 32
