@@ -4,6 +4,7 @@ They are seen through losses of single rows, and compared with long double. The 
 arguments of each: softmax SMAX, softplus SPLUS units, and log softmax LSMAX units of 1.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -21,12 +22,15 @@ CASES = [pytest.param(engine, dtype, id=f"{name_of(engine)}-{dtype}") for engine
 SATURATED = {"float32": 87, "float64": 708}
 
 
+@functools.cache
 def arguments(dtype, count=50_000, seed=0):
     """Numbers of all sizes and both signs, the extremes among them."""
     rng, limits = np.random.default_rng(seed), np.finfo(dtype)
     sizes = np.exp2(rng.uniform(limits.minexp, 12, count)), rng.uniform(0, 20, count), rng.uniform(0, 1000, count)
     x = np.concatenate([*sizes, [0, limits.tiny, limits.eps, limits.max / 2]]).astype(dtype)
-    return np.concatenate([x, -x])
+    x = np.concatenate([x, -x])
+    x.flags.writeable = False
+    return x
 
 
 def units(got, want, dtype, least=0):
@@ -35,9 +39,26 @@ def units(got, want, dtype, least=0):
     return float(np.max(abs(got.astype(Long) - want) / unit))
 
 
-def softplus(x):
-    """ln(1 + e**x)"""
-    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
+@functools.cache
+def exact(dtype, sign=1):
+    """softplus ln(1 + e**z), and its derivative, of all arguments times `sign`; computed once for all engines."""
+    z = sign * arguments(dtype).astype(Long)
+    with np.errstate(over="ignore"):
+        return np.maximum(z, 0) + np.log1p(np.exp(-abs(z))), 1 / (1 + np.exp(-z))
+
+
+@functools.cache
+def exact_log_cosh(dtype):
+    d = abs(arguments(dtype).astype(Long))
+    u = np.expm1(np.minimum(d, 1))
+    log_cosh = np.where(d > 1, d - np.log(Long(2)) + np.log1p(np.exp(-2 * d)), np.log1p(u * u / (2 + 2 * u)))
+    return log_cosh, np.tanh(arguments(dtype).astype(Long))
+
+
+@functools.cache
+def exact_exp(dtype):
+    with np.errstate(over="ignore"):
+        return np.exp(arguments(dtype).astype(Long))
 
 
 def loss_of(engine, dtype, loss, Z, y):
@@ -54,8 +75,8 @@ def test_log_of_one_plus_exp(engine, dtype, y):
     """Binary cross-entropy is right to the last bits even where it is as small as numbers get."""
     x = arguments(dtype)
     got, _ = loss_of(engine, dtype, "bce", x[:, np.newaxis], y)
-    z = np.where(y, -x, x).astype(Long)
-    want, normal = softplus(z), z >= -SATURATED[dtype]
+    sign = -1 if y else 1
+    (want, _), normal = exact(dtype, sign), sign * x >= -SATURATED[dtype]
     assert units(got[normal], want[normal], dtype) < 3
     assert abs(got - want)[~normal].max() < 2 * np.finfo(dtype).tiny
 
@@ -68,8 +89,7 @@ def test_softmax_and_its_log(engine, dtype, y):
     x = arguments(dtype)
     Z = np.stack([x, np.zeros_like(x)], axis=1)
     got, dZ = loss_of(engine, dtype, "cross_entropy", Z, y)
-    with np.errstate(over="ignore"):
-        log, derivative = softplus(np.where(y, 1, -1) * x.astype(Long)), 1 / (1 + np.exp(-x.astype(Long)))
+    (log, _), (_, derivative) = exact(dtype, 1 if y else -1), exact(dtype)
     assert units(got, log, dtype, least=1) < 1.5
     if y == 1:
         small = (x < 0) & (x >= -SATURATED[dtype])
@@ -87,21 +107,17 @@ def test_log_cosh(engine, dtype):
     """Small errors too: the loss is then as small as their squares."""
     x = arguments(dtype)
     derivative, got = derivative_and_value(engine, dtype, "log_cosh", x, 0)
-    d = abs(x.astype(Long))
-    u = np.expm1(np.minimum(d, 1))
-    want = np.where(d > 1, d - np.log(Long(2)) + np.log1p(np.exp(-2 * d)), np.log1p(u * u / (2 + 2 * u)))
+    want, tanh = exact_log_cosh(dtype)
     normal = want > np.finfo(dtype).tiny
     assert units(got[normal], want[normal], dtype) < 6.5
-    assert units(derivative, np.tanh(x.astype(Long)), dtype) < 3
+    assert units(derivative, tanh, dtype) < 3
 
 
 @needs_more_bits
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_exp_of_poisson_and_gamma(engine, dtype):
     """inf and 0 where e^z is beyond the dtype, else right to the last bits."""
-    x, limits = arguments(dtype), np.finfo(dtype)
-    with np.errstate(over="ignore"):
-        want = np.exp(x.astype(Long))
+    x, limits, want = arguments(dtype), np.finfo(dtype), exact_exp(dtype)
     normal = (want > limits.tiny) & (want < limits.max)
     for derivative, sign in ((derivative_and_value(engine, dtype, "poisson", x, 0)[0], 1),
                         (1 - derivative_and_value(engine, dtype, "gamma", -x, 1)[0], 0)):  # fmt: skip
@@ -114,12 +130,11 @@ def test_exp_of_poisson_and_gamma(engine, dtype):
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_weighted_bce(engine, dtype):
     x = arguments(dtype)
-    x = x[(abs(x) < 1e30) & (x < SATURATED[dtype])]
-    derivative, got = derivative_and_value(engine, dtype, losses.BCE(pos_weight=3), x, 1)
-    z = x.astype(Long)
-    with np.errstate(over="ignore"):
-        assert units(got, 3 * softplus(-z), dtype) < 5
-        assert units(derivative, -3 / (1 + np.exp(z)), dtype) < 4
+    inside = (abs(x) < 1e30) & (x < SATURATED[dtype])
+    derivative, got = derivative_and_value(engine, dtype, losses.BCE(pos_weight=3), x[inside], 1)
+    lost, share = (values[inside] for values in exact(dtype, -1))
+    assert units(got, 3 * lost, dtype) < 5
+    assert units(derivative, -3 * share, dtype) < 4
 
 
 @needs_more_bits
@@ -128,19 +143,18 @@ def test_weighted_bce(engine, dtype):
 def test_focal(engine, dtype, gamma):
     """10 + gamma z units: the exponent of what is almost 0 is known to units of itself."""
     x = arguments(dtype)
-    x = x[(abs(x) < 1e30) & (max(1, gamma) * x < SATURATED[dtype] - 10)]
+    inside = (abs(x) < 1e30) & (max(1, gamma) * x < SATURATED[dtype] - 10)
+    x = x[inside]
     derivative, got = derivative_and_value(engine, dtype, losses.BinaryFocal(gamma), x, 1)
-    z = x.astype(Long)
-    share, lost = np.exp(-gamma * softplus(z)), softplus(-z)
-    for result, want in (
-        (got, share * lost),
-        (derivative, -share * (gamma / (1 + np.exp(-z)) * lost + 1 / (1 + np.exp(z)))),
-    ):
+    gain, right = (values[inside] for values in exact(dtype))
+    lost, wrong = (values[inside] for values in exact(dtype, -1))
+    share = np.exp(-gamma * gain)
+    for result, want in ((got, share * lost), (derivative, -share * (gamma * right * lost + wrong))):
         with np.errstate(over="ignore"):
             normal = abs(want) > np.finfo(dtype).tiny
             unit = np.spacing(abs(want[normal]).astype(dtype)).astype(Long)
         error = abs(result[normal].astype(Long) - want[normal]) / unit
-        assert (error / (10 + gamma * np.maximum(z[normal], 0))).max() < 1
+        assert (error / (10 + gamma * np.maximum(x[normal].astype(Long), 0))).max() < 1
 
 
 @pytest.mark.parametrize("loss", LOSS_CASES)

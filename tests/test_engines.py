@@ -1,5 +1,6 @@
 """Every engine computes what the NumPy engine computes in float64."""
 
+import functools
 import itertools
 import threading
 import time
@@ -31,11 +32,16 @@ WIDTHS = (5, 33, 9, 3)
 TOLERANCE = {dtype: 300 * np.finfo(dtype).eps for dtype in REALS}
 
 
-# Every loss with every rule, with alternating activations; a bounded one where outputs are exponents.
+# Every loss with two rules, every rule with several losses, with alternating activations; a bounded one where outputs
+# are exponents.  No table of the engines has an entry for a pair.
 TRAININGS = [
-    ("tanh" if loss in ("poisson", "gamma") else EACH_ACTIVATION[(i + j) % len(EACH_ACTIVATION)], loss, optimizer)
+    (
+        "tanh" if loss in ("poisson", "gamma") else EACH_ACTIVATION[(i + j) % len(EACH_ACTIVATION)],
+        loss,
+        list(RULE_USERS)[(i + j) % len(RULE_USERS)],
+    )
     for i, loss in enumerate(LOSS_CASES)
-    for j, optimizer in enumerate(RULE_USERS)
+    for j in (0, len(RULE_USERS) // 2)
 ]
 
 
@@ -64,26 +70,32 @@ SIZES = [*range(1, 18), 31, 32, 33, 65]
 DEEP = [(15, 513, 33), (5, 1024, 4), (15, 1025, 33), (5, 2049, 3), (513, 3, 17), (1025, 3, 17), (2049, 2, 5)]
 
 
-def check_passes(engine, dtype, rows, n_in, n):
-    """Check forward, predict and backward of n_in -> n -> n_in, in which each product has each shape."""
-    rng = np.random.default_rng(rows)
-    X, dZ, results = numbers(rng, rows, n_in), numbers(rng, rows, n_in), []
-    for net in (Net(engine, dtype, (n_in, n, n_in)), Net(NUMPY, "float64", (n_in, n, n_in))):
-        Z, dX = net.forward(X, n_threads=1 + rows % 3), net.empty(rows, n_in)
-        net.network.backward(dZ.astype(net.dtype), dX, 1 + n % 3)
-        results.append((Z, net.predict(X), net.grad.copy(), dX))
-    for got, want in zip(*results, strict=True):
+def passes(engine, dtype, rows, n_in, n):
+    """Results of forward, predict and backward of n_in -> n -> n_in, in which each product has each shape."""
+    rng, net = np.random.default_rng(rows), Net(engine, dtype, (n_in, n, n_in))
+    X, dZ, dX = numbers(rng, rows, n_in), numbers(rng, rows, n_in), net.empty(rows, n_in)
+    Z = net.forward(X, n_threads=1 + rows % 3)
+    net.network.backward(dZ.astype(net.dtype), dX, 1 + n % 3)
+    return Z, net.predict(X), net.grad, dX
+
+
+reference_passes = functools.cache(functools.partial(passes, NUMPY, "float64"))
+
+
+def check_passes(engine, dtype, *shape):
+    results = passes(engine, dtype, *shape)
+    for got, want in zip(results, reference_passes(*shape), strict=True):
         close(got, want, TOLERANCE[dtype])
-    Z, predicted = results[0][:2]
     if engine.backend == "native":
-        assert (predicted == Z).all()
+        assert (results[0] == results[1]).all()
 
 
-@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
-def test_products_of_all_shapes(engine, dtype, n):
-    for rows in ROWS:
-        check_passes(engine, dtype, rows, 7, n)
+def test_products_of_all_shapes(engine, dtype):
+    """Every number of rows with a third of the widths and the reverse; csrc/tests/products.h has every pair."""
+    for (i, n), (j, rows) in itertools.product(enumerate(SIZES), enumerate(ROWS)):
+        if (i + j) % 3 == 0:
+            check_passes(engine, dtype, rows, 7, n)
 
 
 @pytest.mark.parametrize(("rows", "n_in", "n"), DEEP)
@@ -96,7 +108,7 @@ def test_products_of_many_terms(engine, dtype, rows, n_in, n):
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
 def test_losses_of_all_shapes(engine, dtype, loss):
     loss, rng = LOSS_CASES[loss], np.random.default_rng(2)
-    for rows, n_out in itertools.product([1, 2, 7, 8, 9, 15, 16, 17, 33], [1, 2, 3, 4, 5, 8, 9, 16, 17, 33]):
+    for rows, n_out in itertools.product([1, 7, 16, 33], [1, 2, 3, 9, 17]):  # csrc/tests has every pair of edges
         net = Net(engine, dtype, (1, n_out))
         Z, Y = 3 * numbers(rng, rows, n_out), targets(rng, loss, rows, n_out).astype("float32")
         weight = rng.integers(0, 9, rows) / 8

@@ -1,38 +1,56 @@
-"""Each example runs in a separate process and saves its figure."""
+"""Each example runs outside this process, in a folder of its own, and saves its figure."""
 
+import multiprocessing
 import os
-import subprocess
+import runpy
 import sys
+import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
-import fastgd as gd
-
 pytest.importorskip("matplotlib")
 
 EXTRAS = {"lbfgs": "scipy"}  # requirements of an example besides matplotlib
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
 
-def run(example, *arguments, cwd):
-    package = Path(gd.__file__).resolve().parents[1]
-    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(package)}
-    command = [sys.executable, "-W", "error", str(example), *arguments]
-    subprocess.run(command, cwd=cwd, env=environment, check=True, timeout=300)
+def run(example, folder, *arguments):
+    """Run in a process that may have run others before, and so has imported matplotlib already."""
+    folder.mkdir()
+    os.chdir(folder)
+    sys.argv[1:] = arguments
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        runpy.run_path(str(example), run_name="__main__")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Futures of all examples, on two processes."""
+    folder, patch = tmp_path_factory.mktemp("examples"), pytest.MonkeyPatch()
+    patch.setenv("MPLBACKEND", "Agg")
+    pool = ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+    yield {path.stem: (folder / path.stem, pool.submit(run, path, folder / path.stem)) for path in EXAMPLES} | {
+        "other": (folder / "other", pool.submit(run, EXAMPLES[0], folder / "other", "other.png"))
+    }
+    pool.shutdown(cancel_futures=True)
+    patch.undo()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_example(example, tmp_path):
+def test_example(example, runs):
     pytest.importorskip(EXTRAS.get(example.stem, "matplotlib"))
-    run(example, cwd=tmp_path)
-    assert (tmp_path / f"{example.stem}.png").read_bytes().startswith(b"\x89PNG")
+    folder, future = runs[example.stem]
+    future.result(timeout=300)
+    assert (folder / f"{example.stem}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_figures_are_saved_to_the_given_path(tmp_path):
-    run(EXAMPLES[0], "other.png", cwd=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["other.png"]
+def test_figures_are_saved_to_the_given_path(runs):
+    folder, future = runs["other"]
+    future.result(timeout=300)
+    assert [path.name for path in folder.iterdir()] == ["other.png"]
 
 
 def test_there_are_examples():

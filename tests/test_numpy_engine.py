@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import DERIVATIVE_TOLERANCE, EACH_ACTIVATION, LOSS_CASES, derivatives, targets
+from problems import DERIVATIVE_TOLERANCE, EACH_ACTIVATION, LOSS_CASES, derivatives, in_turn, targets
 
 from fastgd import activations, losses, optimizers
 from fastgd.activations import Activation
@@ -30,8 +30,7 @@ def network(activation, widths=(3, 5, 4, 2), dtype="float64", seed=0):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", LOSS_CASES)
-@pytest.mark.parametrize("activation", EACH_ACTIVATION, ids=str)
+@pytest.mark.parametrize(("loss", "activation"), in_turn(LOSS_CASES, EACH_ACTIVATION))
 def test_backward_is_the_gradient_by_theta_and_x(activation, loss, weighted):
     net, theta, grad = network(activation)
     loss, rng, B = LOSS_CASES[loss], np.random.default_rng(5), 7

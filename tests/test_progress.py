@@ -197,8 +197,7 @@ def written_on_a_terminal(script, columns):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals of Linux")
-@pytest.mark.parametrize("tqdm", [True, False])
-@pytest.mark.parametrize("columns", [200, 80, 40, 20])
+@pytest.mark.parametrize(("columns", "tqdm"), [(200, True), (200, False), (80, False), (40, True), (20, False)])
 def test_a_line_fits_the_width_of_the_terminal(columns, tqdm):
     if tqdm:
         pytest.importorskip("tqdm")

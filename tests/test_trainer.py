@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from problems import in_turn
 from training import ROWS, Chunks, EachEpoch, blobs, fit, make, problem
 
 import fastgd as gd
@@ -17,8 +18,7 @@ from fastgd.training import chunks
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("loss", "optimizer"), in_turn(LOSSES, OPTIMIZERS))
 def test_the_loss_falls(engine, loss, optimizer, dtype):
     trainer = make(loss, OPTIMIZERS[optimizer](lr=1.0 if optimizer == "adadelta" else 0.01), dtype)
     history = fit(trainer, 30)

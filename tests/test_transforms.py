@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from networks import CASES, ENGINES, NATIVE, NUMPY, REALS, close, name_of, run_of
+from problems import in_turn
 from transformed import GROUPS, WIDTHS, train
 
 import fastgd as gd
@@ -42,8 +43,7 @@ def optimizer_of(name, settings):
 
 
 @pytest.mark.parametrize(("engine", "dtype"), CASES)
-@pytest.mark.parametrize("rule", OPTIMIZERS)
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize(("rule", "settings"), [*in_turn(OPTIMIZERS, SETTINGS), *in_turn(OPTIMIZERS, ["all"])])
 def test_training_is_that_of_the_definitions(engine, dtype, settings, rule):
     optimizer = optimizer_of(rule, SETTINGS[settings])
     run = run_of("mse", optimizer, WIDTHS, epochs=4, weighted=rule == "adam")

@@ -1,5 +1,7 @@
 """Test cases shared by the tests of definitions and engines."""
 
+from itertools import cycle
+
 import numpy as np
 
 from fastgd import losses
@@ -33,6 +35,11 @@ LOSS_CASES = {
     "binary_focal, flat": losses.BinaryFocal(0.0),
     "smoothed binary_focal": losses.BinaryFocal(1.5, 0.25, 0.1),
 }
+
+
+def in_turn(many, few):
+    """Each of `many` with one of `few`: enough where they are independent, because no code belongs to a pair."""
+    return list(zip(many, cycle(few), strict=False))
 
 
 def targets(rng, loss, rows, n_out):
