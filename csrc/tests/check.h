@@ -16,6 +16,9 @@
 static int passed, failed;
 static const fgd_engine *engine; /* the engine under test */
 
+/* That of a CPU, and one for which matrices of tests are large. */
+enum { LARGE_L2 = 1 << 20, SMALL_L2 = 1 << 14 };
+
 static void check(int ok, const char *format, ...) {
     ok ? passed++ : failed++;
     if (ok) return;

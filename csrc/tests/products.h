@@ -20,6 +20,24 @@ static void test_product(const fgd_engine *e, int rows, int n_in, int n, int thr
     release_arrays();
 }
 
+/*
+ * With an L2 of SMALL_L2 bytes and blocks of 32 steps along k: W (33, 80) is far, and its panels are copied for 57 rows
+ * or more; blocks of A^T are copied for 8 panels, 256 columns, or more.  Every width of a last panel, every number of
+ * rows of a last tile.
+ */
+static void small_l2(const fgd_engine *e) {
+    fgd_set_l2_bytes(SMALL_L2);
+    for (int i = 1; i <= 70; i++) {
+        test_product(e, 56 + i % 41, 33 + i % 7, 64 + i, 1 + i % 3);
+        test_product(e, 1 + (i - 1) % 40, 9 + i % 29, 256 + i, 1 + i % 2);
+        test_product(e, 1 + i % 15, 150, 64 + i, 1 + i % 3); /* far, but for few tiles: prefetched */
+    }
+    test_product(e, 31, 40, 1024, 2);   /* rows in the same sets of a cache */
+    test_product(e, 340, 70, 290, 1);   /* several blocks of rows, A^T with several blocks of k */
+    test_product(e, 1100, 9, 270, 3);
+    test_product(e, 3, 210, 180, 2);    /* a W that is transposed by streaming stores */
+}
+
 static void products(const fgd_engine *e) {
     static const int rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 28, 29, 125, 126, 127, 335, 336, 337};
     static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65};
@@ -31,15 +49,7 @@ static void products(const fgd_engine *e) {
         test_product(e, 15, deep[i], 33, 3);
         test_product(e, deep[i], 3, 17, 2);
     }
-    for (int i = 1; i < 16; i++) test_product(e, i, 400, 331, 1 + i % 3); /* B larger than L2: it is prefetched */
-    test_product(e, 31, 140, 1024, 2);  /* and its rows fall into the same sets of the cache */
-    test_product(e, 15, 1100, 1024, 1); /* in blocks of k as well */
-    static const int copied[] = {256, 271, 289, 305, 331}; /* panels of B and blocks of A are copied */
-    for (int i = 0; i < COUNT(copied); i++) test_product(e, 56 + copied[i] % 15, 515 + i, copied[i], 1 + i % 2);
-    test_product(e, 340, 510, 260, 1); /* in several blocks of rows */
-    test_product(e, 57, 1100, 257, 1); /* and of k */
-    test_product(e, 1100, 20, 270, 1);
-    test_product(e, 3, 1500, 1450, 2);  /* W larger than the caches: it is transposed by streaming stores */
+    small_l2(e);
 }
 
 #endif

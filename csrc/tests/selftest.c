@@ -2,7 +2,8 @@
  * selftest.c: tests every engine of this CPU against naive code in double precision, without Python.
  *
  * A group of tests is one function of the headers below and its entry in main.  Sizes straddle the engines' constants:
- * VL (1 ... 16), NR = 2 VL, MR (4 ... 14), KC = 512 or 1024, MC = 336, the 126 rows that predict processes at a time.
+ * VL (1 ... 16), NR = 2 VL, MR (4 ... 14), MC = 336, the 126 rows that predict processes at a time, and the steps of a
+ * block of k: at most 1024, and 32 with a small L2.
  * All arrays are guarded (arrays.h), so a crash inside a group is a read or write outside an array.
  */
 #ifdef _OPENMP
@@ -27,7 +28,8 @@ typedef struct {
     void (*run)(const fgd_engine *);
 } group;
 
-/* Runs a group on every engine, on the same data, with arrays at the end of their pages and at the start. */
+/* Runs a group on every engine, on the same data, with arrays at the end of their pages and at the start, and with each
+   size of L2. */
 static void run_group(const group *g) {
     int before = passed;
     printf("%s:", g->name);
@@ -36,6 +38,7 @@ static void run_group(const group *g) {
             for (int bits = 32; bits <= 64; bits += 32) {
                 fflush(stdout);
                 engine = fgd_find_engine(fgd_isa_name(i), bits);
+                fgd_set_l2_bytes(at_start ? SMALL_L2 : LARGE_L2);
                 random_state = 0;
                 next_memo = 0;
                 g->run(engine);

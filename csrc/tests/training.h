@@ -49,18 +49,19 @@ static void training(const fgd_engine *e) {
     }
 }
 
-/* Whatever the number of threads and chunks and, with fused multiply-adds, the engine: the same bits. */
+/* Whatever the number of threads and chunks, the size of L2 and, with fused multiply-adds, the engine: the same bits. */
 static void same_bits(const fgd_engine *e) {
     static const struct {
         int n[4], rows, batch;
     } shapes[] = {
         /* clang-format off */
         {{37, 65, 33, 10}, 80, 32},
-        {{1100, 40, 17, 3}, 60, 30},   /* n[0] > KC: z is summed in blocks */
-        {{3, 5, 16, 2}, 2200, 1100},   /* batch > KC: dW is */
+        {{1100, 40, 17, 3}, 60, 30},   /* z is summed in blocks */
+        {{3, 5, 16, 2}, 2200, 1100},   /* dW is */
         {{1, 1, 1, 2}, 3, 1},
         {{170, 130, 99, 33}, 30, 12},  /* few rows for many weights: threads share columns (engine/partition.h) */
         {{400, 350, 12, 3}, 60, 30},   /* the last W is larger than L2 */
+        {{40, 290, 70, 9}, 130, 65},   /* panels of B and blocks of A^T are copied */
         /* clang-format on */
     };
     /* Every loss on the first shape, some on each other; on each of them sgd, which products apply to their tiles. */
@@ -75,8 +76,10 @@ static void same_bits(const fgd_engine *e) {
                                              .rows = shapes[i].rows,
                                              .batch = shapes[i].batch,
                                              .weighted = loss % 2});
+            fgd_set_l2_bytes(LARGE_L2);
             outcome want = train(same_bits_engine(e), &p, 1, 1);
             for (int threads = 0; threads <= 3; threads++) { /* 0: the engine decides */
+                fgd_set_l2_bytes(threads % 2 ? SMALL_L2 : LARGE_L2);
                 outcome got = train(e, &p, threads, threads == 3 ? (int)p.steps : threads + 1);
                 check(same_reals(e->bits, want.theta, got.theta, p.w.size), "theta, %s, shape %d, %d threads",
                       fgd_loss_name(loss), i, threads);
