@@ -15,6 +15,7 @@
 #include "denormals.h"
 #include "failures.h"
 #include "noise.h"
+#include "orders.h"
 #include "products.h"
 #include "rules_and_types.h"
 #include "tables.h"
@@ -62,6 +63,7 @@ int main(int argc, char **argv) {
         {"denormals", denormals},
         {"transforms", transforms},
         {"random words", random_words},
+        {"orders", orders},
         {"noise", noise},
         {"known answers", known_answers},
     };

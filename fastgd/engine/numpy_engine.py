@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._common import random
 from .._common.typing import Array, Floats, Ints
 from ..layers.noise import Noise, NoiseSpec, check_noise_spec
 from ..losses import Loss, LossNotFinite
@@ -27,9 +28,15 @@ from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .numpy_losses import Losses
 from .plan import Plan
 
-__all__ = ["Executor", "Lock", "Losses"]
+__all__ = ["Executor", "Lock", "Losses", "fill_orders"]
 Lock = threading.Lock
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
+
+
+def fill_orders(order: Ints, seed: int, first_epoch: int, rows: Ints | None = None, isa: str | None = None) -> None:
+    """Fill order (epochs, n) with the order of the rows in each epoch; see `fastgd.engine.contract.FillOrders`."""
+    indices = random.permutations(seed, first_epoch, *order.shape)
+    order[:] = indices if rows is None else rows[indices]
 
 
 class Executor:
@@ -166,16 +173,16 @@ class Executor:
         changed = [self._theta, state] + ([] if average is None else [average])
         return CheckedUpdates(update, self._grad, changed)
 
-    def train(self, chunk: Chunk) -> None:
+    def train(self, chunk: Chunk, first: int = 0, last: int | None = None) -> None:
         # A loss that overflows is an error with the index of its step, not a warning from somewhere inside NumPy.
         with self._exclusive(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._check_chunk(chunk)
             self._kept = None
-            for s, coefficients in enumerate(chunk.coefficients):
+            for s in range(chunk.n_steps)[first:last]:
                 chunk.losses[s] = self._mean_loss(chunk, s)
                 if not np.isfinite(chunk.losses[s]):
                     raise LossNotFinite(s)
-                self._update(chunk.optimizer, coefficients, chunk.state, chunk.transforms, s)
+                self._update(chunk.optimizer, chunk.coefficients[s], chunk.state, chunk.transforms, s)
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
         weights = [layer.W.size for layer in self._layers]
