@@ -93,15 +93,16 @@ class EpochBlock:
 
     def __post_init__(self) -> None:
         rows = len(self.order) // self.epochs
-        epoch = np.arange(self.epochs)[:, np.newaxis]
-        offsets = np.arange(0, rows + self.step_rows, self.step_rows)
-        offsets[-1] = rows
-        shares = np.arange(len(offsets) - 1) / (len(offsets) - 1)
-        times = np.append(self.first + epoch + shares, self.last)
-        self.sizes = np.subtract(offsets[1:], offsets[:-1], dtype=np.float64)
-        self.starts = np.append(epoch * rows + offsets[:-1], len(self.order))
+        n = -(-rows // self.step_rows)
+        step, epoch = np.arange(n), np.arange(self.epochs)[:, np.newaxis]
+        self.sizes = np.full(n, float(self.step_rows))
+        self.sizes[-1] = rows - (n - 1) * self.step_rows
+        self.starts, times = np.empty(self.epochs * n + 1, np.int64), np.empty(self.epochs * n + 1)
+        np.add(epoch * rows, step * self.step_rows, out=self.starts[:-1].reshape(-1, n))
+        np.add(self.first + epoch, step / n, out=times[:-1].reshape(-1, n))
+        self.starts[-1], times[-1] = len(self.order), self.last
         self.epoch_times, self.epoch_ends = times[:-1], times[1:]
-        self.losses, self.norms, self.rates = np.empty((3, len(times) - 1))
+        self.losses, self.norms, self.rates = np.empty((3, self.epochs * n))
         self.norms.fill(np.nan)
 
     @property
