@@ -109,6 +109,8 @@ class Executor(Protocol):
             chunk), and theta holds the updates of the steps before it.
         ValueError
             The arrays do not fit, or hold row or class indices outside the data; nothing has changed.
+        IndexError
+            The chunk has not so many steps.
         """
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
