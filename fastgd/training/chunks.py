@@ -17,8 +17,8 @@ from ..optimizers import Optimizer
 from ..optimizers.transforms import WHOLE_STEP, Transforms
 from ..schedules.base import evaluate
 
-# Rows whose order is made at once: covers many small epochs, and wastes little if the training stops early.
-_ROWS = 1 << 19
+# Rows whose order is made at once: it covers many small epochs, but stays in L2, and a fit touches little new memory.
+_ROWS = 1 << 17
 # Seconds of one call of the engine: long enough to hide the cost of Python, short enough for progress and Ctrl-C.
 _SECONDS = 0.06
 # Maximum share of the time spent on copying theta before each call, for a snapshot to return to.

@@ -106,18 +106,22 @@ class _Loop:
         self.epoch_began = time.perf_counter()
 
     def run(self) -> None:
-        """Execute chunk after chunk."""
-        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
-        data.describe(state.model)
+        """Execute block after block of epochs; the memory of each serves the next."""
+        self.data.describe(self.state.model)
         self.interrupt.deliver()
-        while state.epoch < last and state.stop_reason is None:
-            block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
-            block.resume(state.partial_epoch)
-            if block.done:
-                block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
-            while state.epoch < block.last and state.stop_reason is None:
-                self._advance(block)
-                self.interrupt.deliver()
+        while self.state.epoch < self.state.run.last_epoch and self.state.stop_reason is None:
+            self._run_block()
+
+    def _run_block(self) -> None:
+        """Execute chunk after chunk of the next epochs."""
+        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
+        block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
+        block.resume(state.partial_epoch)
+        if block.done:
+            block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
+        while state.epoch < block.last and state.stop_reason is None:
+            self._advance(block)
+            self.interrupt.deliver()
 
     def _advance(self, block: EpochBlock) -> None:
         """Train a chunk of steps, measure the epoch that has ended, and tell the callbacks."""
