@@ -103,6 +103,7 @@ class _Loop:
         # A chunk may go past the end of an epoch, and measure what there is to measure there, if nothing of the user is
         # called then.
         self.within_epoch = callbacks.need_every_epoch or any(each.calls_python for each in data.evaluators)
+        self.measures_later = self.within_epoch and bool(data.evaluators)
         self.epoch_began = time.perf_counter()
 
     def run(self) -> None:
@@ -152,7 +153,7 @@ class _Loop:
             copying = saved - prepared
             self.sizer.update(n_done, copying, training=time.perf_counter() - began - copying)
             self._count(block, n_done, int(chunk.starts[n_done]))
-            logs = None if self._measures_later else self._record_epochs(block, measured)
+            logs = None if self.measures_later else self._record_epochs(block, measured)
         if error is not None:
             raise error
         return logs
@@ -176,11 +177,6 @@ class _Loop:
         updates = data.loss, optimizer, coefficients, rule_state, block.losses[steps]
         return Chunk(X, Y, rows, starts, *updates, weight, transforms, noise, self.settings.threads)
 
-    @property
-    def _measures_later(self) -> bool:
-        """Whether the end of an epoch is measured after the chunk that ends with it."""
-        return self.within_epoch and bool(self.data.evaluators)
-
     def _execute(self, block: EpochBlock, steps: slice, chunk: Chunk) -> tuple[int, Columns, BaseException | None]:
         """The number of steps done, what was measured between them, and what a custom loss raised in the next one.
 
@@ -189,10 +185,11 @@ class _Loop:
         FloatingPointError
             A loss, or theta after the last step, is not finite.
         """
-        model, measured = self.state.model, {}
+        model = self.state.model
         network = model.network_for(chunk.loss.link)
+        measured: Columns = {}
         try:
-            if self.within_epoch or not self.data.evaluators:
+            if self.measures_later or not self.data.evaluators:
                 n_done = train_chunk(network, chunk, model.n_out, self._must_stop())
             else:
                 n_done, measured = chunk.n_steps, self._train_and_measure(network, chunk, block.ends_of_epochs(steps))
@@ -250,9 +247,9 @@ class _Loop:
 
     def _measure(self) -> Columns:
         """What is measured at the end of an epoch."""
-        model, measured = self.state.eval_model, {}
+        measured: Columns = {}
         for evaluator in self.data.evaluators:
-            measured |= evaluator.measure(model)
+            measured |= evaluator.measure(self.state.eval_model)
         return measured
 
     def _record_epochs(self, block: EpochBlock, measured: Columns) -> dict[str, float] | None:
