@@ -247,9 +247,10 @@ class _Loop:
 
     def _measure(self) -> Columns:
         """What is measured at the end of an epoch."""
+        model = self.state.eval_model
         measured: Columns = {}
         for evaluator in self.data.evaluators:
-            measured |= evaluator.measure(self.state.eval_model)
+            measured |= evaluator.measure(model)
         return measured
 
     def _record_epochs(self, block: EpochBlock, measured: Columns) -> dict[str, float] | None:
