@@ -52,10 +52,12 @@ static int bits_of_index(int64_t n) {
    one key on average. */
 static void sort_keys(uint32_t *key, int n, int k) {
     uint32_t by_bucket[SORTED];
-    int end[SORTED] = {0}, shift = 32 - k;
+    uint16_t end[SORTED]; /* of each bucket */
+    int shift = 32 - k;
     if (k == 0) return;
+    memset(end, 0, sizeof *end << k);
     for (int i = 0; i < n; i++) end[key[i] >> shift]++;
-    for (int b = 1; b < 1 << k; b++) end[b] += end[b - 1];
+    for (int b = 1; b < 1 << k; b++) end[b] = (uint16_t)(end[b] + end[b - 1]);
     for (int i = 0; i < n; i++) by_bucket[--end[key[i] >> shift]] = key[i];
     for (int i = 0; i < n; i++) {
         uint32_t inserted = by_bucket[i];
