@@ -180,6 +180,10 @@ typedef struct {
 
     /* word (64,) <- a group of the random words that noise is made of; see kernels/philox.h. */
     void (*random)(uint64_t seed, uint64_t stream, uint64_t group, uint32_t *word);
+
+    /* order (epochs, n) <- the rows (n,), or 0 ... n - 1 if they are NULL, in the random order of each epoch from `epoch`
+       on; n <= 2**32.  See kernels/orders.h. */
+    void (*orders)(uint64_t seed, uint64_t epoch, ptrdiff_t epochs, const int64_t *rows, ptrdiff_t n, int64_t *order);
 } fgd_engine;
 
 /* The engine of an instruction set ("avx512", "avx2", "neon", "scalar"; NULL: the best one), or NULL if this build or

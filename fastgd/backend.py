@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ._common.typing import Array
+from ._common.typing import Array, Ints
 from ._version import __version__
 from .engine import numpy_engine, threads
 from .engine.contract import Executor, Losses
@@ -61,6 +61,10 @@ class Engine:
     def lock(self) -> Any:
         """A lock for executors on the same vectors."""
         return self._home.Lock()
+
+    def fill_orders(self, order: Ints, seed: int, first_epoch: int, rows: Ints | None = None) -> None:
+        """Fill order (epochs, n) with the rows in the order of each epoch; see `fastgd.engine.contract.FillOrders`."""
+        self._home.fill_orders(order, seed, first_epoch, rows, self.isa)
 
     @cached_property
     def losses(self) -> Losses:

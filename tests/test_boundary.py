@@ -84,6 +84,14 @@ def test_train_rejects(net, name, change, error, message):
     assert (net.theta != before).any()
 
 
+@pytest.mark.parametrize(("first", "last"), [(-1, 2), (3, 2), (0, 99), (99, 99)])
+def test_train_rejects_steps_outside_the_chunk(net, first, last):
+    chunk, before = run_of("cross_entropy", SGD(), WIDTHS).chunk(net), net.theta.copy()
+    with pytest.raises(IndexError, match="a chunk of 6 steps has none from"):
+        net.network.train(chunk, first, last)
+    assert (net.theta == before).all()
+
+
 CALLS_REJECTED = [
     (lambda n, X, Z: n.predict(X, Z[:3]), r"out must have shape \(4, 3\)"),
     (lambda n, X, Z: n.predict(X, Z.astype("float64")), "out must .* format 'f'"),

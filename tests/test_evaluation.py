@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from training import ROWS, make, problem
+from training import ROWS, EachEpoch, fit, make, problem
 
 import fastgd as gd
 from fastgd.losses import LOSSES
@@ -60,3 +60,36 @@ def test_bad_input_changes_nothing(arguments, words):
     with pytest.raises(ValueError, match=words):
         trainer.evaluate(*arguments)
     np.testing.assert_array_equal(trainer.model.theta, before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": gd.SGD(lr=0.1)},
+        {"optimizer": gd.SGD(lr=0.1, momentum=0.9, clip_norm=0.5, average=gd.EMA(0.5)), "grad_norm": True},
+        {"optimizer": gd.Adam(lr=gd.Cosine(0.1)), "train_metrics": True, "metrics": ["accuracy", "balanced_accuracy"]},
+    ],
+    ids=["plain", "average", "train_metrics"],
+)
+def test_what_is_measured_does_not_depend_on_chunks(engine, options):
+    """Several epochs are measured within a chunk, unless something of the user must be called after each."""
+    within, after = (make(**{**options, "optimizer": options["optimizer"].copy()}) for _ in range(2))
+    for trainer, callbacks in ((within, []), (after, [EachEpoch(lambda trainer: None)])):
+        fit(trainer, 4, validation=0.2, callbacks=callbacks)
+        fit(trainer, 3, validation=problem()[:2], callbacks=callbacks)
+    np.testing.assert_array_equal(within.model.theta, after.model.theta)
+    assert list(within.history) == list(after.history)
+    for name in after.history:
+        assert name == "seconds" or within.history[name] == after.history[name]
+
+
+def test_epochs_that_diverge_within_a_chunk_are_undone(engine):
+    trainer = make("mse", gd.SGD(lr=0.01))
+    fit(trainer, 3, validation=0.2)
+    theta = trainer.model.theta.copy()
+    trainer.optimizer.lr = 1e30
+    with pytest.raises(FloatingPointError):
+        fit(trainer, 20, validation=0.2)
+    np.testing.assert_array_equal(trainer.model.theta, theta)
+    assert (trainer.epoch, trainer.step, trainer.optimizer.steps) == (3, 9, 9)
+    assert {len(column) for column in trainer.history.values()} == {3}

@@ -26,7 +26,9 @@ PLACES = [
     (loop._Loop, "_bind"),
     (loop._Loop, "_chunk"),
     (loop._Loop, "_count"),
+    (loop._Loop, "_measure"),
     (loop._Loop, "_measure_epoch"),
+    (loop._Loop, "_train_and_measure"),
     (loop._Loop, "_record_epochs"),
     (loop._Loop, "_train_chunk"),
     (savepoint.Counters, "__init__"),
@@ -75,8 +77,11 @@ def watchers():
 
 
 def run(trainer, epochs, validation, steps=None):
+    every_few = [EveryStep(lambda trainer: None, steps)] if steps else []
     if validation is None:
-        return fit(trainer, epochs, callbacks=[EveryStep(lambda trainer: None, steps)] if steps else [])
+        return fit(trainer, epochs, callbacks=every_few)
+    if validation == "unwatched":  # chunks go past epochs and measure them on the way
+        return fit(trainer, epochs, validation=0.3, callbacks=every_few)
     return fit(trainer, epochs, validation=validation, callbacks=[*watchers(), EveryStep(lambda trainer: None, 3)])
 
 
@@ -87,7 +92,7 @@ def new(loss="cross_entropy"):
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
 @pytest.mark.parametrize(("home", "name"), PLACES, ids=[name for _, name in PLACES])
-@pytest.mark.parametrize("validation", [None, 0.3])
+@pytest.mark.parametrize("validation", [None, 0.3, "unwatched"])
 def test_an_exception_anywhere_loses_nothing(validation, home, name, error, after):
     """In the k-th call of a function of the loop, for several k; without callbacks, chunks go past epochs."""
     whole = new()

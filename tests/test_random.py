@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fastgd import initializers, schedules
+from fastgd import backend, initializers, schedules
 from fastgd._common import exact_math, random
 from fastgd.optimizers import Adam
 
@@ -136,6 +136,33 @@ def mixed(i, words, k):
 def test_permutation_is_what_its_docstring_says(n):
     epoch, seed = 3, 2**64 - 5
     assert random.permutation(seed, epoch, n).tolist() == permutation_by_the_docstring(seed, epoch, n)
+
+
+@pytest.mark.parametrize("engine", backend.available(), ids=str)
+def test_every_engine_has_the_same_orders(engine):
+    sizes = [*range(1, 70), 150, 1000, 1023, 1024, 1025, 1437, 2047, 2048, 2049, 6400, 32_769, 70_000, 10**6]
+    for seed, n in enumerate(sizes, 2**64 - 100):
+        order, epoch = np.zeros((3 if n < 10**5 else 1, n), np.int64), seed % 7 * 10**9
+        expected = random.permutations(seed, epoch, *order.shape)
+        engine.fill_orders(order, seed, epoch)
+        np.testing.assert_array_equal(order, expected)
+        rows = 3 * np.arange(n)[::-1].copy()
+        engine.fill_orders(order, seed, epoch, rows)
+        np.testing.assert_array_equal(order, rows[expected])
+
+
+@pytest.mark.parametrize("engine", backend.available(), ids=str)
+def test_orders_and_rows_must_fit_together(engine):
+    if engine.backend == "numpy":
+        pytest.skip("NumPy checks its arguments itself")
+    order = np.zeros((2, 5), np.int64)
+    for wrong in (order.T, order.astype(np.int32), np.zeros((2, 5), np.uint64)):
+        with pytest.raises((ValueError, BufferError), match="order|contiguous"):
+            engine.fill_orders(wrong, 0, 0)
+    for rows in (np.arange(4), np.arange(5, dtype=np.int32), np.arange(10)[::2]):
+        with pytest.raises((ValueError, BufferError), match="rows|contiguous"):
+            engine.fill_orders(order, 0, 0, rows)
+    assert not order.any()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 9, 63, 64, 65, 1024, 1025, 2047, 2048, 32_768, 32_769, 70_000])

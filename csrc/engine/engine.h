@@ -11,6 +11,7 @@
 #define FGD_ENGINE_H
 
 #include "../fastgd.h"
+#include "../kernels/orders.h"
 #include "../kernels/philox.h"
 #include "infer.h"
 #include "stepwise.h"
@@ -37,6 +38,7 @@ const fgd_engine FGD_JOIN(FGD_ISA, FGD_BITS) = {
     .train = train,
     .plan = plan,
     .random = random_group,
+    .orders = fill_orders,
 };
 
 #include "../simd/target_end.h"

@@ -98,6 +98,15 @@ static inline void u64_store_low(uint32_t *p, vec_u64 a, vec_u64 b) {
     _mm512_storeu_si512(p, _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32)));
 }
 
+enum { U32_AT_ONCE = 16 };
+#define U32_KEEP_UP_TO
+static inline int u32_keep_up_to(uint32_t last, const uint32_t *from, uint32_t *to) {
+    __m512i x = _mm512_loadu_si512(from);
+    __mmask16 kept = _mm512_cmple_epu32_mask(x, _mm512_set1_epi32((int)last));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(kept, x));
+    return __builtin_popcount(kept);
+}
+
 #if __INCLUDE_LEVEL__ == 0 /* compiled alone */
 #include "target_end.h"
 #endif

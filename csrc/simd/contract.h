@@ -26,6 +26,11 @@
  *   u64_high(a)                               the high half, shifted down
  *   u64_store_low(p, a, b)                    the low halves of both, interleaved: a's, b's, a's, b's ...
  *
+ * and, for kernels/orders.h, unless the one below is as good,
+ *
+ *   u32_keep_up_to(last, from, to)            to <- those of U32_AT_ONCE integers that are at most `last`, in their
+ *                                             order; returns how many.  It may write U32_AT_ONCE, and to <= from
+ *
  * A translation unit includes one simd/<isa>.h before anything else.  Without one, as when an editor opens a header,
  * this file chooses scalar float32.
  */
@@ -66,6 +71,21 @@ ALWAYS_INLINE real opaque_scalar(real x) {
 #endif
     return x;
 }
+
+#ifndef U32_KEEP_UP_TO
+enum { U32_AT_ONCE = 8 };
+static inline int u32_keep_up_to(uint32_t last, const uint32_t *from, uint32_t *to) {
+    int kept = 0, keep[U32_AT_ONCE]; /* without a branch, which would be mispredicted half of the time */
+    UNROLLED
+    for (int j = 0; j < U32_AT_ONCE; j++) keep[j] = from[j] <= last;
+    UNROLLED
+    for (int j = 0; j < U32_AT_ONCE; j++) {
+        to[kept] = from[j];
+        kept += keep[j];
+    }
+    return kept;
+}
+#endif
 
 /* v_fma of scalars: a single instruction where there are vectors */
 ALWAYS_INLINE real r_fma(real a, real b, real c) {

@@ -17,6 +17,7 @@
 #include "failures.h"
 #include "memo.h"
 #include "noise.h"
+#include "orders.h"
 #include "products.h"
 #include "rules_and_types.h"
 #include "tables.h"
@@ -69,6 +70,7 @@ int main(int argc, char **argv) {
         {"denormals", denormals},
         {"transforms", transforms},
         {"random words", random_words},
+        {"orders", orders},
         {"noise", noise},
         {"known answers", known_answers},
     };

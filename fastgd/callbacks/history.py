@@ -44,7 +44,8 @@ class History(Mapping[str, list[float]], ExplainsAttributes):
         """
         before, new = len(self["epoch"]), len(rows["epoch"])
         for name in rows:
-            self._columns.setdefault(name, [math.nan] * before)
+            if name not in self._columns:
+                self._columns[name] = [math.nan] * before
         for name, column in self._columns.items():
             column.extend(rows.get(name) or [math.nan] * new)
 

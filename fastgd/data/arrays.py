@@ -5,6 +5,7 @@ zero and negative ones included.  Such arrays are passed on without a copy, even
 maps; anything else is converted once, here.  Neither pandas nor polars is imported: data frames convert themselves.
 """
 
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from numbers import Real
@@ -110,10 +111,16 @@ def as_numeric(values: Any, name: str) -> Array:
 
 def to_array(values: Any, name: str) -> Array:
     """Convert an array, nested lists, or a data frame, series or Arrow table to an aligned ndarray of any dtype."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    if _is_masked(values):
         raise ValueError(f"{name} has masked values; fill them first: {name}.filled(value)")
     array = np.asarray(values) if isinstance(values, np.ndarray) else _from_other(values, name)
     return array if array.flags.aligned else array.copy()
+
+
+def _is_masked(values: Any) -> bool:
+    """Whether a masked array has masked values; numpy.ma, which takes milliseconds to import, is if there is one."""
+    ma = sys.modules.get("numpy.ma")
+    return ma is not None and isinstance(values, ma.MaskedArray) and ma.is_masked(values)
 
 
 def is_memory_mapped(array: Any) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._common import random
 from .._common.checks import check_scalar
@@ -169,12 +170,21 @@ def split_rows(n: int, fraction: float, seed: int) -> tuple[Ints, Ints]:
     if n_held_out in (0, n):
         side = "validation" if n_held_out == 0 else "training"
         raise ValueError(f"validation={fraction} of {n} rows leaves no {side} rows; change it or pass a pair (X, y)")
-    order = _random_order(n, random.check_seed(seed))
-    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    words = _random_words(n, random.check_seed(seed))
+    last = np.partition(words, n_held_out - 1)[n_held_out - 1]
+    is_held_out = words <= last
+    surplus = np.count_nonzero(is_held_out) - n_held_out  # rows with the same word as the last one
+    if surplus:
+        is_held_out[np.flatnonzero(words == last)[-surplus:]] = False
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
 def _random_order(n: int, seed: int) -> Ints:
-    return np.argsort(random.bits(seed, random.Purpose.SPLIT, 0, n), kind="stable")
+    return np.argsort(_random_words(n, seed), kind="stable")
+
+
+def _random_words(n: int, seed: int) -> NDArray[np.uint64]:
+    return random.bits(seed, random.Purpose.SPLIT, 0, n)
 
 
 def _is_flag(value: Any) -> bool:

@@ -113,6 +113,7 @@ cdef extern from "fastgd.h" nogil:
                                      void *, void *) noexcept nogil
         fgd_status (*train)(fgd_workspace *, fgd_chunk *) noexcept nogil
         fgd_plan (*plan)(const fgd_net *, ptrdiff_t, int) noexcept nogil
+        void (*orders)(uint64_t, uint64_t, ptrdiff_t, const int64_t *, ptrdiff_t, int64_t *) noexcept nogil
 
     const fgd_engine *fgd_find_engine(const char *, int)
     const char *fgd_isa_name(int)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, final
 
-from .._common.typing import Array, Floats
+from .._common.typing import Array, Floats, Ints
 from ..layers.noise import Noise, NoiseSpec
 from ..losses.base import Loss
 from ..optimizers import Optimizer
@@ -22,6 +22,7 @@ COMPILER: Final[str]
 
 def max_threads() -> int: ...
 def set_max_threads(threads: int) -> None: ...
+def fill_orders(order: Ints, seed: int, first_epoch: int, rows: Ints | None = None, isa: str | None = None) -> None: ...
 
 @final
 class Lock:
@@ -66,5 +67,5 @@ class Executor:
     def updates(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> Updates: ...
-    def train(self, chunk: Chunk) -> None: ...
+    def train(self, chunk: Chunk, first: int = 0, last: int | None = None) -> None: ...
     def plan(self, batch: int, n_threads: int = 0) -> Plan: ...

@@ -13,7 +13,7 @@ from cpython.pythread cimport (
     NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock,
     PyThread_type_lock,
 )
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
@@ -23,7 +23,7 @@ from struct import calcsize
 from ..layers.noise import check_noise_spec
 from ..losses.base import LossNotFinite
 from ..optimizers.bound_steps import UpdateNotFinite
-from . import contract
+from . import contract, numpy_engine
 from .plan import Plan
 
 
@@ -45,6 +45,7 @@ NOISES = _entries(fgd_noise_name)
 COMPILER = fgd_compiler().decode()
 
 include "buffers.pxi"
+include "orders.pxi"
 
 
 def max_threads():
@@ -301,9 +302,9 @@ cdef class Executor:
         """Updates for some steps, bound to their arrays."""
         return _updates(self, optimizer, coefficients, state, transforms)
 
-    def train(self, chunk):
-        """Execute the steps of a chunk."""
-        cdef _Chunk c = _chunk(chunk, self)
+    def train(self, chunk, Py_ssize_t first=0, last=None):
+        """Execute the steps `first` to `last` - 1 of a chunk."""
+        cdef _Chunk c = _chunk(chunk, self, first, last)
         cdef fgd_status status
         self._acquire()
         try:
@@ -314,7 +315,7 @@ cdef class Executor:
         finally:
             self._release()
         if status != FGD_OK:
-            _fail(status, c.to.failed)
+            _fail(status, first + c.to.failed)
 
     def plan(self, Py_ssize_t batch, int n_threads=0):
         """How `train` would execute steps of `batch` rows, as a Plan."""

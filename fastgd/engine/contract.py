@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .._common.typing import Array, Floats
+from .._common.typing import Array, Floats, Ints
 from ..layers.noise import NoiseSpec
 from ..losses.base import Loss
 from ..optimizers import Optimizer
@@ -97,8 +97,10 @@ class Executor(Protocol):
     ) -> Updates:
         """Several steps of `optimizer.rule`; arguments as in `Chunk`, whose arrays are bound until the last of them."""
 
-    def train(self, chunk: Chunk) -> None:
-        """Execute the steps of a chunk; the gradient of each is that of its mean loss.
+    def train(self, chunk: Chunk, first: int = 0, last: int | None = None) -> None:
+        """Execute the steps `first` to `last` - 1 of a chunk, None: to its end.
+
+        The gradient of each is that of its mean loss.
 
         Raises
         ------
@@ -107,6 +109,8 @@ class Executor(Protocol):
             chunk), and theta holds the updates of the steps before it.
         ValueError
             The arrays do not fit, or hold row or class indices outside the data; nothing has changed.
+        IndexError
+            The chunk has not so many steps.
         """
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
@@ -141,6 +145,18 @@ class Losses(Protocol):
             The arrays do not fit, share memory with dZ, or have values that the loss does not take.
         FloatingPointError
             The mean is not finite.
+        """
+
+
+class FillOrders(Protocol):
+    """The function `fill_orders` of an engine: random orders of the rows of epochs."""
+
+    def __call__(
+        self, order: Ints, seed: int, first_epoch: int, rows: Ints | None = None, isa: str | None = None
+    ) -> None:
+        """order (epochs, n) <- `random.permutations(seed, first_epoch, epochs, n)`, or the rows (n,) in these orders.
+
+        Both order and rows are C-contiguous int64.
         """
 
 

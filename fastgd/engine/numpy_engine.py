@@ -25,9 +25,10 @@ from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, OVERLAP, X_NOT_FINITE
 from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .numpy_losses import Losses
+from .numpy_orders import fill_orders
 from .plan import Plan
 
-__all__ = ["Executor", "Lock", "Losses"]
+__all__ = ["Executor", "Lock", "Losses", "fill_orders"]
 Lock = threading.Lock
 _BLOCK = 4096  # rows predicted at a time: bounds the memory of the hidden layers
 
@@ -166,16 +167,18 @@ class Executor:
         changed = [self._theta, state] + ([] if average is None else [average])
         return CheckedUpdates(update, self._grad, changed)
 
-    def train(self, chunk: Chunk) -> None:
+    def train(self, chunk: Chunk, first: int = 0, last: int | None = None) -> None:
         # A loss that overflows is an error with the index of its step, not a warning from somewhere inside NumPy.
         with self._exclusive(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            steps = slice(first, chunk.n_steps if last is None else last)
             self._check_chunk(chunk)
+            self._check_steps(chunk, steps)
             self._kept = None
-            for s, coefficients in enumerate(chunk.coefficients):
+            for s in range(steps.start, steps.stop):
                 chunk.losses[s] = self._mean_loss(chunk, s)
                 if not np.isfinite(chunk.losses[s]):
                     raise LossNotFinite(s)
-                self._update(chunk.optimizer, coefficients, chunk.state, chunk.transforms, s)
+                self._update(chunk.optimizer, chunk.coefficients[s], chunk.state, chunk.transforms, s)
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:
         weights = [layer.W.size for layer in self._layers]
@@ -312,7 +315,6 @@ class Executor:
     def _check_chunk(self, chunk: Chunk) -> None:
         """The last line of defence; nothing has changed when it raises."""
         n, steps, dtype = len(chunk.X), chunk.n_steps, self._theta.dtype
-        order, starts = chunk.order, chunk.starts
         _check("X", chunk.X, (n, self._n_in))
         self._check_targets(chunk.loss, chunk.Y, n)
         if chunk.weight is not None:
@@ -320,15 +322,22 @@ class Executor:
         _check("losses", chunk.losses, (steps,), np.float64)
         _check("coefficients", chunk.coefficients, (steps, chunk.coefficients.shape[-1]), np.float64)
         _check("state", chunk.state, (chunk.optimizer.slots, self._theta.size), dtype)
-        _check("order", order, (len(order),), np.int64)
-        _check("starts", starts, (steps + 1,), np.int64)
+        _check("order", chunk.order, (len(chunk.order),), np.int64)
+        _check("starts", chunk.starts, (steps + 1,), np.int64)
+        self._check_transforms(chunk.transforms, steps)
+        self._check_noise(chunk.noise, steps)
+
+    def _check_steps(self, chunk: Chunk, steps: slice) -> None:
+        """Likewise, of the steps that are to be executed."""
+        if not 0 <= steps.start <= steps.stop <= chunk.n_steps:
+            raise IndexError(f"a chunk of {chunk.n_steps} steps has none from {steps.start} to {steps.stop}")
+        n, order, starts = len(chunk.X), chunk.order, chunk.starts[steps.start : steps.stop + 1]
         if starts[0] < 0 or starts[-1] > len(order) or (np.diff(starts) < 1).any():
             raise ValueError(f"starts must be strictly increasing within 0 ... {len(order)}")
+        order = order[starts[0] : starts[-1]]
         if order.size and not (order.min() >= 0 and order.max() < n):
             raise ValueError(f"order must hold row indices in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
         self._check_labels(chunk.loss, chunk.Y[order])
-        self._check_transforms(chunk.transforms, steps)
-        self._check_noise(chunk.noise, steps)
 
 
 def _check(name: str, array: Array, shape: tuple[int, ...], dtype: Any = None) -> None:

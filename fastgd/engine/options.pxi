@@ -115,8 +115,8 @@ cdef class _Chunk:
         self.to.coefficients, self.to.state = <double *> self.coefficients.view.buf, self.state.view.buf
         self.to.theta, self.to.grad = of.theta.view.buf, of.grad.view.buf
 
-    cdef _check_starts(self):
-        """That every step has rows; `max_rows` <- the most that pass through the network at once."""
+    cdef _check_starts(self, Py_ssize_t first):
+        """That every selected step has rows; `max_rows` <- the most that pass through the network at once."""
         cdef Py_ssize_t i, length = self.order.view.shape[0]
         cdef const int64_t *starts = self.to.starts
         if not 0 <= starts[0] <= starts[self.to.n_steps] <= length:
@@ -124,12 +124,30 @@ cdef class _Chunk:
         self.max_rows = 1
         for i in range(self.to.n_steps):
             if starts[i] >= starts[i + 1]:
-                raise ValueError(f"step {i} has no rows: starts must be strictly increasing")
+                raise ValueError(f"step {first + i} has no rows: starts must be strictly increasing")
             self.max_rows = max(self.max_rows, starts[i + 1] - starts[i])
         self.max_rows = min(self.max_rows, self.transforms.to.micro_batch)
 
 
-cdef _Chunk _chunk(chunk, Executor of):
+    cdef _select(self, Py_ssize_t first, Py_ssize_t last):
+        """Only the steps `first` to `last` - 1."""
+        if not 0 <= first <= last <= self.to.n_steps:
+            raise IndexError(f"a chunk of {self.to.n_steps} steps has none from {first} to {last}")
+        cdef fgd_transforms *t = &self.transforms.to
+        self.to.n_steps = last - first
+        self.to.starts += first
+        self.to.coefficients += first * self.coefficients.view.shape[1]
+        self.to.losses += first
+        self.to.noise.step += first
+        if self.noise is not None:
+            self.to.noise.strength += first * self.noise.view.shape[1]
+        if self.transforms.used is not NULL:
+            t.per_step += first
+            t.per_group += first * t.n_groups
+            t.norm = t.norm + first if t.norm is not NULL else NULL
+
+
+cdef _Chunk _chunk(chunk, Executor of, Py_ssize_t first, last):
     cdef _Chunk c = _Chunk.__new__(_Chunk)
     losses = chunk.losses
     c.to.n_steps, c.to.n_threads = len(losses), chunk.n_threads
@@ -139,5 +157,6 @@ cdef _Chunk _chunk(chunk, Executor of):
     c.losses = _dense("losses", losses, b"d", c.to.n_steps, -1, True)
     c.to.losses = <double *> c.losses.view.buf
     c.noise = _noise_spec(chunk.noise, c.to.n_steps, of.net.L, &c.to.noise)
-    c._check_starts()
+    c._select(first, c.to.n_steps if last is None else last)
+    c._check_starts(first)
     return c

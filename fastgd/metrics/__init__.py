@@ -7,7 +7,7 @@ are functions of targets and predictions: a value must not depend on earlier cal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from .._common.checks import shown
@@ -54,7 +54,7 @@ def get(metric: str | Callable[..., float] | Metric) -> Metric:
         return metric
     if isinstance(metric, str):
         own = "accuracy" if metric == "acc" else metric.lower()
-        return Metric(own, METRICS[own], "encoded") if own in METRICS else scikit_learn.named(metric, METRICS)
+        return _own(own) if own in METRICS else scikit_learn.named(metric, METRICS)
     if scikit_learn.is_scorer(metric):
         return scikit_learn.of_scorer(metric)
     if isinstance(metric, type) or not callable(metric):
@@ -66,6 +66,11 @@ def get(metric: str | Callable[..., float] | Metric) -> Metric:
     if name == "<lambda>":
         raise ValueError('a lambda has no name for its column: write fastgd.metrics.Metric("my_metric", lambda ...)')
     return Metric(name, metric, scikit_learn.kind(name))
+
+
+@cache
+def _own(name: str) -> Metric:
+    return Metric(name, METRICS[name], "encoded")
 
 
 def get_all(given: Iterable[str | Callable[..., float] | Metric]) -> Sequence[Metric]:

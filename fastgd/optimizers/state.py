@@ -93,7 +93,7 @@ class State(Settings, ABC):
                 f"but this model needs {_describe(*needed)}: make a new {type(self).__name__} for each model"
             )
         if model is not None:
-            self._bond = Bond(identity_of(model))
+            vars(self)["_bond"] = Bond(identity_of(model))  # as it is no setting, without the checks of an assignment
         return self.state
 
     def reset(self) -> None:

@@ -150,6 +150,8 @@ def evaluate(name: str, setting: Any, interval: str, epoch_times: Floats, total_
     ValueError
         A value of the schedule is outside the interval.
     """
+    if type(setting) is float:
+        return setting
     if isinstance(setting, (tuple, list)):
         return [evaluate(f"{name}[{i}]", part, interval, epoch_times, total_epochs) for i, part in enumerate(setting)]
     if not is_scheduled(setting):

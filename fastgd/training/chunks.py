@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._common import random
+from .. import backend
 from .._common.checks import NON_NEGATIVE
 from .._common.typing import Array, Floats, Ints
 from ..models.sequential import Sequential
@@ -17,14 +17,15 @@ from ..optimizers import Optimizer
 from ..optimizers.transforms import WHOLE_STEP, Transforms
 from ..schedules.base import evaluate
 
-# Rows whose order is made at once: covers many small epochs, and wastes little if the training stops early.
-_ROWS = 1 << 18
+# Rows whose order is made at once: it covers many small epochs, but stays in L2, and a fit touches little new memory.
+_ROWS = 1 << 17
 # Seconds of one call of the engine: long enough to hide the cost of Python, short enough for progress and Ctrl-C.
 _SECONDS = 0.06
 # Maximum share of the time spent on copying theta before each call, for a snapshot to return to.
 _COPY_SHARE = 0.02
-# Work of the first call, before anything was measured: about a millisecond.
-_FIRST_FLOPS = 1e7
+# Work of the first call, before anything was measured: some milliseconds; and its steps, as one of NumPy takes tens of
+# microseconds however small it is.
+_FIRST_FLOPS, _FIRST_STEPS = 1e8, 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,8 @@ class EpochBlock:
         Number of steps done.
     starts : (steps + 1,) int64
         Step s reads order[starts[s]:starts[s + 1]].
+    sizes : (steps of an epoch,) float64
+        Number of rows of each step.
     epoch_times : (steps,) float64
         Epochs done before each step.
     epoch_ends : (steps,) float64
@@ -81,6 +84,7 @@ class EpochBlock:
     step_rows: int
     done: int = 0
     starts: Ints = field(init=False)
+    sizes: Floats = field(init=False)
     epoch_times: Floats = field(init=False)
     epoch_ends: Floats = field(init=False)
     losses: Floats = field(init=False)
@@ -89,18 +93,21 @@ class EpochBlock:
 
     def __post_init__(self) -> None:
         rows = len(self.order) // self.epochs
-        epoch = np.arange(self.epochs)[:, np.newaxis]
-        offsets = np.arange(0, rows, self.step_rows)
-        shares = np.arange(len(offsets) + 1) / len(offsets)
-        self.starts = np.concatenate([(epoch * rows + offsets).ravel(), [len(self.order)]])
-        self.epoch_times = (self.first + epoch + shares[:-1]).ravel()
-        self.epoch_ends = (self.first + epoch + shares[1:]).ravel()
-        self.losses, self.rates = np.zeros((2, len(self.epoch_times)))
-        self.norms = np.full(len(self.epoch_times), np.nan)
+        n = -(-rows // self.step_rows)
+        step, epoch = np.arange(n), np.arange(self.epochs)[:, np.newaxis]
+        self.sizes = np.full(n, float(self.step_rows))
+        self.sizes[-1] = rows - (n - 1) * self.step_rows
+        self.starts, times = np.empty(self.epochs * n + 1, np.int64), np.empty(self.epochs * n + 1)
+        np.add(epoch * rows, step * self.step_rows, out=self.starts[:-1].reshape(-1, n))
+        np.add(self.first + epoch, step / n, out=times[:-1].reshape(-1, n))
+        self.starts[-1], times[-1] = len(self.order), self.last
+        self.epoch_times, self.epoch_ends = times[:-1], times[1:]
+        self.losses, self.norms, self.rates = np.empty((3, self.epochs * n))
+        self.norms.fill(np.nan)
 
     @property
     def steps_per_epoch(self) -> int:
-        return len(self.epoch_times) // self.epochs
+        return len(self.sizes)
 
     @property
     def epochs_done(self) -> int:
@@ -136,6 +143,11 @@ class EpochBlock:
             end = self.done - self.done % self.steps_per_epoch + self.steps_per_epoch
         return slice(self.done, min(self.done + n_steps, end))
 
+    def ends_of_epochs(self, steps: slice) -> list[int]:
+        """How many of these steps are done at the end of each epoch that ends among them."""
+        first = self.steps_per_epoch - steps.start % self.steps_per_epoch
+        return list(range(first, steps.stop - steps.start + 1, self.steps_per_epoch))
+
     def order_of(self, steps: slice) -> tuple[Ints, Ints]:
         """`order` and `starts` of these steps alone."""
         starts = self.starts[steps.start : steps.stop + 1]
@@ -143,27 +155,28 @@ class EpochBlock:
 
     def epoch_losses(self, first: int, last: int, weight: Array | None) -> list[float]:
         """Mean loss over the rows of each of the epochs `first` to `last` - 1, with the weights (rows of X,)."""
-        steps = self._steps(first, last)
+        losses = self._by_epoch(self.losses, first, last)
         if weight is None:
-            sums = np.diff(self.starts[steps.start : steps.stop + 1])
+            sums = self.sizes[np.newaxis]
         else:
-            order, starts = self.order_of(steps)
-            sums = np.add.reduceat(weight[order], starts[:-1], dtype=np.float64)
-        sums = sums.reshape(last - first, -1)
-        losses = self.losses[steps].reshape(sums.shape)
+            order, starts = self.order_of(self._steps(first, last))
+            sums = np.add.reduceat(weight[order], starts[:-1], dtype=np.float64).reshape(losses.shape)
         means: list[float] = ((losses * sums).sum(axis=1) / sums.sum(axis=1)).tolist()
         return means
 
     def epoch_norms(self, first: int, last: int) -> list[float]:
         """Mean norm of the gradient over the steps of each of these epochs."""
-        means: list[float] = self.norms[self._steps(first, last)].reshape(last - first, -1).mean(axis=1).tolist()
+        means: list[float] = self._by_epoch(self.norms, first, last).mean(axis=1).tolist()
         return means
 
     def epoch_rates(self, first: int, last: int) -> list[float]:
         """Learning rate of the last step of each of these epochs."""
-        rates = self.rates[self._steps(first, last)].reshape(last - first, -1)
-        last_rates: list[float] = rates[:, -1].tolist()
-        return last_rates
+        rates: list[float] = self._by_epoch(self.rates, first, last)[:, -1].tolist()
+        return rates
+
+    def _by_epoch(self, values: Floats, first: int, last: int) -> Floats:
+        """The values of the steps of these epochs, one row per epoch."""
+        return values[self._steps(first, last)].reshape(last - first, -1)
 
     def _steps(self, first: int, last: int) -> slice:
         return slice((first - self.first) * self.steps_per_epoch, (last - self.first) * self.steps_per_epoch)
@@ -187,9 +200,10 @@ def plan_epochs(rows: Ints, first: int, last: int, step_rows: int, seed: int, sh
     epochs = min(last - first, max(1, _ROWS // len(rows)))
     if not shuffle:
         return EpochBlock(first, epochs, np.tile(rows, epochs), step_rows)
-    order = random.permutations(seed, first, epochs, len(rows)).ravel()
-    are_all_rows = rows[-1] == len(rows) - 1  # then rows[i] = i, and there is no need to index
-    return EpochBlock(first, epochs, order if are_all_rows else rows[order], step_rows)
+    order = np.empty((epochs, len(rows)), np.int64)
+    are_all_rows = rows[-1] == len(rows) - 1  # then rows[i] = i
+    backend.choose().fill_orders(order, seed, first, None if are_all_rows else rows)
+    return EpochBlock(first, epochs, order.ravel(), step_rows)
 
 
 def step_coefficients(
@@ -236,7 +250,7 @@ class ChunkSizer:
     """
 
     def __init__(self, flops: float) -> None:
-        self.steps = max(1, int(_FIRST_FLOPS / flops))
+        self.steps = max(1, min(int(_FIRST_FLOPS / flops), _FIRST_STEPS))
 
     def update(self, steps: int, copying: float, training: float) -> None:
         """Take account of a call: seconds of the copy of theta, and of `steps` steps of training."""

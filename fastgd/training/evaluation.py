@@ -10,6 +10,7 @@ from .._common.typing import Array, Floats, Ints
 from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..losses import Loss
+from ..losses.custom import Custom
 from ..losses.link import BINARY_LINKS, REGRESSION_LINKS
 from ..metrics import Metric, scikit_learn
 from ..metrics import get as get_metric
@@ -66,11 +67,17 @@ class Evaluator:
         self._input_spec = input_spec or InputSpec()
         self._weight = weight if weight is None or rows is None else weight[rows]
         self._n = len(X) if rows is None else len(rows)
+        self._read_rows: tuple[Array, Array] | None = None
         default = [] if loss.metric is None else [get_metric(loss.metric)]
         self._metrics = default if metrics is None else list(metrics)
         Y = Y if rows is None else Y[rows]
         self._y_true = {kind: self._targets(kind, Y) for kind in {metric.of for metric in self._metrics}}
         self.columns = ("validation_loss", *(f"validation_{metric.name}" for metric in self._metrics))
+
+    @property
+    def calls_python(self) -> bool:
+        """Whether functions of the user, or of scikit-learn, take part in a measurement."""
+        return isinstance(self._loss, Custom) or any(metric.of != "encoded" for metric in self._metrics)
 
     def check(self) -> None:
         """Measure once, so that a metric of scikit-learn that cannot handle these targets fails before the training.
@@ -114,7 +121,7 @@ class Evaluator:
             Z = self._measure_block(model, block, losses[block])
             for kind, predictions in blocks.items():
                 predictions.append(self._predictions(kind, Z))
-        y_pred = {kind: np.concatenate(predictions) for kind, predictions in blocks.items()}
+        y_pred = {kind: parts[0] if len(parts) == 1 else np.concatenate(parts) for kind, parts in blocks.items()}
         divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
         return [float(losses.sum() / divisor), *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
 
@@ -137,16 +144,24 @@ class Evaluator:
         dtype = self._model.dtype
         return self._input_spec.scale(self._X[rows], dtype), self._output_spec.scale_targets(self._Y[rows], dtype)
 
+    def _read_block(self, block: slice) -> tuple[Array, Array]:
+        """X and Y of a block; if it has all rows, they are read once for all epochs."""
+        if self._read_rows is not None:
+            return self._read_rows
+        read = self._read(block if self._rows is None else self._rows[block])
+        if self._n <= _BLOCK:
+            self._read_rows = read
+        return read
+
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
 
     def _measure_block(self, model: Sequential, block: slice, losses: Floats) -> Array:
         """Outputs of a block of rows; `losses` <- the weighted loss of each."""
-        rows = block if self._rows is None else self._rows[block]
         weight = None if self._weight is None else self._weight[block]
         Z = np.empty((len(losses), model.n_out), model.dtype)
         network = model.network_for(self._loss.link)
-        X, Y = self._read(rows)
+        X, Y = self._read_block(block)
         network.predict(X, Z, self._n_threads)
         measure(network, self._loss, Z, Y, weight, losses, None)
         return Z
@@ -200,6 +215,7 @@ class TrainingMetrics:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self.columns = tuple(name.removeprefix("validation_") for name in evaluator.columns[1:])
+        self.calls_python = evaluator.calls_python
 
     def check(self) -> None:
         """As `Evaluator.check`."""

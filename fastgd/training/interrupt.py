@@ -1,5 +1,6 @@
 """Ctrl-C, deferred to a moment when no update is incomplete and every callback has seen the same."""
 
+import _signal  # `signal` without its conversions to enums, which take as long as an epoch of a small network
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -17,24 +18,20 @@ class DeferredInterrupt:
         self._caught: tuple[int, FrameType | None] | None = None
 
     def __enter__(self) -> "DeferredInterrupt":
-        import signal  # builds enums of all signals, too slow for `import fastgd`
-
         if threading.current_thread() is threading.main_thread():
-            handler = signal.signal(signal.SIGINT, self._catch)
+            handler = _signal.signal(_signal.SIGINT, self._catch)
             if callable(handler):
                 self._handler = handler
             else:
-                signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
+                _signal.signal(_signal.SIGINT, _signal.SIG_DFL if handler is None else handler)
         return self
 
     def __exit__(self, cls: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        import signal
-
         if self._handler is None:
             return
-        replaced = signal.signal(signal.SIGINT, self._handler)
+        replaced = _signal.signal(_signal.SIGINT, self._handler)
         if replaced != self._catch:  # someone has installed another handler since
-            signal.signal(signal.SIGINT, replaced)
+            _signal.signal(_signal.SIGINT, replaced)
         if self._caught is not None:
             self._handler(*self._caught)
 

@@ -16,12 +16,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeAlias
 
 import numpy as np
 
 from .._common.typing import Array, Ints
 from ..callbacks.base import CallbackList, Run
 from ..engine.chunk import Chunk
+from ..engine.contract import Executor
 from ..losses import LossNotFinite
 from . import diagnostics
 from .chunks import ChunkSizer, EpochBlock, plan_epochs, step_coefficients
@@ -30,6 +32,9 @@ from .interrupt import DeferredInterrupt
 from .savepoint import Arrays, Counters, all_or_nothing
 from .state import TrainSettings, TrainState
 from .stepwise import CustomLossError, train_chunk
+
+# Values of each epoch, by the name of their column in the history.
+Columns: TypeAlias = "dict[str, list[float]]"
 
 
 def train(
@@ -95,31 +100,36 @@ class _Loop:
         self.settings, self.state, self.data, self.callbacks = settings, state, data, callbacks
         self.interrupt, self.arrays = interrupt, Arrays()
         self.sizer = ChunkSizer(math.inf if data.calls_python else 6 * data.step_rows * state.model.size)
-        self.is_measured = bool(data.evaluators)
-        # If nothing happens at the end of an epoch, a chunk may go past it.
-        self.within_epoch = self.is_measured or callbacks.need_every_epoch
+        # A chunk may go past the end of an epoch, and measure what there is to measure there, if nothing of the user is
+        # called then.
+        self.within_epoch = callbacks.need_every_epoch or any(each.calls_python for each in data.evaluators)
+        self.measures_later = self.within_epoch and bool(data.evaluators)
         self.epoch_began = time.perf_counter()
 
     def run(self) -> None:
-        """Execute chunk after chunk."""
-        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
-        data.describe(state.model)
+        """Execute block after block of epochs; the memory of each serves the next."""
+        self.data.describe(self.state.model)
         self.interrupt.deliver()
-        while state.epoch < last and state.stop_reason is None:
-            block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
-            block.resume(state.partial_epoch)
-            if block.done:
-                block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
-            while state.epoch < block.last and state.stop_reason is None:
-                self._advance(block)
-                self.interrupt.deliver()
+        while self.state.epoch < self.state.run.last_epoch and self.state.stop_reason is None:
+            self._run_block()
+
+    def _run_block(self) -> None:
+        """Execute chunk after chunk of the next epochs."""
+        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
+        block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
+        block.resume(state.partial_epoch)
+        if block.done:
+            block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
+        while state.epoch < block.last and state.stop_reason is None:
+            self._advance(block)
+            self.interrupt.deliver()
 
     def _advance(self, block: EpochBlock) -> None:
         """Train a chunk of steps, measure the epoch that has ended, and tell the callbacks."""
         logs: dict[str, float] | None = None
         if block.epochs_done == self.state.epoch:  # else the end of an epoch was left to be measured
             logs = self._train_chunk(block)
-        if self.is_measured and block.epochs_done > self.state.epoch:
+        if block.epochs_done > self.state.epoch:
             logs = self._measure_epoch(block)
         if logs is not None:
             self.epoch_began = time.perf_counter()
@@ -139,11 +149,11 @@ class _Loop:
         self.arrays.save()
         saved = time.perf_counter()
         with all_or_nothing(self.arrays, Counters(self.state, block)):
-            n_done, error = self._execute(block, steps, chunk)
+            n_done, measured, error = self._execute(block, steps, chunk)
             copying = saved - prepared
             self.sizer.update(n_done, copying, training=time.perf_counter() - began - copying)
             self._count(block, n_done, int(chunk.starts[n_done]))
-            logs = None if self.is_measured else self._record_epochs(block, {})
+            logs = None if self.measures_later else self._record_epochs(block, measured)
         if error is not None:
             raise error
         return logs
@@ -167,8 +177,8 @@ class _Loop:
         updates = data.loss, optimizer, coefficients, rule_state, block.losses[steps]
         return Chunk(X, Y, rows, starts, *updates, weight, transforms, noise, self.settings.threads)
 
-    def _execute(self, block: EpochBlock, steps: slice, chunk: Chunk) -> tuple[int, BaseException | None]:
-        """The number of steps done, and what a custom loss raised in the next one.
+    def _execute(self, block: EpochBlock, steps: slice, chunk: Chunk) -> tuple[int, Columns, BaseException | None]:
+        """The number of steps done, what was measured between them, and what a custom loss raised in the next one.
 
         Raises
         ------
@@ -176,8 +186,13 @@ class _Loop:
             A loss, or theta after the last step, is not finite.
         """
         model = self.state.model
+        network = model.network_for(chunk.loss.link)
+        measured: Columns = {}
         try:
-            n_done = train_chunk(model.network_for(chunk.loss.link), chunk, model.n_out, self._must_stop())
+            if self.measures_later or not self.data.evaluators:
+                n_done = train_chunk(network, chunk, model.n_out, self._must_stop())
+            else:
+                n_done, measured = chunk.n_steps, self._train_and_measure(network, chunk, block.ends_of_epochs(steps))
             if not np.isfinite(model.theta).all():  # there may be no later loss that reveals it
                 raise LossNotFinite(n_done - 1)
         except LossNotFinite as failure:
@@ -185,8 +200,19 @@ class _Loop:
             rows = order[starts[failure.step] : starts[failure.step + 1]]
             raise self._diverged(block, steps.start + failure.step, failure.step, rows) from None
         except CustomLossError as failure:
-            return failure.step, failure.__cause__
-        return n_done, None
+            return failure.step, {}, failure.__cause__
+        return n_done, measured, None
+
+    def _train_and_measure(self, network: Executor, chunk: Chunk, ends: list[int]) -> Columns:
+        """Execute the steps of a chunk; returns what was measured after those at which an epoch ends."""
+        columns: Columns = {}
+        for first, last in zip([0, *ends], [*ends, chunk.n_steps], strict=True):
+            if first > 0:
+                for name, values in self._measure().items():
+                    columns.setdefault(name, []).extend(values)
+            if first < last:
+                network.train(chunk, first, last)
+        return columns
 
     def _must_stop(self) -> Callable[[], bool]:
         """Whether a chunk that begins now is to end early, asked between steps with a custom loss."""
@@ -206,7 +232,7 @@ class _Loop:
         """Account for the steps that were done, and their rows."""
         state = self.state
         if n_steps:
-            state.run.loss = float(block.losses[block.done : block.done + n_steps].mean())
+            state.run.loss = float(block.losses[block.done : block.done + n_steps].sum() / n_steps)
         block.done += n_steps
         state.partial_epoch = block.partial_epoch(state.epoch)
         state.step += n_steps
@@ -215,20 +241,26 @@ class _Loop:
 
     def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
         """Measure the epoch that has ended and add it to the history; returns its row."""
-        measured: dict[str, list[float]] = {}
-        for evaluator in self.data.evaluators:
-            measured |= evaluator.measure(self.state.eval_model)
+        measured = self._measure()
         with all_or_nothing(Counters(self.state, block)):
             return self._record_epochs(block, measured)
 
-    def _record_epochs(self, block: EpochBlock, measured: dict[str, list[float]]) -> dict[str, float] | None:
+    def _measure(self) -> Columns:
+        """What is measured at the end of an epoch."""
+        model = self.state.eval_model
+        measured: Columns = {}
+        for evaluator in self.data.evaluators:
+            measured |= evaluator.measure(model)
+        return measured
+
+    def _record_epochs(self, block: EpochBlock, measured: Columns) -> dict[str, float] | None:
         """Add the epochs that have ended to the history; returns the last one's row, None if none has."""
         state, data = self.state, self.data
         first, last = state.epoch, block.epochs_done
         if last == first:
             return None
         seconds = (time.perf_counter() - self.epoch_began) / (last - first)
-        columns: dict[str, list[float]] = {
+        columns: Columns = {
             "epoch": list(range(first + 1, last + 1)),
             "loss": block.epoch_losses(first, last, data.weight),
             **({"grad_norm": block.epoch_norms(first, last)} if self.settings.records_norm(state.optimizer) else {}),

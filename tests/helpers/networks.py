@@ -145,7 +145,7 @@ class Run:
         """Train `net`, in `pieces` calls; returns losses and state."""
         whole = self.chunk(net, n_threads=n_threads, noise=noise)
         for steps in np.array_split(np.arange(whole.n_steps), pieces):
-            net.network.train(part_of(whole, steps[0], steps[-1] + 1))
+            net.network.train(whole, steps[0], steps[-1] + 1)
         return whole.losses, whole.state
 
     def changed(self, **changes):
