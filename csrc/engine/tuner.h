@@ -5,11 +5,6 @@
 #ifndef FGD_TUNER_H
 #define FGD_TUNER_H
 
-#include <time.h>
-#ifdef _WIN32
-#include <windows.h>
-#endif
-
 #include "../fastgd.h"
 
 /*
@@ -27,19 +22,6 @@ static int useful_threads(int requested, double flops, double min_flops) {
     int max = fgd_max_threads();
     double useful = requested > 0 ? requested : flops / min_flops;
     return useful < 2 ? 1 : useful < max ? (int)useful : max;
-}
-
-static double seconds_now(void) {
-#ifdef _WIN32
-    LARGE_INTEGER ticks, ticks_per_second;
-    QueryPerformanceCounter(&ticks);
-    QueryPerformanceFrequency(&ticks_per_second);
-    return (double)ticks.QuadPart / (double)ticks_per_second.QuadPart;
-#else
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-#endif
 }
 
 /*

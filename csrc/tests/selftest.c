@@ -15,6 +15,7 @@
 #include "denormals.h"
 #include "failures.h"
 #include "noise.h"
+#include "phases.h"
 #include "products.h"
 #include "rules_and_types.h"
 #include "tables.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv) {
         {"random words", random_words},
         {"noise", noise},
         {"known answers", known_answers},
+        {"phases", phases},
     };
     /* clang-format on */
 #ifdef _OPENMP

@@ -84,7 +84,7 @@ cdef class _Chunk:
     cdef Py_ssize_t max_rows    # of a pass through the network; at least 1
     cdef _Params params
     cdef _Transforms transforms
-    cdef _Array X, Y, weight, order, starts, coefficients, state, losses, noise
+    cdef _Array X, Y, weight, order, starts, coefficients, state, losses, noise, phases
 
     cdef _set_data(self, chunk, Executor of):
         loss = chunk.loss
@@ -115,6 +115,15 @@ cdef class _Chunk:
         self.to.coefficients, self.to.state = <double *> self.coefficients.view.buf, self.state.view.buf
         self.to.theta, self.to.grad = of.theta.view.buf, of.grad.view.buf
 
+    cdef _set_phases(self, phases, int layers):
+        if phases is None:
+            return
+        if self.to.n_threads < 1:
+            raise ValueError(f"phases are measured on a number of threads >= 1, not {self.to.n_threads}")
+        cdef Py_ssize_t columns = FGD_FORWARD + FGD_PHASES_OF_LAYER * layers
+        self.phases = _dense("phases", phases, b"d", self.to.n_threads, columns, True)
+        self.to.phases = <double *> self.phases.view.buf
+
     cdef _check_starts(self):
         """That every step has rows; `max_rows` <- the most that pass through the network at once."""
         cdef Py_ssize_t i, length = self.order.view.shape[0]
@@ -139,5 +148,6 @@ cdef _Chunk _chunk(chunk, Executor of):
     c.losses = _dense("losses", losses, b"d", c.to.n_steps, -1, True)
     c.to.losses = <double *> c.losses.view.buf
     c.noise = _noise_spec(chunk.noise, c.to.n_steps, of.net.L, &c.to.noise)
+    c._set_phases(chunk.phases, of.net.L)
     c._check_starts()
     return c
