@@ -21,6 +21,7 @@
 #include "tables.h"
 #include "training.h"
 #include "transforms.h"
+#include "tuner.h"
 
 typedef struct {
     const char *name;
@@ -66,6 +67,7 @@ int main(int argc, char **argv) {
         {"noise", noise},
         {"known answers", known_answers},
         {"phases", phases},
+        {"tuner", tuner},
     };
     /* clang-format on */
 #ifdef _OPENMP
