@@ -6,6 +6,7 @@
     python -m benchmarks.instructions   instructions per step, which do not depend on other load on the machine
     python -m benchmarks.costs          what each training option costs compared with the plain step
     python -m benchmarks.partition      what many cores would compute, simulated
+    python -m benchmarks.phases         where the time of a step goes, on each thread
 
 Results are checked against the NumPy engine in float64 before anything is timed.
 """

@@ -92,6 +92,18 @@ typedef struct {
                                takes; NULL for no noise */
 } fgd_noise;
 
+/*
+ * The phases of a training step, each entered once: FGD_GATHER copies its rows of X and Y, FGD_LOSS computes losses and
+ * their gradients, FGD_TRANSFORMS does what an update does besides its rule, and FGD_WAIT is the time in which a thread
+ * waits for others.  Layer l then has its own three, FGD_PHASES_OF_LAYER * l further on: FGD_FORWARD, FGD_BACKWARD (the
+ * gradient of its inputs; none for the first layer) and FGD_UPDATE (dW, and with it the rule and the new transpose).
+ */
+enum {
+    FGD_GATHER, FGD_LOSS, FGD_TRANSFORMS, FGD_WAIT,
+    FGD_FORWARD, FGD_BACKWARD, FGD_UPDATE,
+    FGD_PHASES_OF_LAYER = 3
+};
+
 /* A chunk of training: step s is on the rows order[starts[s]] .. order[starts[s + 1] - 1] of X and Y. */
 typedef struct {
     fgd_table X;                      /* (count, n[0]) */
@@ -109,6 +121,8 @@ typedef struct {
     fgd_noise noise;
     double *losses;                   /* (n_steps,) out: mean loss of each step's rows */
     int n_threads;                    /* maximum, like fgd_max_threads(); 0: the engine decides */
+    double *phases;                   /* (n_threads, FGD_FORWARD + FGD_PHASES_OF_LAYER * L) out, or NULL: the seconds of
+                                         each thread in each phase are added to it.  Requires n_threads > 0 */
     ptrdiff_t failed;                 /* out: index of the step that ended the chunk, unless the status is FGD_OK */
 } fgd_chunk;
 

@@ -20,6 +20,7 @@ typedef struct {
     int transposes;               /* 1: after an update W is transposed, because another step follows */
     const fgd_layer *layer;       /* the current one, and its W transposed, or NULL */
     real *wt;
+    stopwatch *watch;             /* of this thread, or NULL */
 } gradient_sink;
 
 /* Up to this many outputs the gradient is computed transposed, because most lanes of a vector would be empty. */
@@ -156,6 +157,7 @@ static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, wor
         int m = layer_rows(layer), n = layer->n_out;
         theta_block b = sink->whole_rows || n <= SMALL_N ? row_block(self, m, n) : block_of(self, grid, m, n);
         sink->layer = layer;
+        enter_phase(sink->watch, phase_of_layer(FGD_UPDATE, l));
         sink->wt = sink->update && sink->transposes && l > 0 ? w->at[l].wt : NULL;
         layer_gradient(w, l, rows, sink, offset, b);
         offset += layer_size(layer);

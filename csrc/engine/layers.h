@@ -166,6 +166,7 @@ static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_no
         real *to = noisy ? out->clean : out->a;
         column_range(g->columns, layer->n_out, &j0, &j1);
         row_group_wait(g);
+        enter_phase(g->watch, phase_of_layer(FGD_FORWARD, l));
         layer_forward(layer, theta, in->a, in->ld, to, out->ld, out->z, g->row0, g->row1, j0, j1,
                       buffers_of(w, g->thread));
         if (activation_is_row[layer->activation] || noisy) row_group_wait(g);
@@ -310,6 +311,7 @@ static void backward_rows(const fgd_workspace *w, const fgd_noise *noise, const 
                                        .context = before}};
         int masked = is_masked(w, noise, l), by_row = activation_is_row[before->activation];
         row_group_wait(g);
+        enter_phase(g->watch, phase_of_layer(FGD_BACKWARD, l));
         layer_backward(w, l, &p, g);
         if (masked || by_row) row_group_wait(g);
         if (masked) apply_mask(w, l, m->dz, m->ld, g->own0, g->own1);

@@ -13,6 +13,7 @@
 #include "../kernels/range.h"
 #include "../simd/contract.h"
 #include "barrier.h"
+#include "phases.h"
 
 /* A thread's number among those that divide something, and their count. */
 typedef struct {
@@ -34,6 +35,7 @@ typedef struct {
     int thread;             /* this thread's number in the team */
     worker columns;         /* this thread among those of the group */
     spin_barrier *barrier;  /* of the group; NULL if it is one thread */
+    stopwatch *watch;       /* of this thread, or NULL */
 } row_group;
 
 /* The row group of a thread; barriers (row_groups,). */
@@ -55,8 +57,16 @@ static row_group row_group_of(worker self, thread_grid grid, ptrdiff_t rows, spi
 static thread_grid grid_of_rows(worker self) { return (thread_grid){.row_groups = self.size, .columns = 1}; }
 static row_group own_rows(worker self, ptrdiff_t rows) { return row_group_of(self, grid_of_rows(self), rows, NULL); }
 
+/* barrier_wait, whose time counts as waiting. */
+static void timed_wait(spin_barrier *b, int threads, stopwatch *watch) {
+    if (threads == 1) return;
+    int phase = enter_phase(watch, FGD_WAIT);
+    barrier_wait(b, threads);
+    enter_phase(watch, phase);
+}
+
 /* Returns when all threads of the group have called it. */
-static void row_group_wait(const row_group *g) { barrier_wait(g->barrier, g->columns.size); }
+static void row_group_wait(const row_group *g) { timed_wait(g->barrier, g->columns.size, g->watch); }
 
 static int panels(int columns) { return (columns + NR - 1) / NR; }
 

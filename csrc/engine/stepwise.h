@@ -11,7 +11,6 @@
 #include "layers.h"
 #include "team.h"
 #include "transforms.h"
-#include "tuner.h"
 #include "workspace.h"
 
 /* ---- forward ---- */

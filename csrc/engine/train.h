@@ -41,6 +41,14 @@ typedef struct {
     double since;           /* the time up to which the tuner has recorded */
 } training;
 
+/* A thread of the team. */
+typedef struct {
+    worker self;      /* among those that still train */
+    int n_threads;    /* of the team; fewer may have started */
+    thread_grid grid; /* of the team */
+    stopwatch *watch; /* NULL: phases are not measured */
+} team_member;
+
 /* `rows` rows of a step, from row number `row` of it on. */
 typedef struct {
     ptrdiff_t step, row, rows;
@@ -102,16 +110,19 @@ static void gather_micro_batch(const training *t, const micro_batch *mb, const r
 }
 
 /* A thread's rows of a micro-batch, from X to losses and dz. */
-static void train_rows(training *t, const micro_batch *mb, worker self, thread_grid grid) {
+static void train_rows(training *t, const micro_batch *mb, const team_member *me) {
     const fgd_workspace *w = t->workspace;
     const fgd_chunk *chunk = t->chunk;
-    row_group g = row_group_of(self, grid, mb->rows, t->barriers);
+    row_group g = row_group_of(me->self, me->grid, mb->rows, t->barriers);
+    g.watch = me->watch;
     const layer_memory *out = &w->at[w->net->L];
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
+    enter_phase(me->watch, FGD_GATHER);
     gather_micro_batch(t, mb, &g);
     fgd_noise noise = micro_batch_noise(chunk, L, mb);
     forward_rows(w, chunk->theta, &noise, &g);
 
+    enter_phase(me->watch, FGD_LOSS);
     ptrdiff_t offset = g.own0 * out->ld;
     loss_rows of = {.rows = g.own1 - g.own0,
                     .n = n,
@@ -123,7 +134,7 @@ static void train_rows(training *t, const micro_batch *mb, worker self, thread_g
                     .dz = out->dz + offset,
                     .dz_ld = out->ld,
                     .loss = w->loss + g.own0};
-    fgd_status status = compute_losses(&chunk->loss, &of, t->scratch + self.rank * loss_scratch(n));
+    fgd_status status = compute_losses(&chunk->loss, &of, t->scratch + me->self.rank * loss_scratch(n));
     if (status != FGD_OK) /* published by the barrier; until then the other threads of the group continue */
         atomic_store_explicit(&t->status, (int)status, memory_order_relaxed);
     backward_rows(w, &noise, &g);
@@ -133,17 +144,20 @@ static void train_rows(training *t, const micro_batch *mb, worker self, thread_g
  * A thread's part of every dW of a micro-batch, added to those before.  With the last one theta is updated directly and
  * transposed for the next step, unless a transform needs the whole gradient, which then goes to grad.
  */
-static void train_gradients(training *t, const micro_batch *mb, worker self, thread_grid grid) {
+static void train_gradients(training *t, const micro_batch *mb, const team_member *me) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
-    gradient_sink sink = {.grad = chunk->grad, .accumulate = mb->row > 0, .transposes = mb->step + 1 < chunk->n_steps};
+    gradient_sink sink = {.grad = chunk->grad,
+                          .accumulate = mb->row > 0,
+                          .transposes = mb->step + 1 < chunk->n_steps,
+                          .watch = me->watch};
     sink.whole_rows = chunk->transforms || rule_slots[chunk->rule] > 0; /* see apply_transformed, update_blocks */
     if (!chunk->transforms && is_last(chunk, mb)) {
         update_init(&u, chunk->rule, chunk->coefficients + mb->step * rule_coefficients[chunk->rule], t->size,
                     chunk->theta, chunk->state);
         sink.update = &u;
     }
-    gradients(t->workspace, (int)mb->rows, &sink, self, grid);
+    gradients(t->workspace, (int)mb->rows, &sink, me->self, me->grid);
 }
 
 /* By thread 0, after a step of `rows` rows: the tuner may change the team. */
@@ -158,37 +172,40 @@ static void tuner_step(training *t, ptrdiff_t rows) {
 }
 
 /*
- * After a step of a team of *team threads: whether this thread stays.  All leave before the team grows.  The others do
+ * After a step: whether this thread stays in the team.  All leave before the team grows.  The others do
  * not wait for a thread that is to leave, and n_threads may have changed again until the system lets it run.
  */
-static int stays_in_team(training *t, int *team, worker *self, thread_grid *grid) {
-    if (self->rank >= atomic_load_explicit(&t->stay, memory_order_relaxed)) return 0;
-    if (t->n_threads == *team) return 1;
-    if (t->n_threads > *team) return 0;
-    *team = t->n_threads;
-    if (self->size <= *team) return 1; /* the system started fewer threads than requested */
-    self->size = *team;
-    *grid = grid_of_micro_batch(t->workspace->net, t->workspace->max_rows, self->size);
+static int stays_in_team(training *t, team_member *me) {
+    if (me->self.rank >= atomic_load_explicit(&t->stay, memory_order_relaxed)) return 0;
+    if (t->n_threads == me->n_threads) return 1;
+    if (t->n_threads > me->n_threads) return 0;
+    me->n_threads = t->n_threads;
+    if (me->self.size <= me->n_threads) return 1; /* the system started fewer threads than requested */
+    me->self.size = me->n_threads;
+    me->grid = grid_of_micro_batch(t->workspace->net, t->workspace->max_rows, me->self.size);
     return 1;
 }
 
 /* Both phases of a micro-batch and, after the last one of a step, its transforms. */
-static fgd_status train_micro_batch(training *t, const micro_batch *mb, worker self, thread_grid grid) {
+static fgd_status train_micro_batch(training *t, const micro_batch *mb, const team_member *me) {
     fgd_chunk *chunk = t->chunk;
     int last = is_last(chunk, mb);
-    train_rows(t, mb, self, grid);
-    barrier_wait(&t->barrier, self.size);
+    train_rows(t, mb, me);
+    timed_wait(&t->barrier, me->self.size, me->watch);
     fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
     if (status != FGD_OK) return status;
-    train_gradients(t, mb, self, grid);
-    if (last && chunk->transforms) apply_transformed(&t->update, mb->step, self);
-    if (self.rank == 0) {
+    train_gradients(t, mb, me);
+    if (last && chunk->transforms) {
+        enter_phase(me->watch, FGD_TRANSFORMS);
+        apply_transformed(&t->update, mb->step, me->self);
+    }
+    if (me->self.rank == 0) {
         double *loss = &chunk->losses[mb->step];
         *loss = add_up(mb->row > 0 ? *loss : 0, t->workspace->loss, mb->rows);
         if (last && t->tuned) tuner_step(t, step_rows(chunk, mb->step));
         if (last) t->next_step = mb->step + 1;
     }
-    barrier_wait(&t->barrier, self.size);
+    timed_wait(&t->barrier, me->self.size, me->watch);
     return FGD_OK;
 }
 
@@ -196,24 +213,28 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, worker s
 static void run_training(void *argument, worker self) {
     training *t = argument;
     fgd_chunk *chunk = t->chunk;
-    thread_grid grid = grid_of_micro_batch(t->workspace->net, t->workspace->max_rows, self.size);
+    const fgd_net *net = t->workspace->net;
+    team_member me = {
+        .self = self, .n_threads = t->n_threads, .grid = grid_of_micro_batch(net, t->workspace->max_rows, self.size)};
     ptrdiff_t max_rows = max_micro_batch(t, self.size);
-    int team = t->n_threads;
     if (t->next_step == 0) {
         transpose_all(t->workspace, chunk->theta, 1, self);
         barrier_wait(&t->barrier, self.size);
     }
+    stopwatch watch;
+    me.watch = start_watch(&watch, chunk->phases, net->L, self.rank);
     for (ptrdiff_t s = t->next_step; s < chunk->n_steps; s++) {
         micro_batch mb = {.step = s, .step_weight = step_weight(chunk, s)};
         ptrdiff_t rows = step_rows(chunk, s), count = 1 + (rows - 1) / max_rows;
         for (ptrdiff_t i = 0; i < count; i++, mb.row += mb.rows) {
             mb.rows = partition(rows, i + 1, count) - mb.row;
-            if (train_micro_batch(t, &mb, self, grid) == FGD_OK) continue;
+            if (train_micro_batch(t, &mb, &me) == FGD_OK) continue;
             if (self.rank == 0) chunk->failed = s;
             return;
         }
-        if (!stays_in_team(t, &team, &self, &grid)) return;
+        if (!stays_in_team(t, &me)) break;
     }
+    enter_phase(me.watch, FGD_GATHER);
 }
 
 static int training_threads(const fgd_net *net, ptrdiff_t rows, int requested) {

@@ -1,90 +1,62 @@
 /*
- * tuner.h: how many threads to start, by a cost model, and how many to keep, by measurement.  Results do not depend on
- * it.
+ * tuner.h: how many of the threads that were started to keep, by measurement.  Results do not depend on it.
  */
 #ifndef FGD_TUNER_H
 #define FGD_TUNER_H
 
-#include <time.h>
-#ifdef _WIN32
-#include <windows.h>
-#endif
-
-#include "../fastgd.h"
+#include <math.h>
 
 /*
- * Floating-point operations per thread below which one more thread costs more than it gains: in a phase of training,
- * whose threads are running and wait for each other; in a call that starts them; and in a prediction, which has no
- * tuner to notice that another process has taken a core.
+ * The time per row that teams of max, max / 2, max / 4 ... 1 threads take is measured in windows.  A team is judged by
+ * the least of its latest windows, because the system may hold up any one of them: it takes the core for another
+ * process, or some time to wake a thread.  The fastest team trains.  One that is slower than a smaller one (a process has
+ * taken a core for longer, or the cost model was wrong) is given up for that, but only after RECENT windows.  The largest
+ * is tried again after an interval, which doubles each time until that team has trained for as long.
  */
-#define MIN_FLOPS_OF_PHASE 150e3
-#define MIN_FLOPS_OF_CALL 1e6
-#define MIN_FLOPS_OF_PREDICTION 4.5e6
-
-/* The number of threads to start, at most fgd_max_threads(): `requested`, or if that is 0, one for each min_flops of
-   `flops`. */
-static int useful_threads(int requested, double flops, double min_flops) {
-    int max = fgd_max_threads();
-    double useful = requested > 0 ? requested : flops / min_flops;
-    return useful < 2 ? 1 : useful < max ? (int)useful : max;
-}
-
-static double seconds_now(void) {
-#ifdef _WIN32
-    LARGE_INTEGER ticks, ticks_per_second;
-    QueryPerformanceCounter(&ticks);
-    QueryPerformanceFrequency(&ticks_per_second);
-    return (double)ticks.QuadPart / (double)ticks_per_second.QuadPart;
-#else
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-#endif
-}
-
-/*
- * The time per row that teams of max, max / 2, max / 4 ... 1 threads were measured to take, in windows of some
- * milliseconds: long enough for a thread to be woken and for another process to get a time slice.  The fastest team
- * trains: one that is slower than a smaller one (another process has taken a core, or the cost model was wrong)
- * shrinks. The largest is tried again after an interval that doubles each time it is not the fastest.
- */
-enum { TEAMS = 12 };
+enum { TEAMS = 12, RECENT = 3 };
 #define WINDOW 5e-3 /* seconds, like the others */
+#define TRIAL_WINDOW (WINDOW / 4)
 #define MIN_INTERVAL 0.05
 #define MAX_INTERVAL 2.0
 #define SLOWDOWN 1.25
 typedef struct {
-    int max, team;          /* threads of team 0 (0: nothing measured yet); the team that trains */
-    double seconds[TEAMS];  /* per row; 0: not measured */
-    double fastest[TEAMS];  /* per row, since the measurements of smaller teams were last dropped */
-    double elapsed, rows;   /* of the current window */
-    double interval, retry; /* until team 0 is tried again (0: it trains), and the time of that */
+    int max, team;                /* threads of team 0 (0: nothing measured yet); the team that trains */
+    int windows[TEAMS];           /* measured of each team, at most RECENT: the first of `recent` */
+    double recent[TEAMS][RECENT]; /* seconds per row, latest first */
+    double fastest[TEAMS];        /* per row, since the measurements of smaller teams were last dropped */
+    double elapsed, rows;         /* of the current window */
+    double interval, retry;       /* until team 0 is tried again (0: nothing was given up), and the time of that */
 } thread_tuner;
 
 static inline int team_threads(const thread_tuner *t) { return t->max >> t->team; }
 
+/* Seconds per row; INFINITY: not measured. */
+static double team_seconds(const thread_tuner *t, int team) {
+    double least = INFINITY;
+    for (int i = 0; i < t->windows[team]; i++)
+        if (t->recent[team][i] < least) least = t->recent[team][i];
+    return least;
+}
+
 static int fastest_team(const thread_tuner *t) {
     int best = 0;
-    for (int team = 1; team < TEAMS && t->max >> team > 0; team++)
-        if (t->seconds[team] > 0 && t->seconds[team] < t->seconds[best]) best = team;
+    for (int team = 1; team < TEAMS; team++)
+        if (team_seconds(t, team) < team_seconds(t, best)) best = team;
     return best;
 }
 
-static void change_team(thread_tuner *t, int team) {
-    t->team = team;
-    t->elapsed = 0;
-    t->rows = 0;
-}
-
 /* The current team took `seconds` per row.  If it has become slower, the measurements of smaller teams are dropped. */
-static void tuner_update(thread_tuner *t, double seconds) {
+static void add_window(thread_tuner *t, double seconds) {
     int team = t->team;
-    t->seconds[team] = seconds;
-    if (seconds > SLOWDOWN * t->fastest[team]) {
-        t->fastest[team] = seconds;
-        for (int smaller = team + 1; smaller < TEAMS; smaller++) t->seconds[smaller] = 0;
+    for (int i = RECENT - 1; i > 0; i--) t->recent[team][i] = t->recent[team][i - 1];
+    t->recent[team][0] = seconds;
+    if (t->windows[team] < RECENT) t->windows[team]++;
+    double least = team_seconds(t, team);
+    if (t->windows[team] == RECENT && least > SLOWDOWN * t->fastest[team]) {
+        t->fastest[team] = least;
+        for (int smaller = team + 1; smaller < TEAMS; smaller++) t->windows[smaller] = 0;
     }
-    if (seconds < t->fastest[team]) t->fastest[team] = seconds;
+    if (t->windows[team] == 1 || least < t->fastest[team]) t->fastest[team] = least;
 }
 
 /* The interval after one that has not made team 0 the fastest. */
@@ -93,28 +65,31 @@ static double longer_interval(double interval) {
     return 2 * interval < MAX_INTERVAL ? 2 * interval : MAX_INTERVAL;
 }
 
-/* The team took `elapsed` seconds for `rows` rows; at the end of a window the team may change. */
-static void tuner_record(thread_tuner *t, double now, double elapsed, double rows) {
-    t->elapsed += elapsed;
-    t->rows += rows;
-    if (t->elapsed < WINDOW) return;
-    tuner_update(t, t->elapsed / t->rows);
-    int smaller = t->team + 1, is_smallest = smaller == TEAMS || t->max >> smaller == 0;
-    int beats_larger = t->team == 0 || t->seconds[t->team] < t->seconds[t->team - 1];
-    if (!is_smallest && beats_larger && t->seconds[smaller] == 0) {
-        change_team(t, smaller);
-        return;
-    }
-    int best = fastest_team(t);
-    if (best == 0) {
-        t->interval = 0;
-    } else if (best > t->team || t->interval == 0) {
+/* After a window of the current team: the one to train next. */
+static int next_team(thread_tuner *t, double now) {
+    int team = t->team, smaller = team + 1, best = fastest_team(t), is_known = t->windows[team] == RECENT;
+    int is_smallest = smaller == TEAMS || t->max >> smaller == 0;
+    if (best == team && is_known && !is_smallest && t->windows[smaller] == 0) return smaller;
+    if (best > team && !is_known) return team;
+    if (best > 0 && (team == 0 || t->interval == 0)) {
         t->interval = longer_interval(t->interval);
         t->retry = now + t->interval;
-    } else if (now >= t->retry) {
-        best = 0;
     }
-    change_team(t, best);
+    if (best == 0 && now > t->retry + t->interval) t->interval = 0;
+    return now < t->retry ? best : 0;
+}
+
+/* The team took `elapsed` seconds for `rows` rows; at the end of a window the team may change. */
+static void tuner_record(thread_tuner *t, double now, double elapsed, double rows) {
+    int is_trial = t->team > 0 ? t->windows[t->team] == 0 : t->interval > 0 && t->windows[0] < RECENT;
+    t->elapsed += elapsed;
+    t->rows += rows;
+    if (t->elapsed < (is_trial ? TRIAL_WINDOW : WINDOW)) return;
+    add_window(t, t->elapsed / t->rows);
+    int next = next_team(t, now);
+    if (next != t->team) t->windows[next] = 0;
+    t->team = next;
+    t->elapsed = t->rows = 0;
 }
 
 #endif

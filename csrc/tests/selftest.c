@@ -18,11 +18,13 @@
 #include "memo.h"
 #include "noise.h"
 #include "orders.h"
+#include "phases.h"
 #include "products.h"
 #include "rules_and_types.h"
 #include "tables.h"
 #include "training.h"
 #include "transforms.h"
+#include "tuner.h"
 
 typedef struct {
     const char *name;
@@ -73,6 +75,8 @@ int main(int argc, char **argv) {
         {"orders", orders},
         {"noise", noise},
         {"known answers", known_answers},
+        {"phases", phases},
+        {"tuner", tuner},
     };
     /* clang-format on */
 #ifdef _OPENMP

@@ -3,6 +3,10 @@ from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "fastgd.h" nogil:
+    enum:
+        FGD_FORWARD
+        FGD_PHASES_OF_LAYER
+
     ctypedef enum fgd_status:
         FGD_OK
         FGD_NO_MEMORY
@@ -77,6 +81,7 @@ cdef extern from "fastgd.h" nogil:
         fgd_noise noise
         double *losses
         int n_threads
+        double *phases
         ptrdiff_t failed
 
     ctypedef struct fgd_plan:

@@ -45,6 +45,8 @@ class Chunk:
         Noise on the inputs of layers; None: no noise.
     n_threads : int, default=0
         Maximum number of threads; 0: the engine decides.
+    phases : (n_threads, columns) float64 or None, default=None
+        The seconds that each thread spends in each phase are added; see `phase_columns`.  Requires n_threads >= 1.
     """
 
     X: Array
@@ -60,6 +62,7 @@ class Chunk:
     transforms: Transforms | None = None
     noise: NoiseSpec | None = None
     n_threads: int = 0
+    phases: Floats | None = None
 
     @property
     def n_steps(self) -> int:
@@ -69,3 +72,18 @@ class Chunk:
     def rows(self, step: int) -> Ints:
         """Row indices of a step."""
         return self.order[self.starts[step] : self.starts[step + 1]]
+
+
+def phase_columns(layers: int) -> dict[str, int]:
+    """The columns of `Chunk.phases` by the names of the phases, in the order in which a step enters them."""
+    gather, loss, transforms, wait, forward, backward, update = range(7)  # FGD_GATHER ... of csrc/fastgd.h
+    firsts = [3 * l for l in range(layers)]
+    return {
+        "gather": gather,
+        **{f"forward {l}": forward + first for l, first in enumerate(firsts)},
+        "loss": loss,
+        **{f"backward {l}": backward + firsts[l] for l in range(layers - 1, 0, -1)},
+        **{f"update {l}": update + first for l, first in enumerate(firsts)},
+        "transforms": transforms,
+        "wait": wait,
+    }

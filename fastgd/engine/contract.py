@@ -19,6 +19,7 @@ OVERLAP = "{} must not share memory with {}"
 DZ_NOT_FINITE = "dZ has a value that is not finite"
 LOSS_NOT_FINITE = "the mean loss is not finite"
 BAD_VALUE = "Y has a target that the loss does not take, or a weight is negative or not finite"
+NO_PHASES = "the NumPy engine does not measure phases: use the native one"
 X_NOT_FINITE = "X has a value that is not finite in the dtype of theta"
 
 
@@ -110,7 +111,9 @@ class Executor(Protocol):
         ValueError
             The arrays do not fit, or hold row or class indices outside the data; nothing has changed.
         IndexError
-            The chunk has not so many steps.
+            The chunk has fewer steps.
+        RuntimeError
+            The engine does not measure `Chunk.phases`.
         """
 
     def plan(self, batch: int, n_threads: int = 0) -> Plan:

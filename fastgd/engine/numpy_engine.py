@@ -22,7 +22,7 @@ from ..optimizers.transforms import WHOLE_STEP, Transforms
 from ..optimizers.transforms import update as update_with_transforms
 from . import threads
 from .chunk import Chunk
-from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, OVERLAP, X_NOT_FINITE
+from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
 from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
@@ -314,6 +314,8 @@ class Executor:
 
     def _check_chunk(self, chunk: Chunk) -> None:
         """The last line of defence; nothing has changed when it raises."""
+        if chunk.phases is not None:
+            raise RuntimeError(NO_PHASES)
         n, steps, dtype = len(chunk.X), chunk.n_steps, self._theta.dtype
         _check("X", chunk.X, (n, self._n_in))
         self._check_targets(chunk.loss, chunk.Y, n)

@@ -84,7 +84,7 @@ cdef class _Chunk:
     cdef Py_ssize_t max_rows    # of a pass through the network; at least 1
     cdef _Params params
     cdef _Transforms transforms
-    cdef _Array X, Y, weight, order, starts, coefficients, state, losses, noise
+    cdef _Array X, Y, weight, order, starts, coefficients, state, losses, noise, phases
 
     cdef _set_data(self, chunk, Executor of):
         loss = chunk.loss
@@ -114,6 +114,15 @@ cdef class _Chunk:
         self.state = _dense("state", chunk.state, of.real, fgd_rule_slots(self.to.rule), of.size, True)
         self.to.coefficients, self.to.state = <double *> self.coefficients.view.buf, self.state.view.buf
         self.to.theta, self.to.grad = of.theta.view.buf, of.grad.view.buf
+
+    cdef _set_phases(self, phases, int layers):
+        if phases is None:
+            return
+        if self.to.n_threads < 1:
+            raise ValueError(f"phases are measured on a number of threads >= 1, not {self.to.n_threads}")
+        cdef Py_ssize_t columns = FGD_FORWARD + FGD_PHASES_OF_LAYER * layers
+        self.phases = _dense("phases", phases, b"d", self.to.n_threads, columns, True)
+        self.to.phases = <double *> self.phases.view.buf
 
     cdef _check_starts(self, Py_ssize_t first):
         """That every selected step has rows; `max_rows` <- the most that pass through the network at once."""
@@ -157,6 +166,7 @@ cdef _Chunk _chunk(chunk, Executor of, Py_ssize_t first, last):
     c.losses = _dense("losses", losses, b"d", c.to.n_steps, -1, True)
     c.to.losses = <double *> c.losses.view.buf
     c.noise = _noise_spec(chunk.noise, c.to.n_steps, of.net.L, &c.to.noise)
+    c._set_phases(chunk.phases, of.net.L)
     c._select(first, c.to.n_steps if last is None else last)
     c._check_starts(first)
     return c

@@ -23,12 +23,13 @@ from .exclusive import check_not_in_training, in_training
 from .fit_data import prepare, prepare_evaluation
 from .loop import train
 from .on_batch import BatchSteps
+from .profile import Profiling
 from .state import TrainSettings, TrainState
 from .stopping import AUTO, loss_tolerance
 
 
 @explains_arguments
-class Trainer(TrainerAttributes, BatchSteps, ExplainsAttributes):
+class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another

@@ -1,0 +1,74 @@
+/*
+ * tuner.h: tests which teams the tuner chooses, on a clock of its own.
+ */
+#ifndef FGD_TEST_TUNER_H
+#define FGD_TEST_TUNER_H
+
+#include <math.h>
+
+#include "../engine/tuner.h"
+#include "check.h"
+
+/* Seconds that a team of some threads takes from `now` on for work that takes one thread, alone, `seconds`. */
+typedef double team_time(int threads, double now, double seconds);
+
+/* Trains steps of `rows` rows, on a clock that starts at *now, until `end`; returns the share of the rows that were
+   trained by teams of `threads`. */
+static double simulate(thread_tuner *t, team_time *time, int rows, double *now, double end, int threads) {
+    const double seconds_per_row = 1e-5;
+    double all = 0, by_team = 0;
+    while (*now < end) {
+        int team = team_threads(t);
+        double seconds = time(team, *now, rows * seconds_per_row);
+        *now += seconds;
+        all += rows;
+        if (team == threads) by_team += rows;
+        tuner_record(t, *now, seconds, rows);
+    }
+    return by_team / all;
+}
+
+static double scales(int threads, double now, double seconds) {
+    (void)now;
+    return seconds / threads;
+}
+static double does_not_scale(int threads, double now, double seconds) {
+    (void)now;
+    return seconds * (1 + 0.1 * threads);
+}
+/* Every 50 ms the system holds up any team of several for 12 ms: two windows, or more. */
+static double is_held_up(int threads, double now, double seconds) {
+    const double every = 0.05, pause = 0.012;
+    double end = now + seconds / threads;
+    return end - now + (threads > 1 ? pause * (floor(end / every) - floor(now / every)) : 0);
+}
+/* From 0.3 to 1.3 seconds another process occupies a core. */
+static double loses_a_core(int threads, double now, double seconds) {
+    return now < 0.3 || now > 1.3 || threads == 1 ? seconds / threads : 3 * seconds;
+}
+
+/* The share of two (or max) threads, or of one, in a whole training. */
+static double share(team_time *time, int rows, int max, int threads) {
+    thread_tuner t = {.max = max};
+    double now = 0;
+    return simulate(&t, time, rows, &now, 2, threads);
+}
+
+static void tuner(const fgd_engine *e) {
+    (void)e;
+    for (int rows = 1; rows <= 1000; rows *= 10) {
+        check(share(scales, rows, 2, 2) > 0.98, "two threads stay, steps of %d rows", rows);
+        check(share(scales, rows, 8, 8) > 0.98, "eight threads stay, steps of %d rows", rows);
+        check(share(is_held_up, rows, 2, 2) > 0.98, "they stay though they are held up, steps of %d rows", rows);
+        check(share(does_not_scale, rows, 2, 1) > 0.8, "a second thread that costs leaves, steps of %d rows", rows);
+        check(share(does_not_scale, rows, 8, 1) > 0.8, "seven threads that cost leave, steps of %d rows", rows);
+        thread_tuner t = {.max = 2};
+        double now = 0;
+        simulate(&t, loses_a_core, rows, &now, 0.3, 2);
+        check(simulate(&t, loses_a_core, rows, &now, 1.3, 1) > 0.8, "one leaves a busy core, steps of %d rows", rows);
+        simulate(&t, loses_a_core, rows, &now, 2.6, 2);
+        check(simulate(&t, loses_a_core, rows, &now, 3, 2) > 0.98, "and comes back, steps of %d rows", rows);
+    }
+}
+
+#endif
