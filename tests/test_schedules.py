@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from problems import in_turn
 
 import fastgd as gd
 from fastgd import schedules
@@ -178,8 +179,7 @@ def at(schedule, i):
     return float(schedules.as_schedule(schedule)(MOMENTS[i : i + 1], 10)[0])
 
 
-@pytest.mark.parametrize("schedule", EVERY, ids=kind)
-@pytest.mark.parametrize(("name", "setting"), NUMBERS)
+@pytest.mark.parametrize(("name", "setting", "schedule"), [(*n, s) for n, s in in_turn(NUMBERS, EVERY)], ids=kind)
 def test_numbers_of_a_rule(name, setting, schedule):
     """The coefficients of each step are those of an optimiser with the number of that moment."""
 
