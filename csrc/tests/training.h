@@ -16,7 +16,7 @@
 static void test_run(const fgd_engine *e, int hidden, int loss, int rule) {
     const char *activation = fgd_activation_name(hidden), *loss_name = fgd_loss_name(loss);
     const char *rule_name = fgd_rule_name(rule);
-    int weighted = (hidden + loss) % 2, threads = 1 + (hidden + loss) % 3, bits = e->bits;
+    int weighted = (hidden + loss + rule) % 2, threads = 1 + (hidden + loss) % 3, bits = e->bits;
     const int n[] = {5, 33, 9, 1 + loss};
     problem p;
     problem_init(&p, &(problem_spec){.L = 3,
@@ -37,12 +37,12 @@ static void test_run(const fgd_engine *e, int hidden, int loss, int rule) {
     release_arrays();
 }
 
-/* Every activation, every loss and every rule at least twice, each time with others: no code belongs to a pair. */
+/* Every activation, every loss and every rule at least four times, with others each time: no code belongs to a pair. */
 static void training(const fgd_engine *e) {
     int activations = entry_count(fgd_activation_name), losses = entry_count(fgd_loss_name);
     int rules = entry_count(fgd_rule_name), most = activations > losses ? activations : losses;
-    for (int i = 0; i < 2 * (most > rules ? most : rules); i++) {
-        int loss = (i + i / losses) % losses, rule = (i + 2) % rules;
+    for (int i = 0; i < 4 * (most > rules ? most : rules); i++) {
+        int loss = (i + i / losses) % losses, rule = i % rules;
         /* Equal derivatives whose sum is 0 except for rounding have no sign for lion to step by. */
         if (strstr(fgd_loss_name(loss), "hinge") && rule == RULE_lion) rule = RULE_sgd;
         test_run(e, i % activations, loss, rule);
