@@ -23,7 +23,8 @@ typedef enum {
     FGD_BAD_LABEL,      /* a class index outside 0 .. n_out - 1; theta was not updated */
     FGD_BAD_ROW_NUMBER, /* a row index outside the data; nothing was done */
     FGD_BAD_VALUE,      /* a target or a weight that a loss does not take */
-    FGD_OVERFLOW,       /* theta, or what goes with it, would become inf or NaN; nothing was done */
+    FGD_OVERFLOW,       /* theta, or what goes with it, would become inf or NaN; nothing was done; or an output of
+                           predict is not finite */
 } fgd_status;
 
 /* One layer: a = f(x W + b). */
@@ -152,7 +153,7 @@ typedef struct {
     void (*workspace_free)(fgd_workspace *workspace);
 
     /* Z (X.count, n[L]) <- outputs.  Needs no workspace: any number of threads may call it on one network.
-       FGD_NOT_FINITE: a value of X, converted to real, is inf or NaN. */
+       FGD_NOT_FINITE: a value of X, converted to real, is inf or NaN; FGD_OVERFLOW: an output is, and Z complete. */
     fgd_status (*predict)(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int n_threads);
 
     /* 1 if all values of a table, converted to real, are finite. */

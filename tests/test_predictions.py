@@ -202,3 +202,30 @@ def test_bad_numbers_of_threads(n_threads, error):
     for method in (model_of().predict, model_of().predict_proba):
         with pytest.raises(error, match="n_threads must be"):
             method(np.eye(3), n_threads=n_threads)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8"])
+@pytest.mark.parametrize("rows", [1, 2, 3, 20, 300])
+def test_threads_share_few_rows_of_wide_layers(engine, rows, dtype):
+    model = gd.Sequential(gd.Dense(300, 331, "relu"), gd.Dense(331, 260, "tanh"), gd.Dense(260, 70, "softmax"), seed=0)
+    X = np.random.default_rng(0).integers(-9, 9, (rows, 300)).astype(dtype)
+    for method in (model.predict, model.predict_proba):
+        want = method(X, n_threads=1)
+        for n_threads in (2, 3, None):
+            np.testing.assert_array_equal(method(X, n_threads=n_threads), want)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 300])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_every_thread_reports_what_is_not_finite(engine, rows, n_threads):
+    model = gd.MLP(300, 331, 260, seed=0)
+    X = np.ones((rows, 300), "float32")
+    model.parameters()["1.bias"][-1] = 3e38
+    model.parameters()["1.weight"][:, -1] = 1e38
+    X[:-1] = 0
+    model.parameters()["0.weight"][:] = 1
+    with pytest.raises(FloatingPointError, match=f"output 259 for row {rows - 1} "):
+        model.predict(X, n_threads=n_threads)
+    X[0, 299] = np.nan
+    with pytest.raises(ValueError, match="row 0, column 299"):
+        model.predict(X, n_threads=n_threads)

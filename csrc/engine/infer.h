@@ -1,5 +1,10 @@
 /*
- * infer.h: prediction.  A few rows at a time go through all layers, so that their activations stay in L2.
+ * infer.h: prediction.  A few rows at a time go through all layers, so that their activations stay in the cache.
+ *
+ * Each thread has a share of the rows.  It takes batches of its own, then those that other threads have not begun: one
+ * without a core holds up no other.  Where rows are few and weights many, threads that the caller asks for form row
+ * groups (partition.h) as in training: each reads a part of the weights, which stays in the caches of its core from
+ * call to call.
  */
 #ifndef FGD_INFER_H
 #define FGD_INFER_H
@@ -12,95 +17,154 @@
 #include "tuner.h"
 #include "workspace.h"
 
-/* Maximum of those rows; and elements of scratch memory up to which it is on the stack. */
-enum { PREDICT_ROWS = 126, STACK_SCRATCH = 4096 };
+/* Maximum number of rows in a batch; bytes of memory up to which it is on the stack. */
+enum { PREDICT_ROWS = 126, STACK_BYTES = 1 << 15 };
+
+/* The batches of a thread: from number `next`, the first that no thread has taken, up to `end`. */
+typedef struct {
+    _Alignas(LINE) atomic_int next;
+    int end;
+} batch_share;
+
+typedef struct {
+    const fgd_net *net;
+    const real *theta;
+    const fgd_table *X;
+    real *Z;
+    int threads, batches;  /* to start; of rows, 0: one row group or several compute all rows */
+    ptrdiff_t rows, ld;    /* of a matrix of activations */
+    batch_share *shares;   /* (threads,) */
+    spin_barrier *barrier; /* (threads,) of row groups */
+    real *matrices;        /* two of each thread, or of all threads if batches is 0 */
+    char *copies;          /* of each thread, for products */
+    pack_sizes sizes;      /* of those */
+    atomic_int status;
+} predict_call;
+
+/* Elements of two matrices. */
+static ptrdiff_t matrices_size(const predict_call *call) { return 2 * call->rows * call->ld; }
 
 /* Whether a product can read X in place. */
 static int reads_in_place(const fgd_table *X) {
     return X->type == TYPE_real && X->stride % (ptrdiff_t)sizeof(real) == 0 && !same_cache_set(X->stride);
 }
 
-/* Rows [row0, row0 + rows) of X to Z, through two matrices of activations in `scratch`.  Returns 0 if X is not finite
-   there. */
-static int predict_rows(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, ptrdiff_t row0, int rows,
-                        ptrdiff_t ld, real *scratch, const pack_buffers *buffers) {
-    real *hidden[2] = {scratch, scratch + rows * ld};
-    const real *from = hidden[1];
-    ptrdiff_t from_ld = ld;
-    if (reads_in_place(X)) {
-        from = (const real *)row_at(X, NULL, row0);
-        from_ld = X->stride / (ptrdiff_t)sizeof(real);
-    } else {
-        read_table(X, row0, row0 + rows, hidden[1], ld);
+/* Rows of X from number `first` on, as a product reads them: in place, or the own rows of a group in `copy`. */
+static const real *input_rows(const fgd_table *X, ptrdiff_t first, const row_group *g, real *copy, ptrdiff_t *ld) {
+    if (!reads_in_place(X)) {
+        read_table(X, first + g->own0, first + g->own1, copy + g->own0 * *ld, *ld);
+        return copy;
     }
-    if (!all_finite(from, from_ld, rows, X->width)) return 0;
-    for (int l = 0; l < net->L; l++) {
-        const fgd_layer *layer = &net->layer[l];
-        int last = l == net->L - 1;
-        real *to = last ? Z + row0 * layer->n_out : hidden[l % 2];
-        ptrdiff_t to_ld = last ? layer->n_out : ld;
-        layer_forward(layer, theta, from, from_ld, to, to_ld, NULL, 0, rows, 0, layer->n_out, buffers);
-        activate_rows(layer, to, to_ld, 0, rows);
-        from = to;
-        from_ld = ld;
-        theta += layer_size(layer);
-    }
-    return 1;
+    *ld = X->stride / (ptrdiff_t)sizeof(real);
+    return (const real *)row_at(X, NULL, first);
 }
 
-typedef struct {
-    const fgd_net *net;
-    const real *theta;
-    const fgd_table *X;
-    real *Z, *scratch;
-    int batches;                  /* of rows */
-    ptrdiff_t ld, matrices;       /* of the matrices in scratch, and their elements */
-    pack_sizes sizes;             /* of the copies behind them */
-    ptrdiff_t thread_scratch;     /* elements of scratch per thread */
-    atomic_int next;              /* batch that no thread has taken: one without a core holds up no other */
-    atomic_int status;
-} predict_call;
+/* An X that is not finite takes precedence over outputs that are not. */
+static void report(predict_call *call, int x_is_finite, int z_is_finite) {
+    int none = FGD_OK;
+    if (!x_is_finite)
+        atomic_store(&call->status, FGD_NOT_FINITE);
+    else if (!z_is_finite)
+        atomic_compare_exchange_strong(&call->status, &none, FGD_OVERFLOW);
+}
+
+/* The rows of a group, which count from row `first` of X, to Z. */
+static void predict_rows(predict_call *call, ptrdiff_t first, const row_group *g, real *matrices,
+                         const pack_buffers *buffers) {
+    const fgd_net *net = call->net;
+    const real *theta = call->theta;
+    real *hidden[2] = {matrices, matrices + call->rows * call->ld}, *Z = call->Z + first * net->layer[net->L - 1].n_out;
+    ptrdiff_t from_ld = call->ld, own_rows = g->own1 - g->own0, n_out = net->layer[net->L - 1].n_out;
+    const real *from = input_rows(call->X, first, g, hidden[1], &from_ld);
+    int x_is_finite = all_finite(from + g->own0 * from_ld, from_ld, own_rows, net->layer[0].n_in);
+    for (int l = 0, j0, j1; l < net->L; l++) {
+        const fgd_layer *layer = &net->layer[l];
+        int last = l == net->L - 1;
+        real *to = last ? Z : hidden[l % 2];
+        ptrdiff_t to_ld = last ? n_out : call->ld;
+        column_range(g->columns, layer->n_out, &j0, &j1);
+        row_group_wait(g);
+        layer_forward(layer, theta, from, from_ld, to, to_ld, NULL, g->row0, g->row1, j0, j1, buffers);
+        if (activation_is_row[layer->activation] || last) row_group_wait(g);
+        activate_rows(layer, to, to_ld, g->own0, g->own1);
+        from = to;
+        from_ld = call->ld;
+        theta += layer_size(layer);
+    }
+    report(call, x_is_finite, all_finite(Z + g->own0 * n_out, 0, 1, own_rows * n_out));
+}
+
+/* A batch that no thread has taken, of the share of thread `rank` if there is one; -1: none is left. */
+static int next_batch(predict_call *call, int rank) {
+    for (int i = 0; i < call->threads; i++) {
+        batch_share *share = &call->shares[(rank + i) % call->threads];
+        if (atomic_load_explicit(&share->next, memory_order_relaxed) >= share->end) continue;
+        int batch = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
+        if (batch < share->end) return batch;
+    }
+    return -1;
+}
 
 static void run_predict(void *argument, worker self) {
     predict_call *call = argument;
-    real *scratch = call->scratch + self.rank * call->thread_scratch;
-    pack_buffers buffers = pack_buffers_at((char *)(scratch + call->matrices), call->sizes);
-    for (int b; (b = atomic_fetch_add_explicit(&call->next, 1, memory_order_relaxed)) < call->batches;) {
-        ptrdiff_t row0 = partition(call->X->count, b, call->batches);
-        ptrdiff_t row1 = partition(call->X->count, b + 1, call->batches);
-        if (predict_rows(call->net, call->theta, call->X, call->Z, row0, (int)(row1 - row0), call->ld, scratch,
-                         &buffers))
-            continue;
-        atomic_store_explicit(&call->status, FGD_NOT_FINITE, memory_order_relaxed); /* published as the team ends */
+    ptrdiff_t count = call->X->count;
+    pack_buffers buffers = pack_buffers_at(call->copies + (size_t)self.rank * pack_bytes(call->sizes), call->sizes);
+    if (call->batches == 0) {
+        row_group g = row_group_of(self, grid_of_micro_batch(call->net, count, self.size), count, call->barrier);
+        predict_rows(call, 0, &g, call->matrices, &buffers);
+        return;
+    }
+    for (int b; (b = next_batch(call, self.rank)) >= 0;) {
+        ptrdiff_t first = partition(count, b, call->batches);
+        row_group g = own_rows((worker){.rank = 0, .size = 1}, partition(count, b + 1, call->batches) - first);
+        predict_rows(call, first, &g, call->matrices + self.rank * matrices_size(call), &buffers);
     }
 }
 
+/* How many threads, and how they divide the rows.  Row groups only on request: their threads wait for each other, which
+   takes several times as long as one thread does it all where another process has a core. */
+static void plan_predict(predict_call *call, int n_threads) {
+    ptrdiff_t count = call->X->count;
+    int threads = useful_threads(n_threads, forward_flops(call->net, count), MIN_FLOPS_OF_PREDICTION);
+    call->threads = threads;
+    call->rows = count;
+    if (n_threads > 1 && grid_of_micro_batch(call->net, count, threads).columns > 1) return;
+    call->rows = count < PREDICT_ROWS ? count : PREDICT_ROWS;
+    call->batches = (int)((count + PREDICT_ROWS - 1) / PREDICT_ROWS);
+    call->batches = (call->batches + threads - 1) / threads * threads; /* the same number for each thread */
+    if (call->batches > count) call->batches = (int)count;
+    if (threads > call->batches) call->threads = call->batches > 0 ? call->batches : 1;
+}
+
+/* Lays the memory of a call out at `base` (NULL: nowhere); returns its bytes. */
+static size_t predict_memory(predict_call *call, char *base) {
+    arena from = {.base = base};
+    size_t threads = (size_t)call->threads, matrices = (size_t)matrices_size(call) * sizeof(real);
+    call->shares = arena_take(&from, threads * sizeof *call->shares);
+    call->barrier = arena_take(&from, threads * sizeof *call->barrier);
+    call->matrices = arena_take(&from, call->batches ? threads * matrices : matrices);
+    call->copies = arena_take(&from, threads * pack_bytes(call->sizes));
+    return from.used;
+}
+
 static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int n_threads) {
+    _Alignas(LINE) char on_stack[STACK_BYTES];
     int max_width = 0;
     for (int l = 0; l < net->L; l++) max_width = net->layer[l].n_in > max_width ? net->layer[l].n_in : max_width;
-    ptrdiff_t rows = X->count < PREDICT_ROWS ? X->count : PREDICT_ROWS, ld = odd_lines(max_width);
-    int batches = (int)((X->count + PREDICT_ROWS - 1) / PREDICT_ROWS);
-    int threads = useful_threads(n_threads, forward_flops(net, X->count), MIN_FLOPS_OF_PREDICTION);
-    batches = (batches + threads - 1) / threads * threads; /* the same number for each thread */
-    if (batches > X->count) batches = (int)X->count;
-    if (threads > batches) threads = batches > 0 ? batches : 1;
-    predict_call call = {.net = net,
-                         .theta = theta,
-                         .X = X,
-                         .Z = Z,
-                         .batches = batches,
-                         .ld = ld,
-                         .matrices = 2 * rows * ld,
-                         .sizes = {.panel = rows < MIN_TILES * MR ? 0 : pack_sizes_of(net, rows).panel},
-                         .status = FGD_OK};
-    call.thread_scratch = call.matrices + 2 * call.sizes.panel;
-
-    real on_stack[STACK_SCRATCH];
-    ptrdiff_t scratch = call.thread_scratch * threads;
-    call.scratch = scratch > STACK_SCRATCH ? alloc_aligned((size_t)scratch * sizeof(real)) : on_stack;
-    if (!call.scratch) return FGD_NO_MEMORY;
-    run_team(threads, run_predict, &call);
-    if (call.scratch != on_stack) free_aligned(call.scratch);
+    predict_call call = {.net = net, .theta = theta, .X = X, .Z = Z, .ld = odd_lines(max_width), .status = FGD_OK};
+    plan_predict(&call, n_threads);
+    if (call.rows >= MIN_TILES * MR) call.sizes.panel = pack_sizes_of(net, call.rows).panel;
+    size_t bytes = predict_memory(&call, NULL);
+    char *memory = bytes > STACK_BYTES ? alloc_aligned(bytes) : on_stack;
+    if (!memory) return FGD_NO_MEMORY;
+    predict_memory(&call, memory);
+    for (int t = 0; t < call.threads; t++) {
+        atomic_init(&call.shares[t].next, (int)partition(call.batches, t, call.threads));
+        call.shares[t].end = (int)partition(call.batches, t + 1, call.threads);
+        call.barrier[t] = (spin_barrier){0};
+    }
+    run_team(call.threads, run_predict, &call);
+    if (memory != on_stack) free_aligned(memory);
     return (fgd_status)atomic_load(&call.status);
 }
 

@@ -111,12 +111,12 @@ static void forward_single_output(const fgd_layer *layer, const real *W, const r
    forward_context. A function of whole rows is left to activate_rows. */
 static void layer_forward(const fgd_layer *layer, const real *W, const real *from, ptrdiff_t from_ld, real *to,
                           ptrdiff_t to_ld, real *z, int row0, int row1, int j0, int j1, const pack_buffers *buffers) {
-    if (j0 == j1) return;
+    if (j0 >= j1) return;
     if (layer->n_out == 1 && row1 - row0 > DOT_ROWS / 2) {
         forward_single_output(layer, W, from, from_ld, to, to_ld, z, row0, row1);
         return;
     }
-    if (row1 - row0 == 1 && j1 - j0 > NR) {
+    if (row1 - row0 == 1) {
         ptrdiff_t offset = row0 * to_ld + j0;
         forward_row(layer, W + j0, from + row0 * from_ld, j1 - j0, to + offset, z ? z + offset : NULL);
         return;

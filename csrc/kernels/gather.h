@@ -72,18 +72,19 @@ static void read_table(const fgd_table *table, ptrdiff_t begin, ptrdiff_t end, r
 }
 
 /* Whether all of x (rows, n) is finite: the sum of 0 x is NaN if it is not.  Several sums hide the latency. */
-static int all_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, int n) {
+static int all_finite(const real *x, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n) {
     enum { SUMS = 4 };
     vec sum[SUMS];
     UNROLLED
     for (int s = 0; s < SUMS; s++) sum[s] = v_set(0);
     for (ptrdiff_t r = 0; r < rows; r++, x += ld) {
-        int j = 0;
+        ptrdiff_t j = 0;
         for (; j + SUMS * VL <= n; j += SUMS * VL) {
             UNROLLED
             for (int s = 0; s < SUMS; s++) sum[s] = v_fma(v_load(x + j + s * VL), v_set(0), sum[s]);
         }
-        for (; j < n; j += VL) sum[0] = v_fma(v_load_part(x + j, v_lanes(n - j)), v_set(0), sum[0]);
+        for (ptrdiff_t left = n - j; left > 0; left -= VL, j += VL)
+            sum[0] = v_fma(v_load_part(x + j, v_lanes(left)), v_set(0), sum[0]);
     }
     real lane[VL], total = 0;
     v_store(lane, v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])));

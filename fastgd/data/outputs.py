@@ -4,7 +4,7 @@ The trainer sets `model.head` to an `OutputSpec` (the loss determines the link, 
 `predict` and `predict_proba` read the outputs through it, and model files store it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -33,6 +33,10 @@ class OutputSpec:
         Whether targets were one-dimensional, so that predictions are too.
     scaling : Scaling or None, default=None
         Mean and standard deviation of the targets of a regression, if the network predicts standardized ones.
+    link_of_labels : str
+        The link of the network whose outputs `predict` takes; "identity": they include the last activation.
+    predicts_outputs : bool
+        Whether `predict` returns the outputs as they are.
 
     Examples
     --------
@@ -45,6 +49,19 @@ class OutputSpec:
     classes: Array | None = None
     squeeze: bool = False
     scaling: Scaling | None = None
+    link_of_labels: str = field(init=False, repr=False)
+    predicts_outputs: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        has_labels = self.classes is not None or self.link in BINARY_LINKS
+        converts = has_labels or self.link == "log" or self.scaling is not None or self.squeeze
+        reads_link = self.classes is not None or self.link == "sigmoid"
+        object.__setattr__(self, "link_of_labels", self.link if reads_link else "identity")
+        object.__setattr__(self, "predicts_outputs", not converts)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()  # the pickle may be older than these attributes
 
     def predict(self, Z: Array) -> Array:
         """Convert outputs to predictions.

@@ -35,17 +35,17 @@ def network_outputs(model: Any, X: Any, link: str, out: Array | None = None, n_t
         An output overflows the model's dtype.
     """
     threads = 0 if n_threads is None else usable_threads(check_int("n_threads", n_threads))
-    if out is not None:
-        _check_out(model, out)
-    network = model.network_for(link)
-    is_finite = None
-    if type(X) is np.ndarray and X.ndim == 2 and len(X) and model.inputs.scaling is None:
+    network, is_finite = model.network_for(link), None
+    fits = out is None or (type(out) is np.ndarray and out.flags.carray)
+    if fits and type(X) is np.ndarray and X.ndim == 2 and len(X) and model.inputs.scaling is None:
         Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out
         try:
             is_finite = network.predict(X, Z, threads)
         except (TypeError, ValueError):
-            is_finite = None  # the engine cannot read X as it is: convert it, or raise the precise error, below
+            is_finite = None  # the engine cannot use X or out as it is: convert it, or raise the precise error, below
     if is_finite is None:
+        if out is not None:
+            _check_out(model, out)
         X = model.inputs.read(X, model.n_in, model.dtype)
         Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out
         is_finite = network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z, threads)

@@ -156,7 +156,8 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
             Receives the outputs, and is returned if they are the predictions: it saves an allocation in loops.  If it
             shares memory with X, X is copied; it must share none with theta.
         n_threads : int >= 1 or None, default=None
-            Maximum number of threads; None leaves it to the engine.  The results do not depend on it.
+            Maximum number of threads; None leaves it to the engine, which then divides only the rows.  Threads that are
+            asked for share even a single row of a large network.  The results do not depend on it.
 
         Returns
         -------
@@ -171,9 +172,9 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         FloatingPointError
             An output overflows the model's dtype.
         """
-        is_classifier = self.head.classes is not None or self.head.link == "sigmoid"
-        Z = network_outputs(self, X, self.head.link if is_classifier else "identity", out, n_threads)
-        return self.head.predict(Z)
+        head = self.head
+        Z = network_outputs(self, X, head.link_of_labels, out, n_threads)
+        return Z if head.predicts_outputs else head.predict(Z)
 
     def predict_proba(self, X: Any, out: Array | None = None, n_threads: int | None = None) -> Array:
         """Probabilities (rows, n_classes) in the order of `head.classes`; arguments and errors as in `predict`.
