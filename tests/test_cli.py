@@ -215,7 +215,7 @@ def test_interrupted_before_the_first_step(tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "train_chunk", interrupt, raising=True)
+    monkeypatch.setattr(loop._Loop, "_execute", interrupt)
     assert cli.main(["train", "--out", str(tmp_path)]) == 130
     assert "interrupted before the first step: no model was written" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())

@@ -203,7 +203,7 @@ def test_a_line_fits_the_width_of_the_terminal(columns, tqdm):
         pytest.importorskip("tqdm")
     text = written_on_a_terminal(("" if tqdm else WITHOUT_TQDM) + ON_A_TERMINAL, columns)
     lines = [line for line in text.replace("\n", "\r").split("\r") if re.search(r"epoch \d+/\d+", line)]
-    assert len(lines) > 5
+    assert len(lines) > 2
     assert max(map(len, lines)) < columns
     assert "epoch 20/20" in lines[-1]
     parts = ["loss ", "validation_loss ", "validation_accuracy ", "validation_balanced_accuracy ", " rows/s"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from ..optimizers.transforms import update as update_with_transforms
 from . import threads
 from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
+from .numpy_checks import check_array, checked_order
 from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
@@ -70,7 +70,7 @@ class Executor:
             raise ValueError(f"theta must be float32 or float64, not {theta.dtype}")
         size = sum((layer.n_in + layer.bias) * layer.n_out for layer in layers)
         for name, vector in (("theta", theta), ("grad", grad)):
-            _check(name, vector, (size,), theta.dtype)
+            check_array(name, vector, (size,), theta.dtype)
             if not (vector.flags.c_contiguous and vector.flags.writeable):
                 raise ValueError(f"{name} must be C-contiguous and writable")
         self._theta, self._grad = theta, grad
@@ -120,9 +120,9 @@ class Executor:
             if self._kept is None:
                 raise RuntimeError(NO_FORWARD)
             B = len(self._kept[0].A)
-            _check("dZ", dZ, (B, self._n_out), self._theta.dtype)
+            check_array("dZ", dZ, (B, self._n_out), self._theta.dtype)
             if dX is not None:
-                _check("dX", dX, (B, self._n_in), self._theta.dtype)
+                check_array("dX", dX, (B, self._n_in), self._theta.dtype)
                 self._check_memory("dX", dX, "dZ", dZ)
             if check and not np.isfinite(dZ).all():
                 raise ValueError(DZ_NOT_FINITE)
@@ -131,12 +131,12 @@ class Executor:
 
     def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
         B = len(Z)
-        _check("Z", Z, (B, self._n_out), self._theta.dtype)
-        _check("rows", rows, (B,), np.float64)
+        check_array("Z", Z, (B, self._n_out), self._theta.dtype)
+        check_array("rows", rows, (B,), np.float64)
         if weight is not None:
-            _check("weight", weight, (B,), self._theta.dtype)
+            check_array("weight", weight, (B,), self._theta.dtype)
         if dZ is not None:
-            _check("dZ", dZ, (B, self._n_out), self._theta.dtype)
+            check_array("dZ", dZ, (B, self._n_out), self._theta.dtype)
         self._check_targets(loss, Y, B)
         self._check_labels(loss, Y)
         Y = self._targets(loss, Y)
@@ -149,14 +149,14 @@ class Executor:
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None:
         with self._exclusive():
-            _check("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
+            check_array("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
             self._check_transforms(transforms, 1)
             self._update(optimizer, coefficients, state, transforms, 0)
 
     def updates(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> CheckedUpdates:
-        _check("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
+        check_array("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
         self._check_transforms(transforms, len(coefficients))
 
         def update(i: int) -> None:
@@ -172,7 +172,7 @@ class Executor:
         with self._exclusive(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             steps = slice(first, chunk.n_steps if last is None else last)
             self._check_chunk(chunk)
-            self._check_steps(chunk, steps)
+            self._check_labels(chunk.loss, chunk.Y[checked_order(chunk, steps)])
             self._kept = None
             for s in range(steps.start, steps.stop):
                 chunk.losses[s] = self._mean_loss(chunk, s)
@@ -276,10 +276,10 @@ class Executor:
             self._lock.release()
 
     def _check_rows(self, X: Array, out: Array) -> None:
-        _check("X", X, (len(X), self._n_in))
+        check_array("X", X, (len(X), self._n_in))
         if X.dtype.kind not in "biuf":
             raise TypeError(f"X has dtype {X.dtype}, which engines cannot read")
-        _check("out", out, (len(X), self._n_out), self._theta.dtype)
+        check_array("out", out, (len(X), self._n_out), self._theta.dtype)
 
     def _check_memory(self, name: str, out: Array, other_name: str, other: Array) -> None:
         for whose, array in ((other_name, other), ("theta", self._theta), ("grad", self._grad)):
@@ -287,7 +287,7 @@ class Executor:
                 raise ValueError(OVERLAP.format(name, whose))
 
     def _check_targets(self, loss: Loss, Y: Array, n: int) -> None:
-        _check("Y", Y, (n, 1 if loss.target == "labels" else self._n_out))
+        check_array("Y", Y, (n, 1 if loss.target == "labels" else self._n_out))
 
     def _check_noise(self, noise: NoiseSpec | None, steps: int) -> None:
         if noise is not None:
@@ -300,15 +300,15 @@ class Executor:
     def _check_transforms(self, transforms: Transforms | None, steps: int) -> None:
         if transforms is None:
             return
-        _check("per_step", transforms.per_step, (steps, 2), np.float64)
-        _check("per_group", transforms.per_group, (steps, 3 * transforms.n_groups), np.float64)
-        _check("group", transforms.group, (len(self._parts),), np.int64)
+        check_array("per_step", transforms.per_step, (steps, 2), np.float64)
+        check_array("per_group", transforms.per_group, (steps, 3 * transforms.n_groups), np.float64)
+        check_array("group", transforms.group, (len(self._parts),), np.int64)
         if transforms.group.min() < 0 or transforms.group.max() >= transforms.n_groups:
             raise ValueError(f"group must hold indices in 0 ... {transforms.n_groups - 1}, not {transforms.group}")
         if transforms.average is not None:
-            _check("average", transforms.average, (self._theta.size,), self._theta.dtype)
+            check_array("average", transforms.average, (self._theta.size,), self._theta.dtype)
         if transforms.norm is not None:
-            _check("norm", transforms.norm, (steps,), np.float64)
+            check_array("norm", transforms.norm, (steps,), np.float64)
         if transforms.micro_batch < 1:
             raise ValueError(f"micro_batch must be 1 or more, not {transforms.micro_batch}")
 
@@ -317,34 +317,14 @@ class Executor:
         if chunk.phases is not None:
             raise RuntimeError(NO_PHASES)
         n, steps, dtype = len(chunk.X), chunk.n_steps, self._theta.dtype
-        _check("X", chunk.X, (n, self._n_in))
+        check_array("X", chunk.X, (n, self._n_in))
         self._check_targets(chunk.loss, chunk.Y, n)
         if chunk.weight is not None:
-            _check("weight", chunk.weight, (n,), dtype)
-        _check("losses", chunk.losses, (steps,), np.float64)
-        _check("coefficients", chunk.coefficients, (steps, chunk.coefficients.shape[-1]), np.float64)
-        _check("state", chunk.state, (chunk.optimizer.slots, self._theta.size), dtype)
-        _check("order", chunk.order, (len(chunk.order),), np.int64)
-        _check("starts", chunk.starts, (steps + 1,), np.int64)
+            check_array("weight", chunk.weight, (n,), dtype)
+        check_array("losses", chunk.losses, (steps,), np.float64)
+        check_array("coefficients", chunk.coefficients, (steps, chunk.coefficients.shape[-1]), np.float64)
+        check_array("state", chunk.state, (chunk.optimizer.slots, self._theta.size), dtype)
+        check_array("order", chunk.order, (len(chunk.order),), np.int64)
+        check_array("starts", chunk.starts, (steps + 1,), np.int64)
         self._check_transforms(chunk.transforms, steps)
         self._check_noise(chunk.noise, steps)
-
-    def _check_steps(self, chunk: Chunk, steps: slice) -> None:
-        """Likewise, of the steps that are to be executed."""
-        if not 0 <= steps.start <= steps.stop <= chunk.n_steps:
-            raise IndexError(f"a chunk of {chunk.n_steps} steps has none from {steps.start} to {steps.stop}")
-        n, order, starts = len(chunk.X), chunk.order, chunk.starts[steps.start : steps.stop + 1]
-        if starts[0] < 0 or starts[-1] > len(order) or (np.diff(starts) < 1).any():
-            raise ValueError(f"starts must be strictly increasing within 0 ... {len(order)}")
-        order = order[starts[0] : starts[-1]]
-        if order.size and not (order.min() >= 0 and order.max() < n):
-            raise ValueError(f"order must hold row indices in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
-        self._check_labels(chunk.loss, chunk.Y[order])
-
-
-def _check(name: str, array: Array, shape: tuple[int, ...], dtype: Any = None) -> None:
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} must be an ndarray, not {type(array).__name__}")
-    if array.shape != shape or (dtype is not None and array.dtype != dtype):
-        expected = "" if dtype is None else f" and dtype {np.dtype(dtype)}"
-        raise ValueError(f"{name} must have shape {shape}{expected}, not {array.shape} and {array.dtype}")

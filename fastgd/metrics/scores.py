@@ -28,7 +28,7 @@ def accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float
     """
     y, p = _labels(y_true, y_pred)
     if weight is None and y.ndim == 1:
-        return np.count_nonzero(y == p) / len(y)
+        return float(np.count_nonzero(y == p) / len(y))
     return _mean(y == p, _row_weights(weight, len(y)))
 
 
