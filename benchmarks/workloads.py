@@ -20,6 +20,8 @@ Order = NDArray[np.int64]
 # by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3. A wrong batch, rate or divisor is over 0.1.
 TOLERANCE = 1e-2
 
+LARGE = 2e8  # operations of a step, above which no contender is faster on one thread than on all
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -110,13 +112,13 @@ class Workload:
         return copy
 
     def chunk(self, model: gd.Sequential, X: Floats, y: NDArray, order: Order, n_threads: int = 0) -> Chunk:
-        """The steps on the rows order[0], order[1] ... (steps, batch), for `model.network.train`."""
-        steps, optimizer = len(order), self.rule()
+        """Steps on `batch` rows of the order each, of which the last may have fewer, for `model.network.train`."""
+        steps, optimizer = -(-order.size // self.batch), self.rule()
         return Chunk(
             X=X,
             Y=y.reshape(len(y), -1),
             order=order.ravel(),
-            starts=np.arange(0, order.size + 1, self.batch),
+            starts=np.append(np.arange(0, order.size, self.batch), order.size),
             loss=losses.get(self.loss),
             optimizer=optimizer,
             coefficients=optimizer.coefficients(np.full(steps, self.lr), np.arange(1, steps + 1)),
@@ -156,6 +158,9 @@ VARIANTS = {
         {"name": "tanh", "activation": "tanh"},
     ),
 }
+
+# What also the peers train in float64.
+DOUBLES = {name: replace(WORKLOADS[name], dtype="float64") for name in ("tabular", "mnist", "mnist-big")}
 
 # The network of the SimpleChains.jl announcement (julialang.org/blog/2022/04/simple-chains): all rows in one step.
 FULL_BATCH = Workload("full-batch", (4, 32, 16, 4), 10_000, 10_000, "mse", "tanh", optimizer="adam", lr=0.001)

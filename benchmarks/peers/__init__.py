@@ -1,7 +1,7 @@
 """The contenders: fastgd and its peers, each as users write it and as an expert does.
 
-To add a contender, add a class to this folder and an entry to `CONTENDERS`. A contender is created in its own process
-(`worker.py`), so that thread pools do not disturb each other.
+To add a contender, add a class to this folder and an entry to `CONTENDERS`. Each library has its own processes
+(`worker.py`), so that the thread pools of libraries do not disturb each other.
 """
 
 from dataclasses import dataclass
@@ -75,6 +75,11 @@ class Entry:
     def is_installed(self) -> bool:
         return all(find_spec(package) for package in self.packages)
 
+    @property
+    def library(self) -> str:
+        """What it imports first; "" for NumPy alone."""
+        return self.packages[0] if self.packages else ""
+
     def load(self) -> type[Contender]:
         module, name = self.place.split(":")
         found: type[Contender] = getattr(import_module(f".{module}", __name__), name)
@@ -85,6 +90,7 @@ CONTENDERS = {
     "fastgd": Entry("fastgd", "own:Engine"),
     "fastgd-fit": Entry("fastgd, Trainer.fit", "own:Fit"),
     "fastgd-buffer": Entry("fastgd, into a buffer", "own:Buffered"),
+    "fastgd-avx2": Entry("fastgd, AVX2 engine", "own:Avx2"),
     "fastgd-numpy": Entry("fastgd, NumPy engine", "own:NumPyEngine"),
     "numpy": Entry("NumPy by hand", "by_numpy:ByHand"),
     "sklearn": Entry("scikit-learn MLP", "by_sklearn:MLP", ("sklearn",)),
@@ -102,6 +108,8 @@ CONTENDERS = {
 TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime"))
 # The fastest peer of each workload, and those that the targets refer to.
 QUICK = ("fastgd", "fastgd-buffer", "numpy", "torch", "torch-manual", "jax-scan", "tensorflow", "onnxruntime")
+DOUBLERS = ("fastgd", "numpy", "torch", "torch-manual", "jax-step", "jax-scan", "tensorflow")  # in float64
+SCALERS = ("fastgd", "numpy", "torch-manual", "jax-scan")  # where only one size changes
 PREDICTORS = ("fastgd", "fastgd-buffer", "fastgd-numpy", "numpy", "sklearn", "torch", "jax-step", "onnxruntime")
 
 

@@ -19,9 +19,11 @@ class Step(Contender):
     """jax.value_and_grad and the update in one jitted function; the parameters are donated."""
 
     optimizers = frozenset(("sgd", "adam"))
+    dtypes = frozenset(("float32", "float64"))
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
+        jax.config.update("jax_enable_x64", workload.dtype == "float64")
         self.X, self.y = jnp.asarray(X), jnp.asarray(y)
         self.step = jax.jit(self._step, donate_argnums=0)
         self.forward = jax.jit(self._forward)

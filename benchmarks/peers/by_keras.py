@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ..workloads import Order, Workload, parameters
+from ..workloads import LARGE, Order, Workload, parameters
 from . import Contender, flatten
 
 
@@ -21,6 +21,7 @@ class Fit(Contender):
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
+        self.min_steps = 100 if workload.flops < LARGE else 1  # because a call of fit takes a tenth of a second
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         self.X, self.y = X, y
         *hidden, n_out = workload.widths[1:]

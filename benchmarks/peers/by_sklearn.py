@@ -13,6 +13,8 @@ NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 class MLP(Contender):
     """`partial_fit` runs one epoch on the given rows: all batches of a measurement, in their order."""
 
+    dtypes = frozenset(("float32", "float64"))
+
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)
         is_mse = workload.loss == "mse"

@@ -17,6 +17,7 @@ class Loop(Contender):
     """tf.function(jit_compile=True) around a loop over the batches; a ReLU network and plain SGD."""
 
     activations = frozenset(("relu",))
+    dtypes = frozenset(("float32", "float64"))
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)

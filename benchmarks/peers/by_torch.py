@@ -23,6 +23,7 @@ class Eager(Contender):
     """nn.Sequential, autograd, torch.optim; a batch is X[rows]."""
 
     optimizers = frozenset(("sgd", "adam"))
+    dtypes = frozenset(("float32", "float64"))
     is_fused = False
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
@@ -33,7 +34,7 @@ class Eager(Contender):
         modules: list[nn.Module] = []
         for n_in, n_out in zip(workload.widths, workload.widths[1:], strict=False):
             modules += [nn.Linear(n_in, n_out), MODULES[workload.activation]()]
-        self.model = nn.Sequential(*modules[:-1])
+        self.model = nn.Sequential(*modules[:-1]).to(self.X.dtype)
 
     def _linears(self) -> list[nn.Linear]:
         return [module for module in self.model if isinstance(module, nn.Linear)]
@@ -81,6 +82,8 @@ class Loader(Eager):
 
 class Manual(Contender):
     """No autograd and no modules; products fused with sums and updates where PyTorch can."""
+
+    dtypes = frozenset(("float32", "float64"))
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         super().__init__(workload, X, y, theta, threads)

@@ -47,16 +47,38 @@ class Buffered(Engine):
         return self.model.predict(X, self.out)
 
 
-class NumPyEngine(Engine):
-    """The same on the NumPy engine."""
+class Other(Engine):
+    """The same on another engine."""
+
+    engine: tuple[str, str | None]
+
+    @classmethod
+    def can(cls, workload: Workload) -> bool:
+        return super().can(workload) and backend.Engine(*cls.engine) in backend.available()
 
     def train(self, order: Order) -> None:
-        with backend.override("numpy"):
+        with backend.override(*self.engine):
             super().train(order)
 
     def predict(self, X: NDArray) -> NDArray:
-        with backend.override("numpy"):
+        with backend.override(*self.engine):
             return super().predict(X)
+
+
+class NumPyEngine(Other):
+    """The definitions in NumPy."""
+
+    engine = ("numpy", None)
+
+
+class Avx2(Other):
+    """What fastgd does on a CPU without AVX-512."""
+
+    engine = ("native", "avx2")
+
+    @classmethod
+    def can(cls, workload: Workload) -> bool:
+        return super().can(workload) and backend.choose().isa != "avx2"
 
 
 class Fit(Engine):
