@@ -1,99 +1,142 @@
 """Measure fastgd and its peers; write tables and figures.
 
-    python -m benchmarks                    everything with all installed peers, to docs/performance
-    python -m benchmarks --quick            training with the fastest peers, in less than three minutes
-    python -m benchmarks training --workloads tiny digits --contenders fastgd torch-manual
-    python -m benchmarks --draw             rewrite report and figures from results.json
+    python -m benchmarks                      everything with all peers, to docs/performance/<cpu>
+    python -m benchmarks training float64     some sections
+    python -m benchmarks training/tiny late   some parts of sections
+    python -m benchmarks --resume --limit 80  what has not been measured at this commit, for at most 80 seconds
+    python -m benchmarks --quick              training with the fastest peers, in less than three minutes
+    python -m benchmarks --draw               rewrite pages and figures from all results.json
+    python -m benchmarks --list               the parts, when each was measured, and how long that took
 
-Only complete results go to docs/performance: those of --quick and of selected workloads or contenders are printed, and
-written to build/performance.
+Every part is added to results.json as soon as it has been measured. Only complete measurements go to docs/performance:
+those of --quick, with fewer or shorter turns, or without some of the peers are printed, and written to
+build/performance.
 """
 
 import argparse
-import json
+import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import machine
+from . import store
 from .peers import CONTENDERS, QUICK
-from .sections import SECTIONS, Options
-from .workloads import TRAININGS
+from .rounds import Pool
+from .sections import QUICK as QUICK_SECTIONS
+from .sections import SECTIONS, TOO_LONG, Options, Parts, parts
 
-ROOT = Path(__file__).resolve().parents[1]
-REPORT, SCRATCH = ROOT / "docs" / "performance", ROOT / "build" / "performance"
-QUICK_SECTIONS = ("training", "comparisons")
-TOO_LONG = ("wide", "full-batch")  # for --quick
+SECONDS, ROUNDS = 0.12, 5
+QUICK_SECONDS, QUICK_ROUNDS = 0.04, 3
+UNKNOWN = 20.0  # seconds that a part is expected to take if it has never been measured
 
 
 def _parse() -> argparse.Namespace:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, formatter_class=plain)
-    _add_names(parser, "sections", SECTIONS, "what to measure")
-    _add_names(parser, "--workloads", TRAININGS, "what to train")
-    _add_names(parser, "--contenders", CONTENDERS, "what to compare, if installed")
+    names = f"sections, or parts of them: {' '.join(SECTIONS)} (default: all)"
+    parser.add_argument("names", nargs="*", metavar="SECTION[/PART]", help=names)
+    known = f"what to compare, if installed: {' '.join(CONTENDERS)} (default: all)"
+    parser.add_argument("--contenders", nargs="+", metavar="NAME", choices=CONTENDERS, help=known)
     parser.add_argument("--quick", action="store_true", help="less of everything, in less than three minutes")
-    parser.add_argument("--seconds", type=float, help="seconds per turn (default: 0.3, quick: 0.04)")
-    parser.add_argument("--rounds", type=int, help="turns per contender (default: 7, quick: 3)")
-    parser.add_argument(
-        "--out", type=Path, help=f"folder of the report (default: {REPORT.relative_to(ROOT)}, see above)"
-    )
-    parser.add_argument("--draw", action="store_true", help="only rewrite the report")
+    parser.add_argument("--seconds", type=float, help=f"seconds per turn (default: {SECONDS}, quick: {QUICK_SECONDS})")
+    parser.add_argument("--rounds", type=int, help=f"turns per contender (default: {ROUNDS}, quick: {QUICK_ROUNDS})")
+    parser.add_argument("--out", type=Path, help="folder of the results (default: as above)")
+    parser.add_argument("--resume", action="store_true", help="skip what has been measured at this commit")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="start no part that would take longer; status 1")
+    parser.add_argument("--draw", action="store_true", help="only rewrite pages and figures")
+    parser.add_argument("--list", action="store_true", help="only list the parts")
     return parser.parse_args()
 
 
-def _add_names(parser: argparse.ArgumentParser, flag: str, names: Any, what: str) -> None:
-    text = f"{what}: {' '.join(names)} (default: all)"
-    parser.add_argument(flag, nargs="*" if flag == "sections" else "+", metavar="NAME", default=[], help=text)
+def _options(arguments: argparse.Namespace, pool: Pool) -> Options:
+    quick = arguments.quick
+    return Options(
+        pool,
+        tuple(arguments.contenders or (QUICK if quick else CONTENDERS)),
+        arguments.seconds or (QUICK_SECONDS if quick else SECONDS),
+        arguments.rounds or (QUICK_ROUNDS if quick else ROUNDS),
+    )
 
 
-def _chosen(names: list[str], known: Any, default: Any) -> tuple[str, ...]:
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise SystemExit(f"unknown: {', '.join(unknown)}; choose from {' '.join(known)}")
-    return tuple(names or default)
+def _chosen(arguments: argparse.Namespace, options: Options) -> Parts:
+    if arguments.names or not arguments.quick:
+        return parts(arguments.names or list(SECTIONS), options)
+    return {key: task for key, task in parts(QUICK_SECTIONS, options).items() if key not in TOO_LONG}
 
 
-def _measure(sections: tuple[str, ...], options: Options, results: dict[str, Any], file: Path) -> None:
-    """Add measurements to `results`, and write them to the file after each section."""
-    for name in sections:
-        begun = time.perf_counter()
-        results[name] = SECTIONS[name](options)
-        results.setdefault("dates", {})[name] = datetime.now().strftime("%Y-%m-%d %H:%M")
-        results["settings"] = {"seconds": options.seconds, "rounds": options.rounds}
-        results |= {"machine": machine.describe(), "limits": machine.limits()}  # each measured once
-        file.write_text(json.dumps(results, indent=1))
-        print(f"{name}: {time.perf_counter() - begun:.0f} s")
+def _why_incomplete(options: Options) -> str:
+    """Why these options give less than a complete measurement; "" if they do not."""
+    missing = [name for name in CONTENDERS if name not in options.contenders or not CONTENDERS[name].is_installed]
+    if missing:
+        return f"without {', '.join(missing)}"
+    if options.seconds < SECONDS or options.rounds < ROUNDS:
+        return f"fewer than {ROUNDS} turns of {SECONDS} s"
+    return ""
+
+
+def _measure(tasks: Parts, options: Options, folder: Path, limit: float) -> bool:
+    """Measure parts, and add each to the results; returns whether all have been measured within the limit."""
+    results, begun = store.load(folder), time.perf_counter()
+    store.check_machine(results, folder)
+    how = {"commit": store.commit(), "seconds": options.seconds, "rounds": options.rounds}
+    for number, (key, task) in enumerate(tasks.items()):
+        start = time.perf_counter()
+        expected = results.get("measured", {}).get(key, {}).get("took", UNKNOWN)
+        if number and start - begun + expected > limit:
+            print(f"{len(tasks) - number} parts are left, beginning with {key}")
+            return False
+        print(f"measuring {key}", file=sys.stderr, flush=True)
+        found = task()
+        took = round(time.perf_counter() - start, 1)
+        store.add(results, key, found, {**how, "took": took})
+        store.save(results, folder)
+        print(f"{key}: {took} s", flush=True)
+    return True
+
+
+def _without_measured(tasks: Parts, folder: Path) -> Parts:
+    """Those parts that have not been measured at this commit."""
+    commit, measured = store.commit(), store.load(folder).get("measured", {})
+    if commit.endswith("+"):  # it may have been changed again
+        return tasks
+    return {key: task for key, task in tasks.items() if measured.get(key, {}).get("commit") != commit}
+
+
+def _listed(tasks: Parts, folder: Path) -> None:
+    measured: dict[str, Any] = store.load(folder).get("measured", {})
+    for key in tasks:
+        how = measured.get(key, {})
+        print(f"{key:28} {how.get('took', ''):>6} {how.get('date', ''):16} {how.get('commit', '')}")
 
 
 def main() -> None:
     arguments = _parse()
-    quick = arguments.quick
-    sections = _chosen(arguments.sections, SECTIONS, QUICK_SECTIONS if quick else SECTIONS)
-    options = Options(
-        _chosen(arguments.workloads, TRAININGS, [name for name in TRAININGS if not quick or name not in TOO_LONG]),
-        _chosen(arguments.contenders, CONTENDERS, QUICK if quick else CONTENDERS),
-        arguments.seconds or (0.04 if quick else 0.3),
-        arguments.rounds or (3 if quick else 7),
-        quick,
-    )
-    is_complete = not (quick or arguments.workloads or arguments.contenders)
-    out = arguments.out or (REPORT if is_complete else SCRATCH)
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / "results.json"
-    results: dict[str, Any] = {}
-    if file.exists() and (is_complete or arguments.draw):
-        results = json.loads(file.read_text())
-    if not arguments.draw:
-        _measure(sections, options, results, file)
+    with Pool() as pool:
+        options = _options(arguments, pool)
+        tasks, reason = _chosen(arguments, options), _why_incomplete(options)
+        folder = arguments.out or (store.SCRATCH if reason else store.home())
+        if arguments.list:
+            return _listed(tasks, folder)
+        if arguments.resume:
+            tasks = _without_measured(tasks, folder)
+        is_done = arguments.draw or _measure(tasks, options, folder, arguments.limit or float("inf"))
+    if reason and not arguments.draw:
+        print(f"written to {folder}, because this was a partial measurement: {reason}")
+    _draw(folder, arguments)
+    raise SystemExit(not is_done)
 
-    from . import report  # needs matplotlib
 
-    text = report.write(results, out)
-    if not is_complete:
-        print(text)
-    print(f"wrote {out / 'README.md'}")
+def _draw(folder: Path, arguments: argparse.Namespace) -> None:
+    """Rewrite the pages: of this measurement if it is elsewhere or partial, else of all CPUs."""
+    from . import overview, report  # they need matplotlib
+
+    if folder == store.home() and folder.exists():
+        report.write_simulation(store.load(folder), folder)
+    if folder.parent == store.REPORT:
+        print(f"wrote {overview.write()}")
+        return
+    text = report.write(store.load(folder), folder)
+    print(text if not arguments.out else f"wrote {folder / 'README.md'}")
 
 
 if __name__ == "__main__":

@@ -41,13 +41,14 @@ STYLE = {
 }
 
 
-def draw(section: str, results: Result, folder: Path) -> None:
-    """Write the figures of a section."""
+def draw(results: Result, folder: Path) -> None:
+    """Write the figures whose sections were measured."""
     with plt.rc_context(STYLE):
-        for name, make in FIGURES.get(section, {}).items():
-            figure = make(results)
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            plt.close(figure)
+        for name, (sections, make) in FIGURES.items():
+            if set(sections) <= results.keys():
+                figure = make(results)
+                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+                plt.close(figure)
 
 
 def _training(results: Result) -> Figure:
@@ -60,9 +61,10 @@ def _training(results: Result) -> Figure:
         _bars(ax, race, len(names))
     for ax in axes.flat[len(races) :]:
         ax.set_visible(False)
-    figure.suptitle(
-        "Speed of a training step, fastgd = 1; time of a step, and how many times that of fastgd", fontsize=11
+    title = (
+        "Speed of a training step relative to fastgd (longer is faster); time of a step, and how many times fastgd's"
     )
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -132,11 +134,13 @@ def _points(ax: Axes, name: str, race: Result) -> None:
 
 def _prediction(results: Result) -> Figure:
     """GFLOP/s of a call by number of rows."""
-    section = results["predictions"]
-    figure, axes = plt.subplots(1, len(section), figsize=(5 * len(section), 4), squeeze=False, sharey=True)
-    for ax, (name, calls) in zip(axes.flat, section.items(), strict=True):
-        _curves(ax, calls, [call["rows"] for call in calls])
-        ax.set(title=f"predict, network of {name}", xlabel="rows of a call")
+    calls = list(results["predictions"].values())
+    networks = list(dict.fromkeys(call["network"] for call in calls))
+    figure, axes = plt.subplots(1, len(networks), figsize=(5 * len(networks), 4), squeeze=False, sharey=True)
+    for ax, network in zip(axes.flat, networks, strict=True):
+        own = [call for call in calls if call["network"] == network]
+        _curves(ax, own, [call["rows"] for call in own])
+        ax.set(title=f"predict, network of {network}", xlabel="rows of a call")
     axes.flat[0].set_ylabel("GFLOP/s of a call")
     axes.flat[0].legend(fontsize=8)
     return figure
@@ -144,11 +148,10 @@ def _prediction(results: Result) -> Figure:
 
 def _scaling(results: Result) -> Figure:
     """GFLOP/s by width and by batch."""
-    section = results["scaling"]
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
     for ax, what, title in zip(axes, ("width", "batch"), ("n-n-10, batch 128", "256-256-10"), strict=True):
-        sizes = [race[what] for race in section[what]]
-        _curves(ax, section[what], sizes)
+        sizes = [race[what] for race in results[what].values()]
+        _curves(ax, list(results[what].values()), sizes)
         ax.set(title=title, xlabel=what)
         ax.set_xticks(sizes, sizes, fontsize=8)
         ax.minorticks_off()
@@ -178,8 +181,9 @@ def _look(who: str) -> dict[str, Any]:
     return look | {"markersize": 3.5, "linewidth": 1.2, "linestyle": "--" if who in DASHED else "-"}
 
 
-FIGURES: dict[str, dict[str, Callable[[Result], Figure]]] = {
-    "training": {"training": _training, "roofline": _roofline},
-    "predictions": {"prediction": _prediction},
-    "scaling": {"scaling": _scaling},
+FIGURES: dict[str, tuple[tuple[str, ...], Callable[[Result], Figure]]] = {
+    "training": (("training",), _training),
+    "roofline": (("limits", "training"), _roofline),
+    "prediction": (("predictions",), _prediction),
+    "scaling": (("width", "batch"), _scaling),
 }

@@ -1,20 +1,18 @@
 """What fastgd needs besides time: memory, import time, bytes on disk; and how time grows with the number of rows."""
 
-import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .fresh import ROOT, python
 from .workloads import WORKLOADS, Workload
 
-ROOT = Path(__file__).resolve().parents[1]
 ROWS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 # uint8, as of images: the largest file has 640 MB.
@@ -59,14 +57,13 @@ print(min(times) / epochs / rows)
 """
 
 
-def memory(names: Iterable[str]) -> dict[str, Any]:
+def memory() -> dict[str, Any]:
     """Bytes that training needs besides model and data, and what to compare them with; Linux only."""
     if not Path("/proc/self/clear_refs").exists():
         return {}
     found = {}
-    for name in names:
-        task = WORKLOADS[name]
-        taken = 1024 * int(_python(MEMORY, name))
+    for name, task in WORKLOADS.items():
+        taken = 1024 * int(python("-c", MEMORY, name))
         found[name] = {"workspace": taken, "theta": 4 * task.size, "activations": _activations(task)}
     return found
 
@@ -82,7 +79,7 @@ def times_by_rows() -> list[dict[str, float]]:
         path = Path(folder, "rows.npy")
         counts = [rows for rows in ROWS if rows * COLUMNS < shutil.disk_usage(folder).free / 2]
         _write_rows(path, counts[-1])
-        return [{"rows": rows, "seconds": float(_python(FIT, str(path), str(rows)))} for rows in counts]
+        return [{"rows": rows, "seconds": float(python("-c", FIT, str(path), str(rows)))} for rows in counts]
 
 
 def _write_rows(path: Path, rows: int) -> None:
@@ -104,17 +101,14 @@ def import_times() -> dict[str, float]:
 def _import_time(name: str) -> float:
     first = "" if name == "numpy" else "import numpy;"
     code = f"import time;{first}t=time.perf_counter();import {name};print(time.perf_counter()-t)"
-    _python(code)  # compiles what is not yet compiled
-    return sorted(float(_python(code)) for _ in range(5))[2]
+    python("-c", code)  # compiles what is not yet compiled
+    return sorted(float(python("-c", code)) for _ in range(5))[2]
 
 
-def sizes(with_wheel: bool) -> dict[str, Any]:
-    """Bytes: {"wheel": of fastgd, "wheel, unpacked": ..., "installed": {distribution: bytes}}.
-
-    Building the wheel takes half a minute.
-    """
+def sizes() -> dict[str, Any]:
+    """Bytes: {"wheel": of fastgd, "wheel, unpacked": ..., "installed": {distribution: bytes}}."""
     installed = {name: size for name in DISTRIBUTIONS if (size := _installed(name))}
-    return {"installed": installed, **(_wheel() if with_wheel else {})}
+    return {"installed": installed, **_wheel()}
 
 
 def _installed(name: str) -> int:
@@ -139,10 +133,3 @@ def _wheel() -> dict[str, int]:
         with zipfile.ZipFile(wheel) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())
         return {"wheel": wheel.stat().st_size, "wheel, unpacked": unpacked}
-
-
-def _python(code: str, *arguments: str) -> str:
-    """The output of a fresh Python process, which may cache what it compiles, as in an installation."""
-    command = [sys.executable, "-c", code, *arguments]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout

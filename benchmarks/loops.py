@@ -27,7 +27,7 @@ Calls = dict[str, Callable[[], object]]
 
 
 def measure(seconds: float, rounds: int) -> dict[str, dict[str, float]]:
-    """Seconds per call by contender and part; in a process of its own."""
+    """Seconds per call by contender and part, in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measure, seconds, rounds).result()
 

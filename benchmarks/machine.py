@@ -14,6 +14,8 @@ from typing import Any
 
 from fastgd import backend
 
+from . import cpus
+
 HERE = Path(__file__).parent
 
 # Working set per CPU: well within the cache of that level on CPUs since 2015, or beyond any cache.
@@ -68,39 +70,36 @@ def bandwidth(level: str = "memory", n_threads: int | None = None) -> float:
     return _run("float", "bytes", count, LEVELS[level] * (1 if level == "memory" else count))
 
 
-def cpu() -> str:
-    """Name of the CPU."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+def fma_limits() -> dict[str, dict[str, float]]:
+    """GFLOP/s by dtype and number of CPUs: {"float32": {"1": ..., "2": ...}, ...}."""
+    return {dtype: {str(n): fma_peak(dtype, n) for n in _counts()} for dtype in ("float32", "float64")}
 
 
-def limits() -> dict[str, Any]:
-    """All limits: {"fma": {"float32": {1: GFLOP/s, 2: ...}}, "bandwidth": {"L1": {1: GB/s, ...}}}."""
-    counts = sorted({1, threads()})
-    return {
-        "fma": {dtype: {str(n): fma_peak(dtype, n) for n in counts} for dtype in ("float32", "float64")},
-        "bandwidth": {level: {str(n): bandwidth(level, n) for n in counts} for level in LEVELS},
-    }
+def bandwidth_limits() -> dict[str, dict[str, float]]:
+    """GB/s by level and number of CPUs."""
+    return {level: {str(n): bandwidth(level, n) for n in _counts()} for level in LEVELS}
+
+
+def _counts() -> list[int]:
+    return sorted({1, threads()})
 
 
 def limit_lines() -> Iterator[str]:
     """One line per limit, and a warning if the machine was too busy for reliable limits."""
-    found = limits()
-    for unit, rows in (("GFLOP/s", found["fma"]), ("GB/s", found["bandwidth"])):
+    fma = fma_limits()
+    for unit, rows in (("GFLOP/s", fma), ("GB/s", bandwidth_limits())):
         for name, rates in rows.items():
             by_count = ", ".join(
                 f"{rate:.0f} {unit} on {count} CPU{'s' * (count != '1')}" for count, rate in rates.items()
             )
             yield f"{name}: {by_count}"
-    one, *_, every = found["fma"]["float32"].values()
+    one, *_, every = fma["float32"].values()
     if every < BUSY * threads() * one:
         yield "BUSY: all CPUs together are much slower than one CPU suggests: other work is running, so repeat later"
 
 
 def describe() -> dict[str, Any]:
-    """CPU, system and versions."""
+    """CPU, system, and versions by package."""
     facts = backend.config()
     versions = {}
     for name in PACKAGES:
@@ -109,10 +108,10 @@ def describe() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "cpu": cpu(),
+        **cpus.this_cpu().facts,
         "cpus": threads(),
+        "caches": cpus.caches(),
         "system": platform.platform(),
-        "python": sys.version.split()[0],
-        "fastgd": f"{facts['fastgd']}, {facts['isa'] or facts['engine']}, {facts['compiler'] or 'no compiler'}",
-        **versions,
+        "engine": f"{facts['isa'] or facts['engine']}, {facts['compiler'] or 'no compiler'}",
+        "versions": {"python": sys.version.split()[0], "fastgd": facts["fastgd"], **versions},
     }

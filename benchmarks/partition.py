@@ -21,7 +21,7 @@ from .workloads import WORKLOADS, Workload
 
 CORES = (1, 2, 16, 64, 128)
 REAL = 4  # bytes
-L2_BYTES = 1 << 20  # of a core; what a phase reads and writes beyond it comes from memory
+L2_BYTES = 1 << 20  # of a core, if the system does not say
 
 # Assumed, because few cores cannot show it: the counter of a barrier moves from core to core, one after the other.
 SECONDS_PER_ARRIVAL = 60e-9
@@ -112,17 +112,21 @@ class Load:
 
     def seconds(self, core: "Core") -> float:
         """At the core's speed; bytes that fit into its L2 come from there."""
-        rate = core.l2 if self.bytes <= L2_BYTES else core.memory
+        rate = core.l2 if self.bytes <= core.l2_bytes else core.memory
         return max(self.flops / core.flops, self.bytes / rate)
 
 
 @dataclass(frozen=True)
 class Core:
-    """Of one core, per second: operations; bytes from and to its L2 and memory."""
+    """Of one core, per second: operations; bytes from and to its L2 and memory. And the bytes that its L2 holds.
+
+    What a phase reads and writes beyond its L2 comes from memory.
+    """
 
     flops: float
     l2: float
     memory: float
+    l2_bytes: int = L2_BYTES
 
 
 @dataclass
@@ -186,40 +190,39 @@ def predict(workload: Workload, split: Split, core: Core) -> Prediction:
 HEAD = """# Many cores
 
 What each thread would compute on 16, 64 and 128 cores: **a simulation**, because the measurements of
-[README.md](README.md) are from {cpus} cores. [partition.py](../../benchmarks/partition.py) divides a step as the engine
-says that it would, and adds up operations and bytes: groups of rows go through the network up to the loss and back,
-each on one thread, or where rows are few on several threads that compute other columns of every product and wait for
-each other after each; a barrier; rows or columns of every dW; a barrier. A core is taken to do {flops:.0f} GFLOP/s,
-{l2:.0f} GB/s from and to its L2 and {memory:.0f} GB/s from and to memory, as a single one does here; a phase lasts as
-long as its busiest thread. A barrier is *assumed* to cost {arrival:.0f} ns per arriving thread. What cores share is not
-modelled: memory, L3, clocks.
+[README.md](README.md) are from {cpus} cores. [partition.py](../../../benchmarks/partition.py) divides a step as the
+engine says that it would, and adds up operations and bytes: groups of rows go through the network up to the loss and
+back, each on one thread or, where rows are few, on several threads that compute different columns of every product and
+wait for each other after each; a barrier; rows or columns of every dW; a barrier. A core is assumed to do
+{flops:.0f} GFLOP/s, to move {l2:.0f} GB/s from and to its L2 of {size:.0f} MB and {memory:.0f} GB/s from and to memory,
+as a single one does here; a phase lasts as long as its busiest thread. A barrier is *assumed* to cost {arrival:.0f} ns
+per arriving thread. What cores share is not modelled: memory, L3, clocks.
 
 - *threads*: how many the engine starts; each needs some {min_flops:,.0f} operations in a phase.
-- *grid*: row groups x threads per group; *barriers*: of a step, including those of a row group.
+- *grid*: row groups x threads per group; *barriers*: per step, including those within a row group.
 - *busiest*: operations and bytes of the busiest thread; *balance*: the mean relative to the busiest.
-- *speed-up* over one thread; *efficiency*: that divided by the threads started; *by rows*: the speed-up if threads
+- *speed-up* over one thread; *efficiency*: that divided by the number of threads; *by rows*: the speed-up if threads
   divided only rows.
 """
 
 
-def report(limits: dict[str, Any], measured: dict[str, Any] | None = None) -> str:
-    """docs/performance/many-cores.md.
+def report(results: dict[str, Any]) -> str:
+    """docs/performance/<cpu>/many-cores.md.
 
     Parameters
     ----------
-    limits : dict
-        Of one core, as of `machine.limits`.
-    measured : dict or None
-        The training section of results.json, to be compared with where it can be.
+    results : dict
+        Of one CPU: its limits, and its training section, to be compared with where it can be.
     """
-    flops, bandwidth = limits["fma"]["float32"], limits["bandwidth"]
-    core = Core(1e9 * flops["1"], 1e9 * bandwidth["L2"]["1"], 1e9 * bandwidth["memory"]["1"])
+    flops, bandwidth = results["limits"]["fma"]["float32"], results["limits"]["bandwidth"]
+    l2_bytes = results["machine"]["caches"].get("L2", L2_BYTES)
+    core = Core(1e9 * flops["1"], 1e9 * bandwidth["L2"]["1"], 1e9 * bandwidth["memory"]["1"], l2_bytes)
     min_flops = plan_of(WORKLOADS["tiny"], 1).min_flops
     head = HEAD.format(cpus=max(flops, key=int), flops=core.flops / 1e9, l2=core.l2 / 1e9, memory=core.memory / 1e9,
-                       arrival=SECONDS_PER_ARRIVAL * 1e9, min_flops=min_flops)  # fmt: skip
+                       arrival=SECONDS_PER_ARRIVAL * 1e9, min_flops=min_flops, size=core.l2_bytes / 2**20)  # fmt: skip
     lines = [head.strip()]
     for workload in WORKLOADS.values():
-        lines += [f"\n## {workload.title}\n", *table(_header(), _rows(workload, core, measured or {}))]
+        lines += [f"\n## {workload.title}\n", *table(_header(), _rows(workload, core, results.get("training", {})))]
     return "\n".join(lines) + "\n"
 
 
@@ -254,7 +257,8 @@ def _rows(workload: Workload, core: Core, measured: dict[str, Any]) -> Iterator[
 
 
 def main() -> None:
-    print(report(machine.limits()), end="")
+    limits = {"fma": machine.fma_limits(), "bandwidth": machine.bandwidth_limits()}
+    print(report({"machine": machine.describe(), "limits": limits}), end="")
 
 
 if __name__ == "__main__":

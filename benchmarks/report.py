@@ -1,107 +1,70 @@
-"""docs/performance/README.md and its figures, from results.json."""
+"""The page of one CPU and its figures, from its results.json."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import figures, late, loops, partition
+from . import figures, late, loops, partition, subjects
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
 from .targets import targets
 
-HEAD = """# Performance
+HEAD = """# Performance on {cpu}
 
-fastgd compared with the limits of the machine and with its peers, as measured by `python -m benchmarks`: {machine}.
-All raw results are in [results.json](results.json).
-"""
-
-METHOD = """## How it was measured
-
-- A *step* includes everything: gathering the batch from shuffled rows, forward, loss, backward, update. Every
-  contender starts from the same theta and reads the same batches in float32 (`Trainer.fit`: its own order). Before it
-  is timed, its theta after a few steps must agree with the NumPy engine in float64 to 1 % of theta's movement.
-- Each contender runs in its own process, on one thread (pinned to one CPU) and on all, and gets a turn of {seconds:g} s
-  in each of {rounds} rounds. The median of the rounds at the better number of threads is reported. Compilation and
-  conversion of the data are not timed.
-- *Peak* is the rate of a loop of fused multiply-adds in registers ([peak.c](../../benchmarks/peak.c)) on all CPUs, the
-  best of about a dozen runs before and after each race. Only the products count as operations: 2 per weight and row in
-  each of forward, dX and dW (no dX for the first layer).
-- Peers are written as users write them (PyTorch eager, Keras `fit`, scikit-learn, a jitted step in JAX) and as experts
-  do (PyTorch with its fused optimizer, without autograd, compiled; whole epochs in one jitted loop of JAX or
-  TensorFlow; NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
-- The benchmarks are part of the repository, not of the wheel: in a checkout, `pip install ".[bench]"`, then
-  `python -m benchmarks` on an otherwise idle machine.
+As measured by `python -m benchmarks` on {cpus} cores of {brand}, {system}. All raw results are in
+[results.json](results.json); [the page above](../README.md) compares CPUs.
 """
 
 
 def write(results: Result, folder: Path) -> str:
-    """Write README.md and the figures of the measured sections; returns the text of README.md."""
-    parts = [_head(results), "\n".join(_targets(results))]
-    for name, section in SECTIONS.items():
-        if name in results:
-            parts.append("\n".join(section(results[name])))
-            figures.draw(name, results, folder)
-    (folder / "many-cores.md").write_text(partition.report(results["limits"], results.get("training")))
-    parts += ["## Many cores\n\n[many-cores.md](many-cores.md): what 16, 64 and 128 cores would compute, simulated."]
-    parts.append(METHOD.format(**results["settings"]))
-    text = "\n\n".join(part.strip() for part in parts) + "\n"
+    """Write README.md and the figures of what was measured; returns the text of README.md."""
+    parts = [_head(results), *("\n".join(section(results)) for section in SECTIONS)]
+    if (folder / "many-cores.md").exists():
+        parts.append(
+            "## Many cores\n\n[many-cores.md](many-cores.md): what 16, 64 and 128 cores would compute, simulated."
+        )
+    text = "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
     (folder / "README.md").write_text(text)
+    figures.draw(results, folder)
     return text
+
+
+def write_simulation(results: Result, folder: Path) -> None:
+    """Write many-cores.md: for the CPU of this machine alone, because the engine is asked how it divides a step."""
+    if "limits" in results:
+        (folder / "many-cores.md").write_text(partition.report(results))
+
+
+def _head(results: Result) -> str:
+    facts = results["machine"]
+    rows = subjects.machine_rows(results) | facts["versions"]
+    return "\n".join([HEAD.format(**facts), *table(("", ""), rows.items())])
 
 
 def _targets(results: Result) -> Iterator[str]:
     lines = list(targets(results))
-    met = sum(line.is_met for line in lines)
-    yield f"## Targets\n\n{met} of {len(lines)} are met; those in bold are not.\n"
-    yield from table(
-        ("what", "target", "reached"),
-        [(one.what, one.target, one.reached if one.is_met else f"**{one.reached}**") for one in lines],
-    )
+    if lines:
+        met = sum(line.is_met for line in lines)
+        yield f"## Targets\n\n{met} of {len(lines)} are reached; the others are in bold.\n"
+        rows = [(one.what, one.target, one.reached if one.is_met else f"**{one.reached}**") for one in lines]
+        yield from table(("what", "target", "measured"), rows)
 
 
-def _head(results: Result) -> str:
-    facts, limits = results["machine"], results["limits"]
-    versions = ", ".join(f"{name} {facts[name]}" for name in list(facts)[3:])
-    dates = sorted(results["dates"].values())
-    rows = [(f"FMA, {dtype}", "GFLOP/s", *rates.values()) for dtype, rates in limits["fma"].items()]
-    rows += [(f"read and write, {level}", "GB/s", *rates.values()) for level, rates in limits["bandwidth"].items()]
-    header = ("limit", "unit", *(f"{n} thread{'s' * (n != '1')}" for n in limits["fma"]["float32"]))
-    lines = table(header, [(what, unit, *(f"{rate:,.0f}" for rate in rates)) for what, unit, *rates in rows])
-    machine = f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}, {dates[0][:10]}"
-    return "\n".join([HEAD.format(machine=machine), f"Versions: {versions}.", "", *lines])
-
-
-def _training(section: Result) -> Iterator[str]:
+def _training(results: Result) -> Iterator[str]:
+    section = results.get("training", {})
+    if not section:
+        return
     yield "## Training\n"
-    yield "Microseconds per step, and by which factor fastgd is faster than others.\n"
-    yield from table(
-        (
-            "workload",
-            "fastgd, µs",
-            "GFLOP/s",
-            "of peak",
-            "fastest peer",
-            "its µs",
-            "faster by",
-            "than PyTorch eager",
-        ),
-        [_training_row(result) for result in section.values() if "fastgd" in best(result)],
-    )
-    yield "\n![Microseconds per step of every contender](training.svg)\n"
+    yield "Time of a step, and how many times faster fastgd is:\n"
+    header = ("workload", "fastgd, µs", "GFLOP/s", "of peak", "fastest peer", "its µs", "faster", "than eager PyTorch")
+    yield from table(header, [_training_row(result) for result in section.values() if "fastgd" in best(result)])
+    yield "\n![Speed of a training step of every contender](training.svg)\n"
     yield "All contenders, µs per step (threads of the better run):\n"
-    yield from table(
-        ("contender", *section),
-        [
-            (CONTENDERS[name].label, *(_cell(best(result).get(name)) for result in section.values()))
-            for name in TRAINERS
-            if any(name in best(result) for result in section.values())
-        ],
-    )
-    yield "\nThe speed of each step compared with the limits of the machine:\n"
+    yield from _contenders(section.items(), TRAINERS)
+    yield "\nThe speed of each step beside the limits of the machine:\n"
     yield "![Roofline](roofline.svg)"
-    failed = {f"{task}, {key}: {why}" for task, result in section.items() for key, why in failures(result).items()}
-    yield from ["", "Failed:", "", *(f"- {line}" for line in sorted(failed))] if failed else []
+    yield from _failed(section)
 
 
 def _training_row(result: Result) -> tuple[str, ...]:
@@ -114,130 +77,169 @@ def _training_row(result: Result) -> tuple[str, ...]:
         f"{share(result, ours.seconds):.0%}",
         peer.label if peer else "",
         microseconds(peer.seconds) if peer else "",
-        f"**{peer.seconds / ours.seconds:.2f}**" if peer else "",
-        f"{eager.seconds / ours.seconds:.1f}" if eager else "",
+        f"**{peer.seconds / ours.seconds:.2f}x**" if peer else "",
+        f"{eager.seconds / ours.seconds:.1f}x" if eager else "",
     )
+
+
+def _contenders(races: Iterable[tuple[str, Result]], names: Iterable[str]) -> Iterator[str]:
+    """A table of seconds: a row per contender, a column per race."""
+    races = list(races)
+    rows = [(CONTENDERS[who].label, *(_cell(best(race).get(who)) for _, race in races)) for who in names]
+    yield from table(("contender", *(name for name, _ in races)), [row for row in rows if any(row[1:])])
 
 
 def _cell(one: Best | None) -> str:
     return f"{microseconds(one.seconds)} ({one.threads})" if one else ""
 
 
-def _comparisons(section: Result) -> Iterator[str]:
-    yield "## Other rules, activations and dtypes\n"
+def _failed(section: Result) -> Iterator[str]:
+    failed = {f"{task}, {key}: {why}" for task, result in section.items() for key, why in failures(result).items()}
+    if failed:
+        yield from ("\nFailed:\n", *(f"- {line}" for line in sorted(failed)))
+
+
+def _float64(results: Result) -> Iterator[str]:
+    section = results.get("float64", {})
+    if section:
+        yield "## float64\n"
+        yield "µs per step in float64 (threads of the better run):\n"
+        yield from _contenders(section.items(), TRAINERS)
+        yield from _failed(section)
+
+
+def _comparisons(results: Result) -> Iterator[str]:
     rows = []
-    for base, group in section.items():
+    for base, group in results.get("comparisons", {}).items():
         plain = best(group[base])["fastgd"].seconds
         for name, result in group.items():
             seconds = best(result)["fastgd"].seconds
-            title = result["title"] if name == base else f"the same, {name}"
+            title = result["title"] if name == base else f"with {name}"
             cost = "" if name == base else f"{seconds / plain:.2f}"
             rows.append((title, microseconds(seconds), cost, f"{share(result, seconds):.0%}"))
-    yield from table(("workload", "µs per step", "times the first", "of its dtype's peak"), rows)
+    if rows:
+        yield "## Other rules, activations and dtypes\n"
+        yield from table(("workload", "µs per step", "relative to the plain step", "of its dtype's peak"), rows)
 
 
-def _predictions(section: Result) -> Iterator[str]:
+def _predictions(results: Result) -> Iterator[str]:
+    calls = results.get("predictions", {}).values()
+    if not calls:
+        return
     yield "## Prediction\n"
-    for name, results in section.items():
-        yield f"\nµs per call of `predict` by number of rows, network of *{name}*:\n"
-        yield from table(
-            ("contender", *(f"{result['rows']:,}" for result in results)),
-            [
-                (CONTENDERS[who].label, *(_cell(best(result).get(who)) for result in results))
-                for who in PREDICTORS
-                if any(who in best(result) for result in results)
-            ],
-        )
-    yield "\n![Time of a prediction by rows](prediction.svg)"
+    for name in dict.fromkeys(call["network"] for call in calls):
+        yield f"\nµs per call of `predict` by number of rows, network of *{name}* (threads of the better run):\n"
+        yield from _contenders(((f"{call['rows']:,}", call) for call in calls if call["network"] == name), PREDICTORS)
+    yield "\n![Speed of a prediction by rows](prediction.svg)"
 
 
-def _scaling(section: Result) -> Iterator[str]:
-    yield "## Scaling\n"
-    yield "Training of n-n-10 at batch 128 and of 256-256-10 at any batch; GFLOP/s of a whole step.\n"
-    yield "![GFLOP/s by width and by batch](scaling.svg)\n"
+def _growth(results: Result) -> Iterator[str]:
+    if not {"width", "batch"} <= results.keys():
+        return
+    yield "## Growth\n"
+    yield "Training of n-n-10 at batch 128, and of 256-256-10 at any batch; GFLOP/s of a whole step:\n"
+    yield "![GFLOP/s by width and by batch](scaling.svg)"
     for what in ("width", "batch"):
-        yield f"\nBy {what}, fastgd:\n"
-        results = [result for result in section[what] if "fastgd" in best(result)]
-        yield from table(
-            ("network", "µs per step", "1 thread", "GFLOP/s", "of peak", "times the fastest peer"),
-            [_scaling_row(result) for result in results],
-        )
-    yield "\nBy threads, fastgd alone:\n"
-    counts = list(dict.fromkeys(key.split("/")[1] for result in section["threads"] for key in result["runs"]))
-    yield from table(
-        ("workload, µs per step by number of threads", *counts),
-        [
-            (result["title"], *(microseconds(median(run["seconds"])) for run in result["runs"].values()))
-            for result in section["threads"]
-        ],
-    )
-    yield "\n`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32), with checks and shuffling:\n"
-    yield from table(
-        ("rows", *(f"{row['rows']:,}" for row in section["rows"])),
-        [("ns per row", *(f"{row['seconds'] * 1e9:.0f}" for row in section["rows"]))],
-    )
+        races = [race for race in results[what].values() if "fastgd" in best(race)]
+        yield f"\nBy {what}:\n"
+        header = ("network", "fastgd, µs", "on 1 thread", "GFLOP/s", "of peak", "faster than the fastest peer")
+        yield from table(header, [_growth_row(race) for race in races])
 
 
-def _scaling_row(result: Result) -> tuple[str, ...]:
+def _growth_row(result: Result) -> tuple[str, ...]:
     ours, peer = best(result)["fastgd"].seconds, fastest_peer(result)
-    one = {"runs": {key: run for key, run in result["runs"].items() if key == "fastgd/1"}}
+    alone = median(result["runs"]["fastgd/1"]["seconds"])
     rate = f"{result['flops'] / ours / 1e9:.3g}"
-    ratio = f"{peer.seconds / ours:.2f}" if peer else ""
-    alone = microseconds(best(one)["fastgd"].seconds)
-    return result["title"], microseconds(ours), alone, rate, f"{share(result, ours):.0%}", ratio
+    ratio = f"{peer.seconds / ours:.2f}x" if peer else ""
+    return result["title"], microseconds(ours), microseconds(alone), rate, f"{share(result, ours):.0%}", ratio
 
 
-def _loops(section: Result) -> Iterator[str]:
-    yield "## Custom training loops\n"
-    yield "µs per call, 64-64-10, batch 32, one thread; backward computes the gradient of theta alone:\n"
-    yield from table(
-        ("contender", *loops.PARTS),
-        [
+def _threads(results: Result) -> Iterator[str]:
+    section = results.get("threads", {})
+    if section:
+        counts = list(dict.fromkeys(key.split("/")[1] for result in section.values() for key in result["runs"]))
+        rows = [
+            (race["title"], *(microseconds(median(run["seconds"])) for run in race["runs"].values()))
+            for race in section.values()
+        ]
+        yield from ("By the number of threads that fastgd may use, µs per step:\n", *table(("workload", *counts), rows))
+
+
+def _rows(results: Result) -> Iterator[str]:
+    rows = subjects.row_rows(results)
+    if rows:
+        yield "`Trainer.fit` on memory-mapped rows of 64 uint8 columns (64-64-10, batch 32):\n"
+        yield from table(("rows", *rows), [("time per row", *rows.values())])
+
+
+def _loops(results: Result) -> Iterator[str]:
+    section = results.get("loops", {}).get("digits", {})
+    if section:
+        yield "## Custom training loops\n"
+        yield "µs per call, 64-64-10, batch 32, one thread; backward computes the gradient of theta alone:\n"
+        rows = [
             (name, *(microseconds(parts[part]) if part in parts else "" for part in loops.PARTS))
             for name, parts in section.items()
-        ],
-    )
+        ]
+        yield from table(("contender", *loops.PARTS), rows)
 
 
-def _late(section: Result) -> Iterator[str]:
-    yield "## Late epochs\n"
-    yield f"µs per epoch, {late.HIDDEN} hidden units, batch {late.BATCH}, one thread: after {late.EARLY} epochs,"
-    yield "and when training has converged and many weights no longer get a gradient. The ratio is the median over"
-    yield "pairs of blocks that were measured one after the other.\n"
-    yield from table(
-        ("data, optimizer", "early", "late", "after epochs", "late / early"),
-        [
+def _late(results: Result) -> Iterator[str]:
+    section = results.get("late", {})
+    if section:
+        yield "## Late epochs\n"
+        yield f"µs per epoch ({late.HIDDEN} hidden units, batch {late.BATCH}, one thread) after {late.EARLY} epochs,"
+        yield "and when training has converged and many weights no longer get a gradient. The ratio is the median"
+        yield "over pairs of blocks, one measured right after the other.\n"
+        rows = [
             (name, *map(microseconds, (one["early"], one["late"])), one["epochs"], f"{one['ratio']:.2f}")
             for name, one in section.items()
-        ],
-    )
+        ]
+        yield from table(("data and optimiser", "early", "late", "after epochs", "late / early"), rows)
 
 
-def _footprints(section: Result) -> Iterator[str]:
-    yield "## Memory, import, size\n"
-    yield "What training needs besides the data and the model:\n"
-    yield from table(
-        ("workload", "needed", "activations of one batch, twice", "theta"),
-        [
-            (name, *(bytes_of(one[key]) for key in ("workspace", "activations", "theta")))
-            for name, one in section["memory"].items()
-        ],
-    )
-    yield "\n"
-    rows = [(f"import {name}", f"{seconds * 1e3:.0f} ms") for name, seconds in section["import"].items()]
-    size = section["size"]
-    rows += [(f"fastgd, {what}", bytes_of(size[what])) for what in ("wheel", "wheel, unpacked") if what in size]
-    rows += [(f"{name}, installed", bytes_of(taken)) for name, taken in size["installed"].items()]
-    yield from table(("what", "needs"), rows)
-    yield "\nImports are in a fresh process after NumPy's, with a warm disk; packages without their dependencies."
+def _footprints(results: Result) -> Iterator[str]:
+    section = results.get("footprints", {})
+    if "memory" in section:
+        yield "## Memory, import, size\n"
+        yield "Memory that training needs besides the data and the model:\n"
+        keys = ("workspace", "activations", "theta")
+        rows = [(name, *(bytes_of(one[key]) for key in keys)) for name, one in section["memory"].items()]
+        yield from table(("workload", "needed", "activations of one batch, twice", "theta"), rows)
+    if "import" in section and "size" in section:
+        yield "\nImports in a fresh process after NumPy's, with a warm disk; packages without their dependencies:\n"
+        yield from table(("what", "needs"), _needs(section["size"], section["import"]))
 
 
-SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
-    "training": _training,
-    "comparisons": _comparisons,
-    "predictions": _predictions,
-    "scaling": _scaling,
-    "footprints": _footprints,
-    "loops": _loops,
-    "late": _late,
-}
+def _needs(size: dict[str, Any], imports: dict[str, float]) -> Iterator[tuple[str, str]]:
+    yield from ((f"import {name}", f"{seconds * 1e3:,.0f} ms") for name, seconds in imports.items())
+    yield from ((f"fastgd, {what}", bytes_of(size[what])) for what in ("wheel", "wheel, unpacked") if what in size)
+    yield from ((f"{name}, installed", bytes_of(taken)) for name, taken in size["installed"].items())
+
+
+def _subject(subject: subjects.Subject) -> Callable[[Result], Iterator[str]]:
+    """A section of the page of all CPUs, with one column; this page is one folder further down."""
+
+    def lines(results: Result) -> Iterator[str]:
+        for line in subject.lines({results["machine"]["cpu"]: results}):
+            yield line.replace("](../../", "](../../../")
+
+    return lines
+
+
+SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
+    _targets,
+    _training,
+    _float64,
+    _comparisons,
+    _subject(subjects.CORES),
+    _subject(subjects.FIT),
+    _subject(subjects.DATA),
+    _predictions,
+    _growth,
+    _threads,
+    _rows,
+    _footprints,
+    _loops,
+    _late,
+)

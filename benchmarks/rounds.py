@@ -1,14 +1,14 @@
 """Rounds: every contender is timed once in each, so that a slow minute of the machine affects all of them."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import machine
-from .worker import Failure, Worker
+from .peers import CONTENDERS
+from .worker import Failure, Process, Worker
 from .workloads import Workload, write_problem
 
 Result = dict[str, Any]
@@ -18,17 +18,30 @@ Peak = dict[str, float]  # GFLOP/s by number of threads
 PAUSE = 0.05
 
 
-@contextmanager
-def workers(names: Iterable[str], threads: Iterable[int]) -> Iterator[list[Worker]]:
-    """A worker for each contender and number of threads."""
-    found: list[Worker] = []
-    try:
-        for name in names:
-            found += [Worker(name, count) for count in threads]
-        yield found
-    finally:
-        for worker in found:
-            worker.close()
+class Pool:
+    """Processes of contenders, started when they are first needed; they wait for work until the pool is closed."""
+
+    def __init__(self) -> None:
+        self._processes: dict[tuple[str, int, int], Process] = {}
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.close()
+
+    def field(self, names: Sequence[str], threads: Iterable[int]) -> list[Worker]:
+        """A worker for each name and number of threads; a name that is repeated gets another worker."""
+        seats = [(name, count, names[:number].count(name)) for number, name in enumerate(names) for count in threads]
+        return [Worker(*seat, self._process(*seat)) for seat in seats]
+
+    def _process(self, name: str, threads: int, number: int) -> Process:
+        """That of the contender's library, or of the contender if it is fastgd."""
+        home = (CONTENDERS[name].library or name, threads, number)
+        if home not in self._processes:
+            self._processes[home] = Process(threads)
+        return self._processes[home]
 
 
 def training(workload: Workload, field: list[Worker], seconds: float, rounds: int) -> Result:
@@ -47,10 +60,9 @@ def training(workload: Workload, field: list[Worker], seconds: float, rounds: in
     return {**_facts(workload), "peak": peak[workload.dtype], "runs": named}
 
 
-def comparison(workloads: list[Workload], seconds: float, rounds: int) -> dict[str, Result]:
-    """Time several workloads on fastgd in the same rounds: results by name, as of `training`."""
-    with workers(["fastgd"] * len(workloads), [machine.threads()]) as field:
-        runs, peak = _race(list(zip(field, workloads, strict=True)), seconds, rounds)
+def comparison(workloads: list[Workload], field: list[Worker], seconds: float, rounds: int) -> dict[str, Result]:
+    """Time each workload on a worker of its own in the same rounds: results by name, as of `training`."""
+    runs, peak = _race(list(zip(field, workloads, strict=True)), seconds, rounds)
     return {
         task.name: {**_facts(task), "peak": peak[task.dtype], "runs": {worker.key: run}}
         for task, worker, run in zip(workloads, field, runs, strict=True)
@@ -78,12 +90,13 @@ def _facts(workload: Workload) -> Result:
 
 
 def predictions(workload: Workload, rows: int, field: list[Worker], seconds: float, rounds: int) -> Result:
-    """Time predictions of `rows` rows: "rows"; "flops" per call; "peak"; "runs" in seconds per call, as above."""
+    """Time predictions of `rows` rows: "network", "rows", "flops" of a call, "peak"; "runs" as above, per call."""
     prepare = "prepare_predictions", workload, rows
     runs = {worker.key: _try(lambda w=worker: {"seconds": [], **w.ask(*prepare)}) for worker in field}
     _rounds([(runs[worker.key], worker) for worker in field], rounds, lambda worker: worker.ask("predictions", seconds))
     peak = {str(n): machine.fma_peak(workload.dtype, n) for n in sorted({worker.threads for worker in field})}
-    return {"rows": rows, "flops": 2 * rows * sum(workload.weights), "peak": peak, "runs": runs}
+    flops = 2 * rows * sum(workload.weights)
+    return {"network": workload.name, "rows": rows, "flops": flops, "peak": peak, "runs": runs}
 
 
 def _prepare(worker: Worker, workload: Workload, folder: Path, seconds: float) -> Result:

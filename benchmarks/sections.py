@@ -1,19 +1,17 @@
-"""The measurements of the report: one function per section, which returns plain values for JSON."""
+"""The sections of the report: each has parts that can be measured one at a time, and return plain values for JSON."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from . import footprint, late, loops, machine, rounds
-from .peers import CONTENDERS, PREDICTORS, TRAINERS
-from .workloads import BATCHES, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
+from . import cores, fits, footprint, late, loops, machine, real, rounds
+from .peers import CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
+from .workloads import BATCHES, DOUBLES, LARGE, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
-Result = dict[str, Any]
+Parts = dict[str, Callable[[], Any]]
 
 ROWS_OF_A_CALL = {"digits": (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000), "mnist-big": (1, 16, 256, 4096)}
-QUICK_ROWS = 10_000
-SCALERS = ("fastgd", "numpy", "torch-manual", "jax-scan")  # contenders where only one size changes
 
 
 @dataclass(frozen=True)
@@ -22,117 +20,161 @@ class Options:
 
     Attributes
     ----------
-    workloads, contenders : tuple of str
-        Names of `WORKLOADS` and of `CONTENDERS`.
+    pool : Pool
+        Has the workers.
+    contenders : tuple of str
+        Names of `CONTENDERS`.
     seconds : float
         Seconds per turn.
     rounds : int
         Turns per contender.
-    quick : bool
-        Whether to skip what takes minutes: calls with many rows, building a wheel.
     """
 
-    workloads: tuple[str, ...]
+    pool: rounds.Pool
     contenders: tuple[str, ...]
     seconds: float
     rounds: int
-    quick: bool = False
 
-    def of(self, names: Sequence[str]) -> list[str]:
-        """Those that are selected and installed."""
-        return [name for name in names if name in self.contenders and CONTENDERS[name].is_installed]
-
-    @property
-    def doublings(self) -> list[int]:
-        """1, 2, 4 ... and the number of CPUs."""
-        return sorted({min(1 << i, machine.threads()) for i in range(machine.threads().bit_length() + 1)})
+    def field(self, names: Sequence[str], threads: Iterable[int] = ()) -> list[rounds.Worker]:
+        """Workers for the names that are selected and installed, by default on one thread and on all."""
+        chosen = [name for name in names if name in self.contenders and CONTENDERS[name].is_installed]
+        return self.pool.field(chosen, threads or self.threads)
 
     @property
     def threads(self) -> list[int]:
         """One, and the number of CPUs."""
         return sorted({1, machine.threads()})
 
-
-def training(options: Options) -> Result:
-    """Every workload on every contender, with one thread and with all."""
-    return _races([TRAININGS[name] for name in options.workloads], options.of(TRAINERS), options)
-
-
-def comparisons(options: Options) -> Result:
-    """The cost of other rules, activations and dtypes: {workload: {its own name or a variant's: result}}."""
-    bases = [name for name in VARIANTS if name in options.workloads]
-    return {name: _say(name, lambda n=name: _compare(n, options)) for name in bases}
+    @property
+    def few(self) -> "Options":
+        """Fewer and shorter turns, where many sizes are measured."""
+        return replace(self, seconds=self.seconds / 2, rounds=min(3, self.rounds))
 
 
-def _compare(base: str, options: Options) -> Result:
-    return rounds.comparison(variants(base), options.seconds, options.rounds)
+def _race(task: Workload, names: Sequence[str], options: Options, threads: Iterable[int] = ()) -> Any:
+    """A race on these threads; by default on one and on all, or on all where a step is large."""
+    if task.flops > LARGE:
+        threads = threads or [machine.threads()]
+    return rounds.training(task, options.field(names, threads), options.seconds, options.rounds)
 
 
-def predictions(options: Options) -> Result:
-    """Calls of `predict` with few rows and with many: {workload: [result by number of rows]}."""
-    results: Result = {}
-    with rounds.workers(options.of(PREDICTORS), options.threads) as field:
-        for name in ROWS_OF_A_CALL:
-            if name in options.workloads:
-                results[name] = _say(f"predict, {name}", lambda n=name: _predict(n, field, options))
-    return results
+def _races(tasks: dict[str, Workload], names: Sequence[str], options: Options) -> Parts:
+    return {part: partial(_race, task, names, options) for part, task in tasks.items()}
 
 
-def _predict(name: str, field: list[rounds.Worker], options: Options) -> list[Result]:
-    counts = [rows for rows in ROWS_OF_A_CALL[name] if not options.quick or rows <= QUICK_ROWS]
-    return [rounds.predictions(WORKLOADS[name], rows, field, options.seconds, options.rounds) for rows in counts]
+def _limits(options: Options) -> Parts:
+    return {"fma": machine.fma_limits, "bandwidth": machine.bandwidth_limits}
 
 
-def scaling(options: Options) -> Result:
-    """Speed by width, batch and threads: {"width": [result...], ...}; "rows": seconds per row by rows of the data."""
-    few = replace(options, seconds=options.seconds / 2, rounds=min(3, options.rounds))
-    tasks = [task for name, task in WORKLOADS.items() if name in options.workloads]
-    return {
-        "width": list(_races(WIDTHS, few.of(SCALERS), few).values()),
-        "batch": list(_races(BATCHES, few.of(SCALERS), few).values()),
-        "threads": list(_races(tasks, ["fastgd"], few, few.doublings).values()),
-        "rows": _say("rows of the data", footprint.times_by_rows),
-    }
+def _training(options: Options) -> Parts:
+    return _races(TRAININGS, TRAINERS, options)
 
 
-def _races(tasks: Sequence[Workload], names: list[str], options: Options, threads: list[int] | None = None) -> Result:
-    with rounds.workers(names, threads or options.threads) as field:
-        return {
-            task.name: _say(task.title, lambda t=task: rounds.training(t, field, options.seconds, options.rounds))
-            for task in tasks
-        }
+def _float64(options: Options) -> Parts:
+    return _races(DOUBLES, DOUBLERS, options)
 
 
-def footprints(options: Options) -> Result:
-    """Memory of training, import time, sizes on disk."""
-    return {
-        "memory": _say("memory", lambda: footprint.memory(name for name in options.workloads if name in WORKLOADS)),
-        "import": _say("import time", footprint.import_times),
-        "size": _say("sizes", lambda: footprint.sizes(with_wheel=not options.quick)),
-    }
+def _comparisons(options: Options) -> Parts:
+    """The cost of other rules, activations and dtypes: of each workload, {its own name or a variant's: result}."""
+    return {base: partial(_compare, base, options) for base in VARIANTS}
 
 
-def custom_loops(options: Options) -> Result:
-    """Seconds per call of the parts of a custom training loop, by contender."""
-    return _say("custom loops", lambda: loops.measure(options.seconds, options.rounds))
+def _compare(base: str, options: Options) -> Any:
+    tasks = variants(base)
+    field = options.field(["fastgd"] * len(tasks), [machine.threads()])
+    return rounds.comparison(tasks, field, options.seconds, options.rounds)
 
 
-def late_epochs(options: Options) -> Result:
-    """Seconds per epoch early in a training and after it has converged, by optimiser and data."""
-    return _say("late epochs", lambda: late.measure(options.seconds, options.rounds))
+def _cores(options: Options) -> Parts:
+    return {name: partial(cores.measure, name, options.seconds, options.rounds) for name in WORKLOADS}
 
 
-def _say(what: str, measure: Callable[[], Any]) -> Any:
-    print(f"measuring {what}", file=sys.stderr, flush=True)
-    return measure()
+def _fit(options: Options) -> Parts:
+    parts: Parts = {name: partial(fits.measure, name, options.seconds, options.rounds) for name in fits.FITS}
+    return parts | {f"{name}-first": partial(fits.measure_first, name, options.rounds) for name in fits.FITS}
 
 
-SECTIONS: dict[str, Callable[[Options], Result]] = {
-    "training": training,
-    "comparisons": comparisons,
-    "predictions": predictions,
-    "scaling": scaling,
-    "footprints": footprints,
-    "loops": custom_loops,
-    "late": late_epochs,
+def _data(options: Options) -> Parts:
+    return {name: partial(real.measure, name) for name in real.PROBLEMS}
+
+
+def _predictions(options: Options) -> Parts:
+    """Calls of `predict` with few rows and with many."""
+    calls = [(name, rows) for name, counts in ROWS_OF_A_CALL.items() for rows in counts]
+    return {f"{name}-{rows}": partial(_predict, name, rows, options) for name, rows in calls}
+
+
+def _predict(name: str, rows: int, options: Options) -> Any:
+    return rounds.predictions(WORKLOADS[name], rows, options.field(PREDICTORS), options.seconds, options.rounds)
+
+
+def _width(options: Options) -> Parts:
+    return {str(task.widths[0]): partial(_race, task, SCALERS, options.few, options.threads) for task in WIDTHS}
+
+
+def _batch(options: Options) -> Parts:
+    return {str(task.batch): partial(_race, task, SCALERS, options.few, options.threads) for task in BATCHES}
+
+
+def _threads(options: Options) -> Parts:
+    """fastgd on 1, 2, 4 ... and all CPUs."""
+    count = machine.threads()
+    counts = sorted({min(1 << i, count) for i in range(count.bit_length() + 1)})
+    return {name: partial(_race, task, ["fastgd"], options.few, counts) for name, task in WORKLOADS.items()}
+
+
+def _rows(options: Options) -> Parts:
+    return {"fit": footprint.times_by_rows}
+
+
+def _footprints(options: Options) -> Parts:
+    """Memory of training, import times, sizes on disk."""
+    return {"memory": footprint.memory, "import": footprint.import_times, "size": footprint.sizes}
+
+
+def _loops(options: Options) -> Parts:
+    return {"digits": partial(loops.measure, options.seconds, options.rounds)}
+
+
+def _late(options: Options) -> Parts:
+    return {name: partial(late.measure, name, options.seconds, options.rounds) for name in late.COURSES}
+
+
+SECTIONS: dict[str, Callable[[Options], Parts]] = {
+    "limits": _limits,
+    "training": _training,
+    "float64": _float64,
+    "comparisons": _comparisons,
+    "cores": _cores,
+    "fit": _fit,
+    "data": _data,
+    "predictions": _predictions,
+    "width": _width,
+    "batch": _batch,
+    "threads": _threads,
+    "rows": _rows,
+    "footprints": _footprints,
+    "loops": _loops,
+    "late": _late,
 }
+QUICK = ("limits", "training", "comparisons")
+TOO_LONG = ("training/wide", "training/full-batch")  # for a quick look
+
+
+def parts(names: Sequence[str], options: Options) -> Parts:
+    """The parts "section/part" of the names, each a section or one of its parts.
+
+    Raises
+    ------
+    SystemExit
+        There is no such section or part.
+    """
+    known = {f"{name}/{part}": task for name, section in SECTIONS.items() for part, task in section(options).items()}
+    chosen: Parts = {}
+    for name in names:
+        found = {key: task for key, task in known.items() if key == name or key.startswith(f"{name}/")}
+        if not found:
+            near = [key for key in known if key.startswith(f"{name.split('/')[0]}/")]
+            raise SystemExit(f"unknown: {name}; choose from {' '.join(near or SECTIONS)}")
+        chosen |= found
+    return chosen

@@ -52,6 +52,16 @@ def share(result: Result, seconds: float) -> float:
     return result["flops"] / seconds / 1e9 / peak(result)
 
 
+def paired(times: dict[str, list[float]], one: str, other: str) -> float:
+    """Time of one relative to the other: the median over the rounds, which cancels what slows a whole round."""
+    return median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+
+def fixed_team(times: dict[str, list[float]]) -> str:
+    """The faster of "one" and "all" threads."""
+    return min(("one", "all"), key=lambda team: median(times[team]))
+
+
 def failures(result: Result) -> dict[str, str]:
     """Reasons of failure by worker's key."""
     return {key: run["failed"] for key, run in result["runs"].items() if "failed" in run}

@@ -51,13 +51,35 @@ def test_only_more_instructions_are_wrong(found, is_wrong):
     assert (check(found, 1000, "a compiler") is not None) == is_wrong
 
 
-def test_targets_are_compared_with_results():
+@pytest.mark.parametrize(
+    ("vendor", "expected"), [("AMD", [("5x", False), ("250x", True)]), ("Intel", [("5x", True)]), ("", [])]
+)
+def test_targets_are_those_of_the_vendor(vendor, expected):
     """A step of 1 µs, a peer's of 5 and PyTorch's of 250."""
     seconds = {"fastgd/1": 1e-6, "fastgd/2": 2e-6, "jax-scan/1": 5e-6, "torch/1": 250e-6}
     runs = {key: {"seconds": [value] * 3} for key, value in seconds.items()}
-    found = list(targets({"training": {"tiny": {"runs": runs, "flops": 1e3, "peak": {"1": 100.0}}}}))
-    assert SPEEDS["tiny"].peer > 5
-    assert [(one.reached, one.is_met) for one in found] == [("5x", False), ("250x", True)]
+    race = {"runs": runs, "flops": 1e3, "peak": {"1": 100.0}}
+    found = list(targets({"machine": {"vendor": vendor}, "training": {"tiny": race}}))
+    assert SPEEDS["Intel"]["tiny"].peer == 5 < SPEEDS["AMD"]["tiny"].peer
+    assert [(one.reached, one.is_met) for one in found] == expected
+
+
+def test_teams_are_compared_round_by_round():
+    """All threads take half the time of one in each round, of which one was slow; the chosen ones 4 % more."""
+    idle = {"one": [2.0, 8.0, 2.0], "all": [1.0, 4.0, 1.0], "adaptive": [1.04, 4.16, 1.04]}
+    busy = {"one": [2.0] * 3, "adaptive": [2.6] * 3}
+    found = list(targets({"cores": {"mnist": {"title": "", "idle": idle, "busy": busy}}}))
+    assert [(one.reached, one.is_met) for one in found] == [("2.00x", True), ("1.04x", False), ("1.30x", False)]
+
+
+def test_first_fits_and_epochs_of_a_fit_have_targets():
+    fit = [
+        {"epochs": 1, "fit": 2e-3, "steps": 1e-3, "ratio": 2.0},
+        {"epochs": 10, "fit": 1e-3, "steps": 1e-3, "ratio": 1.0},
+    ]
+    first = {"epochs": 10, "first": 1.2e-3, "later": 1e-3, "ratio": 1.2}
+    found = list(targets({"fit": {"tiny": fit, "tiny-first": first}}))
+    assert [(one.reached, one.is_met) for one in found] == [("2.00x", False), ("1.00x", True), ("1.20x", False)]
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.2])

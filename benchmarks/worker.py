@@ -1,13 +1,14 @@
-"""A contender in its own process, which waits for its turns.
+"""A contender in another process, which waits for its turns.
 
-A worker sleeps on a pipe while others are timed; its threads are limited before its libraries are imported.
+The process sleeps on a pipe while others are timed; its threads are limited before its libraries are imported. The
+contenders of one library share a process, because importing some libraries takes seconds.
 """
 
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -109,32 +110,32 @@ def seconds_per_call(call: Callable[[], object], seconds: float) -> float:
     return float(np.median(times))
 
 
-def serve(connection: Connection, name: str, threads: int) -> None:
-    """Run a worker: answer until the other end closes."""
+def serve(connection: Connection, threads: int) -> None:
+    """Answer until the other end closes; a message is a contender's seat and name, a method of `Tasks`, arguments."""
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # XLA's pool takes as many threads as CPUs
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries log to stderr; failures go through the pipe
-    tasks = Tasks(name, threads)
+    tasks: dict[Any, Tasks] = {}
     while True:
         try:
-            method, arguments = connection.recv()
+            seat, name, method, arguments = connection.recv()
         except EOFError:
             return
         try:
-            connection.send(getattr(tasks, method)(*arguments))
+            own = tasks.setdefault(seat, Tasks(name, threads))
+            connection.send(getattr(own, method)(*arguments))
         except Exception as error:  # the report names the contender that failed and continues
             lines = str(error).strip().splitlines()
             connection.send(Failure(f"{type(error).__name__}: {lines[0] if lines else ''}"))
 
 
-class Worker:
-    """A worker process, seen from the main process."""
+class Process:
+    """A process of some contenders, seen from the main process."""
 
-    def __init__(self, name: str, threads: int) -> None:
-        self.name, self.threads = name, threads
+    def __init__(self, threads: int) -> None:
         context = get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=serve, args=(other, name, threads), daemon=False)
+        self._process = context.Process(target=serve, args=(other, threads), daemon=False)
         kept = {variable: os.environ.get(variable) for variable in VARIABLES}
         os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
         try:
@@ -144,15 +145,10 @@ class Worker:
                 os.environ.pop(variable) if value is None else os.environ.update({variable: value})
         other.close()
 
-    @property
-    def key(self) -> str:
-        """Key in the results: name/threads."""
-        return f"{self.name}/{self.threads}"
-
-    def ask(self, method: str, *arguments: Any) -> Any:
-        """The result of a method of `Tasks`; Failure if there is none."""
+    def ask(self, *message: Any) -> Any:
+        """The answer to a message; Failure if there is none."""
         try:
-            self._connection.send((method, arguments))
+            self._connection.send(message)
             if not self._connection.poll(TIMEOUT):
                 raise Failure(f"no answer for {TIMEOUT} s")
             answer = self._connection.recv()
@@ -168,3 +164,22 @@ class Worker:
         self._process.join(10)
         if self._process.is_alive():
             self._process.kill()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A contender on some threads; `number` tells those with the same name apart."""
+
+    name: str
+    threads: int
+    number: int
+    process: Process
+
+    @property
+    def key(self) -> str:
+        """Key in the results: name/threads."""
+        return f"{self.name}/{self.threads}"
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """The result of a method of `Tasks`; Failure if there is none."""
+        return self.process.ask((self.name, self.number), self.name, method, arguments)
