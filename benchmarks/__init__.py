@@ -1,7 +1,7 @@
 """How fast fastgd is, compared with the limits of the machine and with other libraries.
 
     pytest benchmarks                   every kernel and workload on every engine, in a few minutes
-    python -m benchmarks                the report in docs/performance, with the peers that are installed
+    python -m benchmarks                the report in docs/performance, with all peers, for the CPU at hand
     python -m benchmarks --quick        a shorter run in less than three minutes, for everyday use
     python -m benchmarks.instructions   instructions per step, which do not depend on other load on the machine
     python -m benchmarks.costs          what each training option costs compared with the plain step

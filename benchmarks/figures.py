@@ -13,10 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .peers import CONTENDERS, TRAINERS, is_peer
-from .summary import Result, best, fastest_peer, microseconds, peak
+from .real import PROGRAMS
+from .summary import Result, best, fastest_peer, microseconds, peak, times
 
 # Okabe & Ito, "Color Universal Design", 2008: colours that colour-blind readers can distinguish.
-OURS, GREY, DARK = "#D55E00", "#B0B0B0", "#444444"
+OURS, LIGHT, GREY, DARK = "#D55E00", "#EFB68C", "#B0B0B0", "#444444"
+LIGHT_GREY = "#DEDEDE"
+CPU_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7")
 COLORS = {
     "fastgd": OURS,
     "fastgd-buffer": "#E69F00",
@@ -46,9 +49,7 @@ def draw(results: Result, folder: Path) -> None:
     with plt.rc_context(STYLE):
         for name, (sections, make) in FIGURES.items():
             if set(sections) <= results.keys():
-                figure = make(results)
-                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-                plt.close(figure)
+                _save(make(results), folder / f"{name}.svg")
 
 
 def _training(results: Result) -> Figure:
@@ -74,14 +75,18 @@ def _bars(ax: Axes, race: Result, max_bars: int) -> None:
     ours = best(race)["fastgd"].seconds
     speeds = np.array([ours / one.seconds for one in field])
     places = max_bars - np.arange(len(field))
-    ax.barh(places, speeds, color=[GREY if is_peer(one.name) else OURS for one in field], height=0.72)
+    ax.barh(places, speeds, color=[_bar_color(one.name) for one in field], height=0.72)
     ax.set_title(race["title"].replace(", ", "\n", 1), fontsize=9)
     ax.set(xlim=(0, 1.5 * max(1, speeds.max())), ylim=(0.4, max_bars + 0.6), xticks=[0, 0.5, 1])
     ax.set_yticks(places, [one.label for one in field])
     ax.tick_params(axis="y", length=0)
     for place, one, speed in zip(places, field, speeds, strict=True):
-        text = f"  {microseconds(one.seconds)} µs" + (f", {one.seconds / ours:.3g}x" if one.name != "fastgd" else "")
+        text = f"  {microseconds(one.seconds)} µs" + (f", {times(one.seconds / ours)}" if one.name != "fastgd" else "")
         ax.text(speed, place, text, va="center", fontsize=8, color=DARK)
+
+
+def _bar_color(name: str) -> str:
+    return GREY if is_peer(name) else OURS if name == "fastgd" else LIGHT
 
 
 def _roofline(results: Result) -> Figure:
@@ -90,7 +95,7 @@ def _roofline(results: Result) -> Figure:
     limits, races = results["limits"], results["training"]
     threads = max(limits["fma"]["float32"], key=int)
     top = max(limits["fma"]["float32"][threads], *(peak(race) for race in races.values()))
-    left, right = 0.2, 1e3
+    left, right = 0.05, 1e3
     ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(5, top * 1.6), ylabel="GFLOP/s")
     ax.set(title="Whole training steps under the machine's limits")
     ax.set(xlabel="operations of a step per byte that it must read or write (batch, theta), FLOP/B")
@@ -101,8 +106,9 @@ def _roofline(results: Result) -> Figure:
     figure.draw_without_rendering()  # fixes the slope of the lines below
     for level, rates in limits["bandwidth"].items():
         _bandwidth(ax, f"{level}: {rates[threads]:.0f} GB/s", rates[threads], left, top)
-    for name, race in races.items():
-        _points(ax, name, race)
+    by_intensity = sorted(races, key=lambda name: races[name]["flops"] / races[name]["bytes"])
+    for number, name in enumerate(by_intensity):  # names alternate, because the rates are so similar
+        _points(ax, name, races[name], is_above=number % 2 == 0)
     ax.legend(loc="lower right", fontsize=8)
     return figure
 
@@ -118,7 +124,7 @@ def _bandwidth(ax: Axes, text: str, rate: float, left: float, top: float) -> Non
                 fontsize=8, color=DARK)  # fmt: skip
 
 
-def _points(ax: Axes, name: str, race: Result) -> None:
+def _points(ax: Axes, name: str, race: Result, is_above: bool) -> None:
     ours, peer = best(race).get("fastgd"), fastest_peer(race)
     x, is_first = race["flops"] / race["bytes"], not ax.get_legend_handles_labels()[1]
     for one, label, look in (
@@ -129,7 +135,8 @@ def _points(ax: Axes, name: str, race: Result) -> None:
             y = race["flops"] / one.seconds / 1e9
             ax.plot(x, y, "o", label=label if is_first else None, **look)
     if ours:
-        ax.annotate(name, (x, race["flops"] / ours.seconds / 1e9), (7, 2), textcoords="offset points", fontsize=9)
+        place = (x, race["flops"] / ours.seconds / 1e9)
+        ax.annotate(name, place, (0, 7 if is_above else -14), textcoords="offset points", ha="center", fontsize=9)
 
 
 def _prediction(results: Result) -> Figure:
@@ -181,9 +188,70 @@ def _look(who: str) -> dict[str, Any]:
     return look | {"markersize": 3.5, "linewidth": 1.2, "linestyle": "--" if who in DASHED else "-"}
 
 
+def _data(results: Result) -> Figure:
+    """Bars of seconds to the goal, from the start of the process; darker: from the first call that trains."""
+    section = results["data"]
+    figure, axes = plt.subplots(1, len(section), figsize=(10, 2.6), squeeze=False)
+    for ax, problem in zip(axes.flat, section.values(), strict=True):
+        runs = {name: run for name, run in problem["runs"].items() if "failed" not in run}
+        names = sorted(runs, key=lambda name: -runs[name]["total"])
+        for place, name in enumerate(names):
+            total, training = runs[name]["total"], runs[name]["training"]
+            light, dark = (LIGHT, OURS) if name == "with_fastgd" else (LIGHT_GREY, GREY)
+            ax.barh(place, [total - training, training], left=[0, total - training], color=[light, dark], height=0.72)
+            ax.text(total, place, f"  {total:.2f} s", va="center", fontsize=8, color=DARK)
+        ax.set_yticks(range(len(names)), [PROGRAMS[name] for name in names])
+        ax.tick_params(axis="y", length=0)
+        ax.set_title(f"{problem['goal']}\n{problem['title']}", fontsize=9)
+        ax.set(xlabel="seconds (darker: training)")
+        ax.margins(x=0.18)
+    return figure
+
+
+def speed_ups(found: dict[str, Result]) -> Figure:
+    """Bars of the speed-up over the fastest peer, grouped by workload, one colour per CPU."""
+    names = list(dict.fromkeys(name for results in found.values() for name in results.get("training", {})))
+    figure, ax = plt.subplots(figsize=(8, 3.2))
+    height = 0.8 / len(found)
+    for number, (cpu, results) in enumerate(found.items()):
+        races = results.get("training", {})
+        peers = {name: fastest_peer(race) for name, race in races.items() if "fastgd" in best(race)}
+        factors = {name: peer.seconds / best(races[name])["fastgd"].seconds for name, peer in peers.items() if peer}
+        places = [names.index(name) + (number - (len(found) - 1) / 2) * height for name in factors]
+        ax.bar(
+            places,
+            [factor - 1 for factor in factors.values()],
+            bottom=1,
+            width=height * 0.94,
+            label=cpu,
+            color=CPU_COLORS[number % len(CPU_COLORS)],
+        )
+        for place, factor in zip(places, factors.values(), strict=True):
+            ax.text(place, factor * 1.02, f"{factor:.1f}", ha="center", va="bottom", fontsize=8, color=DARK)
+    ax.axhline(1, color=DARK, linewidth=0.8)
+    ax.set(yscale="log", ylabel="times faster than the fastest peer", ylim=(0.8, 10))
+    ax.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    ax.minorticks_off()
+    ax.set_xticks(range(len(names)), names)
+    ax.legend()
+    return figure
+
+
+def draw_overview(found: dict[str, Result], folder: Path) -> None:
+    """Write the figure of all CPUs, from the results by name of the CPU."""
+    with plt.rc_context(STYLE):
+        _save(speed_ups(found), folder / "speed-ups.svg")
+
+
+def _save(figure: Figure, file: Path) -> None:
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)
+
+
 FIGURES: dict[str, tuple[tuple[str, ...], Callable[[Result], Figure]]] = {
     "training": (("training",), _training),
     "roofline": (("limits", "training"), _roofline),
+    "data": (("data",), _data),
     "prediction": (("predictions",), _prediction),
     "scaling": (("width", "batch"), _scaling),
 }

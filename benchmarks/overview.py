@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import report, store, subjects
+from . import figures, report, store, subjects
 from .summary import Result, table
 from .targets import targets
 
@@ -11,6 +11,8 @@ HEAD = """# Performance
 fastgd beside PyTorch, JAX, TensorFlow, Keras, scikit-learn, NumPy and ONNX Runtime, and beside the limits of the
 machine, on every CPU on which `python -m benchmarks` has been run. Each column is one CPU; the page linked below it has
 all contenders, pictures and raw results.
+
+![How many times faster a training step is than that of the fastest peer](speed-ups.svg)
 """
 
 METHOD = """## How it was measured
@@ -50,6 +52,7 @@ def write() -> Path:
     found = {folder: store.load(folder) for folder in store.folders()}
     for folder, results in found.items():
         report.write(results, folder)
+    figures.draw_overview({results["machine"]["cpu"]: results for results in found.values()}, store.REPORT)
     file = store.REPORT / "README.md"
     file.write_text(page({folder.name: results for folder, results in found.items()}))
     return file

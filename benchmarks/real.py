@@ -27,7 +27,7 @@ PROGRAMS = {
     "with_fastgd": "fastgd",
     "with_sklearn": "scikit-learn MLP",
     "with_torch": "PyTorch, DataLoader",
-    "with_torch_expert": "PyTorch, batches by index, fused optimiser",
+    "with_torch_expert": "PyTorch, index batches, fused optimiser",
     "with_jax": "JAX, jitted step",
     "with_jax_scan": "JAX, epochs in one jit",
 }

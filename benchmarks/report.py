@@ -12,8 +12,8 @@ from .targets import targets
 
 HEAD = """# Performance on {cpu}
 
-As measured by `python -m benchmarks` on {cpus} cores of {brand}, {system}. All raw results are in
-[results.json](results.json); [the page above](../README.md) compares CPUs.
+{cpus} cores of {brand}, {system}; measured by `python -m benchmarks`. All raw results
+are in [results.json](results.json); [the page above](../README.md) compares CPUs and says how they were measured.
 """
 
 
@@ -38,7 +38,7 @@ def write_simulation(results: Result, folder: Path) -> None:
 
 def _head(results: Result) -> str:
     facts = results["machine"]
-    rows = subjects.machine_rows(results) | facts["versions"]
+    rows = facts["versions"] | subjects.machine_rows(results)
     return "\n".join([HEAD.format(**facts), *table(("", ""), rows.items())])
 
 
@@ -227,6 +227,12 @@ def _subject(subject: subjects.Subject) -> Callable[[Result], Iterator[str]]:
     return lines
 
 
+def _data(results: Result) -> Iterator[str]:
+    yield from _subject(subjects.DATA)(results)
+    if "data" in results:
+        yield "\n![Seconds to the goal](data.svg)"
+
+
 SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _targets,
     _training,
@@ -234,7 +240,7 @@ SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _comparisons,
     _subject(subjects.CORES),
     _subject(subjects.FIT),
-    _subject(subjects.DATA),
+    _data,
     _predictions,
     _growth,
     _threads,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import late, real
-from .summary import Best, Result, best, fastest_peer, fixed_team, microseconds, paired, share, table
+from .summary import Best, Result, best, fastest_peer, fixed_team, microseconds, paired, share, table, times
 from .targets import targets
 
 Rows = dict[str, str]  # cells by the first column
@@ -96,17 +96,13 @@ def _factors(section: Result) -> Rows:
 def _factor(race: Result, ours: Best) -> str:
     """1.46x (JAX, epochs in one jit)."""
     peer = fastest_peer(race)
-    return f"{_times(peer.seconds / ours.seconds)} ({peer.label})" if peer else MISSING
-
-
-def _times(factor: float) -> str:
-    return f"{factor:.0f}x" if factor >= 100 else f"{factor:.3g}x" if factor >= 10 else f"{factor:.2f}x"
+    return f"{times(peer.seconds / ours.seconds)} ({peer.label})" if peer else MISSING
 
 
 def eager_rows(results: Result) -> Rows:
     races = _fastgd(results.get("training", {}))
     return {
-        race["title"]: _times(best(race)["torch"].seconds / ours.seconds)
+        race["title"]: times(best(race)["torch"].seconds / ours.seconds)
         for race, ours in races
         if "torch" in best(race)
     }
@@ -205,8 +201,8 @@ def prediction_rows(results: Result) -> Rows:
     for call in results.get("predictions", {}).values():
         if call["rows"] > 1 and "fastgd" in best(call):
             ours, peer = best(call)["fastgd"].seconds, fastest_peer(call)
-            times = f", {_times(peer.seconds / ours)}" if peer else ""
-            rows[f"{call['rows']:,} rows, network of {call['network']}"] = f"{share(call, ours):.0%}{times}"
+            beside = f", {times(peer.seconds / ours)}" if peer else ""
+            rows[f"{call['rows']:,} rows, network of {call['network']}"] = f"{share(call, ours):.0%}{beside}"
     return rows
 
 
@@ -218,8 +214,8 @@ def growth_rows(what: str) -> Callable[[Result], Rows]:
         for size, race in results.get(what, {}).items():
             if "fastgd" in best(race):
                 ours, peer = best(race)["fastgd"].seconds, fastest_peer(race)
-                times = f", {_times(peer.seconds / ours)}" if peer else ""
-                found[f"{int(size):,}"] = f"{share(race, ours):.0%}{times}"
+                beside = f", {times(peer.seconds / ours)}" if peer else ""
+                found[f"{int(size):,}"] = f"{share(race, ours):.0%}{beside}"
         return found
 
     return rows

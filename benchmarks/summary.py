@@ -76,6 +76,11 @@ def microseconds(seconds: float) -> str:
     return f"{number:.3g}" if number < 100 else f"{number:.0f}"
 
 
+def times(factor: float) -> str:
+    """Three digits: 1.46x, 33.4x, 1,601x."""
+    return f"{factor:,.0f}x" if factor >= 100 else f"{factor:.3g}x" if factor >= 10 else f"{factor:.2f}x"
+
+
 def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
     """A table as lines of Markdown; all columns but the first are aligned to the right."""
     head = list(header)
