@@ -172,6 +172,25 @@ def _rows(results: Result) -> Iterator[str]:
         yield from table(("rows", *rows), [("time per row", *rows.values())])
 
 
+def _phases(results: Result) -> Iterator[str]:
+    section = results.get("phases", {})
+    if section:
+        yield "## Phases of a step\n"
+        yield "µs in each phase on one thread, and on each of all threads; *wait* is for other threads:"
+    for found in section.values():
+        phases = list(dict.fromkeys((*found["one"], *found["all"])))
+        rows = [(phase, *map(microseconds, _of_threads(found, phase))) for phase in phases]
+        totals = [sum(times) for times in zip(*(_of_threads(found, phase) for phase in phases), strict=True)]
+        names = [f"thread {rank}" for rank in range(len(totals) - 1)]
+        yield ""
+        yield from table((found["title"], "alone", *names), [*rows, ("total", *map(microseconds, totals))])
+
+
+def _of_threads(found: Result, phase: str) -> list[float]:
+    """Seconds of a phase: of one thread alone, then of each of all threads."""
+    return [seconds for team in ("one", "all") for seconds in found[team].get(phase, [0.0] * len(found[team]["wait"]))]
+
+
 def _loops(results: Result) -> Iterator[str]:
     section = results.get("loops", {}).get("digits", {})
     if section:
@@ -239,6 +258,7 @@ SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _float64,
     _comparisons,
     _subject(subjects.CORES),
+    _phases,
     _subject(subjects.FIT),
     _data,
     _predictions,

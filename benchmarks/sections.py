@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from . import cores, fits, footprint, late, loops, machine, real, rounds
+from . import cores, fits, footprint, late, loops, machine, phases, real, rounds
 from .peers import CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
 from .workloads import BATCHES, DOUBLES, LARGE, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
@@ -89,6 +89,10 @@ def _cores(options: Options) -> Parts:
     return {name: partial(cores.measure, name, options.seconds, options.rounds) for name in WORKLOADS}
 
 
+def _phases(options: Options) -> Parts:
+    return {name: partial(phases.measure, name) for name in WORKLOADS}
+
+
 def _fit(options: Options) -> Parts:
     parts: Parts = {name: partial(fits.measure, name, options.seconds, options.rounds) for name in fits.FITS}
     return parts | {f"{name}-first": partial(fits.measure_first, name, options.rounds) for name in fits.FITS}
@@ -146,6 +150,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "float64": _float64,
     "comparisons": _comparisons,
     "cores": _cores,
+    "phases": _phases,
     "fit": _fit,
     "data": _data,
     "predictions": _predictions,

@@ -90,6 +90,20 @@ def test_the_page_has_a_column_for_each_cpu(here):
     )
 
 
+def test_the_page_of_a_cpu_shows_the_phases_of_each_thread(here, tmp_path):
+    results = {}
+    phases = {
+        "title": "tiny",
+        "one": {"loss": [2e-6], "wait": [0.0]},
+        "all": {"loss": [1e-6, 1.5e-6], "wait": [5e-7, 0]},
+    }
+    store.add(results, "phases/tiny", phases, {"commit": "abc"})
+    text = overview.report.write(results, tmp_path)
+    assert "| tiny | alone | thread 0 | thread 1 |" in text
+    assert "| loss | 2 | 1 | 1.5 |" in text
+    assert "| total | 2 | 1.5 | 1.5 |" in text
+
+
 def test_pages_are_those_of_the_results(tmp_path, monkeypatch):
     """The pages in the repository were made from the results in it by this code."""
     for folder in store.folders():

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 import pytest
 
-from . import cores, fits, machine, real
+from . import cores, fits, machine, phases, real
 from .__main__ import _measure, _why_incomplete, _without_measured
 from .peers import CONTENDERS
 from .rounds import Pool
@@ -58,6 +58,12 @@ def test_teams_train_in_turns(monkeypatch):
     assert all(len(times) == 2 and min(times) > 0 for times in found["idle"].values())
     if machine.threads() > 1:
         assert found["busy"].keys() == found["confined"].keys() == {"one", "adaptive"}
+
+
+def test_phases_are_measured_on_each_thread():
+    found = phases.measure_here("tiny")
+    assert [len(found["one"]["wait"]), len(found["all"]["wait"])] == [1, machine.threads()]
+    assert found["one"].keys() >= {"gather", "forward 0", "loss", "update 1"}
 
 
 @pytest.mark.parametrize("name", fits.FITS)
