@@ -40,7 +40,7 @@ class Pool:
         """That of the contender's library, or of the contender if it is fastgd."""
         home = (CONTENDERS[name].library or name, threads, number)
         if home not in self._processes:
-            self._processes[home] = Process(threads)
+            self._processes[home] = Process(name, threads)
         return self._processes[home]
 
 
@@ -51,7 +51,7 @@ def training(workload: Workload, field: list[Worker], seconds: float, rounds: in
     -------
     dict
         "title", "flops" and "bytes" of a step; "peak", the better of two measurements before and after the rounds; and
-        "runs": for each worker's key {"seconds": per step in each round; "steps" per turn; "wrong"; "loss"}, or
+        "runs": for each worker's key {"seconds": per step in each round; "steps" per turn; "wrong"}, or
         {"failed": reason}.
     """
     field = [worker for worker in field if worker.ask("can", workload)]

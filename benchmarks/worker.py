@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .peers import CONTENDERS
-from .workloads import TOLERANCE, Workload, mean_loss, outputs, read_problem, wrong_share
+from .workloads import TOLERANCE, Workload, outputs, read_problem, wrong_share
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FASTGD_NUM_THREADS")
 TIMEOUT = 600  # seconds per answer; compiling the largest network takes half a minute
@@ -38,7 +39,7 @@ class Tasks:
         return CONTENDERS[self.name].load().can(workload)
 
     def prepare(self, workload: Workload, folder: Path) -> dict[str, float]:
-        """Create the contender, and check its first steps: {"wrong": share of theta's movement, "loss": afterwards}."""
+        """Create the contender, and check its first steps: {"wrong": share of theta's movement}."""
         self.workload, problem = workload, read_problem(folder)
         self.theta, X, y = problem["theta"], problem["X"], problem["y"]
         self.contender = CONTENDERS[self.name].load()(workload, X, y, self.theta, self.threads)
@@ -48,7 +49,7 @@ class Tasks:
         wrong = wrong_share(theta, self.theta, problem["expected"])
         if not wrong <= TOLERANCE:
             raise Failure(f"theta is wrong by {wrong:.1%} of its movement after {workload.check_steps} steps")
-        return {"wrong": wrong, "loss": mean_loss(workload, theta, X, y)}
+        return {"wrong": wrong}
 
     def calibrate(self, seconds: float) -> int:
         """Choose the number of steps that take about this time; the last attempt also warms up what is compiled for it.
@@ -110,11 +111,16 @@ def seconds_per_call(call: Callable[[], object], seconds: float) -> float:
     return float(np.median(times))
 
 
-def serve(connection: Connection, threads: int) -> None:
-    """Answer until the other end closes; a message is a contender's seat and name, a method of `Tasks`, arguments."""
+def serve(connection: Connection, name: str, threads: int) -> None:
+    """Answer until the other end closes; a message is a contender's seat and name, a method of `Tasks`, arguments.
+
+    The library of the contender `name` is imported at once, while other processes import theirs.
+    """
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # XLA's pool takes as many threads as CPUs
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries log to stderr; failures go through the pipe
+    with suppress(Exception):  # it is reported when the contender is asked for
+        CONTENDERS[name].load()
     tasks: dict[Any, Tasks] = {}
     while True:
         try:
@@ -130,12 +136,12 @@ def serve(connection: Connection, threads: int) -> None:
 
 
 class Process:
-    """A process of some contenders, seen from the main process."""
+    """A process of the contender `name` and others of its library, seen from the main process."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, name: str, threads: int) -> None:
         context = get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=serve, args=(other, threads), daemon=False)
+        self._process = context.Process(target=serve, args=(other, name, threads), daemon=False)
         kept = {variable: os.environ.get(variable) for variable in VARIABLES}
         os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
         try:

@@ -213,12 +213,6 @@ def outputs(workload: Workload, theta: Floats, X: Floats) -> NDArray[np.float64]
         return model.forward(X)
 
 
-def mean_loss(workload: Workload, theta: Floats, X: Floats, y: NDArray, rows: int = 1024) -> float:
-    """Mean loss over the first rows of the data, in float64."""
-    Z = outputs(workload, theta, X[:rows])
-    return float(losses.get(workload.loss).per_row(Z, y[:rows].reshape(len(Z), -1)).mean())
-
-
 def write_problem(workload: Workload, folder: Path) -> None:
     """Write data, initial theta and reference to files for other processes."""
     X, y = workload.data()
