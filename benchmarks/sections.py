@@ -7,6 +7,7 @@ from typing import Any
 
 from . import cores, fits, footprint, late, loops, machine, phases, real, rounds
 from .peers import CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
+from .worker import Worker
 from .workloads import BATCHES, DOUBLES, LARGE, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
 Parts = dict[str, Callable[[], Any]]
@@ -35,7 +36,7 @@ class Options:
     seconds: float
     rounds: int
 
-    def field(self, names: Sequence[str], threads: Iterable[int] = ()) -> list[rounds.Worker]:
+    def field(self, names: Sequence[str], threads: Iterable[int] = ()) -> list[Worker]:
         """Workers for the names that are selected and installed, by default on one thread and on all."""
         chosen = [name for name in names if name in self.contenders and CONTENDERS[name].is_installed]
         return self.pool.field(chosen, threads or self.threads)
