@@ -45,11 +45,15 @@ STYLE = {
 
 
 def draw(results: Result, folder: Path) -> None:
-    """Write the figures whose sections were measured."""
+    """Write the figures whose sections, or parts of them, were measured."""
     with plt.rc_context(STYLE):
         for name, (sections, make) in FIGURES.items():
-            if set(sections) <= results.keys():
+            if all(_has(results, *section.split("/")) for section in sections):
                 _save(make(results), folder / f"{name}.svg")
+
+
+def _has(results: Result, section: str, part: str | None = None) -> bool:
+    return section in results and (part is None or part in results[section])
 
 
 def _training(results: Result) -> Figure:
@@ -250,7 +254,7 @@ def _save(figure: Figure, file: Path) -> None:
 
 FIGURES: dict[str, tuple[tuple[str, ...], Callable[[Result], Figure]]] = {
     "training": (("training",), _training),
-    "roofline": (("limits", "training"), _roofline),
+    "roofline": (("limits/fma", "limits/bandwidth", "training"), _roofline),
     "data": (("data",), _data),
     "prediction": (("predictions",), _prediction),
     "scaling": (("width", "batch"), _scaling),

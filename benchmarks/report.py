@@ -12,8 +12,8 @@ from .targets import targets
 
 HEAD = """# Performance on {cpu}
 
-{cpus} cores of {brand}, {system}; measured by `python -m benchmarks`. All raw results
-are in [results.json](results.json); [the page above](../README.md) compares CPUs and says how they were measured.
+Measured by `python -m benchmarks` on {system}. All raw results are in
+[results.json](results.json); [the page above](../README.md) compares CPUs and says how they were measured.
 """
 
 
@@ -32,13 +32,14 @@ def write(results: Result, folder: Path) -> str:
 
 def write_simulation(results: Result, folder: Path) -> None:
     """Write many-cores.md: for the CPU of this machine alone, because the engine is asked how it divides a step."""
-    if "limits" in results:
+    if {"fma", "bandwidth"} <= results.get("limits", {}).keys():
         (folder / "many-cores.md").write_text(partition.report(results))
 
 
 def _head(results: Result) -> str:
     facts = results["machine"]
-    rows = facts["versions"] | subjects.machine_rows(results)
+    rows = subjects.machine_rows(results)
+    rows |= {name: version for name, version in facts["versions"].items() if name not in rows}
     return "\n".join([HEAD.format(**facts), *table(("", ""), rows.items())])
 
 
@@ -226,7 +227,7 @@ def _footprints(results: Result) -> Iterator[str]:
         rows = [(name, *(bytes_of(one[key]) for key in keys)) for name, one in section["memory"].items()]
         yield from table(("workload", "needed", "activations of one batch, twice", "theta"), rows)
     if "import" in section and "size" in section:
-        yield "\nImports in a fresh process after NumPy's, with a warm disk; packages without their dependencies:\n"
+        yield "\nImports in a fresh process after NumPy's, with a warm disk (of fastgd: until a model, trainer and optimiser can be made);\npackages without their dependencies:\n"
         yield from table(("what", "needs"), _needs(section["size"], section["import"]))
 
 

@@ -299,4 +299,8 @@ LATE = Subject(
     f"{late.BATCH}, one thread.",
     {"": late_rows},
 )
-IMPORTS = Subject("Import", "In a fresh process, after NumPy, with a warm disk:", {"": import_rows})
+IMPORTS = Subject(
+    "Import",
+    "In a fresh process, after NumPy, with a warm disk; of fastgd, until a model, trainer and optimiser can be made:",
+    {"": import_rows},
+)

@@ -104,6 +104,15 @@ def test_the_page_of_a_cpu_shows_the_phases_of_each_thread(here, tmp_path):
     assert "| total | 2 | 1.5 | 1.5 |" in text
 
 
+def test_a_figure_needs_all_parts_that_it_shows(here, tmp_path):
+    results = {}
+    store.add(results, "limits/fma", {"float32": {"1": 100.0}}, {"commit": "abc"})
+    store.add(results, "training/tiny", race(8), {"commit": "abc"})
+    overview.report.write(results, tmp_path)
+    overview.report.write_simulation(results, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "training.svg"]
+
+
 def test_pages_are_those_of_the_results(tmp_path, monkeypatch):
     """The pages in the repository were made from the results in it by this code."""
     for folder in store.folders():
