@@ -195,7 +195,7 @@ def _look(who: str) -> dict[str, Any]:
 def _data(results: Result) -> Figure:
     """Bars of seconds to the goal, from the start of the process; darker: from the first call that trains."""
     section = results["data"]
-    figure, axes = plt.subplots(1, len(section), figsize=(10, 2.6), squeeze=False)
+    figure, axes = plt.subplots(1, len(section), figsize=(10, 2.8), squeeze=False)
     for ax, problem in zip(axes.flat, section.values(), strict=True):
         runs = {name: run for name, run in problem["runs"].items() if "failed" not in run}
         names = sorted(runs, key=lambda name: -runs[name]["total"])
@@ -206,7 +206,7 @@ def _data(results: Result) -> Figure:
             ax.text(total, place, f"  {total:.2f} s", va="center", fontsize=8, color=DARK)
         ax.set_yticks(range(len(names)), [PROGRAMS[name] for name in names])
         ax.tick_params(axis="y", length=0)
-        ax.set_title(f"{problem['goal']}\n{problem['title']}", fontsize=9)
+        ax.set_title("\n".join((problem["goal"], *problem["title"].split(", ", 1))), fontsize=9)
         ax.set(xlabel="seconds (darker: training)")
         ax.margins(x=0.18)
     return figure

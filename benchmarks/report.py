@@ -227,7 +227,8 @@ def _footprints(results: Result) -> Iterator[str]:
         rows = [(name, *(bytes_of(one[key]) for key in keys)) for name, one in section["memory"].items()]
         yield from table(("workload", "needed", "activations of one batch, twice", "theta"), rows)
     if "import" in section and "size" in section:
-        yield "\nImports in a fresh process after NumPy's, with a warm disk (of fastgd: until a model, trainer and optimiser can be made);\npackages without their dependencies:\n"
+        yield "\nImports in a fresh process after NumPy's, with a warm disk (of fastgd: until a model, a trainer and an"
+        yield "optimiser can be made); packages without their dependencies:\n"
         yield from table(("what", "needs"), _needs(section["size"], section["import"]))
 
 
