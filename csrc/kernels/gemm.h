@@ -62,7 +62,7 @@ typedef struct {
 } gemm_panel;
 
 ALWAYS_INLINE int variant_of(const gemm_panel *panel) {
-    if (panel->next) return panel->pack_next ? PACK : FETCH;
+    if (panel->next) return FETCH;
     if (panel->columns == NR) return WHOLE;
     return panel->columns > VL ? RAGGED : ONE_VECTOR;
 }

@@ -184,10 +184,10 @@ ALWAYS_INLINE void init_tile(const int rows, const int vectors, int accumulate, 
 }
 
 /* A row of the next panel: prefetched, or copied while one further on is prefetched. */
-ALWAYS_INLINE void fetch_row(const int packs, ptrdiff_t b_row, gemm_prefetch *f) {
+ALWAYS_INLINE void fetch_row(ptrdiff_t b_row, gemm_prefetch *f) {
     if (f->next == f->end) return;
-    prefetch_row(packs ? f->next + ROWS_AHEAD * b_row : f->next);
-    if (packs) {
+    prefetch_row(f->packed ? f->next + ROWS_AHEAD * b_row : f->next);
+    if (f->packed) {
         copy_row(f->next, f->packed);
         f->packed += NR;
     }
@@ -195,8 +195,8 @@ ALWAYS_INLINE void fetch_row(const int packs, ptrdiff_t b_row, gemm_prefetch *f)
 }
 
 /* One tile over one block of k, and its epilogue after the last.  All arguments but `p` and `t` are compile-time
-   constants; fetches: there is a next panel, packs: it is copied. */
-ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int whole, const int fetches, const int packs,
+   constants; fetches: there is a next panel. */
+ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int whole, const int fetches,
                                 const gemm_product *p, const gemm_tile *t) {
     const gemm_operands *o = &p->operands;
     vec tile[MR][NV], copy[MR][NV];
@@ -211,7 +211,7 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int who
     for (int g = 0; g * GROUP < rows; g++, row += GROUP * a_row) at.a[g] = row;
     for (int left = t->k1 - t->k0, run = fetches ? fetch.interval : left; left > 0; left -= run) {
         if (run > left) run = left;
-        if (fetches) fetch_row(packs, next_row, &fetch);
+        if (fetches) fetch_row(next_row, &fetch);
         multiply_add(rows, vectors, whole, run, &at, tile);
     }
     if (o->bias && t->k1 == o->k) add_bias(rows, vectors, b_at(o, o->k, t->j), last, tile);
@@ -232,16 +232,15 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int who
 
 /* One function for each size of a tile: as compiled loops they keep all accumulators in registers. */
 typedef void gemm_kernel(const gemm_product *p, const gemm_tile *t);
-#define KERNELS(R)                                                                                                     \
-    static void kernel_##R##_1(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, 1, 0, 0, 0, p, t); }       \
-    static void kernel_##R##_ragged(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 0, 0, 0, p, t); } \
-    static void kernel_##R##_whole(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 0, 0, p, t); }  \
-    static void kernel_##R##_fetch(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 1, 0, p, t); }  \
-    static void kernel_##R##_pack(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 1, 1, p, t); }
+#define KERNELS(R)                                                                                                  \
+    static void kernel_##R##_1(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, 1, 0, 0, p, t); }       \
+    static void kernel_##R##_ragged(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 0, 0, p, t); } \
+    static void kernel_##R##_whole(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 0, p, t); }  \
+    static void kernel_##R##_fetch(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 1, p, t); }
 FGD_TILE_ROWS(KERNELS)
 #undef KERNELS
-enum { ONE_VECTOR, RAGGED, WHOLE, FETCH, PACK, VARIANTS };
-#define VARIANTS_OF(R) {kernel_##R##_1, kernel_##R##_ragged, kernel_##R##_whole, kernel_##R##_fetch, kernel_##R##_pack},
+enum { ONE_VECTOR, RAGGED, WHOLE, FETCH, VARIANTS };
+#define VARIANTS_OF(R) {kernel_##R##_1, kernel_##R##_ragged, kernel_##R##_whole, kernel_##R##_fetch},
 static gemm_kernel *const gemm_kernels[][VARIANTS] = {{NULL}, FGD_TILE_ROWS(VARIANTS_OF)};
 #undef VARIANTS_OF
 
