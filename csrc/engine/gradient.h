@@ -21,6 +21,7 @@ typedef struct {
     const fgd_layer *layer;       /* the current one, and its W transposed, or NULL */
     real *wt;
     stopwatch *watch;             /* of this thread, or NULL */
+    const own_columns *own;       /* of this thread, or NULL */
 } gradient_sink;
 
 /* Up to this many outputs the gradient is computed transposed, because most lanes of a vector would be empty. */
@@ -117,7 +118,7 @@ static int update_epilogue(int rule) {
 
 /* A block of dW (n_in + 1, n_out) = a^T dz of layer l over `rows` rows, to the sink; offset: of the layer in theta. */
 static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *sink, ptrdiff_t offset,
-                           theta_block b) {
+                           const real *dz, theta_block b) {
     const fgd_layer *layer = sink->layer;
     int n = layer->n_out, fused = sink->update ? update_epilogue(sink->update->rule) : EPILOGUE_callback;
     if (n <= SMALL_N && !sink->accumulate) {
@@ -130,7 +131,7 @@ static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradie
                      .a = w->at[l].a,
                      .a_row = 1,
                      .a_col = w->at[l].ld,
-                     .b = w->at[l + 1].dz,
+                     .b = dz,
                      .b_row = w->at[l + 1].ld,
                      .b_panel = NR,
                      .c = sink->grad + offset,
@@ -148,6 +149,19 @@ static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradie
         multiply(&p, b.i0, b.i1, b.j0, b.j1);
 }
 
+/* layer_gradient of the columns of the first layer that a thread keeps; their update is part of the product. */
+static void own_gradient(const fgd_workspace *w, int rows, const gradient_sink *sink) {
+    const own_columns *own = sink->own;
+    update_context update = *sink->update;
+    gradient_sink part = *sink;
+    update.theta = own->W;
+    part.update = &update;
+    part.layer = &own->layer;
+    part.grad += (ptrdiff_t)layer_rows(part.layer) * own->j0; /* for partial sums, of each thread in its own place */
+    theta_block all = {.i1 = layer_rows(part.layer), .j1 = part.layer->n_out};
+    layer_gradient(w, 0, rows, &part, 0, w->at[1].dz + own->j0, all);
+}
+
 /* A thread's part of every dW over `rows` rows, to the sink. */
 static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, worker self, thread_grid grid) {
     ptrdiff_t offset = 0;
@@ -159,7 +173,10 @@ static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, wor
         sink->layer = layer;
         enter_phase(sink->watch, phase_of_layer(FGD_UPDATE, l));
         sink->wt = sink->update && sink->transposes && l > 0 ? w->at[l].wt : NULL;
-        layer_gradient(w, l, rows, sink, offset, b);
+        if (l == 0 && sink->own)
+            own_gradient(w, rows, sink);
+        else
+            layer_gradient(w, l, rows, sink, offset, w->at[l + 1].dz, b);
         offset += layer_size(layer);
     }
 }

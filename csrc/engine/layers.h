@@ -167,8 +167,13 @@ static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_no
         column_range(g->columns, layer->n_out, &j0, &j1);
         row_group_wait(g);
         enter_phase(g->watch, phase_of_layer(FGD_FORWARD, l));
-        layer_forward(layer, theta, in->a, in->ld, to, out->ld, out->z, g->row0, g->row1, j0, j1,
-                      buffers_of(w, g->thread));
+        const own_columns *own = l == 0 ? g->own : NULL;
+        if (own)
+            layer_forward(&own->layer, own->W, in->a, in->ld, to + j0, out->ld, out->z ? out->z + j0 : NULL, g->row0,
+                          g->row1, 0, j1 - j0, buffers_of(w, g->thread));
+        else
+            layer_forward(layer, theta, in->a, in->ld, to, out->ld, out->z, g->row0, g->row1, j0, j1,
+                          buffers_of(w, g->thread));
         if (activation_is_row[layer->activation] || noisy) row_group_wait(g);
         activate_rows(layer, to, out->ld, g->own0, g->own1);
         if (noisy) add_layer_noise(w, noise, l + 1, to, g->own0, g->own1);

@@ -29,6 +29,13 @@ typedef struct {
     int row_groups, columns;
 } thread_grid;
 
+/* A thread's columns, from j0 on, of the first layer as a layer of their own, whose weights it keeps; own_columns.h. */
+typedef struct {
+    fgd_layer layer;
+    int j0;
+    real *W; /* (n_in, n_out) of that layer, then its b */
+} own_columns;
+
 typedef struct {
     int row0, row1;         /* of the group */
     int own0, own1;         /* those whose row-wise work (losses, noise, gathering) is this thread's */
@@ -36,6 +43,7 @@ typedef struct {
     worker columns;         /* this thread among those of the group */
     spin_barrier *barrier;  /* of the group; NULL if it is one thread */
     stopwatch *watch;       /* of this thread, or NULL */
+    const own_columns *own; /* of this thread, or NULL: all weights are in theta */
 } row_group;
 
 /* The row group of a thread; barriers (row_groups,). */

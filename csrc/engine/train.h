@@ -18,6 +18,7 @@
 #include "../kernels/loss_rows.h"
 #include "gradient.h"
 #include "layers.h"
+#include "own_columns.h"
 #include "team.h"
 #include "transforms.h"
 #include "tuner.h"
@@ -47,6 +48,7 @@ typedef struct {
     int n_threads;    /* of the team; fewer may have started */
     thread_grid grid; /* of the team */
     stopwatch *watch; /* NULL: phases are not measured */
+    const own_columns *own; /* NULL: all weights are in theta */
 } team_member;
 
 /* `rows` rows of a step, from row number `row` of it on. */
@@ -115,6 +117,7 @@ static void train_rows(training *t, const micro_batch *mb, const team_member *me
     const fgd_chunk *chunk = t->chunk;
     row_group g = row_group_of(me->self, me->grid, mb->rows, t->barriers);
     g.watch = me->watch;
+    g.own = me->own;
     const layer_memory *out = &w->at[w->net->L];
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     enter_phase(me->watch, FGD_GATHER);
@@ -150,7 +153,8 @@ static void train_gradients(training *t, const micro_batch *mb, const team_membe
     gradient_sink sink = {.grad = chunk->grad,
                           .accumulate = mb->row > 0,
                           .transposes = mb->step + 1 < chunk->n_steps,
-                          .watch = me->watch};
+                          .watch = me->watch,
+                          .own = me->own};
     sink.whole_rows = chunk->transforms || rule_slots[chunk->rule] > 0; /* see apply_transformed, update_blocks */
     if (!chunk->transforms && is_last(chunk, mb)) {
         update_init(&u, chunk->rule, chunk->coefficients + mb->step * rule_coefficients[chunk->rule], t->size,
@@ -178,7 +182,7 @@ static void tuner_step(training *t, ptrdiff_t rows) {
 static int stays_in_team(training *t, team_member *me) {
     if (me->self.rank >= atomic_load_explicit(&t->stay, memory_order_relaxed)) return 0;
     if (t->n_threads == me->n_threads) return 1;
-    if (t->n_threads > me->n_threads) return 0;
+    if (t->n_threads > me->n_threads || me->own) return 0; /* the columns of those that leave are not in theta yet */
     me->n_threads = t->n_threads;
     if (me->self.size <= me->n_threads) return 1; /* the system started fewer threads than requested */
     me->self.size = me->n_threads;
@@ -209,32 +213,52 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, const te
     return FGD_OK;
 }
 
-/* The steps of a chunk that a team does, by one of its threads. */
-static void run_training(void *argument, worker self) {
-    training *t = argument;
+/* Steps until the chunk ends, with success or not, or the thread leaves the team. */
+static void train_steps(training *t, team_member *me) {
     fgd_chunk *chunk = t->chunk;
-    const fgd_net *net = t->workspace->net;
-    team_member me = {
-        .self = self, .n_threads = t->n_threads, .grid = grid_of_micro_batch(net, t->workspace->max_rows, self.size)};
-    ptrdiff_t max_rows = max_micro_batch(t, self.size);
-    if (t->next_step == 0) {
-        transpose_all(t->workspace, chunk->theta, 1, self);
-        barrier_wait(&t->barrier, self.size);
-    }
-    stopwatch watch;
-    me.watch = start_watch(&watch, chunk->phases, net->L, self.rank);
+    ptrdiff_t max_rows = max_micro_batch(t, me->self.size);
     for (ptrdiff_t s = t->next_step; s < chunk->n_steps; s++) {
         micro_batch mb = {.step = s, .step_weight = step_weight(chunk, s)};
         ptrdiff_t rows = step_rows(chunk, s), count = 1 + (rows - 1) / max_rows;
         for (ptrdiff_t i = 0; i < count; i++, mb.row += mb.rows) {
             mb.rows = partition(rows, i + 1, count) - mb.row;
-            if (train_micro_batch(t, &mb, &me) == FGD_OK) continue;
-            if (self.rank == 0) chunk->failed = s;
+            if (train_micro_batch(t, &mb, me) == FGD_OK) continue;
+            if (me->self.rank == 0) chunk->failed = s;
             return;
         }
-        if (!stays_in_team(t, &me)) break;
+        if (!stays_in_team(t, me)) break;
     }
-    enter_phase(me.watch, FGD_GATHER);
+    enter_phase(me->watch, FGD_GATHER);
+}
+
+/* Whether the threads of a team keep their columns of the first layer. */
+static int team_copies_columns(const training *t, thread_grid grid, int threads) {
+    const fgd_chunk *chunk = t->chunk;
+    ptrdiff_t rows = t->workspace->max_rows;
+    if (chunk->transforms || rows > max_micro_batch(t, threads)) return 0;
+    return copies_columns(t->workspace->net, grid, threads, chunk->rule, rows, chunk->n_steps - t->next_step);
+}
+
+/* The steps of a chunk that a team does, by one of its threads. */
+static void run_training(void *argument, worker self) {
+    training *t = argument;
+    const fgd_workspace *w = t->workspace;
+    fgd_chunk *chunk = t->chunk;
+    team_member me = {
+        .self = self, .n_threads = t->n_threads, .grid = grid_of_micro_batch(w->net, w->max_rows, self.size)};
+    own_columns own;
+    if (w->n_columns >= own_columns_size(w->net, self.size) && team_copies_columns(t, me.grid, self.size)) {
+        own = take_columns(w->net, self, chunk->theta, w->columns);
+        me.own = &own;
+    }
+    if (t->next_step == 0) {
+        transpose_all(w, chunk->theta, 1, self);
+        barrier_wait(&t->barrier, self.size);
+    }
+    stopwatch watch;
+    me.watch = start_watch(&watch, chunk->phases, w->net->L, self.rank);
+    train_steps(t, &me);
+    if (me.own) return_columns(me.own, w->net->layer[0].n_out, chunk->theta);
 }
 
 static int training_threads(const fgd_net *net, ptrdiff_t rows, int requested) {
@@ -261,6 +285,13 @@ static transformed_update chunk_update(const fgd_workspace *w, const fgd_chunk *
                                 .barrier = barrier};
 }
 
+/* Memory for the columns that the threads of a team of at most `max` keep; returns 0 if there is none. */
+static int reserve_own_columns(training *t, int max) {
+    const fgd_net *net = t->workspace->net;
+    thread_grid grid = grid_of_micro_batch(net, t->workspace->max_rows, max);
+    return !team_copies_columns(t, grid, max) || reserve_columns(t->workspace, own_columns_size(net, max));
+}
+
 static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     if (has_bad_row(chunk)) return FGD_BAD_ROW_NUMBER;
 
@@ -275,7 +306,7 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
     size_t shared = round_up((size_t)max * (sizeof *t.barriers + scratch), LINE);
     t.barriers = alloc_zeroed(shared + (chunk->rule == RULE_muon ? muon_scratch(w->net) * sizeof(real) : 0));
-    if (!t.barriers || !workspace_reserve(w, max)) {
+    if (!t.barriers || !workspace_reserve(w, max) || !reserve_own_columns(&t, max)) {
         free_aligned(t.barriers);
         return FGD_NO_MEMORY;
     }

@@ -8,14 +8,15 @@
 
 /*
  * The time per row that teams of max, max / 2, max / 4 ... 1 threads take is measured in windows.  A team is judged by
- * the least of its latest windows, because the system may hold up any one of them: it takes the core for another
+ * the median of its latest windows, because the system may hold up any one of them: it takes the core for another
  * process, or some time to wake a thread.  The fastest team trains.  One that is slower than a smaller one (a process has
- * taken a core for longer, or the cost model was wrong) is given up for that, but only after RECENT windows.  The largest
- * is tried again after an interval, which doubles each time until that team has trained for as long.
+ * taken a core for longer, or the cost model was wrong) is given up for that.  No team is judged before RECENT windows,
+ * or the time of as many.  The largest is tried again after an interval, which doubles each time until that team has
+ * trained for as long.
  */
 enum { TEAMS = 12, RECENT = 3 };
 #define WINDOW 5e-3 /* seconds, like the others */
-#define TRIAL_WINDOW (WINDOW / 4)
+#define TRIAL_WINDOW (WINDOW / 4) /* of a smaller team, which most often is slower */
 #define MIN_INTERVAL 0.05
 #define MAX_INTERVAL 2.0
 #define SLOWDOWN 1.25
@@ -25,18 +26,24 @@ typedef struct {
     double recent[TEAMS][RECENT]; /* seconds per row, latest first */
     double fastest[TEAMS];        /* per row, since the measurements of smaller teams were last dropped */
     double elapsed, rows;         /* of the current window */
+    double trained;               /* seconds since the team has begun */
     double interval, retry;       /* until team 0 is tried again (0: nothing was given up), and the time of that */
 } thread_tuner;
 
 static inline int team_threads(const thread_tuner *t) { return t->max >> t->team; }
 
-/* Seconds per row; INFINITY: not measured. */
+/* Seconds per row: the median of the latest windows, or the least of fewer; INFINITY: not measured. */
 static double team_seconds(const thread_tuner *t, int team) {
-    double least = INFINITY;
-    for (int i = 0; i < t->windows[team]; i++)
-        if (t->recent[team][i] < least) least = t->recent[team][i];
-    return least;
+    double least = INFINITY, second = INFINITY;
+    for (int i = 0; i < t->windows[team]; i++) {
+        double seconds = t->recent[team][i];
+        second = fmin(second, fmax(least, seconds));
+        least = fmin(least, seconds);
+    }
+    return t->windows[team] == RECENT ? second : least;
 }
+
+static int is_known(const thread_tuner *t) { return t->windows[t->team] == RECENT || t->trained >= RECENT * WINDOW; }
 
 static int fastest_team(const thread_tuner *t) {
     int best = 0;
@@ -51,12 +58,12 @@ static void add_window(thread_tuner *t, double seconds) {
     for (int i = RECENT - 1; i > 0; i--) t->recent[team][i] = t->recent[team][i - 1];
     t->recent[team][0] = seconds;
     if (t->windows[team] < RECENT) t->windows[team]++;
-    double least = team_seconds(t, team);
-    if (t->windows[team] == RECENT && least > SLOWDOWN * t->fastest[team]) {
-        t->fastest[team] = least;
+    double usual = team_seconds(t, team);
+    if (is_known(t) && usual > SLOWDOWN * t->fastest[team]) {
+        t->fastest[team] = usual;
         for (int smaller = team + 1; smaller < TEAMS; smaller++) t->windows[smaller] = 0;
     }
-    if (t->windows[team] == 1 || least < t->fastest[team]) t->fastest[team] = least;
+    if (t->windows[team] == 1 || usual < t->fastest[team]) t->fastest[team] = usual;
 }
 
 /* The interval after one that has not made team 0 the fastest. */
@@ -67,10 +74,10 @@ static double longer_interval(double interval) {
 
 /* After a window of the current team: the one to train next. */
 static int next_team(thread_tuner *t, double now) {
-    int team = t->team, smaller = team + 1, best = fastest_team(t), is_known = t->windows[team] == RECENT;
+    int team = t->team, smaller = team + 1, best = fastest_team(t);
     int is_smallest = smaller == TEAMS || t->max >> smaller == 0;
-    if (best == team && is_known && !is_smallest && t->windows[smaller] == 0) return smaller;
-    if (best > team && !is_known) return team;
+    if (!is_known(t)) return team;
+    if (best == team && !is_smallest && t->windows[smaller] == 0) return smaller;
     if (best > 0 && (team == 0 || t->interval == 0)) {
         t->interval = longer_interval(t->interval);
         t->retry = now + t->interval;
@@ -81,13 +88,17 @@ static int next_team(thread_tuner *t, double now) {
 
 /* The team took `elapsed` seconds for `rows` rows; at the end of a window the team may change. */
 static void tuner_record(thread_tuner *t, double now, double elapsed, double rows) {
-    int is_trial = t->team > 0 ? t->windows[t->team] == 0 : t->interval > 0 && t->windows[0] < RECENT;
+    int is_trial = !is_known(t) && t->team > 0;
     t->elapsed += elapsed;
+    t->trained += elapsed;
     t->rows += rows;
     if (t->elapsed < (is_trial ? TRIAL_WINDOW : WINDOW)) return;
     add_window(t, t->elapsed / t->rows);
     int next = next_team(t, now);
-    if (next != t->team) t->windows[next] = 0;
+    if (next != t->team) {
+        t->windows[next] = 0;
+        t->trained = 0;
+    }
     t->team = next;
     t->elapsed = t->rows = 0;
 }

@@ -42,6 +42,8 @@ struct fgd_workspace {
     thread_tuner tuner;  /* of all chunks so far */
     pack_buffers *buffers; /* (n_buffers,) of the threads of a call */
     int n_buffers;
+    real *columns;       /* (n_columns,) the columns that threads keep; own_columns.h */
+    ptrdiff_t n_columns;
 };
 
 static ptrdiff_t odd_lines(ptrdiff_t count) {
@@ -203,8 +205,18 @@ static int workspace_reserve(fgd_workspace *w, int threads) {
     return 1;
 }
 
+/* Memory for `count` elements of columns; returns 0 if there is none. */
+static int reserve_columns(fgd_workspace *w, ptrdiff_t count) {
+    if (count <= w->n_columns) return 1;
+    free_aligned(w->columns);
+    w->columns = alloc_aligned((size_t)count * sizeof *w->columns);
+    w->n_columns = w->columns ? count : 0;
+    return w->columns != NULL;
+}
+
 static void workspace_free(fgd_workspace *w) {
     free_aligned(w->buffers);
+    free_aligned(w->columns);
     free_aligned(w->at[0].wt);
     free_aligned(w);
 }

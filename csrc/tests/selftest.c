@@ -18,6 +18,7 @@
 #include "memo.h"
 #include "noise.h"
 #include "orders.h"
+#include "own_columns.h"
 #include "phases.h"
 #include "products.h"
 #include "rules_and_types.h"
@@ -75,12 +76,13 @@ int main(int argc, char **argv) {
         {"orders", orders},
         {"noise", noise},
         {"known answers", known_answers},
+        {"own columns", own_columns_of_threads},
         {"phases", phases},
         {"tuner", tuner},
     };
     /* clang-format on */
 #ifdef _OPENMP
-    omp_set_num_threads(3); /* on any machine: the engines start no more threads than OpenMP would */
+    omp_set_num_threads(4); /* on any machine: the engines start no more threads than OpenMP would */
 #endif
     for (int g = 0; g < COUNT(groups); g++)
         if (is_chosen(groups[g].name, argc, argv)) run_group(&groups[g]);

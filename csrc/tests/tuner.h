@@ -42,6 +42,18 @@ static double is_held_up(int threads, double now, double seconds) {
     double end = now + seconds / threads;
     return end - now + (threads > 1 ? pause * (floor(end / every) - floor(now / every)) : 0);
 }
+/* The threads of any team of several run for 4 ms, then one of them waits for 8 ms. */
+static double takes_turns(int threads, double now, double seconds) {
+    const double run = 0.004, cycle = 0.012;
+    double left = seconds / threads, end = now;
+    while (threads > 1 && left > 0) {
+        double turn = floor(end / cycle + 1e-6), runs = fmax(0, turn * cycle + run - end);
+        if (left < runs) break;
+        left -= runs;
+        end = (turn + 1) * cycle;
+    }
+    return end + left - now;
+}
 /* From 0.3 to 1.3 seconds another process occupies a core. */
 static double loses_a_core(int threads, double now, double seconds) {
     return now < 0.3 || now > 1.3 || threads == 1 ? seconds / threads : 3 * seconds;
@@ -62,6 +74,7 @@ static void tuner(const fgd_engine *e) {
         check(share(is_held_up, rows, 2, 2) > 0.98, "they stay though they are held up, steps of %d rows", rows);
         check(share(does_not_scale, rows, 2, 1) > 0.8, "a second thread that costs leaves, steps of %d rows", rows);
         check(share(does_not_scale, rows, 8, 1) > 0.8, "seven threads that cost leave, steps of %d rows", rows);
+        check(share(takes_turns, rows, 2, 1) > 0.7, "so does one that must take turns, steps of %d rows", rows);
         thread_tuner t = {.max = 2};
         double now = 0;
         simulate(&t, loses_a_core, rows, &now, 0.3, 2);
