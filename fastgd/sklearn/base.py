@@ -6,7 +6,7 @@ for the same `random_state`; everything else is done by fastgd.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -42,6 +42,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     coefs_: list[Array]
     intercepts_: list[Array]
     _is_classifier: bool
+    _lbfgs_options: ClassVar[dict[str, float]] = {}
 
     def _store(self, parameters: dict[str, Any]) -> None:
         """Set the parameters, given as `locals()` of the constructor, without looking at them."""
@@ -233,7 +234,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 def _as_targets(y: Any) -> Array:
     """Targets as an array, one column as a vector, with a warning."""
     y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)  # label indicators may be sparse
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    targets: Array = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    return targets
 
 
 # Decorator of methods that need a solver that sees a batch at a time.

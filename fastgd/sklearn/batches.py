@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 from sklearn.exceptions import ConvergenceWarning
@@ -10,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from .. import metrics
 from .._common.typing import Array, Floats
+from .._common.warn import warn_user
 from ..training.trainer import Trainer
 from .callbacks import FitTasks, TaskPerEpoch
 from .convergence import Convergence, Score, initial_record
@@ -68,9 +68,10 @@ def fit_batches(
     estimator._adopt(trainer.eval_model)
     estimator.history_ = trainer.history
     if not incremental and estimator.n_iter_ == estimator.max_iter and trainer.stop_reason is None:
-        _warn(
+        warn_user(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
-            "converged yet."
+            "converged yet.",
+            ConvergenceWarning,
         )
 
 
@@ -100,9 +101,9 @@ def _run(estimator: Any, trainer: Trainer, rows: Rows, callbacks: list[Any], inc
         if not estimator.early_stopping or len(estimator.validation_scores_) == 0:
             raise
         estimator.validation_scores_.append(float("nan"))
-        _warn(f"The training diverged, and the best epoch before is kept: {error}")
+        warn_user(f"The training diverged, and the best epoch before is kept: {error}", ConvergenceWarning)
     if trainer.stop_reason == "interrupted":
-        warnings.warn("Training interrupted by user.", stacklevel=2)
+        warn_user("Training interrupted by user.")
 
 
 def _split(estimator: Any, rows: Rows, random_state: Any) -> Rows:
@@ -129,9 +130,5 @@ def _batch_size(estimator: Any, rows: int) -> int:
     if estimator.batch_size == "auto":
         return min(200, rows)
     if estimator.batch_size > rows:
-        warnings.warn(f"batch_size={estimator.batch_size} is clipped to the {rows} training rows", stacklevel=2)
+        warn_user(f"batch_size={estimator.batch_size} is clipped to the {rows} training rows")
     return min(int(estimator.batch_size), rows)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, ConvergenceWarning, stacklevel=2)

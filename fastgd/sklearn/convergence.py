@@ -69,7 +69,7 @@ class Convergence(Callback):
         if not self._divisor:
             return 0.0
         squares = sum(float(np.vdot(W, W)) for W, _ in parameters_of(trainer.model))
-        return 0.5 * self._estimator.alpha * squares / self._divisor
+        return 0.5 * float(self._estimator.alpha) * squares / self._divisor
 
     def _record_loss(self, loss: float) -> None:
         estimator = self._estimator

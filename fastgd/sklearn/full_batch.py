@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from .._common.typing import Array, Floats
+from .._common.warn import warn_user
 from ..callbacks import History
 from ..training.lbfgs import minimize_loss
 from ..training.state import TrainSettings
@@ -31,6 +31,7 @@ def fit_full_batch(
     model, scale = estimator.network_, objective.gradient_scale
     decay = estimator.alpha / (float(len(X)) if weight is None else float(weight.sum())) * penalized(model)
     options = {"maxiter": estimator.max_iter, "maxfun": estimator.max_fun, "gtol": estimator.tol}
+    options |= estimator._lbfgs_options
     settings = TrainSettings(objective.loss, n_threads=estimator.n_threads)
 
     def on_step(history: History) -> bool:
@@ -57,10 +58,10 @@ def fit_full_batch(
 def _warn_unless_converged(estimator: Any, result: Any, is_stopped: bool) -> None:
     if result is None:
         if not is_stopped:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warn_user("Training interrupted by user.")
     elif result.status != 0:
         text = (
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {result.message}. Scale the data, or "
             f"increase max_iter={estimator.max_iter} or max_fun={estimator.max_fun}."
         )
-        warnings.warn(text, ConvergenceWarning, stacklevel=2)
+        warn_user(text, ConvergenceWarning)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from .._common.typing import Array
 from ..models import Sequential
@@ -13,6 +15,9 @@ from .targets import Classifier, Regressor
 
 class LinearNetwork(BaseNetwork):
     """A network of one layer, whose initial values are 0."""
+
+    # The minimum is unique, so `tol` alone decides how close to get; a network would only be trained too long.
+    _lbfgs_options: ClassVar[dict[str, float]] = {"ftol": 64 * float(np.finfo(np.float64).eps)}
 
     def _hidden_widths(self) -> list[int]:
         return []

@@ -74,7 +74,8 @@ class Classifier(ClassifierMixin, BaseNetwork):  # type: ignore[misc]
             return (Z > 0).astype(np.int64)
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, len(Z))
-        return self.classes_[(Z[:, 0] > 0).astype(np.intp) if Z.shape[1] == 1 else Z.argmax(axis=1)]
+        labels: Array = self.classes_[(Z[:, 0] > 0).astype(np.intp) if Z.shape[1] == 1 else Z.argmax(axis=1)]
+        return labels
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:

@@ -104,11 +104,6 @@ def fit_lbfgs(
         raise ImportError('fit_lbfgs needs SciPy: pip install "fastgd[lbfgs]"') from None
     if not isinstance(model, Sequential):
         raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
-    if any(model.noises):
-        raise ValueError(
-            "L-BFGS needs a deterministic loss, but the model has "
-            f"{next(filter(None, model.noises))}: train it with a Trainer, or remove the noise"
-        )
     options = {
         "maxiter": check_int("epochs", epochs),
         "maxcor": check_int("memory", memory),
@@ -160,6 +155,11 @@ def minimize_loss(
     """
     from scipy import optimize
 
+    if any(model.noises):
+        raise ValueError(
+            "L-BFGS needs a deterministic loss, but the model has "
+            f"{next(filter(None, model.noises))}: train it with a Trainer, or remove the noise"
+        )
     with in_training(model):
         data = prepare(settings, model, X, y, sample_weight=sample_weight, classes=classes)
         with DeferredInterrupt() as interrupt:
