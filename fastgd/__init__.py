@@ -17,7 +17,7 @@ from ._version import __version__ as __version__
 # type checkers read the same names in __init__.pyi.
 _MODULES = (
     *("activations", "backend", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plot"),
-    *("schedules", "tables"),
+    *("schedules", "sklearn", "tables"),
 )
 _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "

@@ -11,6 +11,7 @@ from . import (
     optimizers,
     plot,
     schedules,
+    sklearn,
     tables,
 )
 from ._version import __version__
@@ -176,5 +177,6 @@ __all__ = [
     "plot",
     "schedules",
     "show_config",
+    "sklearn",
     "tables",
 ]

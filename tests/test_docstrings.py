@@ -10,6 +10,10 @@ import fastgd as gd
 
 PACKAGE = Path(gd.__file__).parent
 EXTRAS = {
+    "fastgd.sklearn": "sklearn",
+    "fastgd.sklearn.classifier": "sklearn",
+    "fastgd.sklearn.linear": "sklearn",
+    "fastgd.sklearn.regressor": "sklearn",
     "fastgd.tables": "polars",
     "fastgd.tables.columns": "polars",
     "fastgd.training.lbfgs": "scipy",

@@ -40,8 +40,8 @@ def test_numpy_is_the_only_requirement():
 EXTRAS = {"matplotlib", "pandas", "polars", "safetensors", "scipy", "sklearn", "tensorboardX", "torch", "tqdm"}
 ON_USE = {"argparse", "csv", "difflib", "inspect", "json", "multiprocessing", "platform", "subprocess", "zipfile"}
 ON_USE |= {"numpy.ma"}
-ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "tables", "training.checkpoint")}
-ON_USE |= {f"fastgd.training.{name}" for name in ("lbfgs", "lr_finder")}
+ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "sklearn", "tables")}
+ON_USE |= {f"fastgd.training.{name}" for name in ("checkpoint", "lbfgs", "lr_finder")}
 
 
 def loaded_by(program):

@@ -51,6 +51,15 @@ def test_the_page_of_custom_loops_runs_as_printed():
     assert (session["D"].theta != gd.MLP(64, 32, 1, seed=2).theta).any()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # its trainings are short
+def test_the_page_on_scikit_learn_runs_as_printed(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    session = session_of("docs/scikit-learn.md")
+    assert session["classifier"].score(session["X_test"], session["y_test"]) > 0.95
+    assert (gd.load("digits.npz").predict(session["X_test"]) == session["classifier"].predict(session["X_test"])).all()
+
+
 @pytest.mark.parametrize("page", ["losses", "noise", "optimizers"])
 def test_other_pages_run_as_printed(page):
     """They rely on the names that the tour defines."""

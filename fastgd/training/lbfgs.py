@@ -99,16 +99,11 @@ def fit_lbfgs(
     array([2., 1.])
     """
     try:
-        from scipy import optimize
+        import scipy.optimize  # noqa: F401
     except ImportError:
         raise ImportError('fit_lbfgs needs SciPy: pip install "fastgd[lbfgs]"') from None
     if not isinstance(model, Sequential):
         raise TypeError(f"model must be a Sequential (or made by MLP), not {model!r}")
-    if any(model.noises):
-        raise ValueError(
-            "L-BFGS needs a deterministic loss, but the model has "
-            f"{next(filter(None, model.noises))}: train it with a Trainer, or remove the noise"
-        )
     options = {
         "maxiter": check_int("epochs", epochs),
         "maxcor": check_int("memory", memory),
@@ -118,42 +113,101 @@ def fit_lbfgs(
     }
     settings = TrainSettings(losses.get(loss), n_threads=n_threads)
     penalty = check_scalar("weight_decay", weight_decay, "[0, inf)")
+    return minimize_loss(model, X, y, settings, options, penalty, sample_weight)[0]
+
+
+def minimize_loss(
+    model: Sequential,
+    X: Any,
+    y: Any,
+    settings: TrainSettings,
+    options: dict[str, Any],
+    weight_decay: float | Floats,
+    sample_weight: Any = None,
+    classes: Any = None,
+    scale: float = 1.0,
+    on_step: Callable[[History], object] | None = None,
+) -> tuple[History, Any]:
+    """What `fit_lbfgs` does, with any options of SciPy.
+
+    Parameters
+    ----------
+    model, X, y, sample_weight
+        As in `fit_lbfgs`.
+    settings : TrainSettings
+        Of these, loss and n_threads are used.
+    options : dict
+        Those of `scipy.optimize.minimize(method="L-BFGS-B")`.
+    weight_decay : float or (size,) float64
+        One for all parameters, or one for each.
+    classes
+        As in `Trainer.fit`.
+    scale : float > 0, default=1.0
+        Factor on the mean loss, but not on the penalty.
+    on_step : callable or None, default=None
+        Called with the history after each step; if what it returns is true, the training ends.
+
+    Returns
+    -------
+    history : History
+    result : scipy.optimize.OptimizeResult or None
+        None if Ctrl-C or `on_step` ended the training.
+    """
+    from scipy import optimize
+
+    if any(model.noises):
+        raise ValueError(
+            "L-BFGS needs a deterministic loss, but the model has "
+            f"{next(filter(None, model.noises))}: train it with a Trainer, or remove the noise"
+        )
     with in_training(model):
-        data = prepare(settings, model, X, y, sample_weight=sample_weight)
+        data = prepare(settings, model, X, y, sample_weight=sample_weight, classes=classes)
         with DeferredInterrupt() as interrupt:
-            objective = _Objective(model, data, penalty, settings.threads, interrupt)
-            objective.minimize(optimize.minimize, options)
-    return objective.history
+            objective = _Objective(model, data, weight_decay, settings.threads, interrupt, scale, on_step)
+            result = objective.minimize(optimize.minimize, options)
+    return objective.history, result
+
+
+class _Stop(Exception):
+    """What the caller of `minimize_loss` asked for."""
 
 
 class _Objective:
     """f and its gradient at any theta; keeps the result of SciPy's steps."""
 
     def __init__(
-        self, model: Sequential, data: FitData, weight_decay: float, n_threads: int, interrupt: DeferredInterrupt
+        self,
+        model: Sequential,
+        data: FitData,
+        weight_decay: float | Floats,
+        n_threads: int,
+        interrupt: DeferredInterrupt,
+        scale: float,
+        on_step: Callable[[History], object] | None,
     ) -> None:
         self._model, self._data, self._weight_decay, self._n_threads = model, data, weight_decay, n_threads
-        self._interrupt = interrupt
+        self._interrupt, self._on_step = interrupt, on_step
         weight = data.weight
-        self._divisor = float(len(data.X)) if weight is None else float(weight.sum(dtype=np.float64))
+        self._divisor = (float(len(data.X)) if weight is None else float(weight.sum(dtype=np.float64))) / scale
         self._accepted = model.theta.copy()
         self.history = History()
         self.history.extend({"epoch": [], "loss": [], "gradient": [], "seconds": []})
         self._step_began = time.perf_counter()
         self._last: tuple[Floats, float, Floats] | None = None
 
-    def minimize(self, minimize: Callable[..., Any], options: dict[str, Any]) -> None:
+    def minimize(self, minimize: Callable[..., Any], options: dict[str, Any]) -> Any:
         """Run SciPy's `minimize`; whatever ends it, theta is that after the last completed step."""
-        start = self._accepted.astype(np.float64)
+        start, result = self._accepted.astype(np.float64), None
         try:
-            minimize(self, start, jac=True, method="L-BFGS-B", callback=self._accept, options=options)
-        except KeyboardInterrupt:
+            result = minimize(self, start, jac=True, method="L-BFGS-B", callback=self._accept, options=options)
+        except (KeyboardInterrupt, _Stop):
             pass  # as in Trainer.fit: the model keeps what it has learned
         finally:
             self._model.theta[:] = self._accepted
         self._data.describe(self._model)
         if not self.history["epoch"] and self._last is not None:  # theta was a minimum
             self._record(0, *self._last[1:])
+        return result
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """f and its gradient; the last result is cached, since SciPy accepts the point it evaluated last."""
@@ -168,8 +222,9 @@ class _Objective:
             self._model.theta[:] = theta
         for start in range(0, len(self._data.X), _BLOCK):
             value += self._add_block(slice(start, start + _BLOCK), gradient)
-        value = value / self._divisor + 0.5 * self._weight_decay * float(theta @ theta)
-        gradient = gradient / self._divisor + self._weight_decay * theta
+        decay = self._weight_decay * theta
+        value = value / self._divisor + 0.5 * float(decay @ theta)
+        gradient = gradient / self._divisor + decay
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             raise FloatingPointError(
                 f"the loss became NaN or infinite in step {len(self.history['epoch']) + 1}; theta is as it was before. "
@@ -197,6 +252,8 @@ class _Objective:
         self._accepted = theta
         self._data.describe(self._model)
         self._record(len(self.history["epoch"]) + 1, value, gradient)
+        if self._on_step is not None and self._on_step(self.history):
+            raise _Stop
 
     def _record(self, epoch: int, value: float, gradient: Floats) -> None:
         now = time.perf_counter()
