@@ -137,7 +137,6 @@ cdef class _Chunk:
             self.max_rows = max(self.max_rows, starts[i + 1] - starts[i])
         self.max_rows = min(self.max_rows, self.transforms.to.micro_batch)
 
-
     cdef _select(self, Py_ssize_t first, Py_ssize_t last):
         """Only the steps `first` to `last` - 1."""
         if not 0 <= first <= last <= self.to.n_steps:

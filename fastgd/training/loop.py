@@ -34,7 +34,7 @@ from .state import TrainSettings, TrainState
 from .stepwise import CustomLossError, train_chunk
 
 # Values of each epoch, by the name of their column in the history.
-Columns: TypeAlias = "dict[str, list[float]]"
+Columns: TypeAlias = dict[str, list[float]]
 
 
 def train(
