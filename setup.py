@@ -6,6 +6,7 @@ FASTGD_SANITIZE=address,undefined  a debug build with these sanitizers of the co
 """
 
 import os
+import sys
 import sysconfig
 from glob import glob
 from pathlib import Path
@@ -65,7 +66,9 @@ class BuildExt(build_ext):
         elif OPENMP:
             self.warn(f"'{compiler}' does not support OpenMP: the C engine will use one thread")
         [extension] = self.extensions
-        extension.extra_compile_args = extension.extra_link_args = flags
+        extension.extra_compile_args = flags
+        # Without the names of static functions, which only a debugger reads.
+        extension.extra_link_args = [*flags, "-Wl,-s"] if sys.platform == "linux" and not SANITIZE else flags
         super().build_extensions()
 
     def can_build(self, program, *flags):
