@@ -63,8 +63,9 @@ def _training(results: Result) -> Iterator[str]:
     yield "\n![Speed of a training step of every contender](training.svg)\n"
     yield "All contenders, µs per step (threads of the better run):\n"
     yield from _contenders(section.items(), TRAINERS)
-    yield "\nThe speed of each step beside the limits of the machine:\n"
-    yield "![Roofline](roofline.svg)"
+    if {"fma", "bandwidth"} <= results.get("limits", {}).keys():
+        yield "\nThe speed of each step beside the limits of the machine:\n"
+        yield "![Roofline](roofline.svg)"
     yield from _failed(section)
 
 
