@@ -159,7 +159,8 @@ typedef struct {
     /* 1 if all values of a table, converted to real, are finite. */
     int (*is_finite)(const fgd_table *X);
 
-    /* Like predict, but X may hold any values; with the noise of one step, and keeps all activations in the workspace.  X.count <= max_rows. */
+    /* Like predict, but X may hold any values; with the noise of one step, and keeps all activations in the workspace.
+       X.count <= max_rows. */
     fgd_status (*forward)(fgd_workspace *workspace, const void *theta, const fgd_table *X, const fgd_noise *noise,
                           void *Z, int n_threads);
 
@@ -196,8 +197,8 @@ typedef struct {
     /* word (64,) <- a group of the random words that noise is made of; see kernels/philox.h. */
     void (*random)(uint64_t seed, uint64_t stream, uint64_t group, uint32_t *word);
 
-    /* order (epochs, n) <- the rows (n,), or 0 ... n - 1 if they are NULL, in the random order of each epoch from `epoch`
-       on; n <= 2**32.  See kernels/orders.h. */
+    /* order (epochs, n) <- the rows (n,), or 0 ... n - 1 if they are NULL, in the random order of each epoch from
+       `epoch` on; n <= 2**32.  See kernels/orders.h. */
     void (*orders)(uint64_t seed, uint64_t epoch, ptrdiff_t epochs, const int64_t *rows, ptrdiff_t n, int64_t *order);
 } fgd_engine;
 

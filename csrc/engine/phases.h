@@ -1,8 +1,8 @@
 /*
  * phases.h: where the time of training steps goes, phase by phase, on each thread.
  *
- * A thread enters a phase; the time until it enters the next one counts for it.  Without a stopwatch (NULL) entering one
- * is a comparison, of which a step makes a few per layer.
+ * A thread enters a phase; the time until it enters the next one counts for it.  Without a stopwatch (NULL) entering
+ * one is a comparison, of which a step makes a few per layer.
  */
 #ifndef FGD_PHASES_H
 #define FGD_PHASES_H

@@ -9,10 +9,10 @@
 /*
  * The time per row that teams of max, max / 2, max / 4 ... 1 threads take is measured in windows.  A team is judged by
  * the median of its latest windows, because the system may hold up any one of them: it takes the core for another
- * process, or some time to wake a thread.  The fastest team trains.  One that is slower than a smaller one (a process has
- * taken a core for longer, or the cost model was wrong) is given up for that.  No team is judged before RECENT windows,
- * or the time of as many.  The largest is tried again after an interval, which doubles each time until that team has
- * trained for as long.
+ * process, or some time to wake a thread.  The fastest team trains.  One that is slower than a smaller one (a process
+ * has taken a core for longer, or the cost model was wrong) is given up for that.  No team is judged before RECENT
+ * windows, or the time of as many.  The largest is tried again after an interval, which doubles each time until that
+ * team has trained for as long.
  */
 enum { TEAMS = 12, RECENT = 3 };
 #define WINDOW 5e-3 /* seconds, like the others */

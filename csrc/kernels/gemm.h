@@ -24,7 +24,8 @@
  *
  *   For each k it loads NV vectors of b, broadcasts `rows` elements of a, and does rows * NV multiply-adds.
  *   Of the last vector only the lanes `last` are active; nothing outside them is read or written.
- *   No operand has to be aligned.  The strides of a and b are also those of copies (pack.h).  C is read only if k0 > 0 or with `accumulate`; otherwise it may be uninitialised.
+ *   No operand has to be aligned.  a and b may be copies (pack.h), which have strides of their own.  C is read only if
+ *   k0 > 0 or with `accumulate`; otherwise it may be uninitialised.
  */
 #ifndef FGD_GEMM_H
 #define FGD_GEMM_H

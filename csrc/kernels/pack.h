@@ -2,8 +2,8 @@
  * pack.h: copies of the operands of a product in the order in which the micro-kernel of gemm.h reads them.
  *
  * A panel of B is NR columns of it.  In a row-major matrix its rows are far apart: each is on a page of its own, and
- * rows a multiple of a page apart compete for a few sets of each cache.  Copied, they are contiguous.  The columns of A^T, of
- * a weight gradient, are rows of a: a tile reads MR elements of each, so a block of A is copied tile by tile.
+ * rows a multiple of a page apart compete for a few sets of each cache.  Copied, they are contiguous.  The columns of
+ * A^T, of a weight gradient, are rows of a: a tile reads MR elements of each, so a block of A is copied tile by tile.
  * A copy pays where it is used several times: a panel by the tiles of a block of rows, a block by the panels of B.
  */
 #ifndef FGD_PACK_H

@@ -49,7 +49,7 @@ static void training(const fgd_engine *e) {
     }
 }
 
-/* Whatever the number of threads and chunks, the size of L2 and, with fused multiply-adds, the engine: the same bits. */
+/* The same bits, whatever the number of threads and chunks, the size of L2 and, with fused multiply-adds, the engine. */
 static void same_bits(const fgd_engine *e) {
     static const struct {
         int n[4], rows, batch;
