@@ -13,7 +13,7 @@ from training import EachEpoch, fit, make, problem
 import fastgd as gd
 from fastgd.callbacks import CSVLogger, EveryStep, History, ReduceLROnPlateau, StepBudget
 from fastgd.losses.custom import Custom
-from fastgd.training import chunks, interrupt, loop, savepoint
+from fastgd.training import chunks, interrupt, loop, savepoint, steps
 from fastgd.training.evaluation import Evaluator
 
 EPOCHS = 6
@@ -22,9 +22,9 @@ EPOCHS = 6
 PLACES = [
     (loop, "train_chunk"),
     (loop, "plan_epochs"),
-    (loop, "step_coefficients"),
+    (steps, "step_coefficients"),
     (loop._Loop, "_bind"),
-    (loop._Loop, "_chunk"),
+    (loop, "make_chunk"),
     (loop._Loop, "_count"),
     (loop._Loop, "_measure"),
     (loop._Loop, "_measure_epoch"),

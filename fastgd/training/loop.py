@@ -26,11 +26,12 @@ from ..engine.chunk import Chunk
 from ..engine.contract import Executor
 from ..losses import LossNotFinite
 from . import diagnostics
-from .chunks import ChunkSizer, EpochBlock, plan_epochs, step_coefficients
+from .chunks import ChunkSizer, EpochBlock, plan_epochs
 from .fit_data import FitData
 from .interrupt import DeferredInterrupt
 from .savepoint import Arrays, Counters, all_or_nothing
 from .state import TrainSettings, TrainState
+from .steps import make_chunk
 from .stepwise import CustomLossError, train_chunk
 
 # Values of each epoch, by the name of their column in the history.
@@ -144,7 +145,7 @@ class _Loop:
         steps = block.next_steps(int(n_steps), self.within_epoch)
         rule_state = self._bind()
         began = time.perf_counter()
-        chunk = self._chunk(block, steps, rule_state)
+        chunk = make_chunk(self.settings, self.state, self.data, block, steps, rule_state)
         prepared = time.perf_counter()
         self.arrays.save()
         saved = time.perf_counter()
@@ -165,17 +166,6 @@ class _Loop:
         average = optimizer.averaged_theta
         self.arrays.watch(model.theta, rule_state, *(() if average is None else (average,)))
         return rule_state
-
-    def _chunk(self, block: EpochBlock, steps: slice, rule_state: Array) -> Chunk:
-        """The steps as an engine takes them."""
-        data, state, model, optimizer = self.data, self.state, self.state.model, self.state.optimizer
-        options = state.span, data.micro_batch, self.settings.records_norm(optimizer)
-        coefficients, transforms = step_coefficients(block, steps, optimizer, model, *options)
-        noise = model.noise(self.settings.seed, state.step, block.epoch_times[steps], state.span)
-        order, starts = block.order_of(steps)
-        X, Y, weight, rows = data.arrays_of(order, starts, state.step)
-        updates = data.loss, optimizer, coefficients, rule_state, block.losses[steps]
-        return Chunk(X, Y, rows, starts, *updates, weight, transforms, noise, self.settings.threads)
 
     def _execute(self, block: EpochBlock, steps: slice, chunk: Chunk) -> tuple[int, Columns, BaseException | None]:
         """The number of steps done, what was measured between them, and what a custom loss raised in the next one.

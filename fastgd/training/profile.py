@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .._common.typing import Floats
-from ..engine.chunk import Chunk, phase_columns
+from ..engine.chunk import phase_columns
 from ..losses.custom import Custom
-from ..models.sequential import Sequential
-from ..optimizers import Optimizer
-from .chunks import ChunkSizer, EpochBlock, plan_epochs, step_coefficients
+from ..schedules.base import Span
+from .chunks import ChunkSizer, EpochBlock, plan_epochs
 from .exclusive import check_not_in_training
 from .fit_data import FitData, prepare
 from .state import TrainSettings, TrainState
+from .steps import make_chunk
 
 # How long steps are measured, after half of that without: caches, clocks and threads then are as in a long training.
 _SECONDS = 0.2
@@ -111,18 +111,19 @@ class Profiling:
         if isinstance(data.loss, Custom):
             raise TypeError(f"profile measures the phases of built-in losses, not of {data.loss!r}")
         optimizer.lr = _zero
-        return _Measurement(self._settings, model, optimizer, data).run()
+        return _Measurement(self._settings, TrainState(model, optimizer, span=Span(1)), data).run()
 
 
 class _Measurement:
-    """Epochs of steps that change nothing."""
+    """Epochs of steps that change nothing: settings with a number of threads, copies of model and optimiser."""
 
-    def __init__(self, settings: TrainSettings, model: Sequential, optimizer: Optimizer, data: FitData) -> None:
-        self.settings, self.model, self.optimizer, self.data = settings, model, optimizer, data
-        self.network = model.network_for(data.loss.link)
-        self.state = optimizer.bind(model.size, model.dtype, model)
-        self.threads = settings.threads or self.network.plan(data.micro_batch).threads
-        self.columns = phase_columns(len(model.layers))
+    def __init__(self, settings: TrainSettings, state: TrainState, data: FitData) -> None:
+        self.settings, self.state, self.data = settings, state, data
+        self.network = state.model.network_for(data.loss.link)
+        self.rule_state = state.optimizer.bind(state.model.size, state.model.dtype, state.model)
+        if settings.threads == 0:
+            self.settings = replace(settings, n_threads=self.network.plan(data.micro_batch).threads)
+        self.columns = phase_columns(len(state.model.layers))
 
     def run(self) -> Profile:
         data, settings = self.data, self.settings
@@ -136,23 +137,14 @@ class _Measurement:
 
     def _train(self, block: EpochBlock, duration: float) -> tuple[int, Floats]:
         """Train for some seconds; returns the number of steps, and the seconds of their phases (threads, phases)."""
-        sizer, began, done = ChunkSizer(6 * self.data.step_rows * self.model.size), time.perf_counter(), 0
-        phases = np.zeros((self.threads, 1 + max(self.columns.values())))
+        sizer, began, done = ChunkSizer(6 * self.data.step_rows * self.state.model.size), time.perf_counter(), 0
+        phases = np.zeros((self.settings.threads, 1 + max(self.columns.values())))
         while time.perf_counter() - began < duration:
             steps = block.next_steps(int(min(sizer.steps, self.data.max_steps())), within_epoch=True)
-            chunk, start = self._chunk(block, steps, phases), time.perf_counter()
+            chunk = make_chunk(self.settings, self.state, self.data, block, steps, self.rule_state, phases)
+            start = time.perf_counter()
             self.network.train(chunk)
             sizer.update(chunk.n_steps, 0.0, time.perf_counter() - start)
             block.done = steps.stop % block.steps_per_epoch
             done += chunk.n_steps
         return done, phases
-
-    def _chunk(self, block: EpochBlock, steps: slice, phases: Floats) -> Chunk:
-        data, model, optimizer = self.data, self.model, self.optimizer
-        options = 1.0, data.micro_batch, self.settings.records_norm(optimizer)
-        coefficients, transforms = step_coefficients(block, steps, optimizer, model, *options)
-        noise = model.noise(self.settings.seed, 0, block.epoch_times[steps], 1.0)
-        order, starts = block.order_of(steps)
-        X, Y, weight, rows = data.arrays_of(order, starts, 0)
-        updates = data.loss, optimizer, coefficients, self.state, block.losses[steps]
-        return Chunk(X, Y, rows, starts, *updates, weight, transforms, noise, self.threads, phases)
