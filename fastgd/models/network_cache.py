@@ -18,9 +18,17 @@ class ExecutorCache:
     the link itself, which loses no precision: its network ends at the logits.
     """
 
-    def __init__(self, layers: Sequence[Dense], noises: Sequence[Noise | None], theta: Array, grad: Array) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Dense],
+        noises: Sequence[Noise | None],
+        theta: Array,
+        grad: Array,
+        owner: "ExecutorCache | None" = None,
+    ) -> None:
         self._layers, self._noises = layers, noises
         self._theta, self._grad = theta, grad
+        self._owner = owner  # of the networks of the model that theta and grad are parts of
         self._building = threading.Lock()
         self._lock: Any = None  # of the engine, shared by its networks
         self._by_link: dict[str, Executor] = {}
@@ -37,10 +45,22 @@ class ExecutorCache:
         if self._engine is backend.chosen and (network := self._by_link.get(link)) is not None:
             return network
         with self._building:
-            engine = backend.choose()
-            if self._engine is not engine:
-                self._by_link, self._lock, self._engine = {}, engine.lock(), engine
+            engine = self._choose()
             return self._get(link, engine)
+
+    def lock(self) -> Any:
+        """The lock of the current engine that all networks on theta share."""
+        with self._building:
+            self._choose()
+            return self._lock
+
+    def _choose(self) -> backend.Engine:
+        """The current engine; networks of another one are dropped."""
+        engine = backend.choose()
+        if self._engine is not engine:
+            lock = engine.lock() if self._owner is None else self._owner.lock()
+            self._by_link, self._lock, self._engine = {}, lock, engine
+        return engine
 
     def _get(self, link: str, engine: backend.Engine) -> Executor:
         if link not in self._by_link:

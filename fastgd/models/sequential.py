@@ -23,8 +23,8 @@ from ..layers.dense import Dense
 from ..layers.noise import Noise
 from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
 from ..optimizers.binding import ModelIdentity
-from .copyable import Copyable
 from .network_cache import ExecutorCache
+from .parts import Parts
 from .passes import Passes
 from .predictions import network_outputs
 
@@ -36,7 +36,7 @@ _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
-class Sequential(Passes, Copyable, ExplainsAttributes):
+class Sequential(Passes, Parts, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
@@ -81,8 +81,16 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self._allocate(layers, seed, dtype)
         self.reset()
 
-    def _allocate(self, stack: Sequence[Dense | Noise], seed: int | None, dtype: DTypeLike) -> None:
-        """Set every attribute; theta and grad are 0."""
+    def _allocate(
+        self,
+        stack: Sequence[Dense | Noise],
+        seed: int | None,
+        dtype: DTypeLike,
+        theta: Array | None = None,
+        grad: Array | None = None,
+        owner: ExecutorCache | None = None,
+    ) -> None:
+        """Set every attribute; see `Copyable`."""
         layers, noises = split(stack)
         self.layers, self.noises, self.passes = layers, noises, 0
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
@@ -91,8 +99,9 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
         self.inputs, self.head = InputSpec(), self._initial_head()
         self.identity = ModelIdentity()
-        self._theta, self._grad = zeros(self.size, self.dtype), zeros(self.size, self.dtype)
-        self._executors = ExecutorCache(layers, noises, self._theta, self._grad)
+        self._theta = zeros(self.size, self.dtype) if theta is None else theta
+        self._grad = zeros(self.size, self.dtype) if grad is None else grad
+        self._executors = ExecutorCache(layers, noises, self._theta, self._grad, owner)
 
     def reset(self, seed: int | None = None) -> None:
         """Undo all training: initial parameters, or those of another `seed`; no classes, column names or scaling."""
