@@ -68,15 +68,26 @@ class ExecutorCache:
         return self._by_link[link]
 
     def _build(self, link: str, engine: backend.Engine) -> Executor:
-        last, layers = self._layers[-1], self._layers
-        own_link = last.activation.link
-        if own_link == link != "identity":
-            layers = (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))
-        elif own_link != "identity" and link != "identity":
-            raise ValueError(
-                f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
-                f'end it in "identity" or "{link}", or choose another loss'
-            )
-        elif link != "identity":
+        if link != "identity" and self._layers[-1].activation.link == "identity":
             return self._get("identity", engine)
-        return engine.executor(layers, self._theta, self._grad, self._noises, self._lock)
+        return engine.executor(layers_for(self._layers, link), self._theta, self._grad, self._noises, self._lock)
+
+
+def layers_for(layers: Sequence[Dense], link: str) -> Sequence[Dense]:
+    """The layers up to the logits, if a loss applies the last activation as its link; "identity": all as they are.
+
+    Raises
+    ------
+    ValueError
+        The last activation is a different link.
+    """
+    last = layers[-1]
+    own_link = last.activation.link
+    if "identity" in (link, own_link):
+        return layers
+    if own_link != link:
+        raise ValueError(
+            f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
+            f'end it in "identity" or "{link}", or choose another loss'
+        )
+    return (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))

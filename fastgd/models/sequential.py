@@ -23,9 +23,8 @@ from ..layers.dense import Dense
 from ..layers.noise import Noise
 from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
 from ..optimizers.binding import ModelIdentity
+from .derivatives import Derivatives
 from .network_cache import ExecutorCache
-from .parts import Parts
-from .passes import Passes
 from .predictions import network_outputs
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
-class Sequential(Passes, Parts, ExplainsAttributes):
+class Sequential(Derivatives, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
