@@ -24,6 +24,7 @@ from ..layers.noise import Noise
 from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
 from ..optimizers.binding import ModelIdentity
 from .derivatives import Derivatives
+from .freezing import Freezing
 from .network_cache import ExecutorCache
 from .predictions import network_outputs
 
@@ -35,7 +36,7 @@ _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
-class Sequential(Derivatives, ExplainsAttributes):
+class Sequential(Derivatives, Freezing, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
@@ -65,6 +66,8 @@ class Sequential(Derivatives, ExplainsAttributes):
         Names and scaling of the columns of X; set by the trainer, as `head` is.
     head : OutputSpec
         How outputs become predictions; set by the trainer.
+    frozen : tuple of str
+        Patterns of the names of parameters that training does not change; see `freeze`.
     identity : ModelIdentity
         By which an optimiser recognizes its model: another one in each copy.
 
@@ -253,6 +256,7 @@ class Sequential(Derivatives, ExplainsAttributes):
             "layers": [layer_to_config(layer) for layer in self.stack],
             "inputs": self.inputs.to_config(),
             "head": self.head.to_config(),
+            **({"frozen": list(self.frozen)} if self.frozen else {}),
         }
 
     @classmethod
@@ -271,6 +275,8 @@ class Sequential(Derivatives, ExplainsAttributes):
         model.head = OutputSpec.from_config(config["head"], model.n_out)
         for name, view in model.parameters().items():
             view[:] = arrays[name]
+        if config.get("frozen"):
+            model.freeze(*config["frozen"])
         return model
 
     def summary(self) -> str:
