@@ -39,6 +39,14 @@ static inline void cpu_yield(void) {
 
 enum { SPINS = 300 }; /* about 10 us: more than the imbalance of a phase, far less than a time slice */
 
+/* Turn number `turn` of a loop that waits for another thread. */
+static inline void pause_or_yield(int turn) {
+    if (turn < SPINS)
+        cpu_pause();
+    else
+        cpu_yield();
+}
+
 /* Returns when all `threads` have called it; what each wrote before is then visible to all. */
 static void barrier_wait(spin_barrier *b, int threads) {
     if (threads == 1) return;
@@ -48,12 +56,8 @@ static void barrier_wait(spin_barrier *b, int threads) {
         atomic_store_explicit(&b->generation, generation + 1, memory_order_release);
         return;
     }
-    for (int spins = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == generation; spins++) {
-        if (spins < SPINS)
-            cpu_pause();
-        else
-            cpu_yield();
-    }
+    for (int turn = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == generation; turn++)
+        pause_or_yield(turn);
 }
 
 #endif

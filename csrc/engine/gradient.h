@@ -15,6 +15,7 @@ typedef struct {
     const update_context *update; /* of theta; NULL: the gradient is written to grad */
     real *grad;                   /* (size,) */
     const pack_buffers *buffers;  /* of this thread */
+    int first_row;                /* of the batch, from which the rows are counted */
     int accumulate;               /* 1: the sums start at grad */
     int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires */
     int transposes;               /* 1: after an update W is transposed, because another step follows */
@@ -51,19 +52,22 @@ static void small_n_tile_done(const gemm_product *p, int i, int rows, int j, int
         memcpy(sink->grad + offset, gradient, (size_t)(columns * n) * sizeof *gradient);
 }
 
-/* layer_gradient of at most SMALL_N outputs: computed transposed, with vectors along the inputs. */
+/* layer_gradient of at most SMALL_N outputs: computed transposed, with vectors along the inputs.  So are sums that start
+   at grad if there is a single output, because that is its own transpose. */
 static void small_n_gradient(const fgd_workspace *w, int l, int rows, const gradient_sink *sink, ptrdiff_t offset,
                              theta_block b) {
     int n = sink->layer->n_out, inputs = b.i1 - b.i0;
     small_n_context context = {sink, offset + (ptrdiff_t)b.i0 * n, inputs, n};
     gemm_product p = {.operands = {.k = rows,
                                    .whole_k = 1,
-                                   .a = w->at[l + 1].dz,
+                                   .accumulate = sink->accumulate,
+                                   .a = w->at[l + 1].dz + sink->first_row * w->at[l + 1].ld,
                                    .a_row = 1,
                                    .a_col = w->at[l + 1].ld,
-                                   .b = w->at[l].a + b.i0,
+                                   .b = w->at[l].a + sink->first_row * w->at[l].ld + b.i0,
                                    .b_row = w->at[l].ld,
-                                   .b_panel = NR},
+                                   .b_panel = NR,
+                                   .c = sink->grad + context.offset},
                       .epilogue = {.kind = EPILOGUE_callback, .tile_done = small_n_tile_done, .context = &context}};
     multiply(&p, 0, n, 0, inputs);
     if (sink->wt) transpose_weights(sink->layer, sink->update->theta + offset, sink->wt, b);
@@ -121,17 +125,17 @@ static void layer_gradient(const fgd_workspace *w, int l, int rows, const gradie
                            const real *dz, theta_block b) {
     const fgd_layer *layer = sink->layer;
     int n = layer->n_out, fused = sink->update ? update_epilogue(sink->update->rule) : EPILOGUE_callback;
-    if (n <= SMALL_N && !sink->accumulate) {
+    if (n <= SMALL_N && (n == 1 || !sink->accumulate)) {
         small_n_gradient(w, l, rows, sink, offset, b);
         return;
     }
     gemm_product p = {
         .operands = {.k = rows,
                      .accumulate = sink->accumulate,
-                     .a = w->at[l].a,
+                     .a = w->at[l].a + sink->first_row * w->at[l].ld,
                      .a_row = 1,
                      .a_col = w->at[l].ld,
-                     .b = dz,
+                     .b = dz + sink->first_row * w->at[l + 1].ld,
                      .b_row = w->at[l + 1].ld,
                      .b_panel = NR,
                      .c = sink->grad + offset,

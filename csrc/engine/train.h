@@ -2,8 +2,9 @@
  * train.h: a chunk of training steps.
  *
  * The threads of a team do a step in two phases.  First each takes its rows through everything up to dz; then each
- * takes a block of every dW and updates it.  A barrier ends each phase.  No sum is divided among threads, so bits do
- * not depend on their number, and the team may change from step to step.
+ * takes a block of every dW and updates it, or adds its rows to all of it (relay.h).  A barrier ends each phase; in a
+ * relay, the second one.  Every sum is a single chain in the order of rows, so bits do not depend on the number of
+ * threads, and the team may change from step to step.
  *
  * A step of many rows is done in micro-batches, each in both phases, and theta is updated with the last one: what
  * forward leaves for backward, and for dW, is then still in the caches.  Sums resume where the micro-batch before left
@@ -19,6 +20,8 @@
 #include "gradient.h"
 #include "layers.h"
 #include "own_columns.h"
+#include "plan.h"
+#include "relay.h"
 #include "team.h"
 #include "transforms.h"
 #include "tuner.h"
@@ -32,9 +35,11 @@ typedef struct {
     real *scratch;          /* (max_threads, loss_scratch) */
     transformed_update update;
     spin_barrier barrier;   /* of the team */
+    band_counter *passed;   /* (max_threads,) of a team that relays */
     atomic_int status;
+    fgd_status outcome;     /* of a relay: the status of the step, by its last thread */
 
-    /* written by thread 0, read by the others between barriers */
+    /* written by the last thread, read by the others between barriers */
     ptrdiff_t next_step;    /* of the next team */
     int n_threads;          /* of the team after the current step */
     atomic_int stay;        /* the threads below this rank stay: the least n_threads since the team began */
@@ -49,6 +54,7 @@ typedef struct {
     thread_grid grid; /* of the team */
     stopwatch *watch; /* NULL: phases are not measured */
     const own_columns *own; /* NULL: all weights are in theta */
+    relay relay;
 } team_member;
 
 /* `rows` rows of a step, from row number `row` of it on. */
@@ -147,7 +153,7 @@ static void train_rows(training *t, const micro_batch *mb, const team_member *me
  * A thread's part of every dW of a micro-batch, added to those before.  With the last one theta is updated directly and
  * transposed for the next step, unless a transform needs the whole gradient, which then goes to grad.
  */
-static void train_gradients(training *t, const micro_batch *mb, const team_member *me) {
+static void train_gradients(training *t, const micro_batch *mb, team_member *me) {
     fgd_chunk *chunk = t->chunk;
     update_context u;
     gradient_sink sink = {.grad = chunk->grad,
@@ -161,10 +167,26 @@ static void train_gradients(training *t, const micro_batch *mb, const team_membe
                     chunk->theta, chunk->state);
         sink.update = &u;
     }
-    gradients(t->workspace, (int)mb->rows, &sink, me->self, me->grid);
+    if (!me->relay.passed) {
+        gradients(t->workspace, (int)mb->rows, &sink, me->self, me->grid);
+        return;
+    }
+    sink.first_row = part_begin(me->self, mb->rows);
+    int rows = part_end(me->self, mb->rows) - sink.first_row;
+    relay_gradients(t->workspace, &me->relay, rows, &sink, &t->status, &t->outcome);
 }
 
-/* By thread 0, after a step of `rows` rows: the tuner may change the team. */
+/* How a thread works in its team, whose size has changed. */
+static void join_team(training *t, team_member *me) {
+    const fgd_workspace *w = t->workspace;
+    ptrdiff_t rows = w->max_rows, max_rows = max_micro_batch(t, me->self.size);
+    me->grid = grid_of_micro_batch(w->net, rows, me->self.size);
+    me->relay.self = me->self;
+    int may_relay = !t->chunk->transforms && relays(w->net, me->grid, rows < max_rows ? rows : max_rows, me->self.size);
+    me->relay.passed = may_relay ? t->passed : NULL;
+}
+
+/* By one thread, after a step of `rows` rows: the tuner may change the team. */
 static void tuner_step(training *t, ptrdiff_t rows) {
     thread_tuner *tuner = &t->workspace->tuner;
     double now = seconds_now();
@@ -186,31 +208,35 @@ static int stays_in_team(training *t, team_member *me) {
     me->n_threads = t->n_threads;
     if (me->self.size <= me->n_threads) return 1; /* the system started fewer threads than requested */
     me->self.size = me->n_threads;
-    me->grid = grid_of_micro_batch(t->workspace->net, t->workspace->max_rows, me->self.size);
+    join_team(t, me);
     return 1;
 }
 
+/* By the last thread, which knows the losses of all rows. */
+static void record_losses(training *t, const micro_batch *mb) {
+    double *loss = &t->chunk->losses[mb->step];
+    *loss = add_up(mb->row > 0 ? *loss : 0, t->workspace->loss, mb->rows);
+    if (!is_last(t->chunk, mb)) return;
+    if (t->tuned) tuner_step(t, step_rows(t->chunk, mb->step));
+    t->next_step = mb->step + 1;
+}
+
 /* Both phases of a micro-batch and, after the last one of a step, its transforms. */
-static fgd_status train_micro_batch(training *t, const micro_batch *mb, const team_member *me) {
-    fgd_chunk *chunk = t->chunk;
-    int last = is_last(chunk, mb);
+static fgd_status train_micro_batch(training *t, const micro_batch *mb, team_member *me) {
     train_rows(t, mb, me);
-    timed_wait(&t->barrier, me->self.size, me->watch);
-    fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
-    if (status != FGD_OK) return status;
+    if (!me->relay.passed) {
+        timed_wait(&t->barrier, me->self.size, me->watch);
+        fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
+        if (status != FGD_OK) return status;
+    }
     train_gradients(t, mb, me);
-    if (last && chunk->transforms) {
+    if (t->chunk->transforms && is_last(t->chunk, mb)) {
         enter_phase(me->watch, FGD_TRANSFORMS);
         apply_transformed(&t->update, mb->step, me->self);
     }
-    if (me->self.rank == 0) {
-        double *loss = &chunk->losses[mb->step];
-        *loss = add_up(mb->row > 0 ? *loss : 0, t->workspace->loss, mb->rows);
-        if (last && t->tuned) tuner_step(t, step_rows(chunk, mb->step));
-        if (last) t->next_step = mb->step + 1;
-    }
+    if (is_last_of(me->self) && t->outcome == FGD_OK) record_losses(t, mb);
     timed_wait(&t->barrier, me->self.size, me->watch);
-    return FGD_OK;
+    return t->outcome;
 }
 
 /* Steps until the chunk ends, with success or not, or the thread leaves the team. */
@@ -244,8 +270,8 @@ static void run_training(void *argument, worker self) {
     training *t = argument;
     const fgd_workspace *w = t->workspace;
     fgd_chunk *chunk = t->chunk;
-    team_member me = {
-        .self = self, .n_threads = t->n_threads, .grid = grid_of_micro_batch(w->net, w->max_rows, self.size)};
+    team_member me = {.self = self, .n_threads = t->n_threads};
+    join_team(t, &me);
     own_columns own;
     if (w->n_columns >= own_columns_size(w->net, self.size) && team_copies_columns(t, me.grid, self.size)) {
         own = take_columns(w->net, self, chunk->theta, w->columns);
@@ -259,10 +285,6 @@ static void run_training(void *argument, worker self) {
     me.watch = start_watch(&watch, chunk->phases, w->net->L, self.rank);
     train_steps(t, &me);
     if (me.own) return_columns(me.own, w->net->layer[0].n_out, chunk->theta);
-}
-
-static int training_threads(const fgd_net *net, ptrdiff_t rows, int requested) {
-    return useful_threads(requested, forward_flops(net, rows), MIN_FLOPS_OF_PHASE);
 }
 
 static int has_bad_row(const fgd_chunk *chunk) {
@@ -304,39 +326,24 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
         t.n_threads = team_threads(&w->tuner);
     }
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
-    size_t shared = round_up((size_t)max * (sizeof *t.barriers + scratch), LINE);
+    size_t shared = round_up((size_t)max * (sizeof *t.barriers + sizeof *t.passed + scratch), LINE);
     t.barriers = alloc_zeroed(shared + (chunk->rule == RULE_muon ? muon_scratch(w->net) * sizeof(real) : 0));
     if (!t.barriers || !workspace_reserve(w, max) || !reserve_own_columns(&t, max)) {
         free_aligned(t.barriers);
         return FGD_NO_MEMORY;
     }
-    t.scratch = (real *)(t.barriers + max);
+    t.passed = (band_counter *)(t.barriers + max);
+    t.scratch = (real *)(t.passed + max);
     t.update.muon = (real *)((char *)t.barriers + shared);
 
     w->rows = 0;
     do {
         atomic_store(&t.stay, t.n_threads);
+        for (int i = 0; i < max; i++) atomic_store(&t.passed[i].count, 0);
         run_team(t.n_threads, run_training, &t);
     } while (t.next_step < chunk->n_steps && atomic_load(&t.status) == FGD_OK);
     free_aligned(t.barriers);
     return (fgd_status)atomic_load(&t.status);
-}
-
-static fgd_plan plan(const fgd_net *net, ptrdiff_t rows, int requested) {
-    double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
-    for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
-    int threads = requested > 0 ? requested : training_threads(net, rows, 0);
-    thread_grid grid = grid_of_micro_batch(net, rows, threads);
-    return (fgd_plan){.tile_rows = MR,
-                      .tile_columns = NR,
-                      .max_threads = fgd_max_threads(),
-                      .n_threads = threads,
-                      .row_groups = grid.row_groups,
-                      .columns = grid.columns,
-                      .min_flops = MIN_FLOPS_OF_PHASE,
-                      .flops = 2. * (double)rows * (3 * weights - first), /* no dX for the first layer */
-                      .workspace =
-                          workspace_init(net, rows, NULL) + (size_t)threads * pack_bytes(pack_sizes_of(net, rows))};
 }
 
 #endif

@@ -21,6 +21,7 @@
 #include "own_columns.h"
 #include "phases.h"
 #include "products.h"
+#include "relay.h"
 #include "rules_and_types.h"
 #include "tables.h"
 #include "training.h"
@@ -77,6 +78,7 @@ int main(int argc, char **argv) {
         {"noise", noise},
         {"known answers", known_answers},
         {"own columns", own_columns_of_threads},
+        {"relay", relay_of_threads},
         {"phases", phases},
         {"tuner", tuner},
     };
