@@ -88,7 +88,9 @@ static ptrdiff_t max_micro_batch(const training *t, int threads) {
     ptrdiff_t rows = (ptrdiff_t)(l2_bytes() / 2 / sizeof(real)) / per_row;
     rows = threads * (rows > MICRO_BATCH_ROWS ? rows : MICRO_BATCH_ROWS);
     const fgd_transforms *transforms = t->chunk->transforms;
-    return transforms && transforms->micro_batch < rows ? transforms->micro_batch : rows;
+    if (transforms && transforms->micro_batch < rows) rows = transforms->micro_batch;
+    int unit = row_unit(t->workspace->net);
+    return (rows + unit - 1) / unit * unit;
 }
 
 static fgd_noise micro_batch_noise(const fgd_chunk *chunk, int L, const micro_batch *mb) {
@@ -121,7 +123,7 @@ static void gather_micro_batch(const training *t, const micro_batch *mb, const r
 static void train_rows(training *t, const micro_batch *mb, const team_member *me) {
     const fgd_workspace *w = t->workspace;
     const fgd_chunk *chunk = t->chunk;
-    row_group g = row_group_of(me->self, me->grid, mb->rows, t->barriers);
+    row_group g = row_group_of(me->self, me->grid, mb->rows, row_unit(w->net), t->barriers);
     g.watch = me->watch;
     g.own = me->own;
     const layer_memory *out = &w->at[w->net->L];
@@ -221,6 +223,16 @@ static void record_losses(training *t, const micro_batch *mb) {
     t->next_step = mb->step + 1;
 }
 
+/* The update of a step with transforms.  Threads divide the rows of theta in another way than bf16 products do. */
+static void transform_step(training *t, ptrdiff_t step, worker self) {
+    const fgd_workspace *w = t->workspace;
+    if (w->bf16) barrier_wait(&t->barrier, self.size);
+    apply_transformed(&t->update, step, self);
+    if (!w->bf16 || step + 1 == t->chunk->n_steps) return;
+    barrier_wait(&t->barrier, self.size);
+    round_all_weights(w, t->chunk->theta, self);
+}
+
 /* Both phases of a micro-batch and, after the last one of a step, its transforms. */
 static fgd_status train_micro_batch(training *t, const micro_batch *mb, team_member *me) {
     train_rows(t, mb, me);
@@ -232,7 +244,7 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, team_mem
     train_gradients(t, mb, me);
     if (t->chunk->transforms && is_last(t->chunk, mb)) {
         enter_phase(me->watch, FGD_TRANSFORMS);
-        apply_transformed(&t->update, mb->step, me->self);
+        transform_step(t, mb->step, me->self);
     }
     if (is_last_of(me->self) && t->outcome == FGD_OK) record_losses(t, mb);
     timed_wait(&t->barrier, me->self.size, me->watch);
@@ -243,11 +255,12 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, team_mem
 static void train_steps(training *t, team_member *me) {
     fgd_chunk *chunk = t->chunk;
     ptrdiff_t max_rows = max_micro_batch(t, me->self.size);
+    int unit = row_unit(t->workspace->net);
     for (ptrdiff_t s = t->next_step; s < chunk->n_steps; s++) {
         micro_batch mb = {.step = s, .step_weight = step_weight(chunk, s)};
         ptrdiff_t rows = step_rows(chunk, s), count = 1 + (rows - 1) / max_rows;
         for (ptrdiff_t i = 0; i < count; i++, mb.row += mb.rows) {
-            mb.rows = partition(rows, i + 1, count) - mb.row;
+            mb.rows = rows_of_units(partition((rows + unit - 1) / unit, i + 1, count), unit, rows) - mb.row;
             if (train_micro_batch(t, &mb, me) == FGD_OK) continue;
             if (me->self.rank == 0) chunk->failed = s;
             return;
@@ -261,7 +274,7 @@ static void train_steps(training *t, team_member *me) {
 static int team_copies_columns(const training *t, thread_grid grid, int threads) {
     const fgd_chunk *chunk = t->chunk;
     ptrdiff_t rows = t->workspace->max_rows;
-    if (chunk->transforms || rows > max_micro_batch(t, threads)) return 0;
+    if (chunk->transforms || t->workspace->bf16 || rows > max_micro_batch(t, threads)) return 0;
     return copies_columns(t->workspace->net, grid, threads, chunk->rule, rows, chunk->n_steps - t->next_step);
 }
 
@@ -269,6 +282,7 @@ static int team_copies_columns(const training *t, thread_grid grid, int threads)
 static void run_training(void *argument, worker self) {
     training *t = argument;
     const fgd_workspace *w = t->workspace;
+    TILES_ARE_USABLE(w->method);
     fgd_chunk *chunk = t->chunk;
     team_member me = {.self = self, .n_threads = t->n_threads};
     join_team(t, &me);
@@ -278,7 +292,10 @@ static void run_training(void *argument, worker self) {
         me.own = &own;
     }
     if (t->next_step == 0) {
-        transpose_all(w, chunk->theta, 1, self);
+        if (w->bf16)
+            round_all_weights(w, chunk->theta, self);
+        else
+            transpose_all(w, chunk->theta, 1, self);
         barrier_wait(&t->barrier, self.size);
     }
     stopwatch watch;

@@ -6,12 +6,14 @@
  * block of k: at most 1024, and 32 with a small L2.
  * All arrays are guarded (arrays.h), so a crash inside a group is a read or write outside an array.
  */
+#include <stdatomic.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 #include "activations_and_losses.h"
 #include "arrays.h"
+#include "bf16.h"
 #include "check.h"
 #include "denormals.h"
 #include "failures.h"
@@ -33,6 +35,8 @@ typedef struct {
     void (*run)(const fgd_engine *);
 } group;
 
+extern atomic_int fgd_dots_are_faster; /* dispatch.c: whether VDPBF16PS, if the CPU has it, computes bf16 products */
+
 /* Runs a group on every engine, on the same data, with arrays at the end of their pages and at the start, and with each
    size of L2. */
 static void run_group(const group *g) {
@@ -44,6 +48,7 @@ static void run_group(const group *g) {
                 fflush(stdout);
                 engine = fgd_find_engine(fgd_isa_name(i), bits);
                 fgd_set_l2_bytes(at_start ? SMALL_L2 : LARGE_L2);
+                atomic_store(&fgd_dots_are_faster, at_start ? 1 : -1);
                 random_state = 0;
                 next_memo = 0;
                 g->run(engine);
@@ -68,6 +73,7 @@ int main(int argc, char **argv) {
         {"rules", rules},
         {"types", types},
         {"products", products},
+        {"bf16 passes", bf16_passes},
         {"training", training},
         {"same bits", same_bits},
         {"failures", failures},

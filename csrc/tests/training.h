@@ -50,7 +50,7 @@ static void training(const fgd_engine *e) {
 }
 
 /* The same bits, whatever the number of threads and chunks, the size of L2 and, with fused multiply-adds, the engine. */
-static void same_bits(const fgd_engine *e) {
+static void same_bits_of(const fgd_engine *e, fgd_precision precision) {
     static const struct {
         int n[4], rows, batch;
     } shapes[] = {
@@ -66,7 +66,7 @@ static void same_bits(const fgd_engine *e) {
     };
     /* Every loss on the first shape, some on each other; on each of them sgd, which products apply to their tiles. */
     for (int i = 0; i < COUNT(shapes); i++)
-        for (int loss = i; fgd_loss_name(loss); loss += i ? COUNT(shapes) : 1) {
+        for (int loss = i; fgd_loss_name(loss); loss += i || precision ? COUNT(shapes) : 1) {
             problem p;
             problem_init(&p, &(problem_spec){.L = 3,
                                              .n = shapes[i].n,
@@ -76,6 +76,7 @@ static void same_bits(const fgd_engine *e) {
                                              .rows = shapes[i].rows,
                                              .batch = shapes[i].batch,
                                              .weighted = loss % 2});
+            p.w.net.precision = precision;
             fgd_set_l2_bytes(LARGE_L2);
             outcome want = train(same_bits_engine(e), &p, 1, 1);
             for (int threads = 0; threads <= 3; threads++) { /* 0: the engine decides */
@@ -90,6 +91,11 @@ static void same_bits(const fgd_engine *e) {
         }
 }
 
+static void same_bits(const fgd_engine *e) {
+    same_bits_of(e, FGD_PRECISION_REAL);
+    if (e->bits == 32) same_bits_of(e, FGD_PRECISION_BF16);
+}
+
 /* FNV-1a (Fowler, Noll & Vo), continued from h. */
 static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) h = (h ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3;
@@ -100,7 +106,7 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
  * theta after a short run is the same on every machine with fused multiply-adds.  Change the hashes only if a change of
  * bits is intended, and say so in CHANGELOG.md: models can then no longer be compared with those of earlier versions.
  */
-static void known_answers(const fgd_engine *e) {
+static void known_answer(const fgd_engine *e, fgd_precision precision, uint64_t known) {
     static const struct {
         int hidden, loss, rule;
         double coefficients[9];
@@ -110,7 +116,6 @@ static void known_answers(const fgd_engine *e) {
         {ACTIVATION_relu, LOSS_mse, RULE_sgd, {0.05, 0.01}},
     };
     static const int n[] = {9, 35, 3};
-    const uint64_t known = e->bits == 32 ? 0x97f944ed604456f7 : 0xcf591f82c012e8ed;
     uint64_t h = 0xcbf29ce484222325;
     random_state = 0;
     for (int i = 0; i < COUNT(runs); i++) {
@@ -124,12 +129,20 @@ static void known_answers(const fgd_engine *e) {
                                          .batch = 16,
                                          .weighted = i % 2});
         p.coefficients = runs[i].coefficients;
+        p.w.net.precision = precision;
         outcome o = train(e, &p, 2, 1);
         h = hash(h, o.theta, (size_t)p.w.size * size_of(e->bits));
         release_arrays();
     }
-    if (!at_start) printf(" %s f%d %016llx,", e->isa, e->bits, (unsigned long long)h);
-    check(!is_fused(e) || h == known, "the bits differ from earlier versions: %016llx", (unsigned long long)known);
+    const char *type = precision == FGD_PRECISION_BF16 ? "bf16" : e->bits == 32 ? "f32" : "f64";
+    if (!at_start) printf(" %s %s %016llx,", e->isa, type, (unsigned long long)h);
+    check(!is_fused(e) || h == known, "the bits of %s differ from earlier versions: %016llx", type,
+          (unsigned long long)known);
+}
+
+static void known_answers(const fgd_engine *e) {
+    known_answer(e, FGD_PRECISION_REAL, e->bits == 32 ? 0x97f944ed604456f7 : 0xcf591f82c012e8ed);
+    if (e->bits == 32) known_answer(e, FGD_PRECISION_BF16, 0x9237cc38b3ed8fff);
 }
 
 #endif
