@@ -5,7 +5,7 @@ instruction set, and `numpy_engine`, which combines the definitions and is the r
 not know which one runs; code below it does not know users, epochs or files.
 
 Environment variables, read when the first executor is created: FASTGD_BACKEND=native|numpy,
-FASTGD_ISA=avx512|avx2|neon|scalar, FASTGD_NUM_THREADS.
+FASTGD_ISA=amx|avx512|avx2|neon|scalar, FASTGD_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from .engine import numpy_engine, threads
 from .engine.contract import Executor, Losses
 from .engine.loss_batch import convert_batch
 from .engine.numpy_layers import LayerLike
+from .layers.dense import Dense
 from .layers.noise import Noise
 from .losses import Loss
 
@@ -54,9 +55,11 @@ class Engine:
         grad: Array,
         noises: Sequence[Noise | None] = (),
         lock: Any = None,
+        precision: str = "f32",
     ) -> Executor:
         """A network bound to its memory and run by this engine; see `fastgd.engine.contract.Executor`."""
-        return self._home.Executor(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
+        options = self.isa, noises, lock, precision
+        return self._home.Executor(layers, theta, grad, *options)  # type: ignore[no-any-return]
 
     def lock(self) -> Any:
         """A lock for executors on the same vectors."""
@@ -169,8 +172,15 @@ def default_threads() -> int:
     return _native().max_threads()  # type: ignore[no-any-return]
 
 
+def bf16_unit() -> str:
+    """What multiplies in bfloat16 with `precision="bf16"`: see `Plan.unit`; "NumPy" on that engine."""
+    layer = Dense(32, 32)
+    theta, grad = np.zeros((2, layer.size), np.float32)
+    return choose().executor([layer], theta, grad, precision="bf16").plan(32).unit or "NumPy"
+
+
 def config() -> dict[str, Any]:
-    """Versions, engine, instruction set, threads and compiler in use."""
+    """Versions, engine, instruction set, units of bfloat16, threads and compiler in use."""
     import platform  # slow to import, and only needed here
 
     engine = choose()
@@ -178,6 +188,7 @@ def config() -> dict[str, Any]:
         "fastgd": __version__,
         "engine": engine.backend,
         "isa": engine.isa,
+        "bf16": bf16_unit(),
         "threads": default_threads(),
         "compiler": None if engine.backend == "numpy" else _native().COMPILER,
         "engines": [e.isa or e.backend for e in available()],

@@ -14,7 +14,6 @@ typedef struct {
     real *grad;                   /* (size,) */
     const pack_buffers *buffers;  /* of this thread */
     int first_row;                /* of the batch, from which the rows are counted */
-    int first_row;                /* of the batch, from which the rows are counted */
     int accumulate;               /* 1: the sums start at grad */
     int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires */
     int transposes;               /* 1: after an update W is transposed, because another step follows */
