@@ -15,7 +15,8 @@ static inline void bf16_layer_forward(UNUSED const fgd_workspace *w, UNUSED int 
                                       UNUSED real *to, UNUSED int complete, UNUSED const row_group *g) {}
 static inline void bf16_layer_backward(UNUSED const fgd_workspace *w, UNUSED int l, UNUSED const real *x,
                                        UNUSED int complete, UNUSED const row_group *g) {}
-static inline void bf16_input_gradient(UNUSED const fgd_workspace *w, UNUSED real *dX, UNUSED const row_group *g) {}
+static inline void bf16_input_gradient(UNUSED const fgd_workspace *w, UNUSED real *to, UNUSED ptrdiff_t ld,
+                                       UNUSED const row_group *g) {}
 static inline void bf16_gradients(UNUSED const fgd_workspace *w, UNUSED int rows, UNUSED const gradient_sink *sink,
                                   UNUSED worker self, UNUSED thread_grid grid) {}
 

@@ -84,7 +84,7 @@ static c_range gradient_range(const fgd_layer *layer, worker self, thread_grid g
 
 /* A thread's part of every dW over `rows` rows, to the sink. */
 static void bf16_gradients(const fgd_workspace *w, int rows, const gradient_sink *sink, worker self, thread_grid grid) {
-    ptrdiff_t offset = 0;
+    ptrdiff_t offset = w->inputs_size;
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         gradient_context context = {.sink = sink,

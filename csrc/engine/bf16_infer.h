@@ -10,6 +10,7 @@
 
 #include "../kernels/gather.h"
 #include "bf16_layers.h"
+#include "inputs.h"
 #include "team.h"
 #include "workspace.h"
 
@@ -29,24 +30,26 @@ typedef struct {
     bf16_factor *w;       /* (L,) */
     bf16_scratch *scratch; /* (threads,), and so the others */
     bf16_word *factors;   /* two factors (BF16_PREDICT_ROWS, width) each */
-    real *rows;           /* (BF16_PREDICT_ROWS, width) each */
+    real *rows;           /* two matrices (BF16_PREDICT_ROWS, width) each */
     spin_barrier barrier;
     atomic_int next;      /* batch */
-    atomic_int bad_x, bad_z;
+    atomic_int bad_x, bad_code, bad_z;
 } bf16_predict_call;
 
 /* The memory of a thread for a batch. */
 typedef struct {
     bf16_word *factors[2];
-    real *rows;
+    real *rows[2];
     bf16_scratch *scratch;
 } batch_memory;
 
 static batch_memory batch_memory_of(const bf16_predict_call *call, int rank) {
     ptrdiff_t blocks = (ptrdiff_t)(BF16_PREDICT_ROWS / SIDE) * block_count(call->width);
     bf16_word *factors = call->factors + 2 * rank * blocks * BLOCK_WORDS;
+    ptrdiff_t size = (ptrdiff_t)BF16_PREDICT_ROWS * call->width;
+    real *rows = call->rows + 2 * rank * size;
     return (batch_memory){.factors = {factors, factors + blocks * BLOCK_WORDS},
-                          .rows = call->rows + (ptrdiff_t)rank * BF16_PREDICT_ROWS * call->width,
+                          .rows = {rows, rows + size},
                           .scratch = call->scratch + rank};
 }
 
@@ -56,7 +59,7 @@ static size_t lay_out_prediction(bf16_predict_call *call, char *base) {
     size_t threads = (size_t)call->threads;
     call->scratch = arena_take(&from, threads * sizeof *call->scratch);
     call->factors = arena_take(&from, 2 * threads * blocks_bytes(BF16_PREDICT_ROWS, call->width));
-    call->rows = arena_take(&from, threads * (size_t)(BF16_PREDICT_ROWS * call->width) * sizeof(real));
+    call->rows = arena_take(&from, 2 * threads * (size_t)(BF16_PREDICT_ROWS * call->width) * sizeof(real));
     call->w = arena_take(&from, (size_t)net->L * sizeof *call->w);
     for (int l = 0; l < net->L; l++) {
         bf16_factor w = take_factor(net->layer[l].n_out, net->layer[l].n_in, &from);
@@ -74,17 +77,27 @@ static void round_rows(const real *x, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n,
         }
 }
 
-/* Rows of X, rounded; returns whether they are finite. */
-static int round_inputs(const fgd_table *X, ptrdiff_t first, ptrdiff_t rows, bf16_factor to, const batch_memory *m) {
-    const real *x = m->rows;
+/* The inputs of the first layer for rows of X, rounded. */
+static void round_inputs(bf16_predict_call *call, ptrdiff_t first, ptrdiff_t rows, bf16_factor to,
+                         const batch_memory *m) {
+    const fgd_net *net = call->net;
+    const fgd_table *X = call->X;
+    real *read = m->rows[(net->n_inputs + 1) % 2];
+    const real *x = read;
     ptrdiff_t ld = X->width;
     if (X->type == TYPE_real && X->stride % (ptrdiff_t)sizeof(real) == 0) {
         x = (const real *)row_at(X, NULL, first);
         ld = X->stride / (ptrdiff_t)sizeof(real);
     } else
-        read_table(X, first, first + rows, m->rows, ld);
-    round_rows(x, ld, rows, X->width, to, m->scratch);
-    return all_finite(x, ld, rows, X->width);
+        read_table(X, first, first + rows, read, ld);
+    if (!all_finite(x, ld, rows, X->width)) atomic_store_explicit(&call->bad_x, 1, memory_order_relaxed);
+    if (net->n_inputs > 0) {
+        int fits = predict_inputs(net, call->theta, x, ld, call->width, 0, (int)rows, m->rows);
+        if (!fits) atomic_store_explicit(&call->bad_code, 1, memory_order_relaxed);
+        x = m->rows[1];
+        ld = call->width;
+    }
+    round_rows(x, ld, rows, net->layer[0].n_in, to, m->scratch);
 }
 
 /* to <- the outputs of a hidden layer, rounded, or z (rows, n_out) <- those of the last one */
@@ -93,7 +106,7 @@ static void predict_layer(const bf16_predict_call *call, int l, const real *bias
     const fgd_layer *layer = &call->net->layer[l];
     int by_row = activation_is_row[layer->activation];
     forward_sink sink = {.layer = layer, .bias = bias, .a = z, .ld = layer->n_out};
-    if (!z && by_row) sink.a = m->rows;
+    if (!z && by_row) sink.a = m->rows[0];
     if (!z && !by_row) sink.to = to;
     c_range range = {.i1 = block_count(rows), .j1 = block_count(layer->n_out)};
     bf16_forward(&sink, call->method, from, call->w[l], rows, range, m->scratch);
@@ -105,11 +118,11 @@ static void predict_layer(const bf16_predict_call *call, int l, const real *bias
 /* Rows [first, first + rows) of X, to Z. */
 static void predict_batch(bf16_predict_call *call, ptrdiff_t first, ptrdiff_t rows, const batch_memory *m) {
     const fgd_net *net = call->net;
-    const real *theta = call->theta;
+    const real *theta = call->theta + inputs_extent(net).size;
     ptrdiff_t n = net->layer[net->L - 1].n_out;
     real *Z = call->Z + first * n;
     bf16_factor from = {m->factors[0], block_count(net->layer[0].n_in)};
-    int x_is_finite = round_inputs(call->X, first, rows, from, m);
+    round_inputs(call, first, rows, from, m);
     for (int l = 0; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];
         const real *bias = layer->bias ? theta + (ptrdiff_t)layer->n_in * layer->n_out : NULL;
@@ -118,7 +131,6 @@ static void predict_batch(bf16_predict_call *call, ptrdiff_t first, ptrdiff_t ro
         theta += layer_size(layer);
         from = to;
     }
-    if (!x_is_finite) atomic_store_explicit(&call->bad_x, 1, memory_order_relaxed);
     if (!all_finite(Z, 0, 1, rows * n)) atomic_store_explicit(&call->bad_z, 1, memory_order_relaxed);
 }
 
@@ -126,7 +138,7 @@ static void run_bf16_predict(void *argument, worker self) {
     bf16_predict_call *call = argument;
     TILES_ARE_USABLE(call->method);
     batch_memory m = batch_memory_of(call, self.rank);
-    const real *theta = call->theta;
+    const real *theta = call->theta + inputs_extent(call->net).size;
     for (int l = 0; l < call->net->L; l++) {
         const fgd_layer *layer = &call->net->layer[l];
         round_weights(layer, theta, call->w[l], (bf16_factor){0}, self, m.scratch);
@@ -146,6 +158,7 @@ static fgd_status bf16_predict(const fgd_net *net, const real *theta, const fgd_
                                int tiles) {
     int units = block_count(X->count), per_batch = BF16_PREDICT_ROWS / SIDE, width = 0;
     for (int l = 0; l < net->L; l++) width = net->layer[l].n_in > width ? net->layer[l].n_in : width;
+    for (int i = 0; i < net->n_inputs; i++) width = net->input[i].n_in > width ? net->input[i].n_in : width;
     bf16_predict_call call = {.net = net, .theta = theta, .X = X, .Z = Z, .width = width};
     call.method = method_of(net, tiles);
     call.threads = useful_threads(n_threads, forward_flops(net, X->count), MIN_FLOPS_OF_PREDICTION);
@@ -158,6 +171,7 @@ static fgd_status bf16_predict(const fgd_net *net, const real *theta, const fgd_
     run_team(call.threads, run_bf16_predict, &call);
     free_aligned(memory);
     if (atomic_load(&call.bad_x)) return FGD_NOT_FINITE;
+    if (atomic_load(&call.bad_code)) return FGD_BAD_CODE;
     return atomic_load(&call.bad_z) ? FGD_OVERFLOW : FGD_OK;
 }
 

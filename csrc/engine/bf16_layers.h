@@ -276,9 +276,9 @@ static void bf16_layer_backward(const fgd_workspace *w, int l, const real *x, in
     backward_to_sink(w, l, &sink, g);
 }
 
-/* The group's rows of dX (rows, n[0]) <- dz[1] W^T */
-static void bf16_input_gradient(const fgd_workspace *w, real *dX, const row_group *g) {
-    backward_sink sink = {.dz = dX, .dz_ld = w->net->layer[0].n_in};
+/* The group's rows of dL/da[0] (rows, n[0]), ld apart, <- dz[1] W^T */
+static void bf16_input_gradient(const fgd_workspace *w, real *to, ptrdiff_t ld, const row_group *g) {
+    backward_sink sink = {.dz = to, .dz_ld = ld};
     backward_to_sink(w, 0, &sink, g);
 }
 

@@ -16,7 +16,7 @@ static int training_threads(const fgd_net *net, ptrdiff_t rows, int requested) {
 
 /* tiles: as of new_workspace */
 static fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int tiles) {
-    double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
+    double weights = 0, first = is_transposed(net, 0) ? 0 : (double)net->layer[0].n_in * net->layer[0].n_out;
     for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
     int threads = requested > 0 ? requested : training_threads(net, rows, 0);
     bf16_method method = method_of(net, tiles);

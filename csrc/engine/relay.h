@@ -51,7 +51,7 @@ static int relays(const fgd_net *net, thread_grid grid, ptrdiff_t rows, int thre
     enum { MIN_ROWS = 4 * MR, MIN_BANDS = 4 };
     ptrdiff_t own = rows / threads, relayed = 0, shared = 0;
     int bands = 0; /* of all layers */
-    if (threads == 1 || grid.columns > 1 || own < MIN_ROWS || is_bf16(net)) return 0;
+    if (threads == 1 || grid.columns > 1 || own < MIN_ROWS || is_bf16(net) || net->n_inputs > 0) return 0;
     for (int l = 0; l < net->L; l++) {
         int m = layer_rows(&net->layer[l]), n = net->layer[l].n_out;
         thread_grid blocks = grid_of_gradient(threads, m, n);

@@ -4,10 +4,13 @@
 #ifndef FGD_STEPWISE_H
 #define FGD_STEPWISE_H
 
+#include <stdatomic.h>
+
 #include "../kernels/gather.h"
 #include "../kernels/loss_rows.h"
 #include "../kernels/update.h"
 #include "gradient.h"
+#include "inputs.h"
 #include "layers.h"
 #include "team.h"
 #include "transforms.h"
@@ -21,6 +24,7 @@ typedef struct {
     const fgd_table *X;
     real *Z;
     spin_barrier barrier;
+    atomic_int status;
 } forward_call;
 
 static void run_forward(void *argument, worker self) {
@@ -28,20 +32,24 @@ static void run_forward(void *argument, worker self) {
     const fgd_workspace *w = call->workspace;
     TILES_ARE_USABLE(w->method);
     int n = w->net->layer[w->net->L - 1].n_out;
-    const layer_memory *in = &w->at[0], *out = &w->at[w->net->L];
+    ptrdiff_t ld;
+    const layer_memory *out = &w->at[w->net->L];
+    real *X = inputs_of(w, &ld);
+    const real *theta = call->theta + w->inputs_size;
     row_group g = own_rows(self, call->X->count, row_unit(w->net));
-    read_table(call->X, g.row0, g.row1, in->a + g.row0 * in->ld, in->ld);
+    read_table(call->X, g.row0, g.row1, X + g.row0 * ld, ld);
+    if (!forward_inputs(w, call->theta, &g)) atomic_store(&call->status, FGD_BAD_CODE);
     if (w->bf16) {
-        round_all_weights(w, call->theta, self);
+        round_all_weights(w, theta, self);
         barrier_wait(&call->barrier, self.size);
     }
-    forward_rows(w, call->theta, &w->noise, &g);
+    forward_rows(w, theta, &w->noise, &g);
     for (ptrdiff_t r = g.row0; r < g.row1; r++) memcpy(call->Z + r * n, out->a + r * out->ld, (size_t)n * sizeof(real));
 }
 
 static fgd_status forward(fgd_workspace *w, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
                           int n_threads) {
-    forward_call call = {.workspace = w, .theta = theta, .X = X, .Z = Z};
+    forward_call call = {.workspace = w, .theta = theta, .X = X, .Z = Z, .status = FGD_OK};
     w->noise = (fgd_noise){0};
     if (noise && noise->strength) {
         w->noise = *noise;
@@ -51,7 +59,7 @@ static fgd_status forward(fgd_workspace *w, const void *theta, const fgd_table *
     if (!workspace_reserve(w, threads)) return FGD_NO_MEMORY;
     run_team(threads, run_forward, &call);
     w->rows = X->count;
-    return FGD_OK;
+    return (fgd_status)atomic_load(&call.status);
 }
 
 /* ---- backward ---- */
@@ -64,18 +72,6 @@ typedef struct {
     spin_barrier barrier;
 } backward_call;
 
-/* A thread's rows of dX. */
-static void input_gradient(const backward_call *call, const row_group *g) {
-    const fgd_workspace *w = call->workspace;
-    int n = w->net->layer[0].n_in;
-    if (w->bf16) {
-        bf16_input_gradient(w, call->dX, g);
-        return;
-    }
-    gemm_product p = {.operands = {.c = call->dX, .c_row = n}, .epilogue = {.kind = EPILOGUE_store}};
-    layer_backward(w, 0, &p, g);
-}
-
 static void run_backward(void *argument, worker self) {
     backward_call *call = argument;
     const fgd_workspace *w = call->workspace;
@@ -83,28 +79,29 @@ static void run_backward(void *argument, worker self) {
     const layer_memory *out = &w->at[w->net->L];
     int n = w->net->layer[w->net->L - 1].n_out;
     row_group g = own_rows(self, w->rows, row_unit(w->net));
+    const real *weights = call->theta + w->inputs_size;
     if (w->bf16)
-        round_all_weights(w, call->theta, self);
+        round_all_weights(w, weights, self);
     else
-        transpose_all(w, call->theta, call->dX ? 0 : 1, self);
+        transpose_all(w, weights, call->dX || w->net->n_inputs > 0 ? 0 : 1, self);
     for (ptrdiff_t r = g.row0; r < g.row1; r++)
         memcpy(out->dz + r * out->ld, call->dZ + r * n, (size_t)n * sizeof(real));
     barrier_wait(&call->barrier, self.size);
     backward_rows(w, &w->noise, &g);
-    if (call->dX) input_gradient(call, &g);
-    if (call->dX && is_masked(w, &w->noise, 0)) apply_mask(w, 0, call->dX, w->net->layer[0].n_in, g.row0, g.row1);
+    if (w->net->n_inputs > 0)
+        backward_inputs(w, call->theta, &w->noise, call->dX, &g);
+    else if (call->dX)
+        first_layer_backward(w, &w->noise, call->dX, w->net->layer[0].n_in, &g);
     barrier_wait(&call->barrier, self.size);
     gradient_sink sink = {.grad = call->grad, .accumulate = call->accumulate};
     gradients(w, (int)w->rows, &sink, self, grid_of_rows(self));
+    input_gradients(w, (int)w->rows, &sink, self);
 }
 
 static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, void *grad, int accumulate, void *dX,
                            int n_threads) {
     backward_call call = {.workspace = w, .theta = theta, .dZ = dZ, .grad = grad, .dX = dX, .accumulate = accumulate};
-    if (dX && !w->bf16 && !w->at[0].wt) {
-        w->at[0].wt = alloc_zeroed(panels_bytes(&w->net->layer[0]));
-        if (!w->at[0].wt) return FGD_NO_MEMORY;
-    }
+    if (dX && !reserve_first_transpose(w)) return FGD_NO_MEMORY;
     int threads = useful_threads(n_threads, forward_flops(w->net, w->rows), MIN_FLOPS_OF_CALL);
     if (!workspace_reserve(w, threads)) return FGD_NO_MEMORY;
     run_team(threads, run_backward, &call);

@@ -17,6 +17,7 @@
 #include "check.h"
 #include "denormals.h"
 #include "failures.h"
+#include "input_layers.h"
 #include "memo.h"
 #include "noise.h"
 #include "orders.h"
@@ -86,6 +87,7 @@ int main(int argc, char **argv) {
         {"own columns", own_columns_of_threads},
         {"relay", relay_of_threads},
         {"phases", phases},
+        {"input layers", input_layers},
         {"tuner", tuner},
     };
     /* clang-format on */
