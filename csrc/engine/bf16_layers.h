@@ -17,9 +17,6 @@
 #include "bf16_absent.h"
 #endif
 
-/* The rows that belong together: those of a thread begin at a multiple of this number. */
-static inline int row_unit(const fgd_net *net) { return is_bf16(net) ? 32 : 1; }
-
 #if FGD_BITS == 32
 
 enum { PAIRS = SIDE / 2 }; /* of rows in a block */

@@ -73,4 +73,7 @@ static size_t scratch_bytes(UNUSED const fgd_net *net) { return 0; }
 
 #endif
 
+/* The rows that belong together: those of a thread begin at a multiple of this number. */
+static inline int row_unit(const fgd_net *net) { return is_bf16(net) ? 32 : 1; }
+
 #endif

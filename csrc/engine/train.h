@@ -15,11 +15,11 @@
 
 #include <stdatomic.h>
 
-#include "../kernels/gather.h"
 #include "../kernels/loss_rows.h"
 #include "gradient.h"
 #include "inputs.h"
 #include "layers.h"
+#include "micro_batch.h"
 #include "own_columns.h"
 #include "plan.h"
 #include "relay.h"
@@ -58,69 +58,6 @@ typedef struct {
     relay relay;
 } team_member;
 
-/* `rows` rows of a step, from row number `row` of it on. */
-typedef struct {
-    ptrdiff_t step, row, rows;
-    double step_weight;
-} micro_batch;
-
-static ptrdiff_t step_rows(const fgd_chunk *chunk, ptrdiff_t s) { return chunk->starts[s + 1] - chunk->starts[s]; }
-
-/* Sum of the weights of a step's rows; without weights, their number. */
-static double step_weight(const fgd_chunk *chunk, ptrdiff_t s) {
-    ptrdiff_t rows = step_rows(chunk, s);
-    if (!chunk->weight) return (double)rows;
-    double sum = 0;
-    for (const int64_t *row = chunk->order + chunk->starts[s]; rows > 0; row++, rows--)
-        sum += (double)((const real *)chunk->weight)[*row];
-    return sum;
-}
-
-static int is_last(const fgd_chunk *chunk, const micro_batch *mb) {
-    return mb->row + mb->rows == step_rows(chunk, mb->step);
-}
-
-/* A thread's rows of a micro-batch may fill half of L2, or be this many, whichever is more. */
-enum { MICRO_BATCH_ROWS = 512 };
-
-static ptrdiff_t max_micro_batch(const training *t, int threads) {
-    ptrdiff_t per_row = 0;
-    for (int l = 0; l <= t->workspace->net->L; l++) per_row += 2 * t->workspace->at[l].ld;
-    ptrdiff_t rows = (ptrdiff_t)(l2_bytes() / 2 / sizeof(real)) / per_row;
-    rows = threads * (rows > MICRO_BATCH_ROWS ? rows : MICRO_BATCH_ROWS);
-    const fgd_transforms *transforms = t->chunk->transforms;
-    if (transforms && transforms->micro_batch < rows) rows = transforms->micro_batch;
-    int unit = row_unit(t->workspace->net);
-    return (rows + unit - 1) / unit * unit;
-}
-
-static fgd_noise micro_batch_noise(const fgd_chunk *chunk, int L, const micro_batch *mb) {
-    fgd_noise noise = chunk->noise;
-    if (!noise.strength) return noise;
-    noise.step += mb->step;
-    noise.strength += mb->step * L;
-    noise.row = mb->row;
-    return noise;
-}
-
-/* Inputs, targets and weights of the own rows of a micro-batch, to the workspace. */
-static void gather_micro_batch(const training *t, const micro_batch *mb, const row_group *g) {
-    const fgd_workspace *w = t->workspace;
-    const fgd_chunk *chunk = t->chunk;
-    ptrdiff_t first = chunk->starts[mb->step] + mb->row, ld;
-    const layer_memory *out = &w->at[w->net->L];
-    real *X = inputs_of(w, &ld);
-    gather_range range = {.order = chunk->order + first,
-                          .begin = g->own0,
-                          .end = g->own1,
-                          .next = mb->rows + g->own0,
-                          .known = chunk->starts[chunk->n_steps] - first};
-    gather_rows(&chunk->X, &range, X + g->own0 * ld, ld);
-    gather_rows(&chunk->Y, &range, w->y + g->own0 * out->ld, out->ld);
-    const real *weight = chunk->weight;
-    for (int r = g->own0; weight && r < g->own1; r++) w->weight[r] = weight[range.order[r]];
-}
-
 /* Published by the barrier; until then the other threads of the group continue. */
 static void fail(training *t, int status) { atomic_store_explicit(&t->status, status, memory_order_relaxed); }
 
@@ -134,7 +71,7 @@ static void train_rows(training *t, const micro_batch *mb, const team_member *me
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     const layer_memory *out = &w->at[L];
     enter_phase(me->watch, FGD_GATHER);
-    gather_micro_batch(t, mb, &g);
+    gather_micro_batch(w, chunk, mb, &g);
     if (!forward_inputs(w, chunk->theta, &g)) fail(t, FGD_BAD_CODE);
     fgd_noise noise = micro_batch_noise(chunk, L, mb);
     forward_rows(w, (const real *)chunk->theta + w->inputs_size, &noise, &g);
@@ -188,7 +125,7 @@ static void train_gradients(training *t, const micro_batch *mb, team_member *me)
 /* How a thread works in its team, whose size has changed. */
 static void join_team(training *t, team_member *me) {
     const fgd_workspace *w = t->workspace;
-    ptrdiff_t rows = w->max_rows, max_rows = max_micro_batch(t, me->self.size);
+    ptrdiff_t rows = w->max_rows, max_rows = max_micro_batch(t->workspace, t->chunk, me->self.size);
     me->grid = grid_of_micro_batch(w->net, rows, me->self.size);
     me->relay.self = me->self;
     int may_relay = !t->chunk->transforms && relays(w->net, me->grid, rows < max_rows ? rows : max_rows, me->self.size);
@@ -261,7 +198,7 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, team_mem
 /* Steps until the chunk ends, with success or not, or the thread leaves the team. */
 static void train_steps(training *t, team_member *me) {
     fgd_chunk *chunk = t->chunk;
-    ptrdiff_t max_rows = max_micro_batch(t, me->self.size);
+    ptrdiff_t max_rows = max_micro_batch(t->workspace, t->chunk, me->self.size);
     int unit = row_unit(t->workspace->net);
     for (ptrdiff_t s = t->next_step; s < chunk->n_steps; s++) {
         micro_batch mb = {.step = s, .step_weight = step_weight(chunk, s)};
@@ -281,7 +218,7 @@ static void train_steps(training *t, team_member *me) {
 static int team_copies_columns(const training *t, thread_grid grid, int threads) {
     const fgd_chunk *chunk = t->chunk;
     ptrdiff_t rows = t->workspace->max_rows;
-    if (chunk->transforms || t->workspace->bf16 || rows > max_micro_batch(t, threads)) return 0;
+    if (chunk->transforms || t->workspace->bf16 || rows > max_micro_batch(t->workspace, chunk, threads)) return 0;
     return copies_columns(t->workspace->net, grid, threads, chunk->rule, rows, chunk->n_steps - t->next_step);
 }
 

@@ -159,19 +159,9 @@ cdef class Executor:
                                        (<_Params> self.params[l]).data,
                                        1 + NOISES[noises[l].name] if noises and noises[l] else 0)
             self.size += (self.layers[l].n_in + self.layers[l].bias) * <Py_ssize_t> self.layers[l].n_out
-        self.net.L, self.net.layer = <int> len(layers), self.layers
+        self.net.L, self.net.layer, self.n_out = <int> len(layers), self.layers, layers[-1].n_out
         self.net.n_inputs, self.net.input = self.inputs.count, self.inputs.layer
-        self.n_out = layers[-1].n_out
-        self._check_inputs(layers[0].n_in)
-
-    cdef _check_inputs(self, int n_in):
-        """That the outputs of the input layers are the inputs of the next ones, the last of which has n_in."""
-        cdef int i, width
-        for i in range(self.inputs.count):
-            width = self.inputs.layer[i + 1].n_in if i + 1 < self.inputs.count else n_in
-            if self.inputs.layer[i].n_out != width:
-                raise ValueError(f"input layer {i} has {self.inputs.layer[i].n_out} outputs, but the next layer takes "
-                                 f"{width} inputs")
+        self.inputs.check(layers[0].n_in)
 
     def __reduce__(self):
         raise TypeError("an Executor cannot be pickled, because it refers to memory: pickle the model")

@@ -26,7 +26,7 @@ from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
 from .numpy_checks import check_array, checked_order
 from .numpy_inputs import InputChain
-from .numpy_layers import LayerLike, LayerPass, LayerViews, parts_of, views_of
+from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
 from .numpy_products import PRODUCTS
@@ -106,7 +106,7 @@ class Executor:
             with np.errstate(over="ignore", invalid="ignore"):  # as in C: the result says so
                 A = self._inputs.outputs(A)[-1]
                 for layer in self._layers:
-                    A = layer.activation.forward(self._weighted_inputs(layer, A))
+                    A = layer.activation.forward(self._products.affine(A, layer.W, layer.b))
             out[start : start + _BLOCK] = A
         return bool(np.isfinite(out).all())
 
@@ -238,16 +238,11 @@ class Executor:
         kept, A = [], self._inputs.forward(A)
         for l, layer in enumerate(self._layers):
             A, multipliers = self._add_noise(l, A, noise)
-            z = self._weighted_inputs(layer, A)
+            z = self._products.affine(A, layer.W, layer.b)
             a = layer.activation.forward(z)
             kept.append(LayerPass(A, z if layer.activation.saved == "z" else a, multipliers))
             A = a
         return A, kept
-
-    def _weighted_inputs(self, layer: LayerViews, A: Array) -> Array:
-        """z = A W + b, (B, n_out)."""
-        z = self._products.matmul(A, layer.W)
-        return z + layer.b if layer.b.size else z
 
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
         """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""

@@ -28,6 +28,11 @@ class Products(NamedTuple):
     sum_rows: Callable[..., None]
     group: int
 
+    def affine(self, A: Array, W: Array, b: Array) -> Array:
+        """A W + b; b is empty for none."""
+        z = self.matmul(A, W)
+        return z + b if b.size else z
+
     def micro_batch(self, rows: int) -> int:
         """At least `rows`, the next multiple of `group`."""
         return -(-rows // self.group) * self.group

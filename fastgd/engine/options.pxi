@@ -35,6 +35,15 @@ cdef class _InputLayers:
         PyMem_Free(self.layer)
         PyMem_Free(self.numbers)
 
+    cdef check(self, int n_in):
+        """That the outputs of each are the inputs of the next one; the first dense layer has n_in."""
+        cdef int i, width
+        for i in range(self.count):
+            width = self.layer[i + 1].n_in if i + 1 < self.count else n_in
+            if self.layer[i].n_out != width:
+                raise ValueError(f"input layer {i} has {self.layer[i].n_out} outputs, but the next layer takes {width} "
+                                 "inputs")
+
 
 cdef _InputLayers _input_layers(list layers):
     cdef _InputLayers of = _InputLayers.__new__(_InputLayers)
