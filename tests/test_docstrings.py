@@ -14,8 +14,8 @@ EXTRAS = {
     "fastgd.sklearn.classifier": "sklearn",
     "fastgd.sklearn.linear": "sklearn",
     "fastgd.sklearn.regressor": "sklearn",
-    "fastgd.tables": "polars",
     "fastgd.tables.columns": "polars",
+    "fastgd.tables.reading": "polars",
     "fastgd.training.lbfgs": "scipy",
 }  # what the examples of a module need beyond NumPy
 
