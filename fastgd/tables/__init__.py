@@ -1,8 +1,9 @@
 """Tables: files, frames and arrays with numbers, text, dates and gaps, as what a network learns from.
 
-`TableEncoder` makes a matrix of any table.  Files need polars, the extra `table`: one reader, and this one, as polars
-reads every value as text at a few times the speed of pandas, so that the rules of `columns` decide what is a number;
-its numbers are correctly rounded; it needs no other package, for Parquet neither.
+`TableEncoder` makes a matrix of any table, and `TableModel` trains networks on it.  Files need polars, the extra
+`table`: one reader, and this one, as polars reads every value as text at a few times the speed of pandas, so that the
+rules of `columns` decide what is a number; its numbers are correctly rounded; it needs no other package, for Parquet
+neither.
 
 >>> from fastgd.tables import TableEncoder
 >>> TableEncoder().fit_transform({"age": [30, None, 50], "city": ["Rome", "Oslo", "Rome"]}).shape
@@ -18,6 +19,7 @@ from .table import MISSING, Table, TableError, Target
 if TYPE_CHECKING:
     from .encoder import Column, TableEncoder
     from .kinds import Finding
+    from .table_model import TableModel
 
 __all__ = [
     "MISSING",
@@ -26,12 +28,13 @@ __all__ = [
     "Table",
     "TableEncoder",
     "TableError",
+    "TableModel",
     "Target",
     "read_frame",
     "read_table",
 ]
 
-_HOMES = {"Column": "encoder", "Finding": "kinds", "TableEncoder": "encoder"}
+_HOMES = {"Column": "encoder", "Finding": "kinds", "TableEncoder": "encoder", "TableModel": "table_model"}
 
 
 def __getattr__(name: str) -> object:
