@@ -14,6 +14,7 @@ EXTRAS = {
     "fastgd.sklearn.classifier": "sklearn",
     "fastgd.sklearn.linear": "sklearn",
     "fastgd.sklearn.regressor": "sklearn",
+    "fastgd.sklearn.tabular": "sklearn",
     "fastgd.tables.columns": "polars",
     "fastgd.tables.reading": "polars",
     "fastgd.training.lbfgs": "scipy",

@@ -312,6 +312,7 @@ ERRORS = {
     "(rows, columns), not (3,)": lambda e: TableEncoder().fit(np.zeros(3)),
     "column 'a' has values of type list": lambda e: TableEncoder().fit({"a": np.array([[1], [2, 3]], object)}),
     "column 'a' has values of type complex128": lambda e: TableEncoder().fit({"a": np.array([1j, 2])}),
+    "column 'a' must be an array, series or list of values, not 3": lambda e: TableEncoder().fit({"a": 3}),
     "must see a table first": lambda e: TableEncoder().transform(COLUMNS),
 }
 

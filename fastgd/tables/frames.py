@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._common.checks import shown
 from ..data.arrays import frame_column, frame_columns, is_frame, to_array
 from .reading import read_frame
 
@@ -29,13 +30,15 @@ def columns_of(table: Any, text: Collection[str] = ()) -> tuple[dict[str, Any], 
     """
     if isinstance(table, (str, os.PathLike)):
         table = read_frame(table, text=text)
+    if hasattr(table, "toarray"):
+        raise TypeError("a table must be dense, not a sparse matrix: pass table.toarray()")
     if isinstance(table, Mapping):
         columns, is_named = {str(name): column for name, column in table.items()}, True
     elif is_frame(table) or hasattr(table, "__arrow_c_stream__"):
         columns, is_named = _frame_columns(table)
     else:
         columns, is_named = _array_columns(table)
-    lengths = {name: len(column) for name, column in columns.items()}
+    lengths = {name: _length(name, column) for name, column in columns.items()}
     if not lengths:
         raise ValueError("a table must have columns, but there are none")
     first, n_rows = next(iter(lengths.items()))
@@ -47,6 +50,12 @@ def columns_of(table: Any, text: Collection[str] = ()) -> tuple[dict[str, Any], 
     if not n_rows:
         raise ValueError("a table must have rows, but there are 0")
     return columns, is_named
+
+
+def _length(name: str, column: Any) -> int:
+    if isinstance(column, str) or not hasattr(column, "__len__"):
+        raise TypeError(f"column {name!r} must be an array, series or list of values, not {shown(column)}")
+    return len(column)
 
 
 def _frame_columns(frame: Any) -> tuple[dict[str, Any], bool]:
