@@ -15,7 +15,7 @@ from .tabular_base import BaseTabular
 
 
 class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
-    """Predicts classes from a table as it is, by networks with the settings of RealMLP-TD-S.
+    """Predicts classes from a table as it is, by networks with the settings of RealMLP.
 
     Nothing has to be encoded, scaled, filled in or tuned before: `fit` finds out which columns are numbers, categories,
     truth values and dates, and holds out rows to choose the best epoch.
@@ -34,7 +34,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         Number of epochs; None: 256, or fewer if there are more than 4096 training rows, but at least 48.
     batch_size : int >= 1, default=None
         Rows of a step; None: 256, or up to 1024 for large tables.
-    dropout : float in [0, 1) or schedule, default=0.0
+    dropout : float in [0, 1) or schedule, default=0.15
         Probability that the output of a hidden unit is dropped in a training step.
     weight_decay : float >= 0 or schedule, default=0.0
         Decoupled decay of the weights.
@@ -110,7 +110,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         learning_rate: Any = None,
         max_iter: int | None = None,
         batch_size: int | None = None,
-        dropout: Any = 0.0,
+        dropout: Any = 0.15,
         weight_decay: Any = 0.0,
         n_ensemble: int = 1,
         class_weight: Any = None,
@@ -180,7 +180,7 @@ def _has_quantiles(estimator: Any) -> bool:
 
 
 class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
-    """Predicts real numbers from a table as it is, by networks with the settings of RealMLP-TD-S.
+    """Predicts real numbers from a table as it is, by networks with the settings of RealMLP.
 
     Targets are scaled, and predictions are within their range.
 
@@ -236,7 +236,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         learning_rate: Any = None,
         max_iter: int | None = None,
         batch_size: int | None = None,
-        dropout: Any = 0.0,
+        dropout: Any = 0.15,
         weight_decay: Any = 0.0,
         n_ensemble: int = 1,
         quantiles: Any = None,

@@ -1,4 +1,4 @@
-r"""How a network learns from a table: RealMLP-TD-S, in the terms of this package.
+r"""How a network learns from a table: RealMLP-TD-S with the dropout of RealMLP-TD, in the terms of this package.
 
 RealMLP computes z = x W' / sqrt(n) + b with W' ~ N(0, 1), n inputs (the parametrisation of the neural tangent kernel).
 With W = W' / sqrt(n) that is a dense layer whose weights are drawn from N(0, 1 / n), "lecun_normal".  Training does not
@@ -9,7 +9,7 @@ weights.  Decoupled weight decay multiplies W' and W alike by 1 - lr decay, so i
 References
 ----------
 Holzmüller, Grinsztajn & Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on tabular data",
-NeurIPS 2024; the settings are those of pytabkit's `RealMLP_TD_S`.
+NeurIPS 2024; the settings are those of pytabkit's `RealMLP_TD_S` and, for dropout, `RealMLP_TD`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Recipe:
     lr: Rate | None = None
     epochs: int | None = None
     batch_size: int | None = None
-    dropout: Rate = 0.0
+    dropout: Rate = 0.15
     weight_decay: Rate = 0.0
 
     def network(self, n_in: int, n_out: int, is_classification: bool, seed: int) -> Sequential:
