@@ -32,8 +32,8 @@ _HOMES = {
     "SoftCrossEntropy SquaredHinge",
     "models": "MLP Sequential load",
     "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion Muon NAdam RAdam RMSprop SGD SWA",
-    "schedules": "Cosine CosineRestarts Cyclic Exponential InverseTime MultiStep OneCycle Piecewise Polynomial Step "
-    "Warmup",
+    "schedules": "Cosine CosineLog CosineRestarts Cyclic Exponential InverseTime MultiStep OneCycle Piecewise "
+    "Polynomial Step Warmup",
     "training.lbfgs": "fit_lbfgs",
     "training.lr_finder": "lr_finder",
     "training.trainer": "Trainer",

@@ -73,6 +73,7 @@ from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
 from .schedules import (
     Cosine,
+    CosineLog,
     CosineRestarts,
     Cyclic,
     Exponential,
@@ -109,6 +110,7 @@ __all__ = [
     "Callback",
     "Checkpoint",
     "Cosine",
+    "CosineLog",
     "CosineRestarts",
     "CrossEntropy",
     "Cyclic",

@@ -63,7 +63,7 @@ def test_picture(tmp_path, monkeypatch, capsys):
     ("arguments", "status", "words"),
     [
         (["train", "--epochs", "1"], 0, 'no plot of the learning curves: pip install "fastgd[plot]"'),
-        (["train", "t.csv", "--target", "y"], 2, 'needs the package polars: pip install "fastgd[cli]"'),
+        (["train", "t.csv", "--target", "y"], 2, 'needs the package polars: pip install "fastgd[table]"'),
     ],
 )
 def test_without_extras(tmp_path, arguments, status, words):
