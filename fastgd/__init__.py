@@ -25,6 +25,7 @@ _HOMES = {
     "backend": "show_config",
     "callbacks": "BestEpoch CSVLogger Callback Checkpoint EarlyStopping EveryEpoch EveryStep History ReduceLROnPlateau "
     "StepBudget TensorBoard TimeBudget",
+    "data.replay": "ReplayBuffer",
     "data.splits": "Split",
     "layers": "Dense Dropout GaussianNoise",
     "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "

@@ -49,6 +49,7 @@ from .callbacks import (
     TensorBoard,
     TimeBudget,
 )
+from .data.replay import ReplayBuffer
 from .data.splits import Split
 from .layers import Dense, Dropout, GaussianNoise
 from .losses import (
@@ -147,6 +148,7 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "ReduceLROnPlateau",
+    "ReplayBuffer",
     "Sequential",
     "SiLU",
     "Sigmoid",

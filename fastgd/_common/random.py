@@ -41,9 +41,10 @@ class Purpose(IntEnum):
     NOISE = 4
     AUGMENT = 5
     BIAS = 6
+    REPLAY = 7
 
 
-INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS = Purpose
+INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY = Purpose
 
 
 def new_seed() -> int:

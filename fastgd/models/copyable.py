@@ -9,11 +9,12 @@ from .._common.typing import Array
 from ..layers.dense import Dense
 from ..layers.noise import Noise
 from ..optimizers.binding import ModelIdentity
+from .network_cache import ExecutorCache
 
 Own = TypeVar("Own", bound="Copyable")
 
 # What a copy has besides the architecture and theta.
-_SAVED = ("inputs", "head", "passes", "identity")
+_SAVED = ("inputs", "head", "passes", "identity", "frozen", "mask")
 
 
 class Copyable:
@@ -22,8 +23,16 @@ class Copyable:
     identity: ModelIdentity
     _theta: Array
 
-    def _allocate(self, stack: Sequence[Dense | Noise], seed: int | None, dtype: DTypeLike) -> None:
-        """Set every attribute."""
+    def _allocate(
+        self,
+        stack: Sequence[Dense | Noise],
+        seed: int | None,
+        dtype: DTypeLike,
+        theta: Array | None = None,
+        grad: Array | None = None,
+        owner: ExecutorCache | None = None,
+    ) -> None:
+        """Set every attribute; theta and grad are those of another model, whose networks `owner` has, or else 0."""
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:

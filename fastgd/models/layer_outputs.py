@@ -1,25 +1,44 @@
-"""The outputs of each layer of a model, for diagnostics and plots."""
+"""The outputs of each layer of a model, by the engine."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from .. import backend
 from .._common.typing import Array
 from ..layers.dense import Dense
-from .sequential import Sequential
 
 
-def layer_outputs(model: Sequential, X: Array, n_threads: int = 0) -> Iterator[tuple[int, Dense, Array]]:
+def layer_outputs(
+    model: Any, X: Array, n_threads: int = 0, kind: str = "outputs"
+) -> Iterator[tuple[int, Dense, Array]]:
     """Yield index, layer and outputs (rows, n_out) of each layer in turn, for X (rows, n_in).
 
     Theta is stored layer by layer, so each layer is a network on its slice of theta, and the engine does the work.
+
+    Parameters
+    ----------
+    model : Sequential
+    X : ndarray
+        As the network takes it.
+    n_threads : int, default=0
+    kind : {"outputs", "pre-activations"}, default="outputs"
+        "pre-activations": what the activation of the layer is applied to.
     """
     engine, start = backend.choose(), 0
     for index, layer in enumerate(model.layers):
         part = slice(start, start + layer.size)
+        vectors = model.theta[part], model.grad[part]
         out = np.empty((len(X), layer.n_out), model.dtype)
         with np.errstate(all="ignore"):
-            engine.executor([layer], model.theta[part], model.grad[part]).predict(X, out, n_threads)
-        yield index, layer, out
+            engine.executor([layer], *vectors).predict(X, out, n_threads)
+            if kind == "outputs":
+                yield index, layer, out
+            else:
+                linear, z = Dense(layer.n_in, layer.n_out, "identity", layer.bias), np.empty_like(out)
+                engine.executor([linear], *vectors).predict(X, z, n_threads)
+                yield index, layer, z
         X, start = out, part.stop

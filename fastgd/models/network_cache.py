@@ -19,9 +19,17 @@ class ExecutorCache:
     the link itself, which loses no precision: its network ends at the logits.
     """
 
-    def __init__(self, layers: Sequence[Dense], noises: Sequence[Noise | None], theta: Array, grad: Array) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Dense],
+        noises: Sequence[Noise | None],
+        theta: Array,
+        grad: Array,
+        owner: "ExecutorCache | None" = None,
+    ) -> None:
         self._layers, self._noises = layers, noises
         self._theta, self._grad = theta, grad
+        self._owner = owner  # of the networks of the model that theta and grad are parts of
         self._building = threading.Lock()
         self._lock: Any = None  # of the engine, shared by its networks
         self._networks: dict[tuple[str, str], Executor] = {}
@@ -40,10 +48,22 @@ class ExecutorCache:
             return network
         check_precision(precision, self._theta.dtype)
         with self._building:
-            engine = backend.choose()
-            if self._engine is not engine:
-                self._networks, self._lock, self._engine = {}, engine.lock(), engine
+            engine = self._choose()
             return self._get(link, precision, engine)
+
+    def lock(self) -> Any:
+        """The lock of the current engine that all networks on theta share."""
+        with self._building:
+            self._choose()
+            return self._lock
+
+    def _choose(self) -> backend.Engine:
+        """The current engine; networks of another one are dropped."""
+        engine = backend.choose()
+        if self._engine is not engine:
+            lock = engine.lock() if self._owner is None else self._owner.lock()
+            self._networks, self._lock, self._engine = {}, lock, engine
+        return engine
 
     def _get(self, link: str, precision: str, engine: backend.Engine) -> Executor:
         if (link, precision) not in self._networks:
@@ -51,15 +71,27 @@ class ExecutorCache:
         return self._networks[link, precision]
 
     def _build(self, link: str, precision: str, engine: backend.Engine) -> Executor:
-        last, layers = self._layers[-1], self._layers
-        own_link = last.activation.link
-        if own_link == link != "identity":
-            layers = (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))
-        elif own_link != "identity" and link != "identity":
-            raise ValueError(
-                f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
-                f'end it in "identity" or "{link}", or choose another loss'
-            )
-        elif link != "identity":
+        if link != "identity" and self._layers[-1].activation.link == "identity":
             return self._get("identity", precision, engine)
+        layers = layers_for(self._layers, link)
         return engine.executor(layers, self._theta, self._grad, self._noises, self._lock, precision)
+
+
+def layers_for(layers: Sequence[Dense], link: str) -> Sequence[Dense]:
+    """The layers up to the logits, if a loss applies the last activation as its link; "identity": all as they are.
+
+    Raises
+    ------
+    ValueError
+        The last activation is a different link.
+    """
+    last = layers[-1]
+    own_link = last.activation.link
+    if "identity" in (link, own_link):
+        return layers
+    if own_link != link:
+        raise ValueError(
+            f'a loss that applies the {link} to logits does not fit a model that ends in "{last.activation.name}": '
+            f'end it in "identity" or "{link}", or choose another loss'
+        )
+    return (*layers[:-1], Dense(last.n_in, last.n_out, "identity", last.bias))

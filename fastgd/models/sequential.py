@@ -23,10 +23,11 @@ from ..layers.dense import Dense
 from ..layers.noise import Noise
 from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
 from ..optimizers.binding import ModelIdentity
-from .copyable import Copyable
+from .derivatives import Derivatives
+from .freezing import Freezing
 from .network_cache import ExecutorCache
-from .passes import Passes
 from .predictions import network_outputs
+from .pruning import Pruning, mask_from_config, mask_to_config
 
 if TYPE_CHECKING:
     from .files import ArraySpecs, Target
@@ -36,7 +37,7 @@ _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
-class Sequential(Passes, Copyable, ExplainsAttributes):
+class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
@@ -66,6 +67,10 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         Names and scaling of the columns of X; set by the trainer, as `head` is.
     head : OutputSpec
         How outputs become predictions; set by the trainer.
+    frozen : tuple of str
+        Patterns of the names of parameters that training does not change; see `freeze`.
+    mask : ndarray (size,) or None
+        Which elements of theta stay 0; see `prune`.
     identity : ModelIdentity
         By which an optimiser recognizes its model: another one in each copy.
 
@@ -81,8 +86,16 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self._allocate(layers, seed, dtype)
         self.reset()
 
-    def _allocate(self, stack: Sequence[Dense | Noise], seed: int | None, dtype: DTypeLike) -> None:
-        """Set every attribute; theta and grad are 0."""
+    def _allocate(
+        self,
+        stack: Sequence[Dense | Noise],
+        seed: int | None,
+        dtype: DTypeLike,
+        theta: Array | None = None,
+        grad: Array | None = None,
+        owner: ExecutorCache | None = None,
+    ) -> None:
+        """Set every attribute; see `Copyable`."""
         layers, noises = split(stack)
         self.layers, self.noises, self.passes = layers, noises, 0
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
@@ -91,8 +104,9 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
         self.inputs, self.head = InputSpec(), self._initial_head()
         self.identity = ModelIdentity()
-        self._theta, self._grad = zeros(self.size, self.dtype), zeros(self.size, self.dtype)
-        self._executors = ExecutorCache(layers, noises, self._theta, self._grad)
+        self._theta = zeros(self.size, self.dtype) if theta is None else theta
+        self._grad = zeros(self.size, self.dtype) if grad is None else grad
+        self._executors = ExecutorCache(layers, noises, self._theta, self._grad, owner)
 
     def reset(self, seed: int | None = None) -> None:
         """Undo all training: initial parameters, or those of another `seed`; no classes, column names or scaling."""
@@ -117,7 +131,7 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         if array.shape != self._theta.shape:
             raise ValueError(f"theta must have shape {self._theta.shape}, not {array.shape}")
         array = self._cast(array, "theta")
-        self._theta[:] = array
+        self._theta[:] = array if self.mask is None else array * self.mask
 
     @property
     def grad(self) -> Array:
@@ -250,6 +264,8 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
             "layers": [layer_to_config(layer) for layer in self.stack],
             "inputs": self.inputs.to_config(),
             "head": self.head.to_config(),
+            **({"frozen": list(self.frozen)} if self.frozen else {}),
+            **({"mask": mask_to_config(self.mask)} if self.mask is not None else {}),
         }
 
     @classmethod
@@ -268,6 +284,10 @@ class Sequential(Passes, Copyable, ExplainsAttributes):
         model.head = OutputSpec.from_config(config["head"], model.n_out)
         for name, view in model.parameters().items():
             view[:] = arrays[name]
+        if config.get("frozen"):
+            model.freeze(*config["frozen"])
+        if config.get("mask"):
+            model.mask = mask_from_config(config["mask"], model.size)
         return model
 
     def summary(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from .._common.typing import Floats, Ints
 from ..schedules import Schedule, as_schedule
 from ..schedules.base import evaluate
 from .bound_steps import UpdateNotFinite, bind_steps
-from .groups import assign_groups, evaluate_factors
+from .groups import assign_groups, evaluate_factors, with_frozen
 from .settings import TRANSFORM_INTERVALS
 from .state import State, Trainable
 from .transforms import WHOLE_STEP, Transforms
@@ -90,10 +90,19 @@ class Optimizer(State, ExplainsAttributes):
 
     def _assign(self, model: Trainable) -> Ints:
         """The group of W and of b of each layer, (2 L,)."""
-        return assign_groups(self.groups, model.parameters())
+        return assign_groups(self._groups_of(model), model.parameters())
+
+    def _groups_of(self, model: Trainable | None) -> Mapping[str, Any] | None:
+        """The groups of parameters, those that the model has frozen included."""
+        return with_frozen(self.groups, getattr(model, "frozen", ()))
 
     def coefficients(
-        self, lr: Floats, t: Ints, epoch_times: Floats | None = None, total_epochs: float = math.inf
+        self,
+        lr: Floats,
+        t: Ints,
+        epoch_times: Floats | None = None,
+        total_epochs: float = math.inf,
+        model: Trainable | None = None,
     ) -> Floats:
         """What the rule needs at each step, (k, groups n_coefficients) float64, group by group.
 
@@ -107,6 +116,8 @@ class Optimizer(State, ExplainsAttributes):
             Epochs done before each step, for scheduled settings; None: the number of steps done.
         total_epochs : float, default=inf
             Epochs of the whole run.
+        model : Sequential or None, default=None
+            Of which some parameters may be frozen.
 
         Raises
         ------
@@ -120,7 +131,7 @@ class Optimizer(State, ExplainsAttributes):
             if name != "lr"
         }
         columns: list[Floats | float] = []
-        for factors in evaluate_factors(self.groups, times, total_epochs):
+        for factors in evaluate_factors(self._groups_of(model), times, total_epochs):
             scaled = now | {name: now[name] * factors[name] for name in factors if name in now}
             columns += self._rule_coefficients(SimpleNamespace(**scaled, lr=lr * factors.get("lr", 1.0)), t)
         return _stack_columns(columns, len(t))
@@ -153,7 +164,8 @@ class Optimizer(State, ExplainsAttributes):
         ValueError
             A value of a schedule is outside the interval of its setting, or a pattern of `groups` matches no parameter.
         """
-        settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, self.groups, norm)
+        groups, mask = self._groups_of(model), getattr(model, "mask", None)
+        settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, groups, norm, mask)
         if not self.forms and micro_batch == WHOLE_STEP and all(setting is None for setting in settings):
             return None
         times = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
@@ -165,7 +177,7 @@ class Optimizer(State, ExplainsAttributes):
         )
         weight = 0.0 if self.average is None else self.average.weights(t, times, epoch_ends, total_epochs)
         columns: list[Floats | float] = []
-        for factors in evaluate_factors(self.groups, times, total_epochs):
+        for factors in evaluate_factors(groups, times, total_epochs):
             limits = clip_value, l1 * factors.get("l1", 1.0), max_norm * factors.get("max_norm", 1.0)
             columns += limits * max(1, self.forms)
         return Transforms(
@@ -175,6 +187,7 @@ class Optimizer(State, ExplainsAttributes):
             self.averaged_theta,
             norm,
             micro_batch,
+            mask,
         )
 
     @property
@@ -208,7 +221,7 @@ class Optimizer(State, ExplainsAttributes):
         array([2., 0.], dtype=float32)
         """
         t, bound = self.steps, self._bound_steps
-        is_bound = bound is not None and bound.theta is model.theta and bound.first <= t < bound.last
+        is_bound = bound is not None and bound.is_of(model) and bound.first <= t < bound.last
         if bound is None or not is_bound or (bound.functions and not bound.hold(t)):
             bound = bind_steps(self, model, bound)
             self.__dict__["_bound_steps"] = bound

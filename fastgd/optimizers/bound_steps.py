@@ -67,6 +67,8 @@ class BoundSteps:
     ----------
     theta : ndarray
         That of the model, by which models are told apart.
+    frozen, mask
+        Those of the model.
     do : callable
         Do the step with this index, counted from `first`.
     functions : list of callable
@@ -74,13 +76,14 @@ class BoundSteps:
     """
 
     def __init__(self, optimizer: Any, model: Any, count: int) -> None:
-        self.theta, self.first, self.last = model.theta, optimizer.steps, optimizer.steps + count
+        self.theta, self.frozen, self.mask = model.theta, getattr(model, "frozen", ()), getattr(model, "mask", None)
+        self.first, self.last = optimizer.steps, optimizer.steps + count
         self.functions = list(_functions(optimizer))
         t = np.arange(self.first, self.last)
         times = t.astype(np.float64)
         self._values = [[function(time) for time in times.tolist()] for function in self.functions]
         state = optimizer.bind(model.grad.size, model.grad.dtype, model)
-        coefficients = optimizer.coefficients(optimizer.schedule(times, math.inf), t + 1)
+        coefficients = optimizer.coefficients(optimizer.schedule(times, math.inf), t + 1, model=model)
         transforms = optimizer.transforms(model, t + 1, times + 1)
         if hasattr(model, "network"):
             self.do = model.network.updates(optimizer, coefficients, state, transforms).step
@@ -96,6 +99,11 @@ class BoundSteps:
     def __reduce__(self) -> tuple[type, tuple[()]]:
         """The copy of an optimiser, pickled or not, has None instead."""
         return type(None), ()
+
+    def is_of(self, model: Any) -> bool:
+        """Whether the steps are those of this model, of which the same parameters are frozen and masked."""
+        is_same = self.theta is model.theta and self.mask is getattr(model, "mask", None)
+        return is_same and self.frozen is getattr(model, "frozen", ())
 
     def hold(self, t: int) -> bool:
         """Whether the functions that are settings still return the same: they may depend on more than time."""

@@ -17,6 +17,18 @@ from ..schedules.base import evaluate, is_scheduled
 # The settings that a group may scale, with the interval of the factor.
 FACTORS = {"lr": "[0, inf)", "weight_decay": "[0, inf)", "l1": "[0, inf)", "max_norm": "(0, inf)"}
 
+# The factors of parameters that do not change.
+FROZEN: Mapping[str, Any] = {"lr": 0.0, "weight_decay": 0.0, "l1": 0.0, "max_norm": None}
+
+
+def with_frozen(groups: Mapping[str, Any] | None, frozen: Iterable[str]) -> Mapping[str, Any] | None:
+    """The groups of an optimiser for a model with patterns of frozen parameters, which come before all others."""
+    frozen = tuple(frozen)
+    if not frozen:
+        return groups
+    others = {pattern: factors for pattern, factors in (groups or {}).items() if pattern not in frozen}
+    return others | dict.fromkeys(frozen, FROZEN)
+
 
 def checked_groups(groups: Any) -> dict[str, dict[str, Any]]:
     """A copy of the mapping {pattern: {setting: factor}}.

@@ -232,7 +232,7 @@ def step_coefficients(
     rows = micro_batch if micro_batch < block.step_rows else WHOLE_STEP
     norms = block.norms[steps] if record_norms else None
     transforms = optimizer.transforms(model, t, block.epoch_ends[steps], epoch_times, total_epochs, rows, norms)
-    return optimizer.coefficients(block.rates[steps], t, epoch_times, total_epochs), transforms
+    return optimizer.coefficients(block.rates[steps], t, epoch_times, total_epochs, model), transforms
 
 
 class ChunkSizer:

@@ -162,7 +162,7 @@ def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: 
         t = np.arange(done, done + len(starts) - 1)
         losses = np.empty(len(t))
         epoch_times = np.append(t, t[-1] + 1) / steps_per_epoch
-        coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], total_epochs)
+        coefficients = optimizer.coefficients(rates[t], t + 1, epoch_times[:-1], total_epochs, model)
         transforms = optimizer.transforms(model, t + 1, epoch_times[1:], epoch_times[:-1], total_epochs)
         noise = model.noise(settings.seed, done, epoch_times[:-1], total_epochs)
         updates = data.loss, optimizer, coefficients, state, losses
