@@ -15,4 +15,6 @@ class Result(NamedTuple):
 
 RESULTS = {
     "line": Result("distance from the least-squares line", 0.004, 0.004, lower_is_better=True),
+    "sigmoids": Result("error of 8 sigmoids", 0.03, 0.01, lower_is_better=True),
+    "bands": Result("distance from 90 % coverage", 0.02, 0.02, lower_is_better=True, requires="sklearn"),
 }
