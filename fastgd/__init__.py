@@ -16,8 +16,8 @@ from ._version import __version__ as __version__
 # Every public name and the module that defines it.  Modules load on first use, so `import fastgd` takes a millisecond;
 # type checkers read the same names in __init__.pyi.
 _MODULES = (
-    *("activations", "backend", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plot"),
-    *("schedules", "sklearn", "tables"),
+    *("activations", "backend", "callbacks", "datasets", "initializers", "inspection", "losses", "metrics"),
+    *("optimizers", "plot", "schedules", "sklearn", "tables"),
 )
 _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
