@@ -86,6 +86,8 @@ class TableModel:
         The labels in the order of the columns of `predict_proba`.
     target_range : (ndarray, ndarray) or None
         Smallest and largest value of each target of a regression; predictions are not beyond.
+    metadata : dict
+        Whatever the user notes about the model, as JSON can hold it; `save` keeps it.
 
     References
     ----------
@@ -141,6 +143,7 @@ class TableModel:
         self.histories: tuple[History, ...] = ()
         self.classes: Array | None = None
         self.target_range: tuple[Array, Array] | None = None
+        self.metadata: dict[str, Any] = {}
 
     @property
     def is_classification(self) -> bool:
@@ -231,6 +234,7 @@ class TableModel:
             "classes": None if self.classes is None else classes_to_config(self.classes),
             "target_range": None if ranges is None else [bound.tolist() for bound in ranges],
             "encoder": self.encoder.to_config(),
+            "metadata": self.metadata,
         }
         save_members(path, config, self.members, format)
 
@@ -245,7 +249,7 @@ class TableModel:
             if config["target_range"] is not None:
                 low, high = (np.array(bound, np.float64) for bound in config["target_range"])
                 model.target_range = low, high
-            model.members = members
+            model.members, model.metadata = members, dict(config.get("metadata", {}))
         return model
 
     def _read_target(self, y: Any) -> tuple[Array, Array | None]:
