@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import metrics
 from .._common.typing import Array
 from ..tables import MISSING
 from .console import report, report_lines, write
 from .options import Help, add_table, metric
 from .predict import encode, read_plain
-from .report import class_tables, describe, scores_of
+from .report import class_tables, describe, measure, scores_of
 from .sources import Table, name_of
-from .table_model import TableModel
 from .targets import target_values
+from .trained import TrainedModel, load
 from .training_data import check_column, with_target
 
 _EXAMPLES = """\
@@ -60,15 +59,13 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Run the sub-command."""
-    model = TableModel.load(options.model)
+    model = load(options.model)
     _, X, y = read_rows(model, options)
-    classes, network = model.classes, model.network
-    predicted = network.predict(X)
-    has_probabilities = classes is not None and network.head.link in ("softmax", "sigmoid")
-    p = network.predict_proba(X) if has_probabilities else None
-    scores = scores_of(y, predicted, p, classes)
+    of_inputs = model.of_inputs
+    predicted, p = of_inputs.predict(X), of_inputs.predict_proba(X) if model.has_probabilities else None
+    scores = scores_of(y, predicted, p, model.classes)
     if options.metric:
-        scores["metrics"] = {each.name: _measure(each, y, predicted, p) for each in options.metric}
+        scores["metrics"] = {each.name: measure(each, y, predicted, p) for each in options.metric}
     if options.json:
         write(json.dumps({"model": str(options.model), "table": name_of(options.file)} | scores, indent=2) + "\n")
         return
@@ -77,12 +74,12 @@ def evaluate(options: argparse.Namespace) -> None:
     report_lines(class_tables(scores))
 
 
-def read_rows(model: TableModel, options: argparse.Namespace) -> tuple[Any, Array, Array]:
+def read_rows(model: TrainedModel, options: argparse.Namespace) -> tuple[Any, Array, Array]:
     """The rows of the table that have a target: as a frame, as the network takes them, and the target."""
     target = options.target or model.target
     if target is None:
         raise ValueError(f"{options.model.name} does not say which column is the target: --target COLUMN")
-    if model.encoder is None:
+    if model.table is None:
         X, column = read_plain(model, options, target)
         y = column.values.astype(str) if column.values.dtype == object else column.values
         if model.classes is not None and not np.isin(y, model.classes).all():
@@ -94,15 +91,4 @@ def read_rows(model: TableModel, options: argparse.Namespace) -> tuple[Any, Arra
     check_column(target, frame.columns, table.name)
     y, has_target = target_values(table, frame, target, model.classes)
     frame = with_target(frame, has_target, target, table.name)
-    return frame, encode(model, frame, table.name), y
-
-
-def _measure(each: metrics.Metric, y: Array, predicted: Array, p: Array | None) -> float:
-    if each.of != "probabilities":
-        return each(y, predicted, None)
-    if p is None:
-        raise ValueError(f"the metric {each.name!r} needs probabilities, which the model does not have")
-    try:
-        return each(y, p[:, 1] if p.shape[1] == 2 else p, None)
-    except ValueError as error:
-        raise ValueError(f"the metric {each.name!r} cannot be measured here: {error}") from None
+    return frame, encode(model.table.encoder, frame, table.name), y

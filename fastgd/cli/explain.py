@@ -5,21 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._common import random
-from .._common.typing import Array
 from ..inspection import Importances, PartialDependence, partial_dependence, permutation_importance
 from ..plot.axes import new_figure
+from ..tables import TableEncoder
 from .console import report, report_lines, shorten, write
 from .evaluate import add_rows, read_rows
 from .options import MAX_SEED, Help, integer, metric
 from .sources import name_of
-from .table_model import TableModel
+from .trained import TrainedModel, load
 from .training_data import check_column
 
 _EXAMPLES = """\
@@ -64,18 +63,18 @@ def add_parser(commands: Any) -> None:
 
 def explain(options: argparse.Namespace) -> None:
     """Run the sub-command."""
-    model = TableModel.load(options.model)
+    model = load(options.model)
     frame, X, y = read_rows(model, options)
     rows = np.sort(random.permutation(options.seed, 0, len(X))[: options.rows])
     X, y, frame = X[rows], y[rows], None if frame is None else frame[rows]
     result = permutation_importance(
-        model.network,
+        model.of_inputs,
         X,
         y,
         metric=options.metric or ("rmse" if model.classes is None else "accuracy"),
         n_repeats=options.repeats,
         seed=options.seed,
-        groups=None if model.encoder is None else _groups(model),
+        groups=None if model.table is None else _groups(model.table.encoder),
     )
     curves = _curves(model, X if frame is None else frame, result, options)
     if options.json:
@@ -88,35 +87,17 @@ def explain(options: argparse.Namespace) -> None:
         report(line)
 
 
-@dataclass(frozen=True)
-class _Predictor:
-    """A model as an estimator of frames, for the partial dependence."""
-
-    model: TableModel
-
-    @property
-    def classes(self) -> Array | None:
-        return self.model.classes
-
-    def predict(self, frame: Any) -> Array:
-        return self.model.predict(frame)
-
-    def predict_proba(self, frame: Any) -> Array:
-        return self.model.predict_proba(frame)
-
-
-def _groups(model: TableModel) -> dict[str, list[int]]:
+def _groups(encoder: TableEncoder) -> dict[str, list[int]]:
     """The features that are made of each column."""
     groups: dict[str, list[int]] = {}
     start = 0
-    assert model.encoder is not None
-    for column in model.encoder.columns:
+    for column in encoder.columns:
         groups[column.name] = list(range(start, start + len(column.features)))
         start += len(column.features)
     return groups
 
 
-def _curves(model: TableModel, X: Any, result: Importances, options: argparse.Namespace) -> list[PartialDependence]:
+def _curves(model: TrainedModel, X: Any, result: Importances, options: argparse.Namespace) -> list[PartialDependence]:
     """The dependence on the columns that are asked for, or on the most important ones."""
     names = result.feature_names.tolist()
     if options.column:
@@ -126,7 +107,7 @@ def _curves(model: TableModel, X: Any, result: Importances, options: argparse.Na
         return []
     important = [names[i] for i in np.argsort(-result.importances_mean, kind="stable")[:4]]
     some = X[np.linspace(0, len(X) - 1, min(_ROWS, len(X))).astype(int)]
-    subject = model.network if model.encoder is None else _Predictor(model)
+    subject = model.network if model.table is None else model.table
     return [partial_dependence(subject, some, name, grid=_POINTS) for name in options.column or important]
 
 

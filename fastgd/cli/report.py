@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,21 +56,54 @@ def scores_of(y: Array, predicted: Array, p: Array | None, classes: Array | None
     return scores
 
 
+def measure(metric: metrics.Metric, y: Array, predicted: Array, p: Array | None) -> float:
+    """The value of a metric.
+
+    Raises
+    ------
+    ValueError
+        It cannot be measured with these predictions.
+    """
+    if metric.of == "probabilities" and p is None:
+        raise ValueError(f"the metric {metric.name!r} needs probabilities, which the model does not have")
+    try:
+        if metric.of != "probabilities" or p is None:
+            return metric(y, predicted, None)
+        return metric(y, p[:, 1] if p.shape[1] == 2 else p, None)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the metric {metric.name!r} cannot be measured here: {error}") from None
+
+
 def describe(scores: dict[str, Any], part: str) -> list[str]:
-    """The scores as paragraphs: the most important in one line, then what concerns single classes."""
+    """The scores as paragraphs: the most important in one line, then what concerns other metrics."""
+    others = [f"{part} {name} {number(value)}" for name, value in scores.get("metrics", {}).items()]
     rows = f"{scores['rows']:,} rows"
     if "accuracy" not in scores:
-        return [
-            f"{part} R2 {scores['r2']:.4f}, typical error (RMSE) {scores['rmse']:.4g}, mean absolute error "
-            f"{scores['mae']:.4g}, on {rows}; the mean of the target alone has an RMSE of {scores['rmse_of_mean']:.4g}"
-        ]
+        first = (
+            f"{part} R2 {scores['r2']:.4f}, typical error (RMSE) {number(scores['rmse'])}, mean absolute error "
+            f"{number(scores['mae'])}, on {rows}; the mean of the target alone has an RMSE of "
+            f"{number(scores['rmse_of_mean'])}"
+        )
+        return [first, *others]
     log_loss = f", log loss {scores['log_loss']:.4g}" if "log_loss" in scores else ""
     first = (
         f"{part} accuracy {scores['accuracy']:.2%} of {rows}, balanced {scores['balanced_accuracy']:.2%}{log_loss}; "
         f"the most frequent class alone has {scores['most_frequent_class']:.2%}"
     )
-    others = [f"{part} {name} {value:.4g}" for name, value in scores.get("metrics", {}).items() if name not in scores]
     return [first, *others]
+
+
+def number(x: float) -> str:
+    """A number with four significant digits, without an exponent if it is of a usual size.
+
+    Examples
+    --------
+    >>> number(113412.3), number(2.34567), number(1.5e-9)
+    ('113,412', '2.346', '1.5e-09')
+    """
+    if not 1e-4 <= abs(x) < 1e15:
+        return f"{x:.4g}"
+    return f"{x:,.{max(0, 3 - math.floor(math.log10(abs(x))))}f}"
 
 
 def class_tables(scores: dict[str, Any]) -> list[str]:

@@ -43,7 +43,9 @@ def read_target(table: Table, frame: Any, name: str, task: str) -> tuple[Target,
     numbers = present.cast(_int64(), strict=False)
     if not numbers.null_count() and (numbers.cast(present.dtype) == present).all():  # "01" is not 1
         return Target(name, numbers.to_numpy(), numbers.n_unique()), has_target
-    return Target(name, present.to_numpy().astype(object), present.n_unique()), has_target
+    stray = _find_stray(present.cast(_float64(), strict=False), present, np.flatnonzero(has_target))
+    stray = stray and f"{table.name}, {stray}"
+    return Target(name, present.to_numpy().astype(object), present.n_unique(), stray), has_target
 
 
 def target_values(table: Table, frame: Any, name: str, classes: Array | None) -> tuple[Array, Array]:
@@ -88,7 +90,21 @@ def _is_rounded(column: Any) -> bool:
     return bool((values.abs() >= _MAX_EXACT).any() and (values == values.floor()).all())
 
 
+def _find_stray(numbers: Any, texts: Any, rows: Array) -> str:
+    """The first text among numbers, and where it is; "" if there are none of either."""
+    if not 0 < numbers.null_count() < len(numbers):
+        return ""
+    first = int(numbers.is_null().arg_max())
+    return f"row {rows[first] + 1}, column {texts.name!r}: {texts[first]!r} is not a number"
+
+
 def _int64() -> Any:
     import polars as pl
 
     return pl.Int64
+
+
+def _float64() -> Any:
+    import polars as pl
+
+    return pl.Float64

@@ -18,10 +18,12 @@ from ..data.scaling import Scaling
 from ..data.splits import split_rows
 from ..tables import MISSING, TableEncoder, TableError
 from .console import note, quote, warn
-from .sources import Table
+from .sources import Table, name_of
 from .targets import read_target, target_values
 from .task import Decision, decide
 from .train_options import task_name
+
+_LARGEST = 1e150  # of the values of a target: squares of larger ones overflow
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def load_table(options: argparse.Namespace) -> TrainingData:
     frame = _read(table, options, task)
     target, has_target = read_target(table, frame, options.target, task)
     decision = decide(target, task)
+    if decision.classes is None and np.abs(decision.y).max() > _LARGEST:
+        raise ValueError(f"column {options.target!r} has values beyond {_LARGEST:g}; use a larger unit")
     found = _find_columns(frame, options)
     features = with_target(frame, has_target, options.target, table.name).drop(options.target)
     train, held_out = _split(len(features), options)
@@ -109,6 +113,8 @@ def _read(table: Table, options: argparse.Namespace, task: str) -> Any:
         frame = table.read([*text, *([options.target] if task == "classification" else [])])
     except TableError as error:
         columns = [name for name in error.columns if name != options.target]
+        if options.target in error.columns:
+            raise ValueError(f"{error}; if the values are classes: --task classification") from None
         if not columns:
             raise
         few = " ".join(f"--drop {shlex.quote(name)}" for name in columns[:4]) + (" ..." if len(columns) > 4 else "")
@@ -154,7 +160,10 @@ def _find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
     features = frame.drop(options.target)
     if not set(features.columns) - set(options.drop):
         raise ValueError("no columns are left to predict from: fewer --drop")
-    encoder = TableEncoder(kinds=dict(options.kind), drop=options.drop).fit(features, frame[options.target])
+    try:
+        encoder = TableEncoder(kinds=dict(options.kind), drop=options.drop).fit(features, frame[options.target])
+    except ValueError as error:
+        raise ValueError(f"{name_of(options.file)}: {error}") from None
     if not options.quiet:
         _tell(encoder)
     return encoder
