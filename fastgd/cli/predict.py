@@ -156,8 +156,8 @@ def _names(model: TrainedModel, predictions: Array, options: argparse.Namespace)
 
 
 def _formatted(predictions: Array) -> Array:
-    """Numbers with as few digits as the dtype needs."""
-    return predictions.astype(str) if predictions.dtype.kind == "f" else predictions
+    """Numbers with as few digits as float32 needs, which the networks compute in."""
+    return predictions.astype(np.float32).astype(str) if predictions.dtype.kind == "f" else predictions
 
 
 @contextmanager

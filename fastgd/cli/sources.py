@@ -18,8 +18,8 @@ from ..tables import TableError, read_frame
 
 STDIN = Path("-")
 # Bytes of text, and rows of Parquet, that are read at once.
-_PART_BYTES = 1 << 25
-_PART_ROWS = 1 << 18
+_PART_BYTES = 1 << 23
+_PART_ROWS = 1 << 16
 
 
 def name_of(source: Path) -> str:

@@ -108,7 +108,9 @@ def _check_output(model_path: Path, options: argparse.Namespace) -> None:
         try:
             import safetensors  # noqa: F401
         except ImportError:
-            raise ImportError(f'{model_path} needs the package safetensors: pip install "fastgd[safetensors]"') from None
+            raise ImportError(
+                f'{model_path} needs the package safetensors: pip install "fastgd[safetensors]"'
+            ) from None
 
 
 def _check_metric(data: TrainingData, options: argparse.Namespace) -> None:

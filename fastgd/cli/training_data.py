@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
-from .._common.checks import counted
+from .._common.checks import closest, counted
 from .._common.typing import Array
 from ..data.inputs import InputSpec
 from ..data.scaling import Scaling
@@ -128,12 +128,10 @@ def _read(table: Table, options: argparse.Namespace, task: str) -> Any:
 
 def check_column(name: str, columns: list[str], file: str) -> None:
     """Raise ValueError unless there is a column of this name."""
-    from .._common.checks import closest
-
     if name not in columns:
         close = closest(name, columns)
         hint = f"; did you mean {close!r}?" if close else ""
-        raise ValueError(f"{file} has no column {name!r}, only {quote(columns)}{hint}")
+        raise ValueError(f"{file} has no column {name!r}, only {quote([known for known in columns if known])}{hint}")
 
 
 def _split(n: int, options: argparse.Namespace) -> tuple[Array, Array | None]:
