@@ -60,9 +60,11 @@ def test_regression(regressor):
     assert NUMBERS[:300].min() <= far.min() <= far.max() <= NUMBERS[:300].max()
 
 
-def test_several_targets():
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars"])
+def test_several_targets(library):
     Y = np.column_stack([NUMBERS, -2 * NUMBERS])
-    model = TableModel("regression", **SMALL).fit(TABLE, Y, verbose=0)
+    frame_of = np.asarray if library == "numpy" else pytest.importorskip(library).DataFrame
+    model = TableModel("regression", **SMALL).fit(TABLE, frame_of(Y), verbose=0)
     predicted = model.predict(TABLE)
     assert predicted.shape == (N, 2)
     assert gd.metrics.r2(Y, predicted) > 0.95

@@ -286,7 +286,7 @@ def _with_gaps(columns: Floats, values: Values, has_gaps: bool) -> Floats:
 
 def _read_target(y: Any, n_rows: int) -> Values | None:
     """The target, if it is one column."""
-    if getattr(y, "ndim", 1) != 1:
+    if len(getattr(y, "shape", (n_rows,))) != 1:
         return None
     target = read_values(y, "y")
     if len(target.data) != n_rows:
