@@ -36,9 +36,13 @@ typedef struct {
     int noise;            /* noise that may be added to x: 1 + entry of FGD_NOISES, or 0 for none */
 } fgd_layer;
 
+/* The factors of the products: values of `real`, or of real = float rounded to bf16 (kernels/bf16.h). */
+typedef enum { FGD_PRECISION_REAL, FGD_PRECISION_BF16 } fgd_precision;
+
 typedef struct {
-    int L;                  /* >= 1 */
-    const fgd_layer *layer; /* (L,) layer[l].n_out == layer[l + 1].n_in */
+    int L;                   /* >= 1 */
+    const fgd_layer *layer;  /* (L,) layer[l].n_out == layer[l + 1].n_in */
+    fgd_precision precision; /* FGD_PRECISION_BF16: only of engines of 32 bits */
 } fgd_net;
 
 /* A matrix in the caller's memory, read in place: `count` rows of `width` contiguous values. */
@@ -139,6 +143,8 @@ typedef struct {
     double min_flops;            /* operations of a forward pass per thread below which a thread does not pay */
     double flops;                /* operations of the matrix products of a step */
     size_t workspace;            /* bytes */
+    const char *unit;            /* what computes products of bf16 factors: "AMX tiles", "VDPBF16PS" or "FMA"; else "" */
+    int f32_is_faster;           /* 1: products of reals are likely to take less time */
 } fgd_plan;
 
 /* Memory of one network: activations and their gradients for up to `max_rows` rows, and transposed weights.  The net

@@ -14,6 +14,7 @@
 #include "../kernels/orders.h"
 #include "../kernels/philox.h"
 #include "infer.h"
+#include "plan.h"
 #include "stepwise.h"
 #include "train.h"
 #include "workspace.h"

@@ -7,22 +7,11 @@
 
 #include "../kernels/gemm.h"
 #include "../kernels/update.h"
+#include "bf16_gradient.h"
+#include "gradient_sink.h"
 #include "layers.h"
 #include "partition.h"
 #include "workspace.h"
-
-typedef struct {
-    const update_context *update; /* of theta; NULL: the gradient is written to grad */
-    real *grad;                   /* (size,) */
-    const pack_buffers *buffers;  /* of this thread */
-    int accumulate;               /* 1: the sums start at grad */
-    int whole_rows;               /* 1: each thread has rows of all columns, as what follows requires */
-    int transposes;               /* 1: after an update W is transposed, because another step follows */
-    const fgd_layer *layer;       /* the current one, and its W transposed, or NULL */
-    real *wt;
-    stopwatch *watch;             /* of this thread, or NULL */
-    const own_columns *own;       /* of this thread, or NULL */
-} gradient_sink;
 
 /* Up to this many outputs the gradient is computed transposed, because most lanes of a vector would be empty. */
 enum { SMALL_N = 4 };
@@ -165,6 +154,10 @@ static void own_gradient(const fgd_workspace *w, int rows, const gradient_sink *
 /* A thread's part of every dW over `rows` rows, to the sink. */
 static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, worker self, thread_grid grid) {
     ptrdiff_t offset = 0;
+    if (w->bf16) {
+        bf16_gradients(w, rows, sink, self, grid);
+        return;
+    }
     sink->buffers = buffers_of(w, self.rank);
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "../kernels/gather.h"
+#include "bf16_infer.h"
 #include "layers.h"
 #include "team.h"
 #include "tuner.h"
@@ -110,13 +111,13 @@ static void run_predict(void *argument, worker self) {
     ptrdiff_t count = call->X->count;
     pack_buffers buffers = pack_buffers_at(call->copies + (size_t)self.rank * pack_bytes(call->sizes), call->sizes);
     if (call->batches == 0) {
-        row_group g = row_group_of(self, grid_of_micro_batch(call->net, count, self.size), count, call->barrier);
+        row_group g = row_group_of(self, grid_of_micro_batch(call->net, count, self.size), count, 1, call->barrier);
         predict_rows(call, 0, &g, call->matrices, &buffers);
         return;
     }
     for (int b; (b = next_batch(call, self.rank)) >= 0;) {
         ptrdiff_t first = partition(count, b, call->batches);
-        row_group g = own_rows((worker){.rank = 0, .size = 1}, partition(count, b + 1, call->batches) - first);
+        row_group g = own_rows((worker){.rank = 0, .size = 1}, partition(count, b + 1, call->batches) - first, 1);
         predict_rows(call, first, &g, call->matrices + self.rank * matrices_size(call), &buffers);
     }
 }
@@ -148,6 +149,7 @@ static size_t predict_memory(predict_call *call, char *base) {
 }
 
 static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int n_threads) {
+    if (is_bf16(net)) return bf16_predict(net, theta, X, Z, n_threads);
     _Alignas(LINE) char on_stack[STACK_BYTES];
     int max_width = 0;
     for (int l = 0; l < net->L; l++) max_width = net->layer[l].n_in > max_width ? net->layer[l].n_in : max_width;

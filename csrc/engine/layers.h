@@ -15,38 +15,12 @@
 #include "../kernels/transpose.h"
 #include "../tables/activations.h"
 #include "../tables/noise.h"
+#include "activate.h"
+#include "bf16_layers.h"
 #include "partition.h"
 #include "workspace.h"
 
-#define NO_CASE(name)
-
 /* ---- forward ---- */
-
-/* tile <- f(tile) */
-static void activate_tile(const fgd_layer *layer, int rows, int vectors, vec tile[MR][NV]) {
-    const double *c = layer->params;
-    switch (layer->activation) {
-#define ACTIVATION(name)                                                                  \
-    case ACTIVATION_##name:                                                               \
-        for (int r = 0; r < rows; r++)                                                    \
-            for (int v = 0; v < vectors; v++) tile[r][v] = name##_forward(tile[r][v], c); \
-        return;
-        FGD_ACTIVATIONS(ACTIVATION, ACTIVATION, NO_CASE)
-#undef ACTIVATION
-    }
-}
-
-/* Rows [row0, row1) of z, ld apart, <- f(z), if f is a function of whole rows. */
-static void activate_rows(const fgd_layer *layer, real *z, ptrdiff_t ld, int row0, int row1) {
-    switch (layer->activation) {
-#define ACTIVATION(name)                                                                           \
-    case ACTIVATION_##name:                                                                        \
-        for (int r = row0; r < row1; r++) name##_forward(layer->n_out, z + r * ld, layer->params); \
-        return;
-        FGD_ACTIVATIONS(NO_CASE, NO_CASE, ACTIVATION)
-#undef ACTIVATION
-    }
-}
 
 typedef struct {
     const fgd_layer *layer;
@@ -70,16 +44,6 @@ static int forward_epilogue(int activation) {
         FGD_EPILOGUES(ACTIVATION, ACTIVATION, NO_EPILOGUE, NO_EPILOGUE)
 #undef ACTIVATION
     default: return EPILOGUE_callback;
-    }
-}
-
-/* x (n,) <- f(x), of a function of single values */
-static void activate_values(const fgd_layer *layer, int n, real *x) {
-    for (int j = 0; j < n; j += VL) {
-        lanes m = v_lanes(n - j);
-        vec tile[MR][NV] = {{v_load_part(x + j, m)}};
-        activate_tile(layer, 1, 1, tile);
-        v_store_part(x + j, tile[0][0], m);
     }
 }
 
@@ -159,57 +123,34 @@ static void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise, int 
 /* From the own rows of a[0], all rows of the group of every a[l]. */
 static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_noise *noise, const row_group *g) {
     if (is_noisy(w, noise, 0)) add_layer_noise(w, noise, 0, w->at[0].a, g->own0, g->own1);
+    if (w->bf16) round_activations(w, 0, g);
     for (int l = 0, j0, j1; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         const layer_memory *in = &w->at[l], *out = &w->at[l + 1];
-        int noisy = is_noisy(w, noise, l + 1);
+        int noisy = is_noisy(w, noise, l + 1), by_row = activation_is_row[layer->activation];
         real *to = noisy ? out->clean : out->a;
         column_range(g->columns, layer->n_out, &j0, &j1);
         row_group_wait(g);
         enter_phase(g->watch, phase_of_layer(FGD_FORWARD, l));
         const own_columns *own = l == 0 ? g->own : NULL;
-        if (own)
+        if (w->bf16)
+            bf16_layer_forward(w, l, theta, to, !noisy && !by_row, g);
+        else if (own)
             layer_forward(&own->layer, own->W, in->a, in->ld, to + j0, out->ld, out->z ? out->z + j0 : NULL, g->row0,
                           g->row1, 0, j1 - j0, buffers_of(w, g->thread));
         else
             layer_forward(layer, theta, in->a, in->ld, to, out->ld, out->z, g->row0, g->row1, j0, j1,
                           buffers_of(w, g->thread));
-        if (activation_is_row[layer->activation] || noisy) row_group_wait(g);
+        if (by_row || noisy) row_group_wait(g);
         activate_rows(layer, to, out->ld, g->own0, g->own1);
         if (noisy) add_layer_noise(w, noise, l + 1, to, g->own0, g->own1);
+        if (w->bf16 && (by_row || noisy) && l + 1 < w->net->L) round_activations(w, l + 1, g);
         theta += layer_size(layer);
     }
     row_group_wait(g);
 }
 
 /* ---- backward ---- */
-
-/* dz (n_out,) <- dz f'(z), computed from x (n_out,) */
-static void activation_backward(const fgd_layer *layer, const real *x, real *dz) {
-    const double *c = layer->params;
-    int n = layer->n_out;
-    switch (layer->activation) {
-#define OF_ROW(name) \
-    case ACTIVATION_##name: name##_backward(n, x, dz, c); return;
-#define OF_VALUE(name)                                                                                  \
-    case ACTIVATION_##name:                                                                             \
-        for (int j = 0; j < n; j += VL) {                                                               \
-            lanes m = v_lanes(n - j);                                                                   \
-            v_store_part(dz + j, name##_backward(v_load_part(x + j, m), v_load_part(dz + j, m), c), m); \
-        }                                                                                               \
-        return;
-        FGD_ACTIVATIONS(OF_VALUE, OF_VALUE, OF_ROW)
-#undef OF_VALUE
-#undef OF_ROW
-    }
-}
-
-/* Likewise for rows [row0, row1) of matrices whose rows are ld apart. */
-static void activation_backward_rows(const fgd_layer *layer, const real *x, real *dz, ptrdiff_t ld, int row0,
-                                     int row1) {
-    if (layer->activation == ACTIVATION_identity) return;
-    for (int r = row0; r < row1; r++) activation_backward(layer, x + r * ld, dz + r * ld);
-}
 
 static void backward_tile_done(const gemm_product *p, int i, int rows, int j, int vectors, lanes last,
                                vec tile[MR][NV]) {
@@ -305,6 +246,7 @@ static void backward_rows(const fgd_workspace *w, const fgd_noise *noise, const 
     int L = w->net->L;
     const fgd_layer *layer = w->net->layer;
     activation_backward_rows(&layer[L - 1], backward_input(w, noise, L), w->at[L].dz, w->at[L].ld, g->own0, g->own1);
+    if (w->bf16) round_gradients(w, L, g);
     for (int l = L - 1; l > 0; l--) {
         const fgd_layer *before = &layer[l - 1];
         const layer_memory *m = &w->at[l];
@@ -317,12 +259,15 @@ static void backward_rows(const fgd_workspace *w, const fgd_noise *noise, const 
         int masked = is_masked(w, noise, l), by_row = activation_is_row[before->activation];
         row_group_wait(g);
         enter_phase(g->watch, phase_of_layer(FGD_BACKWARD, l));
-        layer_backward(w, l, &p, g);
+        if (w->bf16)
+            bf16_layer_backward(w, l, x, !masked && !by_row, g);
+        else
+            layer_backward(w, l, &p, g);
         if (masked || by_row) row_group_wait(g);
         if (masked) apply_mask(w, l, m->dz, m->ld, g->own0, g->own1);
         if (by_row) activation_backward_rows(before, x, m->dz, m->ld, g->own0, g->own1);
+        if (w->bf16 && (masked || by_row)) round_gradients(w, l, g);
     }
 }
 
-#undef NO_CASE
 #endif

@@ -46,24 +46,32 @@ typedef struct {
     const own_columns *own; /* of this thread, or NULL: all weights are in theta */
 } row_group;
 
-/* The row group of a thread; barriers (row_groups,). */
-static row_group row_group_of(worker self, thread_grid grid, ptrdiff_t rows, spin_barrier *barriers) {
+/* Rows in `units` units of `unit` rows, of which the last may be incomplete. */
+static int rows_of_units(ptrdiff_t units, int unit, ptrdiff_t rows) {
+    return (int)(units * unit < rows ? units * unit : rows);
+}
+
+/* The row group of a thread, of whole units of rows; barriers (row_groups,). */
+static row_group row_group_of(worker self, thread_grid grid, ptrdiff_t rows, int unit, spin_barrier *barriers) {
     int number = self.rank / grid.columns;
     if (number >= grid.row_groups) return (row_group){.columns = {.rank = 0, .size = 1}};
     worker groups = {.rank = number, .size = grid.row_groups};
-    row_group g = {.thread = self.rank,
-                   .row0 = part_begin(groups, rows),
-                   .row1 = part_end(groups, rows),
-                   .columns = {.rank = self.rank % grid.columns, .size = grid.columns}};
+    row_group g = {.thread = self.rank, .columns = {.rank = self.rank % grid.columns, .size = grid.columns}};
     if (grid.columns > 1) g.barrier = barriers + number;
-    g.own0 = g.row0 + part_begin(g.columns, g.row1 - g.row0);
-    g.own1 = g.row0 + part_end(g.columns, g.row1 - g.row0);
+    ptrdiff_t units = (rows + unit - 1) / unit;
+    int begin = part_begin(groups, units), end = part_end(groups, units);
+    g.row0 = rows_of_units(begin, unit, rows);
+    g.row1 = rows_of_units(end, unit, rows);
+    g.own0 = rows_of_units(begin + part_begin(g.columns, end - begin), unit, rows);
+    g.own1 = rows_of_units(begin + part_end(g.columns, end - begin), unit, rows);
     return g;
 }
 
 /* Each thread with its own rows. */
 static thread_grid grid_of_rows(worker self) { return (thread_grid){.row_groups = self.size, .columns = 1}; }
-static row_group own_rows(worker self, ptrdiff_t rows) { return row_group_of(self, grid_of_rows(self), rows, NULL); }
+static row_group own_rows(worker self, ptrdiff_t rows, int unit) {
+    return row_group_of(self, grid_of_rows(self), rows, unit, NULL);
+}
 
 /* barrier_wait, whose time counts as waiting. */
 static void timed_wait(spin_barrier *b, int threads, stopwatch *watch) {

@@ -20,15 +20,20 @@ typedef struct {
     const real *theta;
     const fgd_table *X;
     real *Z;
+    spin_barrier barrier;
 } forward_call;
 
 static void run_forward(void *argument, worker self) {
-    const forward_call *call = argument;
+    forward_call *call = argument;
     const fgd_workspace *w = call->workspace;
     int n = w->net->layer[w->net->L - 1].n_out;
     const layer_memory *in = &w->at[0], *out = &w->at[w->net->L];
-    row_group g = own_rows(self, call->X->count);
+    row_group g = own_rows(self, call->X->count, row_unit(w->net));
     read_table(call->X, g.row0, g.row1, in->a + g.row0 * in->ld, in->ld);
+    if (w->bf16) {
+        round_all_weights(w, call->theta, self);
+        barrier_wait(&call->barrier, self.size);
+    }
     forward_rows(w, call->theta, &w->noise, &g);
     for (ptrdiff_t r = g.row0; r < g.row1; r++) memcpy(call->Z + r * n, out->a + r * out->ld, (size_t)n * sizeof(real));
 }
@@ -62,9 +67,12 @@ typedef struct {
 static void input_gradient(const backward_call *call, const row_group *g) {
     const fgd_workspace *w = call->workspace;
     int n = w->net->layer[0].n_in;
+    if (w->bf16) {
+        bf16_input_gradient(w, call->dX, g);
+        return;
+    }
     gemm_product p = {.operands = {.c = call->dX, .c_row = n}, .epilogue = {.kind = EPILOGUE_store}};
     layer_backward(w, 0, &p, g);
-    if (is_masked(w, &w->noise, 0)) apply_mask(w, 0, call->dX, n, g->row0, g->row1);
 }
 
 static void run_backward(void *argument, worker self) {
@@ -72,13 +80,17 @@ static void run_backward(void *argument, worker self) {
     const fgd_workspace *w = call->workspace;
     const layer_memory *out = &w->at[w->net->L];
     int n = w->net->layer[w->net->L - 1].n_out;
-    row_group g = own_rows(self, w->rows);
-    transpose_all(w, call->theta, call->dX ? 0 : 1, self);
+    row_group g = own_rows(self, w->rows, row_unit(w->net));
+    if (w->bf16)
+        round_all_weights(w, call->theta, self);
+    else
+        transpose_all(w, call->theta, call->dX ? 0 : 1, self);
     for (ptrdiff_t r = g.row0; r < g.row1; r++)
         memcpy(out->dz + r * out->ld, call->dZ + r * n, (size_t)n * sizeof(real));
     barrier_wait(&call->barrier, self.size);
     backward_rows(w, &w->noise, &g);
     if (call->dX) input_gradient(call, &g);
+    if (call->dX && is_masked(w, &w->noise, 0)) apply_mask(w, 0, call->dX, w->net->layer[0].n_in, g.row0, g.row1);
     barrier_wait(&call->barrier, self.size);
     gradient_sink sink = {.grad = call->grad, .accumulate = call->accumulate};
     gradients(w, (int)w->rows, &sink, self, grid_of_rows(self));
@@ -87,7 +99,7 @@ static void run_backward(void *argument, worker self) {
 static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, void *grad, int accumulate, void *dX,
                            int n_threads) {
     backward_call call = {.workspace = w, .theta = theta, .dZ = dZ, .grad = grad, .dX = dX, .accumulate = accumulate};
-    if (dX && !w->at[0].wt) {
+    if (dX && !w->bf16 && !w->at[0].wt) {
         w->at[0].wt = alloc_zeroed(panels_bytes(&w->net->layer[0]));
         if (!w->at[0].wt) return FGD_NO_MEMORY;
     }

@@ -82,7 +82,9 @@ static ptrdiff_t max_micro_batch(const training *t, int threads) {
     ptrdiff_t rows = (ptrdiff_t)(l2_bytes() / 2 / sizeof(real)) / per_row;
     rows = threads * (rows > MICRO_BATCH_ROWS ? rows : MICRO_BATCH_ROWS);
     const fgd_transforms *transforms = t->chunk->transforms;
-    return transforms && transforms->micro_batch < rows ? transforms->micro_batch : rows;
+    if (transforms && transforms->micro_batch < rows) rows = transforms->micro_batch;
+    int unit = row_unit(t->workspace->net);
+    return (rows + unit - 1) / unit * unit;
 }
 
 static fgd_noise micro_batch_noise(const fgd_chunk *chunk, int L, const micro_batch *mb) {
@@ -115,7 +117,7 @@ static void gather_micro_batch(const training *t, const micro_batch *mb, const r
 static void train_rows(training *t, const micro_batch *mb, const team_member *me) {
     const fgd_workspace *w = t->workspace;
     const fgd_chunk *chunk = t->chunk;
-    row_group g = row_group_of(me->self, me->grid, mb->rows, t->barriers);
+    row_group g = row_group_of(me->self, me->grid, mb->rows, row_unit(w->net), t->barriers);
     g.watch = me->watch;
     g.own = me->own;
     const layer_memory *out = &w->at[w->net->L];
@@ -190,6 +192,16 @@ static int stays_in_team(training *t, team_member *me) {
     return 1;
 }
 
+/* The update of a step with transforms.  Threads divide the rows of theta in another way than bf16 products do. */
+static void transform_step(training *t, ptrdiff_t step, worker self) {
+    const fgd_workspace *w = t->workspace;
+    if (w->bf16) barrier_wait(&t->barrier, self.size);
+    apply_transformed(&t->update, step, self);
+    if (!w->bf16 || step + 1 == t->chunk->n_steps) return;
+    barrier_wait(&t->barrier, self.size);
+    round_all_weights(w, t->chunk->theta, self);
+}
+
 /* Both phases of a micro-batch and, after the last one of a step, its transforms. */
 static fgd_status train_micro_batch(training *t, const micro_batch *mb, const team_member *me) {
     fgd_chunk *chunk = t->chunk;
@@ -201,7 +213,7 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, const te
     train_gradients(t, mb, me);
     if (last && chunk->transforms) {
         enter_phase(me->watch, FGD_TRANSFORMS);
-        apply_transformed(&t->update, mb->step, me->self);
+        transform_step(t, mb->step, me->self);
     }
     if (me->self.rank == 0) {
         double *loss = &chunk->losses[mb->step];
@@ -217,11 +229,12 @@ static fgd_status train_micro_batch(training *t, const micro_batch *mb, const te
 static void train_steps(training *t, team_member *me) {
     fgd_chunk *chunk = t->chunk;
     ptrdiff_t max_rows = max_micro_batch(t, me->self.size);
+    int unit = row_unit(t->workspace->net);
     for (ptrdiff_t s = t->next_step; s < chunk->n_steps; s++) {
         micro_batch mb = {.step = s, .step_weight = step_weight(chunk, s)};
         ptrdiff_t rows = step_rows(chunk, s), count = 1 + (rows - 1) / max_rows;
         for (ptrdiff_t i = 0; i < count; i++, mb.row += mb.rows) {
-            mb.rows = partition(rows, i + 1, count) - mb.row;
+            mb.rows = rows_of_units(partition((rows + unit - 1) / unit, i + 1, count), unit, rows) - mb.row;
             if (train_micro_batch(t, &mb, me) == FGD_OK) continue;
             if (me->self.rank == 0) chunk->failed = s;
             return;
@@ -235,7 +248,7 @@ static void train_steps(training *t, team_member *me) {
 static int team_copies_columns(const training *t, thread_grid grid, int threads) {
     const fgd_chunk *chunk = t->chunk;
     ptrdiff_t rows = t->workspace->max_rows;
-    if (chunk->transforms || rows > max_micro_batch(t, threads)) return 0;
+    if (chunk->transforms || t->workspace->bf16 || rows > max_micro_batch(t, threads)) return 0;
     return copies_columns(t->workspace->net, grid, threads, chunk->rule, rows, chunk->n_steps - t->next_step);
 }
 
@@ -252,7 +265,10 @@ static void run_training(void *argument, worker self) {
         me.own = &own;
     }
     if (t->next_step == 0) {
-        transpose_all(w, chunk->theta, 1, self);
+        if (w->bf16)
+            round_all_weights(w, chunk->theta, self);
+        else
+            transpose_all(w, chunk->theta, 1, self);
         barrier_wait(&t->barrier, self.size);
     }
     stopwatch watch;
@@ -320,23 +336,6 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     } while (t.next_step < chunk->n_steps && atomic_load(&t.status) == FGD_OK);
     free_aligned(t.barriers);
     return (fgd_status)atomic_load(&t.status);
-}
-
-static fgd_plan plan(const fgd_net *net, ptrdiff_t rows, int requested) {
-    double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
-    for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
-    int threads = requested > 0 ? requested : training_threads(net, rows, 0);
-    thread_grid grid = grid_of_micro_batch(net, rows, threads);
-    return (fgd_plan){.tile_rows = MR,
-                      .tile_columns = NR,
-                      .max_threads = fgd_max_threads(),
-                      .n_threads = threads,
-                      .row_groups = grid.row_groups,
-                      .columns = grid.columns,
-                      .min_flops = MIN_FLOPS_OF_PHASE,
-                      .flops = 2. * (double)rows * (3 * weights - first), /* no dX for the first layer */
-                      .workspace =
-                          workspace_init(net, rows, NULL) + (size_t)threads * pack_bytes(pack_sizes_of(net, rows))};
 }
 
 #endif

@@ -35,7 +35,9 @@ typedef struct {
 } transformed_update;
 
 /* Whether W of layer l is transposed after step s. */
-static int transposes_layer(const transformed_update *u, ptrdiff_t s, int l) { return s + 1 < u->n_steps && l > 0; }
+static int transposes_layer(const transformed_update *u, ptrdiff_t s, int l) {
+    return s + 1 < u->n_steps && l > 0 && !u->workspace->bf16;
+}
 
 /* ---- norm ---- */
 

@@ -14,6 +14,8 @@
 #include "../simd/contract.h"
 #include "../tables/activations.h"
 #include "../tables/noise.h"
+#include "bf16_memory.h"
+#include "memory.h"
 #include "tuner.h"
 
 /* The matrices at one end of a layer: number l are the inputs of layer l and the outputs of layer l - 1, n[l] wide. */
@@ -44,6 +46,9 @@ struct fgd_workspace {
     int n_buffers;
     real *columns;       /* (n_columns,) the columns that threads keep; own_columns.h */
     ptrdiff_t n_columns;
+    bf16_matrices *bf16; /* (L + 1,), or NULL: the products are of reals */
+    bf16_scratch *scratch; /* (n_scratch,) of the threads of a call */
+    int n_scratch;
 };
 
 static ptrdiff_t odd_lines(ptrdiff_t count) {
@@ -68,49 +73,6 @@ static ptrdiff_t theta_rows(const fgd_net *net) {
 /* Floating-point operations of a forward pass over `rows` rows. */
 static double forward_flops(const fgd_net *net, ptrdiff_t rows) { return 2. * (double)rows * (double)theta_size(net); }
 
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
-/* Uninitialised memory; large blocks are on huge pages, which saves TLB misses. */
-static void *alloc_aligned(size_t bytes) {
-    size_t page = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
-    bytes = round_up(bytes, page);
-#ifdef _WIN32
-    void *memory = _aligned_malloc(bytes, page);
-#else
-    void *memory = aligned_alloc(page, bytes);
-#if defined(MADV_HUGEPAGE)
-    if (memory && page == HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-#endif
-    return memory;
-}
-
-static void *alloc_zeroed(size_t bytes) {
-    void *memory = alloc_aligned(bytes);
-    if (memory) memset(memory, 0, bytes);
-    return memory;
-}
-
-static void free_aligned(void *memory) {
-#ifdef _WIN32
-    _aligned_free(memory);
-#else
-    free(memory);
-#endif
-}
-
-/* Memory that is handed out piece by piece.  With base NULL it only counts the bytes. */
-typedef struct {
-    char *base;
-    size_t used;
-} arena;
-
-static void *arena_take(arena *from, size_t bytes) {
-    size_t offset = from->used;
-    from->used += round_up(bytes, LINE);
-    return from->base ? from->base + offset : NULL;
-}
-
 static size_t panels_bytes(const fgd_layer *layer) {
     return round_up((size_t)layer->n_in, NR) * (size_t)layer->n_out * sizeof(real);
 }
@@ -126,13 +88,14 @@ static void layer_memory_init(layer_memory *m, const fgd_net *net, int l, ptrdif
     if (before && activation_needs_z[before->activation]) m->z = arena_take(from, bytes);
     if (before && noise) m->clean = arena_take(from, bytes);
     if (noise_multiplies[noise]) m->mask = arena_take(from, bytes);
-    if (before && after) m->wt = arena_take(from, panels_bytes(after));
+    if (before && after && !is_bf16(net)) m->wt = arena_take(from, panels_bytes(after));
 }
 
 /* Lays a workspace out at `base` (NULL: nowhere); returns its bytes. */
 static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base) {
     fgd_workspace tmp, *w = base ? (fgd_workspace *)base : &tmp;
     arena from = {.base = base};
+    if (is_bf16(net)) max_rows = (max_rows + 31) / 32 * 32; /* whole blocks */
     arena_take(&from, sizeof *w);
     *w = (fgd_workspace){.net = net, .max_rows = max_rows};
     w->at = arena_take(&from, (size_t)(net->L + 1) * sizeof *w->at);
@@ -147,6 +110,7 @@ static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base)
     w->loss = arena_take(&from, (size_t)max_rows * sizeof *w->loss);
     w->squares = arena_take(&from, (size_t)theta_rows(net) * sizeof *w->squares);
     w->strength = arena_take(&from, (size_t)net->L * sizeof *w->strength);
+    w->bf16 = bf16_matrices_init(net, max_rows, &from);
     return from.used;
 }
 
@@ -179,6 +143,11 @@ static size_t pack_bytes(pack_sizes sizes) {
     return round_up((size_t)(2 * sizes.panel + sizes.block) * sizeof(real), LINE);
 }
 
+/* Bytes of a thread, besides those of the workspace. */
+static size_t bytes_of_thread(const fgd_net *net, ptrdiff_t rows) {
+    return is_bf16(net) ? scratch_bytes(net) : pack_bytes(pack_sizes_of(net, rows));
+}
+
 static pack_buffers pack_buffers_at(char *memory, pack_sizes sizes) {
     real *panels = sizes.panel ? (real *)memory : NULL, *block = (real *)memory + 2 * sizes.panel;
     return (pack_buffers){.panel = {panels, panels ? panels + sizes.panel : NULL}, .block = sizes.block ? block : NULL};
@@ -189,8 +158,18 @@ static const pack_buffers *buffers_of(const fgd_workspace *w, int thread) {
     return w->buffers ? &w->buffers[thread] : NULL;
 }
 
+/* Memory for the bf16 products of `threads` threads; returns 0 if there is none. */
+static int reserve_scratch(fgd_workspace *w, int threads) {
+    if (!w->bf16 || threads <= w->n_scratch) return 1;
+    free_aligned(w->scratch);
+    w->scratch = alloc_aligned((size_t)threads * scratch_bytes(w->net));
+    w->n_scratch = w->scratch ? threads : 0;
+    return w->scratch != NULL;
+}
+
 /* Buffers for `threads` threads; returns 0 if there is no memory. */
 static int workspace_reserve(fgd_workspace *w, int threads) {
+    if (w->bf16) return reserve_scratch(w, threads);
     size_t head = round_up((size_t)threads * sizeof *w->buffers, LINE);
     pack_sizes sizes = pack_sizes_of(w->net, w->max_rows);
     size_t each = pack_bytes(sizes);
@@ -217,6 +196,7 @@ static int reserve_columns(fgd_workspace *w, ptrdiff_t count) {
 static void workspace_free(fgd_workspace *w) {
     free_aligned(w->buffers);
     free_aligned(w->columns);
+    free_aligned(w->scratch);
     free_aligned(w->at[0].wt);
     free_aligned(w);
 }

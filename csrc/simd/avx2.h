@@ -73,6 +73,27 @@ static inline vec v_exponent(vec x) {
     __m256i i = _mm256_srli_epi32(_mm256_castps_si256(x), 23);
     return _mm256_cvtepi32_ps(_mm256_sub_epi32(i, _mm256_set1_epi32(127)));
 }
+
+static inline vec v_bf16(vec x) {
+    __m256i u = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    vec quiet = _mm256_or_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x400000)));
+    vec of_nan = _mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    __m256i exponent = _mm256_and_si256(u, _mm256_set1_epi32(0x7f800000));
+    __m256i is_zero = _mm256_cmpeq_epi32(exponent, _mm256_setzero_si256());
+    __m256i kept = _mm256_andnot_si256(is_zero, _mm256_set1_epi32(INT32_MAX)); /* besides the sign */
+    return _mm256_and_ps(of_nan, _mm256_castsi256_ps(_mm256_or_si256(kept, _mm256_set1_epi32(INT32_MIN))));
+}
+static inline vec v_pairs(vec a, vec b) {
+    __m256i low = _mm256_srli_epi32(_mm256_castps_si256(a), 16);
+    return _mm256_castsi256_ps(_mm256_blend_epi16(low, _mm256_castps_si256(b), 0xaa));
+}
+static inline vec v_pack(vec a, vec b) {
+    __m256i low = _mm256_srli_epi32(_mm256_castps_si256(a), 16), high = _mm256_srli_epi32(_mm256_castps_si256(b), 16);
+    return _mm256_castsi256_ps(_mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), _MM_SHUFFLE(3, 1, 2, 0)));
+}
+static inline vec v_low(vec w) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(w), 16)); }
+static inline vec v_high(vec w) { return _mm256_and_ps(w, _mm256_castsi256_ps(_mm256_set1_epi32(-65536))); }
 #else
 ALWAYS_INLINE vec v_swap(vec a, int d) {
     if (d == 2) return _mm256_permute2f128_pd(a, a, 1);

@@ -69,6 +69,28 @@ static inline vec v_exponent(vec x) {
     __m512i i = _mm512_srli_epi32(_mm512_castps_si512(x), 23);
     return _mm512_cvtepi32_ps(_mm512_sub_epi32(i, _mm512_set1_epi32(127)));
 }
+
+static inline vec v_bf16(vec x) {
+    __m512i u = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, is_nan, u, _mm512_set1_epi32(0x400000));
+    __mmask16 is_zero = _mm512_testn_epi32_mask(u, _mm512_set1_epi32(0x7f800000));
+    return _mm512_castsi512_ps(_mm512_mask_and_epi32(rounded, is_zero, u, _mm512_set1_epi32(INT32_MIN)));
+}
+static inline vec v_pairs(vec a, vec b) {
+    __m512i low = _mm512_srli_epi32(_mm512_castps_si512(a), 16);
+    return _mm512_castsi512_ps(_mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_castps_si512(b)));
+}
+static inline vec v_pack(vec a, vec b) {
+    __m512i high = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25, 23,
+                                    21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    return _mm512_castsi512_ps(_mm512_permutex2var_epi16(_mm512_castps_si512(a), high, _mm512_castps_si512(b)));
+}
+static inline vec v_low(vec w) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(w), 16)); }
+static inline vec v_high(vec w) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(w), _mm512_set1_epi32(-65536)));
+}
 #else
 ALWAYS_INLINE vec v_swap(vec a, int d) {
     if (d == 4) return _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(1, 0, 3, 2));

@@ -19,6 +19,14 @@
  *   v_round                                   to the nearest integer, ties to even
  *   v_pow2(k) = 2**k, v_exponent(x) = floor(log2 x)     for normal results / normal x > 0
  *
+ * of 32 bits only, for kernels/bf16.h, where a vector may also hold VL words of two bf16 each,
+ *
+ *   v_bf16(x)                                 x rounded to bf16, to nearest even, in the high half of its lane; a denormal
+ *                                             becomes a zero of its sign.  The low half is undefined
+ *   v_pairs(a, b)                             words of the high half of a's lane, then of b's
+ *   v_pack(a, b)                              the high halves of a, then of b, in the order of memory
+ *   v_low(w), v_high(w)                       the halves of a word as reals
+ *
  * and, for kernels/philox.h, the type `vec_u64` of VL_U64 unsigned 64-bit integers with
  *
  *   u64_set u64_load u64_add u64_xor

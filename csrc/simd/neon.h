@@ -85,6 +85,24 @@ static inline vec v_exponent(vec x) {
     int32x4_t i = vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_f32(x), 23));
     return vcvtq_f32_s32(vsubq_s32(i, vdupq_n_s32(127)));
 }
+
+static inline vec v_bf16(vec x) {
+    uint32x4_t u = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(u, 16), vdupq_n_u32(1));
+    uint32x4_t rounded = vaddq_u32(u, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    uint32x4_t of_nan = vbslq_u32(vceqq_f32(x, x), rounded, vorrq_u32(u, vdupq_n_u32(0x400000)));
+    uint32x4_t is_zero = vceqq_u32(vandq_u32(u, vdupq_n_u32(0x7f800000)), vdupq_n_u32(0));
+    return vreinterpretq_f32_u32(vbslq_u32(is_zero, vandq_u32(u, vdupq_n_u32(0x80000000)), of_nan));
+}
+static inline vec v_pairs(vec a, vec b) {
+    return vreinterpretq_f32_u32(vsriq_n_u32(vreinterpretq_u32_f32(b), vreinterpretq_u32_f32(a), 16));
+}
+static inline vec v_pack(vec a, vec b) {
+    return vreinterpretq_f32_u16(vuzp2q_u16(vreinterpretq_u16_f32(a), vreinterpretq_u16_f32(b)));
+}
+static inline vec v_low(vec w) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(w), 16)); }
+static inline vec v_high(vec w) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(w), vdupq_n_u32(0xffff0000)));
+}
 #else
 ALWAYS_INLINE vec v_swap(vec a, UNUSED int d) { return vextq_f64(a, a, 1); }
 static inline lanes v_lanes(ptrdiff_t n) {

@@ -58,6 +58,28 @@ static inline vec v_exponent(vec x) {
     return (vec)((int)(bits >> MANTISSA_BITS) - EXPONENT_BIAS);
 }
 
+#if FGD_BITS == 32
+static inline word bits_of(vec x) {
+    word bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+static inline vec of_bits(word bits) {
+    vec x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline vec v_bf16(vec x) {
+    word u = bits_of(x), magnitude = u & 0x7fffffff;
+    if (magnitude < 0x800000) return of_bits(u & 0x80000000);
+    return of_bits(magnitude > 0x7f800000 ? u | 0x400000 : u + 0x7fff + (u >> 16 & 1));
+}
+static inline vec v_pairs(vec a, vec b) { return of_bits(bits_of(a) >> 16 | (bits_of(b) & 0xffff0000)); }
+static inline vec v_pack(vec a, vec b) { return v_pairs(a, b); }
+static inline vec v_low(vec w) { return of_bits(bits_of(w) << 16); }
+static inline vec v_high(vec w) { return of_bits(bits_of(w) & 0xffff0000); }
+#endif
+
 typedef uint64_t vec_u64;
 enum { VL_U64 = 1 };
 static inline vec_u64 u64_set(uint64_t x) { return x; }

@@ -12,6 +12,7 @@
 
 #include "activations_and_losses.h"
 #include "arrays.h"
+#include "bf16.h"
 #include "check.h"
 #include "denormals.h"
 #include "failures.h"
@@ -67,6 +68,7 @@ int main(int argc, char **argv) {
         {"rules", rules},
         {"types", types},
         {"products", products},
+        {"bf16 passes", bf16_passes},
         {"training", training},
         {"same bits", same_bits},
         {"failures", failures},

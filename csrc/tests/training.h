@@ -50,7 +50,7 @@ static void training(const fgd_engine *e) {
 }
 
 /* The same bits, whatever the number of threads and chunks, the size of L2 and, with fused multiply-adds, the engine. */
-static void same_bits(const fgd_engine *e) {
+static void same_bits_of(const fgd_engine *e, fgd_precision precision) {
     static const struct {
         int n[4], rows, batch;
     } shapes[] = {
@@ -66,7 +66,7 @@ static void same_bits(const fgd_engine *e) {
     };
     /* Every loss on the first shape, some on each other; on each of them sgd, which products apply to their tiles. */
     for (int i = 0; i < COUNT(shapes); i++)
-        for (int loss = i; fgd_loss_name(loss); loss += i ? COUNT(shapes) : 1) {
+        for (int loss = i; fgd_loss_name(loss); loss += i || precision ? COUNT(shapes) : 1) {
             problem p;
             problem_init(&p, &(problem_spec){.L = 3,
                                              .n = shapes[i].n,
@@ -76,6 +76,7 @@ static void same_bits(const fgd_engine *e) {
                                              .rows = shapes[i].rows,
                                              .batch = shapes[i].batch,
                                              .weighted = loss % 2});
+            p.w.net.precision = precision;
             fgd_set_l2_bytes(LARGE_L2);
             outcome want = train(same_bits_engine(e), &p, 1, 1);
             for (int threads = 0; threads <= 3; threads++) { /* 0: the engine decides */
@@ -88,6 +89,11 @@ static void same_bits(const fgd_engine *e) {
             }
             release_arrays();
         }
+}
+
+static void same_bits(const fgd_engine *e) {
+    same_bits_of(e, FGD_PRECISION_REAL);
+    if (e->bits == 32) same_bits_of(e, FGD_PRECISION_BF16);
 }
 
 /* FNV-1a (Fowler, Noll & Vo), continued from h. */

@@ -24,9 +24,14 @@ cdef extern from "fastgd.h" nogil:
         const double *params
         int noise
 
+    ctypedef enum fgd_precision:
+        FGD_PRECISION_REAL
+        FGD_PRECISION_BF16
+
     ctypedef struct fgd_net:
         int L
         const fgd_layer *layer
+        fgd_precision precision
 
     ctypedef struct fgd_table:
         const void *data
@@ -95,6 +100,8 @@ cdef extern from "fastgd.h" nogil:
         double min_flops
         double flops
         size_t workspace
+        const char *unit
+        int f32_is_faster
 
     ctypedef struct fgd_workspace:
         pass

@@ -18,6 +18,7 @@ ACTIVATIONS: Final[dict[str, int]]
 LOSSES: Final[dict[str, int]]
 RULES: Final[dict[str, int]]
 NOISES: Final[dict[str, int]]
+PRECISIONS: Final[tuple[str, ...]]
 COMPILER: Final[str]
 
 def max_threads() -> int: ...
@@ -48,9 +49,12 @@ class Executor:
         isa: str | None = None,
         noises: Sequence[Noise | None] = (),
         lock: Lock | None = None,
+        precision: str = "f32",
     ) -> Executor: ...
     @property
     def isa(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
     def predict(self, X: Array, out: Array, n_threads: int = 0) -> bool: ...
     def forward(
         self, X: Array, out: Array, n_threads: int = 0, noise: NoiseSpec | None = None, check: bool = False

@@ -42,6 +42,7 @@ ACTIVATIONS = _entries(fgd_activation_name)
 LOSSES = _entries(fgd_loss_name)
 RULES = _entries(fgd_rule_name)
 NOISES = _entries(fgd_noise_name)
+PRECISIONS = ("f32", "bf16")  # of products: "f32" stands for the type of theta
 COMPILER = fgd_compiler().decode()
 
 include "buffers.pxi"
@@ -113,11 +114,15 @@ cdef class Executor:
     cdef char real              # format letter of theta: f or d
     cdef Lock lock
 
-    def __cinit__(self, layers, theta, grad, isa=None, noises=(), Lock lock=None):
+    def __cinit__(self, layers, theta, grad, isa=None, noises=(), Lock lock=None, precision="f32"):
         self._set_layers(tuple(layers), tuple(noises))
         format = memoryview(theta).format
         if format not in ("f", "d"):
             raise TypeError(f"theta must be float32 or float64, not of format {format!r}")
+        if precision not in PRECISIONS or (precision == "bf16" and format == "d"):
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, and f32 for float64 parameters, "
+                             f"not {precision!r}")
+        self.net.precision = FGD_PRECISION_BF16 if precision == "bf16" else FGD_PRECISION_REAL
         self.real = ord(format)
         self.theta = _dense("theta", theta, self.real, self.size, -1, True)
         self.grad = _dense("grad", grad, self.real, self.size, -1, True)
@@ -148,7 +153,7 @@ cdef class Executor:
                                        (<_Params> self.params[l]).data,
                                        1 + NOISES[noises[l].name] if noises and noises[l] else 0)
             self.size += (self.layers[l].n_in + self.layers[l].bias) * <Py_ssize_t> self.layers[l].n_out
-        self.net = fgd_net(<int> len(layers), self.layers)
+        self.net.L, self.net.layer = <int> len(layers), self.layers
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
 
     def __reduce__(self):
@@ -158,6 +163,11 @@ cdef class Executor:
     def isa(self):
         """The instruction set that runs this network."""
         return self.engine.isa.decode()
+
+    @property
+    def precision(self):
+        """The precision of the factors of its products."""
+        return "bf16" if self.net.precision == FGD_PRECISION_BF16 else "f32"
 
     cdef _acquire(self):
         if not PyThread_acquire_lock(self.lock.lock, NOWAIT_LOCK):
@@ -324,5 +334,8 @@ cdef class Executor:
             why = "all; fewer while that proves faster"
         else:
             why = f"each needs {p.min_flops:,.0f} operations of a forward pass to pay"
+        bf16 = {}
+        if self.net.precision == FGD_PRECISION_BF16:
+            bf16 = {"precision": "bf16", "unit": p.unit.decode(), "f32_is_faster": bool(p.f32_is_faster)}
         return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns),
-                    p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops, p.min_flops)
+                    p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops, p.min_flops, **bf16)

@@ -1,0 +1,22 @@
+/*
+ * bf16_absent.h: what engines of 64 bits have in place of bf16 products, which only networks of 32 bits use.
+ */
+#ifndef FGD_BF16_ABSENT_H
+#define FGD_BF16_ABSENT_H
+
+#include "gradient_sink.h"
+#include "partition.h"
+#include "workspace.h"
+
+static inline void round_activations(UNUSED const fgd_workspace *w, UNUSED int l, UNUSED const row_group *g) {}
+static inline void round_gradients(UNUSED const fgd_workspace *w, UNUSED int l, UNUSED const row_group *g) {}
+static inline void round_all_weights(UNUSED const fgd_workspace *w, UNUSED const real *theta, UNUSED worker self) {}
+static inline void bf16_layer_forward(UNUSED const fgd_workspace *w, UNUSED int l, UNUSED const real *W,
+                                      UNUSED real *to, UNUSED int complete, UNUSED const row_group *g) {}
+static inline void bf16_layer_backward(UNUSED const fgd_workspace *w, UNUSED int l, UNUSED const real *x,
+                                       UNUSED int complete, UNUSED const row_group *g) {}
+static inline void bf16_input_gradient(UNUSED const fgd_workspace *w, UNUSED real *dX, UNUSED const row_group *g) {}
+static inline void bf16_gradients(UNUSED const fgd_workspace *w, UNUSED int rows, UNUSED const gradient_sink *sink,
+                                  UNUSED worker self, UNUSED thread_grid grid) {}
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * bf16_gradient.h: dW = a^T dz of factors rounded to bf16, and the update of theta.
+ *
+ * The gradient of b is no product: the sums of dz over the rows of each block, which backward has left, are added up.
+ */
+#ifndef FGD_BF16_GRADIENT_H
+#define FGD_BF16_GRADIENT_H
+
+#include "../kernels/bf16_product.h"
+#include "../kernels/update.h"
+#include "bf16_layers.h"
+#include "gradient_sink.h"
+#include "partition.h"
+#include "workspace.h"
+
+#if FGD_BITS == 32
+
+typedef struct {
+    const gradient_sink *sink;
+    const fgd_layer *layer;
+    ptrdiff_t offset;        /* of the layer in theta */
+    const bf16_matrices *to; /* out: W after the update; or NULL */
+} gradient_context;
+
+/* `count` elements of a gradient, from the element of theta at `at` on. */
+static void put_gradient(const gradient_sink *sink, ptrdiff_t at, const real *gradient, int count) {
+    if (sink->update)
+        update_flat(sink->update, at, gradient, count);
+    else
+        memcpy(sink->grad + at, gradient, (size_t)count * sizeof *gradient);
+}
+
+static int at_most_side(ptrdiff_t count) { return count < SIDE ? (int)count : SIDE; }
+
+/* The sums start at those in grad. */
+static void gradient_start(const bf16_product *p, const c_block *block) {
+    const gradient_context *context = p->context;
+    ptrdiff_t n = p->columns, row = (ptrdiff_t)block->i * SIDE, column = (ptrdiff_t)block->j * SIDE;
+    const real *grad = context->sink->grad + context->offset + row * n + column;
+    for (int r = 0; r < SIDE; r++)
+        store_row(block->c + r * SIDE, load_row(grad + r * n, row + r < p->rows ? n - column : 0), SIDE);
+}
+
+static void gradient_part(const bf16_product *p, const c_block *block, int part) {
+    const gradient_context *context = p->context;
+    ptrdiff_t n = p->columns, row = (ptrdiff_t)block->i * SIDE + 2 * part, column = (ptrdiff_t)block->j * SIDE;
+    ptrdiff_t at = context->offset + row * n + column;
+    int rows = row + 1 < p->rows ? 2 : row < p->rows ? 1 : 0;
+    for (int r = 0; r < rows; r++)
+        put_gradient(context->sink, at + r * n, block->c + (2 * part + r) * SIDE, at_most_side(n - column));
+    if (!context->to) return;
+    const real *W = context->sink->update->theta + at;
+    block_forms forms = {.rows = block_at(context->to->w_rows, block->i, block->j),
+                         .pairs = block_at(context->to->w, block->j, block->i)};
+    store_row_pair(load_row(W, rows > 0 ? n - column : 0), load_row(W + n, rows > 1 ? n - column : 0), part, forms);
+}
+
+/* The gradient of b, of the columns of blocks [j0, j1). */
+static void bias_gradient(const fgd_workspace *w, int l, int rows, const gradient_context *context, int j0, int j1) {
+    const fgd_layer *layer = context->layer;
+    const gradient_sink *sink = context->sink;
+    for (int j = j0; j < j1; j++) {
+        real gradient[SIDE];
+        int count = at_most_side(layer->n_out - j * SIDE);
+        ptrdiff_t at = context->offset + (ptrdiff_t)layer->n_in * layer->n_out + j * SIDE;
+        block_row sum = load_row(sink->grad + at, sink->accumulate ? count : 0);
+        for (int i = 0; i < block_count(rows); i++) sum = add_to_row(sum, load_row(sums_at(w, l + 1, i, j), SIDE));
+        store_row(gradient, sum, SIDE);
+        put_gradient(sink, at, gradient, count);
+    }
+}
+
+/* The blocks of dW (n_in, n_out) that a thread computes: columns where the threads divide those of forward and backward
+   evenly, or there are too few rows; else rows. */
+static c_range gradient_range(const fgd_layer *layer, worker self, thread_grid grid) {
+    int rows = block_count(layer->n_in), columns = block_count(layer->n_out);
+    c_range range = {.i1 = rows, .j1 = columns};
+    if ((grid.columns == self.size && columns % self.size == 0) || (rows < self.size && rows < columns))
+        range_of_blocks(self, layer->n_out, &range.j0, &range.j1);
+    else
+        range_of_blocks(self, layer->n_in, &range.i0, &range.i1);
+    return range;
+}
+
+/* A thread's part of every dW over `rows` rows, to the sink. */
+static void bf16_gradients(const fgd_workspace *w, int rows, const gradient_sink *sink, worker self, thread_grid grid) {
+    ptrdiff_t offset = 0;
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        gradient_context context = {.sink = sink,
+                                    .layer = layer,
+                                    .offset = offset,
+                                    .to = sink->update && sink->transposes ? &w->bf16[l] : NULL};
+        bf16_product p = {.a = w->bf16[l].at,
+                          .b = w->bf16[l + 1].dz,
+                          .rows = layer->n_in,
+                          .columns = layer->n_out,
+                          .steps = block_count(rows),
+                          .rows_outer = 1,
+                          .start = sink->accumulate ? gradient_start : NULL,
+                          .part = gradient_part,
+                          .parts = PAIRS,
+                          .context = &context,
+                          .scratch = w->scratch + self.rank};
+        c_range range = gradient_range(layer, self, grid);
+        enter_phase(sink->watch, phase_of_layer(FGD_UPDATE, l));
+        bf16_multiply(&p, range);
+        if (layer->bias && range.i0 < range.i1 && range.i1 == block_count(layer->n_in))
+            bias_gradient(w, l, rows, &context, range.j0, range.j1);
+        offset += layer_size(layer);
+    }
+}
+
+#endif
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * bf16_infer.h: prediction with products of factors rounded to bf16.
+ *
+ * The threads round all weights together.  Then each takes some batches of rows through all layers.
+ */
+#ifndef FGD_BF16_INFER_H
+#define FGD_BF16_INFER_H
+
+#include <stdatomic.h>
+
+#include "../kernels/gather.h"
+#include "bf16_layers.h"
+#include "team.h"
+#include "workspace.h"
+
+#if FGD_BITS == 32
+
+/* Maximum number of rows in a batch. */
+enum { BF16_PREDICT_ROWS = 4 * SIDE };
+
+typedef struct {
+    const fgd_net *net;
+    const real *theta;
+    const fgd_table *X;
+    real *Z;
+    int threads, batches;
+    int width;            /* of the widest inputs of a layer */
+    bf16_factor *w;       /* (L,) */
+    bf16_scratch *scratch; /* (threads,), and so the others */
+    bf16_word *factors;   /* two factors (BF16_PREDICT_ROWS, width) each */
+    real *rows;           /* (BF16_PREDICT_ROWS, width) each */
+    spin_barrier barrier;
+    atomic_int next;      /* batch */
+    atomic_int bad_x, bad_z;
+} bf16_predict_call;
+
+/* The memory of a thread for a batch. */
+typedef struct {
+    bf16_word *factors[2];
+    real *rows;
+    bf16_scratch *scratch;
+} batch_memory;
+
+static batch_memory batch_memory_of(const bf16_predict_call *call, int rank) {
+    ptrdiff_t blocks = (ptrdiff_t)(BF16_PREDICT_ROWS / SIDE) * block_count(call->width);
+    bf16_word *factors = call->factors + 2 * rank * blocks * BLOCK_WORDS;
+    return (batch_memory){.factors = {factors, factors + blocks * BLOCK_WORDS},
+                          .rows = call->rows + (ptrdiff_t)rank * BF16_PREDICT_ROWS * call->width,
+                          .scratch = call->scratch + rank};
+}
+
+static size_t lay_out_prediction(bf16_predict_call *call, char *base) {
+    arena from = {.base = base};
+    const fgd_net *net = call->net;
+    size_t threads = (size_t)call->threads;
+    call->scratch = arena_take(&from, threads * sizeof *call->scratch);
+    call->factors = arena_take(&from, 2 * threads * blocks_bytes(BF16_PREDICT_ROWS, call->width));
+    call->rows = arena_take(&from, threads * (size_t)(BF16_PREDICT_ROWS * call->width) * sizeof(real));
+    call->w = arena_take(&from, (size_t)net->L * sizeof *call->w);
+    for (int l = 0; l < net->L; l++) {
+        bf16_factor w = take_factor(net->layer[l].n_out, net->layer[l].n_in, &from);
+        if (base) call->w[l] = w;
+    }
+    return from.used;
+}
+
+/* to <- x (rows, n), ld apart, rounded */
+static void round_rows(const real *x, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n, bf16_factor to, bf16_scratch *s) {
+    for (int i = 0; i < block_count(rows); i++)
+        for (int j = 0; j < block_count(n); j++) {
+            block_forms forms = {.rows = block_at(to, i, j), .pairs = s->words};
+            store_block(x + i * SIDE * ld + j * SIDE, ld, rows - i * SIDE, n - j * SIDE, forms);
+        }
+}
+
+/* Rows of X, rounded; returns whether they are finite. */
+static int round_inputs(const fgd_table *X, ptrdiff_t first, ptrdiff_t rows, bf16_factor to, const batch_memory *m) {
+    const real *x = m->rows;
+    ptrdiff_t ld = X->width;
+    if (X->type == TYPE_real && X->stride % (ptrdiff_t)sizeof(real) == 0) {
+        x = (const real *)row_at(X, NULL, first);
+        ld = X->stride / (ptrdiff_t)sizeof(real);
+    } else
+        read_table(X, first, first + rows, m->rows, ld);
+    round_rows(x, ld, rows, X->width, to, m->scratch);
+    return all_finite(x, ld, rows, X->width);
+}
+
+/* to <- the outputs of a hidden layer, rounded, or z (rows, n_out) <- those of the last one */
+static void predict_layer(const bf16_predict_call *call, int l, const real *bias, ptrdiff_t rows, bf16_factor from,
+                          bf16_factor to, real *z, const batch_memory *m) {
+    const fgd_layer *layer = &call->net->layer[l];
+    int by_row = activation_is_row[layer->activation];
+    forward_sink sink = {.layer = layer, .bias = bias, .a = z, .ld = layer->n_out};
+    if (!z && by_row) sink.a = m->rows;
+    if (!z && !by_row) sink.to = to;
+    c_range range = {.i1 = block_count(rows), .j1 = block_count(layer->n_out)};
+    bf16_forward(&sink, from, call->w[l], rows, range, m->scratch);
+    if (!by_row) return;
+    activate_rows(layer, sink.a, sink.ld, 0, (int)rows);
+    if (!z) round_rows(sink.a, sink.ld, rows, layer->n_out, to, m->scratch);
+}
+
+/* Rows [first, first + rows) of X, to Z. */
+static void predict_batch(bf16_predict_call *call, ptrdiff_t first, ptrdiff_t rows, const batch_memory *m) {
+    const fgd_net *net = call->net;
+    const real *theta = call->theta;
+    ptrdiff_t n = net->layer[net->L - 1].n_out;
+    real *Z = call->Z + first * n;
+    bf16_factor from = {m->factors[0], block_count(net->layer[0].n_in)};
+    int x_is_finite = round_inputs(call->X, first, rows, from, m);
+    for (int l = 0; l < net->L; l++) {
+        const fgd_layer *layer = &net->layer[l];
+        const real *bias = layer->bias ? theta + (ptrdiff_t)layer->n_in * layer->n_out : NULL;
+        bf16_factor to = {m->factors[(l + 1) % 2], block_count(layer->n_out)};
+        predict_layer(call, l, bias, rows, from, to, l + 1 < net->L ? NULL : Z, m);
+        theta += layer_size(layer);
+        from = to;
+    }
+    if (!x_is_finite) atomic_store_explicit(&call->bad_x, 1, memory_order_relaxed);
+    if (!all_finite(Z, 0, 1, rows * n)) atomic_store_explicit(&call->bad_z, 1, memory_order_relaxed);
+}
+
+static void run_bf16_predict(void *argument, worker self) {
+    bf16_predict_call *call = argument;
+    batch_memory m = batch_memory_of(call, self.rank);
+    const real *theta = call->theta;
+    for (int l = 0; l < call->net->L; l++) {
+        const fgd_layer *layer = &call->net->layer[l];
+        round_weights(layer, theta, call->w[l], (bf16_factor){0}, self, m.scratch);
+        theta += layer_size(layer);
+    }
+    barrier_wait(&call->barrier, self.size);
+    ptrdiff_t rows = call->X->count, units = block_count(rows);
+    for (int b; (b = atomic_fetch_add_explicit(&call->next, 1, memory_order_relaxed)) < call->batches;) {
+        ptrdiff_t first = rows_of_units(partition(units, b, call->batches), SIDE, rows);
+        ptrdiff_t end = rows_of_units(partition(units, b + 1, call->batches), SIDE, rows);
+        predict_batch(call, first, end - first, &m);
+    }
+}
+
+/* See fgd_engine.predict. */
+static fgd_status bf16_predict(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, int n_threads) {
+    int units = block_count(X->count), per_batch = BF16_PREDICT_ROWS / SIDE, width = 0;
+    for (int l = 0; l < net->L; l++) width = net->layer[l].n_in > width ? net->layer[l].n_in : width;
+    bf16_predict_call call = {.net = net, .theta = theta, .X = X, .Z = Z, .width = width};
+    call.threads = useful_threads(n_threads, forward_flops(net, X->count), MIN_FLOPS_OF_PREDICTION);
+    call.batches = (units + per_batch - 1) / per_batch;
+    call.batches = (call.batches + call.threads - 1) / call.threads * call.threads; /* as many for each thread */
+    if (call.batches > units) call.batches = units;
+    char *memory = alloc_aligned(lay_out_prediction(&call, NULL));
+    if (!memory) return FGD_NO_MEMORY;
+    lay_out_prediction(&call, memory);
+    run_team(call.threads, run_bf16_predict, &call);
+    free_aligned(memory);
+    if (atomic_load(&call.bad_x)) return FGD_NOT_FINITE;
+    return atomic_load(&call.bad_z) ? FGD_OVERFLOW : FGD_OK;
+}
+
+#else
+
+static inline fgd_status bf16_predict(UNUSED const fgd_net *net, UNUSED const real *theta, UNUSED const fgd_table *X,
+                                      UNUSED real *Z, UNUSED int n_threads) {
+    return FGD_OK;
+}
+
+#endif
+
+#endif
