@@ -12,6 +12,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "simd/amx_support.h"
+#ifdef FGD_HAS_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 /* XCR0, the registers that the system saves: bits 1-2 up to AVX, bits 5-7 for AVX-512. */
 static uint64_t saved_registers(void) {
     unsigned eax, ebx, ecx, edx;
@@ -33,6 +39,27 @@ static int detect_avx512(void) {
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & need) == need;
 }
 
+static int detect_avx512_bf16(void) {
+    unsigned eax, ebx, ecx, edx;
+    return detect_avx512() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & 1 << 5);
+}
+
+#ifdef FGD_HAS_AMX
+/* arch_prctl: the registers that the system can save, and a request to use one of them. */
+enum { GET_XCOMP_SUPP = 0x1021, REQUEST_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+
+static int detect_amx(void) {
+    unsigned eax, ebx, ecx, edx, need = 1 << 24 | 1 << 22; /* AMX-TILE, AMX-BF16 */
+    uint64_t tiles = (uint64_t)3 << 17, supported = 0;
+    if (!detect_avx512_bf16() || (saved_registers() & tiles) != tiles) return 0;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & need) != need) return 0;
+    return syscall(SYS_arch_prctl, GET_XCOMP_SUPP, &supported) == 0 && (supported & tiles) == tiles;
+}
+
+/* Requests the use of tiles for this process.  The system refuses where a signal stack has no room for them. */
+static int detect_permission(void) { return syscall(SYS_arch_prctl, REQUEST_XCOMP_PERM, TILE_DATA) == 0; }
+#endif
+
 /* Detects once: under a hypervisor CPUID takes microseconds, and networks may be made by the thousand. */
 static int detect_once(int (*detect)(void), atomic_int *known) {
     if (!atomic_load(known)) atomic_store(known, detect() ? 1 : -1);
@@ -48,6 +75,18 @@ static int cpu_has_avx512(void) {
     static atomic_int known;
     return detect_once(detect_avx512, &known);
 }
+
+static int cpu_has_avx512_bf16(void) {
+    static atomic_int known;
+    return detect_once(detect_avx512_bf16, &known);
+}
+
+#ifdef FGD_HAS_AMX
+static int cpu_has_amx(void) {
+    static atomic_int known;
+    return detect_once(detect_amx, &known);
+}
+#endif
 
 /* The bytes of L2 by a leaf of CPUID that lists the caches, or 0: its type is in bits 0-4 of eax, 2 being that of an
    instruction cache, its level in bits 5-7. */

@@ -18,7 +18,11 @@
 
 /* Best first: name, and whether the CPU supports it. */
 #if defined(__x86_64__) || defined(_M_X64)
+#ifdef FGD_HAS_AMX
+#define FGD_ISAS(ISA) ISA(amx, cpu_has_amx()) ISA(avx512, cpu_has_avx512()) ISA(avx2, cpu_has_avx2()) ISA(scalar, 1)
+#else
 #define FGD_ISAS(ISA) ISA(avx512, cpu_has_avx512()) ISA(avx2, cpu_has_avx2()) ISA(scalar, 1)
+#endif
 #elif defined(__aarch64__)
 #define FGD_ISAS(ISA) ISA(neon, 1) ISA(scalar, 1)
 #else
@@ -39,8 +43,23 @@ size_t fgd_l2_bytes(void) {
 
 void fgd_set_l2_bytes(size_t bytes) { atomic_store(&fgd_l2_cache, bytes ? bytes : detect_l2()); }
 
+/* Read by simd/amx.h. */
+atomic_int fgd_converts_bf16, fgd_dots_are_faster;
+
+#ifdef FGD_HAS_AMX
+/* Whether this process may use tiles; asked for when a network first wants them. */
+int fgd_may_use_tiles(void) {
+    static atomic_int permitted;
+    if (!atomic_load(&permitted) && cpu_has_amx()) atomic_store(&permitted, detect_permission());
+    return atomic_load(&permitted);
+}
+#endif
+
 const fgd_engine *fgd_find_engine(const char *isa, int bits) {
-    fgd_l2_bytes(); /* the engines expect that it is known */
+    fgd_l2_bytes(); /* the engines expect that these are known */
+#if defined(__x86_64__) || defined(_M_X64)
+    atomic_store(&fgd_converts_bf16, cpu_has_avx512_bf16());
+#endif
 #define ISA(name, supported) \
     if ((!isa || !strcmp(isa, #name)) && (supported)) return bits == 32 ? &name##_f32 : &name##_f64;
     FGD_ISAS(ISA)

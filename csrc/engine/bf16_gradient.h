@@ -91,7 +91,8 @@ static void bf16_gradients(const fgd_workspace *w, int rows, const gradient_sink
                                     .layer = layer,
                                     .offset = offset,
                                     .to = sink->update && sink->transposes ? &w->bf16[l] : NULL};
-        bf16_product p = {.a = w->bf16[l].at,
+        bf16_product p = {.method = w->method,
+                          .a = w->bf16[l].at,
                           .b = w->bf16[l + 1].dz,
                           .rows = layer->n_in,
                           .columns = layer->n_out,

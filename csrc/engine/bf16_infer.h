@@ -23,6 +23,7 @@ typedef struct {
     const real *theta;
     const fgd_table *X;
     real *Z;
+    bf16_method method;
     int threads, batches;
     int width;            /* of the widest inputs of a layer */
     bf16_factor *w;       /* (L,) */
@@ -95,7 +96,7 @@ static void predict_layer(const bf16_predict_call *call, int l, const real *bias
     if (!z && by_row) sink.a = m->rows;
     if (!z && !by_row) sink.to = to;
     c_range range = {.i1 = block_count(rows), .j1 = block_count(layer->n_out)};
-    bf16_forward(&sink, from, call->w[l], rows, range, m->scratch);
+    bf16_forward(&sink, call->method, from, call->w[l], rows, range, m->scratch);
     if (!by_row) return;
     activate_rows(layer, sink.a, sink.ld, 0, (int)rows);
     if (!z) round_rows(sink.a, sink.ld, rows, layer->n_out, to, m->scratch);
@@ -123,6 +124,7 @@ static void predict_batch(bf16_predict_call *call, ptrdiff_t first, ptrdiff_t ro
 
 static void run_bf16_predict(void *argument, worker self) {
     bf16_predict_call *call = argument;
+    TILES_ARE_USABLE(call->method);
     batch_memory m = batch_memory_of(call, self.rank);
     const real *theta = call->theta;
     for (int l = 0; l < call->net->L; l++) {
@@ -140,10 +142,12 @@ static void run_bf16_predict(void *argument, worker self) {
 }
 
 /* See fgd_engine.predict. */
-static fgd_status bf16_predict(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, int n_threads) {
+static fgd_status bf16_predict(const fgd_net *net, const real *theta, const fgd_table *X, real *Z, int n_threads,
+                               int tiles) {
     int units = block_count(X->count), per_batch = BF16_PREDICT_ROWS / SIDE, width = 0;
     for (int l = 0; l < net->L; l++) width = net->layer[l].n_in > width ? net->layer[l].n_in : width;
     bf16_predict_call call = {.net = net, .theta = theta, .X = X, .Z = Z, .width = width};
+    call.method = method_of(net, tiles);
     call.threads = useful_threads(n_threads, forward_flops(net, X->count), MIN_FLOPS_OF_PREDICTION);
     call.batches = (units + per_batch - 1) / per_batch;
     call.batches = (call.batches + call.threads - 1) / call.threads * call.threads; /* as many for each thread */
@@ -160,7 +164,7 @@ static fgd_status bf16_predict(const fgd_net *net, const real *theta, const fgd_
 #else
 
 static inline fgd_status bf16_predict(UNUSED const fgd_net *net, UNUSED const real *theta, UNUSED const fgd_table *X,
-                                      UNUSED real *Z, UNUSED int n_threads) {
+                                      UNUSED real *Z, UNUSED int n_threads, UNUSED int tiles) {
     return FGD_OK;
 }
 

@@ -156,9 +156,10 @@ static void forward_part(const bf16_product *p, const c_block *block, int part) 
 }
 
 /* Blocks `range` of the outputs of a layer from its inputs, to the sink; rows: of the batch. */
-static void bf16_forward(const forward_sink *sink, bf16_factor from, bf16_factor w, ptrdiff_t rows, c_range range,
-                         bf16_scratch *scratch) {
-    bf16_product p = {.a = from,
+static void bf16_forward(const forward_sink *sink, bf16_method method, bf16_factor from, bf16_factor w, ptrdiff_t rows,
+                         c_range range, bf16_scratch *scratch) {
+    bf16_product p = {.method = method,
+                      .a = from,
                       .b = w,
                       .rows = (int)rows,
                       .columns = sink->layer->n_out,
@@ -186,7 +187,7 @@ static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, rea
     }
     c_range range = {.i0 = g->row0 / SIDE, .i1 = block_count(g->row1)};
     range_of_blocks(g->columns, layer->n_out, &range.j0, &range.j1);
-    bf16_forward(&sink, in->a, in->w, g->row1, range, w->scratch + g->thread);
+    bf16_forward(&sink, w->method, in->a, in->w, g->row1, range, w->scratch + g->thread);
 }
 
 /* ---- backward ---- */
@@ -247,7 +248,8 @@ static void backward_to_sink(const fgd_workspace *w, int l, const backward_sink 
     const fgd_layer *layer = &w->net->layer[l];
     c_range range = {.j0 = g->row0 / SIDE, .j1 = block_count(g->row1)};
     range_of_blocks(g->columns, layer->n_in, &range.i0, &range.i1);
-    bf16_product p = {.a = w->bf16[l].w_rows,
+    bf16_product p = {.method = w->method,
+                      .a = w->bf16[l].w_rows,
                       .b = w->bf16[l + 1].dzt,
                       .rows = layer->n_in,
                       .columns = g->row1,

@@ -149,7 +149,7 @@ static size_t predict_memory(predict_call *call, char *base) {
 }
 
 static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table *X, void *Z, int n_threads) {
-    if (is_bf16(net)) return bf16_predict(net, theta, X, Z, n_threads);
+    if (is_bf16(net)) return bf16_predict(net, theta, X, Z, n_threads, 0);
     _Alignas(LINE) char on_stack[STACK_BYTES];
     int max_width = 0;
     for (int l = 0; l < net->L; l++) max_width = net->layer[l].n_in > max_width ? net->layer[l].n_in : max_width;

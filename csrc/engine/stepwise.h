@@ -26,6 +26,7 @@ typedef struct {
 static void run_forward(void *argument, worker self) {
     forward_call *call = argument;
     const fgd_workspace *w = call->workspace;
+    TILES_ARE_USABLE(w->method);
     int n = w->net->layer[w->net->L - 1].n_out;
     const layer_memory *in = &w->at[0], *out = &w->at[w->net->L];
     row_group g = own_rows(self, call->X->count, row_unit(w->net));
@@ -78,6 +79,7 @@ static void input_gradient(const backward_call *call, const row_group *g) {
 static void run_backward(void *argument, worker self) {
     backward_call *call = argument;
     const fgd_workspace *w = call->workspace;
+    TILES_ARE_USABLE(w->method);
     const layer_memory *out = &w->at[w->net->L];
     int n = w->net->layer[w->net->L - 1].n_out;
     row_group g = own_rows(self, w->rows, row_unit(w->net));

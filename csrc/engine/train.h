@@ -256,6 +256,7 @@ static int team_copies_columns(const training *t, thread_grid grid, int threads)
 static void run_training(void *argument, worker self) {
     training *t = argument;
     const fgd_workspace *w = t->workspace;
+    TILES_ARE_USABLE(w->method);
     fgd_chunk *chunk = t->chunk;
     team_member me = {
         .self = self, .n_threads = t->n_threads, .grid = grid_of_micro_batch(w->net, w->max_rows, self.size)};

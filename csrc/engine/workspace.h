@@ -15,6 +15,7 @@
 #include "../tables/activations.h"
 #include "../tables/noise.h"
 #include "bf16_memory.h"
+#include "bf16_method.h"
 #include "memory.h"
 #include "tuner.h"
 
@@ -47,6 +48,7 @@ struct fgd_workspace {
     real *columns;       /* (n_columns,) the columns that threads keep; own_columns.h */
     ptrdiff_t n_columns;
     bf16_matrices *bf16; /* (L + 1,), or NULL: the products are of reals */
+    bf16_method method;
     bf16_scratch *scratch; /* (n_scratch,) of the threads of a call */
     int n_scratch;
 };
@@ -114,15 +116,19 @@ static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base)
     return from.used;
 }
 
-static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t max_rows) {
+/* tiles: 1 to compute products of bf16 factors by AMX if possible */
+static fgd_workspace *new_workspace(const fgd_net *net, ptrdiff_t max_rows, int tiles) {
     char *base = alloc_zeroed(workspace_init(net, max_rows, NULL));
     if (!base) return NULL;
     workspace_init(net, max_rows, base);
     fgd_workspace *w = (fgd_workspace *)base;
+    w->method = method_of(net, tiles);
     for (int l = 0; l < net->L; l++)
         for (ptrdiff_t r = 0; r < max_rows; r++) w->at[l].a[r * w->at[l].ld + net->layer[l].n_in] = 1;
     return w;
 }
+
+static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t max_rows) { return new_workspace(net, max_rows, 0); }
 
 /* Elements of a thread's copies of a panel and of a block in products of up to `rows` rows; 0: none is copied. */
 typedef struct {

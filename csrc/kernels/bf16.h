@@ -86,6 +86,13 @@ ALWAYS_INLINE block_row add_to_row(block_row row, block_row x) {
 
 /* Rows 2 p and 2 p + 1 of a block, rounded, to both kinds of it. */
 ALWAYS_INLINE void store_row_pair(block_row even, block_row odd, int p, block_forms to) {
+#ifdef FGD_BF16_INSTRUCTIONS
+    if (converts_bf16()) {
+        bf16_word *pairs = to.pairs + p * WORDS;
+        convert_row_pair(even.v, odd.v, to.rows + 2 * p * WORDS, pairs, pairs + TILE_WORDS);
+        return;
+    }
+#endif
     UNROLLED
     for (int v = 0; v < ROW_VECTORS; v++) {
         even.v[v] = v_bf16(even.v[v]);

@@ -13,17 +13,24 @@
 
 #include "../simd/contract.h"
 #include "bf16.h"
+#include "bf16_block.h"
 #include "blocks.h"
 #include "range.h"
 
 #if FGD_BITS == 32
 
 /* How a block is computed. */
-typedef enum { BF16_BY_FMA, BF16_BY_DOT, BF16_BY_TILES } bf16_method;
+typedef enum { BF16_BY_FMA, BF16_BY_DOTS, BF16_BY_TILES } bf16_method;
 
-/* Blocks of the factor that is read again and again that are multiplied in turn; groups along k at a time, so that what
-   meets all of them stays in L1. */
-enum { MAX_TURN = 16, MAX_STEPS = 8, BLOCK_REALS = SIDE * SIDE };
+/* Blocks of the factor of the inner loop that are multiplied in turn; groups along k at a time, so that the block of the
+   outer loop that meets all of them stays in L1. */
+enum { MAX_TURN = 16, MAX_STEPS = 8 };
+
+/* A block of C: its rows begin at SIDE * i, its columns at SIDE * j. */
+typedef struct {
+    int i, j;
+    real *c; /* (SIDE, SIDE) */
+} c_block;
 
 /* The memory of a thread. */
 typedef struct {
@@ -32,13 +39,9 @@ typedef struct {
     real inner[BLOCK_REALS];                         /* and one of the other */
     real rows[BLOCK_REALS], sums[SIDE];              /* of the callbacks, like `words` */
     bf16_word words[BLOCK_WORDS];
+    c_block waiting; /* a block that is complete, and to be finished while the next one is computed; or c is NULL */
+    int turn;        /* 0 or 1: which blocks of C are the current ones */
 } bf16_scratch;
-
-/* A block of C: its rows begin at SIDE * i, its columns at SIDE * j. */
-typedef struct {
-    int i, j;
-    real *c; /* (SIDE, SIDE) */
-} c_block;
 
 /* Blocks of C: those of rows i0 ... i1 - 1 and columns j0 ... j1 - 1. */
 typedef struct {
@@ -59,119 +62,99 @@ struct bf16_product {
     bf16_scratch *scratch; /* of this thread */
 };
 
-/* ---- by fused multiply-adds ---- */
+/* ---- by tiles ---- */
 
-/* Rows of a tile, which divide SIDE: with NV vectors each, its sums fit in the registers. */
-enum { FMA_ROWS = MR < 8 ? 4 : 8, CHAIN = SIDE / 2 };
-
-/* to (SIDE, SIDE) <- a block of B as reals: its even rows, then the odd ones */
-static void unpack_right(const bf16_word *block, real *to) {
-    for (int p = 0; p < CHAIN; p++) {
-        UNROLLED
-        for (int v = 0; v < ROW_VECTORS; v++) {
-            vec w = v_load(block + v * VL / WORDS * TILE_WORDS + p * WORDS + v * VL % WORDS);
-            v_store(to + p * SIDE + v * VL, v_low(w));
-            v_store(to + (CHAIN + p) * SIDE + v * VL, v_high(w));
-        }
+#ifdef FGD_BF16_INSTRUCTIONS
+/* Groups k0 ... k1 - 1 of a block, and between them what follows the one that waits. */
+static void multiply_by_tiles(const bf16_product *p, const c_block *block, int k0, int k1) {
+    const bf16_word *a = block_at(p->a, block->i, k0), *b = block_at(p->b, block->j, k0);
+    c_block waiting = p->scratch->waiting;
+    int part = 0, parts = waiting.c ? p->parts : 0, steps = k1 - k0, due = 0;
+    if (k0 == 0 && p->start) p->start(p, block);
+    if (k0 > 0 || p->start)
+        tiles_load(block->c);
+    else
+        tiles_zero();
+    for (int k = 0; k < steps; k++, a += BLOCK_WORDS, b += BLOCK_WORDS) {
+        tiles_multiply(a, b);
+        for (due += parts; due >= steps; due -= steps) p->part(p, &waiting, part++);
     }
+    tiles_store(block->c);
+    p->scratch->waiting.c = NULL;
 }
+#else
+static void multiply_by_tiles(UNUSED const bf16_product *p, UNUSED const c_block *b, UNUSED int k0, UNUSED int k1) {}
+#endif
 
-/* to (SIDE, SIDE) <- a block of A as reals: in each row the even columns, then the odd ones */
-static void unpack_left(const bf16_word *block, real *to) {
-    for (int i = 0; i < SIDE; i++) {
-        UNROLLED
-        for (int v = 0; v < WORDS / VL; v++) {
-            vec w = v_load(block + i * WORDS + v * VL);
-            v_store(to + i * SIDE + v * VL, v_low(w));
-            v_store(to + i * SIDE + CHAIN + v * VL, v_high(w));
-        }
-    }
-}
+/* ---- by vectors ---- */
 
-/* sum <- one chain of a group, of FMA_ROWS rows of A and NR columns of B */
-ALWAYS_INLINE void fma_chain(const real *a, const real *b, vec sum[FMA_ROWS][NV]) {
-    UNROLLED
-    for (int i = 0; i < FMA_ROWS; i++) {
-        UNROLLED
-        for (int v = 0; v < NV; v++) sum[i][v] = v_set(0);
-    }
-    for (int k = 0; k < CHAIN; k++, a++, b += SIDE) {
-        vec x[NV];
-        UNROLLED
-        for (int v = 0; v < NV; v++) x[v] = v_load(b + v * VL);
-        UNROLLED
-        for (int i = 0; i < FMA_ROWS; i++) {
-            vec y = v_set(a[i * SIDE]);
-            UNROLLED
-            for (int v = 0; v < NV; v++) sum[i][v] = v_fma(y, x[v], sum[i][v]);
-        }
-    }
-}
-
-/* c (FMA_ROWS, NR) += one group */
-static void fma_tile(const real *a, const real *b, real *c) {
-    vec even[FMA_ROWS][NV], odd[FMA_ROWS][NV];
-    fma_chain(a, b, even);
-    fma_chain(a + CHAIN, b + CHAIN * SIDE, odd);
-    UNROLLED
-    for (int i = 0; i < FMA_ROWS; i++) {
-        UNROLLED
-        for (int v = 0; v < NV; v++) {
-            real *to = c + i * SIDE + v * VL;
-            v_store(to, v_add(v_load(to), v_add(even[i][v], odd[i][v])));
-        }
-    }
-}
-
-/* c += groups k0 ... k1 - 1 of a block of A and one of B; that of the outer loop is unpacked */
-static void fma_block(const bf16_product *p, const c_block *block, int k0, int k1) {
+/* A block += groups k0 ... k1 - 1; the blocks of the outer loop are unpacked. */
+ALWAYS_INLINE void multiply_by(const int dots, const bf16_product *p, const c_block *block, int k0, int k1) {
     bf16_scratch *s = p->scratch;
-    int rows = p->rows - block->i * SIDE < SIDE ? p->rows - block->i * SIDE : SIDE;
-    int columns = p->columns - block->j * SIDE < SIDE ? p->columns - block->j * SIDE : SIDE;
     for (int k = k0; k < k1; k++) {
-        const real *left = p->rows_outer ? s->outer[k - k0] : s->inner;
-        const real *right = p->rows_outer ? s->inner : s->outer[k - k0];
+        const real *outer = s->outer[k - k0];
         if (p->rows_outer)
-            unpack_right(block_at(p->b, block->j, k), s->inner);
+            unpack_right(dots, block_at(p->b, block->j, k), s->inner);
         else
-            unpack_left(block_at(p->a, block->i, k), s->inner);
-        for (int i = 0; i < rows; i += FMA_ROWS)
-            for (int j = 0; j < columns; j += NR) fma_tile(left + i * SIDE, right + j, block->c + i * SIDE + j);
+            unpack_left(dots, block_at(p->a, block->i, k), s->inner);
+        add_block(dots, p->rows_outer ? outer : s->inner, p->rows_outer ? s->inner : outer, p->rows - block->i * SIDE,
+                  p->columns - block->j * SIDE, block->c);
     }
 }
 
-static void unpack_outer(const bf16_product *p, int outer, int k0, int k1) {
+ALWAYS_INLINE void unpack_outer(const int dots, const bf16_product *p, int outer, int k0, int k1) {
     for (int k = k0; k < k1; k++) {
         if (p->rows_outer)
-            unpack_left(block_at(p->a, outer, k), p->scratch->outer[k - k0]);
+            unpack_left(dots, block_at(p->a, outer, k), p->scratch->outer[k - k0]);
         else
-            unpack_right(block_at(p->b, outer, k), p->scratch->outer[k - k0]);
+            unpack_right(dots, block_at(p->b, outer, k), p->scratch->outer[k - k0]);
     }
 }
 
 /* ---- all blocks ---- */
 
-static void finish_block(const bf16_product *p, const c_block *block) {
-    for (int part = 0; part < p->parts; part++) p->part(p, block, part);
+/* What follows the block that waits, if one does. */
+static void finish_waiting(const bf16_product *p) {
+    const c_block *block = &p->scratch->waiting;
+    for (int part = 0; block->c && part < p->parts; part++) p->part(p, block, part);
+    p->scratch->waiting.c = NULL;
+}
+
+static void start_block(const bf16_product *p, const c_block *block) {
+    if (p->start)
+        p->start(p, block);
+    else
+        memset(block->c, 0, BLOCK_REALS * sizeof *block->c);
 }
 
 /* Groups k0 ... k1 - 1 of a block. */
 static void multiply_groups(const bf16_product *p, const c_block *block, int k0, int k1) {
-    if (k0 == 0 && p->start) p->start(p, block);
-    if (k0 == 0 && !p->start) memset(block->c, 0, BLOCK_REALS * sizeof *block->c);
-    fma_block(p, block, k0, k1);
-    if (k1 == p->steps) finish_block(p, block);
+    if (p->method == BF16_BY_TILES) {
+        multiply_by_tiles(p, block, k0, k1);
+    } else {
+        finish_waiting(p);
+        if (k0 == 0) start_block(p, block);
+        if (p->method == BF16_BY_DOTS)
+            multiply_by(1, p, block, k0, k1);
+        else
+            multiply_by(0, p, block, k0, k1);
+    }
+    if (k1 == p->steps) p->scratch->waiting = *block;
 }
 
 /* A block of the outer loop with the blocks s0 ... s1 - 1 of the inner one. */
 static void multiply_turn(const bf16_product *p, int outer, int s0, int s1) {
+    bf16_scratch *scratch = p->scratch;
     int k_blocks = (p->steps + MAX_STEPS - 1) / MAX_STEPS;
+    scratch->turn ^= 1;
     for (int kb = 0; kb < k_blocks; kb++) {
         int k0 = (int)partition(p->steps, kb, k_blocks), k1 = (int)partition(p->steps, kb + 1, k_blocks);
-        unpack_outer(p, outer, k0, k1);
+        if (p->method == BF16_BY_FMA) unpack_outer(0, p, outer, k0, k1);
+        if (p->method == BF16_BY_DOTS) unpack_outer(1, p, outer, k0, k1);
         for (int s = s0; s < s1; s++) {
-            c_block block = {
-                .i = p->rows_outer ? outer : s, .j = p->rows_outer ? s : outer, .c = p->scratch->c[0][s - s0]};
+            c_block block = {.c = scratch->c[scratch->turn][s - s0]};
+            block.i = p->rows_outer ? outer : s;
+            block.j = p->rows_outer ? s : outer;
             multiply_groups(p, &block, k0, k1);
         }
     }
@@ -187,10 +170,13 @@ static void bf16_multiply(const bf16_product *p, c_range range) {
     int outer0 = p->rows_outer ? range.i0 : range.j0, outer1 = p->rows_outer ? range.i1 : range.j1;
     int inner0 = p->rows_outer ? range.j0 : range.i0, inner1 = p->rows_outer ? range.j1 : range.i1;
     int count = inner1 - inner0, turns = (count + turn_length(p) - 1) / turn_length(p);
+    p->scratch->waiting.c = NULL;
+    p->scratch->turn = 0;
     for (int turn = 0; turn < turns; turn++) {
         int s0 = inner0 + (int)partition(count, turn, turns), s1 = inner0 + (int)partition(count, turn + 1, turns);
         for (int outer = outer0; outer < outer1; outer++) multiply_turn(p, outer, s0, s1);
     }
+    finish_waiting(p);
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 
+#include "amx_support.h"
 #include "headers.h"
 
 /* 28 accumulators, 2 vectors of b and 1 of a occupy 31 of 32 registers. */
@@ -14,7 +15,11 @@ enum { MR = 14, NV = 2 };
     ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12) ROW(13) ROW(14)
 
 /* After the first declaration: the preamble that clangd precompiles must not end between push and pop. */
+#ifdef FGD_HAS_AMX /* whose instructions nothing but the functions of amx.h uses */
+#define FGD_TARGET "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw,avx512bf16,amx-tile,amx-bf16"
+#else
 #define FGD_TARGET "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"
+#endif
 #include "target.h"
 
 #if FGD_BITS == 32
@@ -128,6 +133,8 @@ static inline int u32_keep_up_to(uint32_t last, const uint32_t *from, uint32_t *
     _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(kept, x));
     return __builtin_popcount(kept);
 }
+
+#include "amx.h"
 
 #if __INCLUDE_LEVEL__ == 0 /* compiled alone */
 #include "target_end.h"

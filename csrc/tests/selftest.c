@@ -6,6 +6,7 @@
  * block of k: at most 1024, and 32 with a small L2.
  * All arrays are guarded (arrays.h), so a crash inside a group is a read or write outside an array.
  */
+#include <stdatomic.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -33,6 +34,8 @@ typedef struct {
     void (*run)(const fgd_engine *);
 } group;
 
+extern atomic_int fgd_dots_are_faster; /* dispatch.c: whether VDPBF16PS, if the CPU has it, computes bf16 products */
+
 /* Runs a group on every engine, on the same data, with arrays at the end of their pages and at the start, and with each
    size of L2. */
 static void run_group(const group *g) {
@@ -44,6 +47,7 @@ static void run_group(const group *g) {
                 fflush(stdout);
                 engine = fgd_find_engine(fgd_isa_name(i), bits);
                 fgd_set_l2_bytes(at_start ? SMALL_L2 : LARGE_L2);
+                atomic_store(&fgd_dots_are_faster, at_start ? 1 : -1);
                 random_state = 0;
                 next_memo = 0;
                 g->run(engine);

@@ -106,7 +106,7 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t count) {
  * theta after a short run is the same on every machine with fused multiply-adds.  Change the hashes only if a change of
  * bits is intended, and say so in CHANGELOG.md: models can then no longer be compared with those of earlier versions.
  */
-static void known_answers(const fgd_engine *e) {
+static void known_answer(const fgd_engine *e, fgd_precision precision, uint64_t known) {
     static const struct {
         int hidden, loss, rule;
         double coefficients[9];
@@ -116,7 +116,6 @@ static void known_answers(const fgd_engine *e) {
         {ACTIVATION_relu, LOSS_mse, RULE_sgd, {0.05, 0.01}},
     };
     static const int n[] = {9, 35, 3};
-    const uint64_t known = e->bits == 32 ? 0x97f944ed604456f7 : 0xcf591f82c012e8ed;
     uint64_t h = 0xcbf29ce484222325;
     random_state = 0;
     for (int i = 0; i < COUNT(runs); i++) {
@@ -130,12 +129,20 @@ static void known_answers(const fgd_engine *e) {
                                          .batch = 16,
                                          .weighted = i % 2});
         p.coefficients = runs[i].coefficients;
+        p.w.net.precision = precision;
         outcome o = train(e, &p, 2, 1);
         h = hash(h, o.theta, (size_t)p.w.size * size_of(e->bits));
         release_arrays();
     }
-    if (!at_start) printf(" %s f%d %016llx,", e->isa, e->bits, (unsigned long long)h);
-    check(!is_fused(e) || h == known, "the bits differ from earlier versions: %016llx", (unsigned long long)known);
+    const char *type = precision == FGD_PRECISION_BF16 ? "bf16" : e->bits == 32 ? "f32" : "f64";
+    if (!at_start) printf(" %s %s %016llx,", e->isa, type, (unsigned long long)h);
+    check(!is_fused(e) || h == known, "the bits of %s differ from earlier versions: %016llx", type,
+          (unsigned long long)known);
+}
+
+static void known_answers(const fgd_engine *e) {
+    known_answer(e, FGD_PRECISION_REAL, e->bits == 32 ? 0x97f944ed604456f7 : 0xcf591f82c012e8ed);
+    if (e->bits == 32) known_answer(e, FGD_PRECISION_BF16, 0x9237cc38b3ed8fff);
 }
 
 #endif
