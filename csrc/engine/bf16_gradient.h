@@ -20,6 +20,7 @@ typedef struct {
     const fgd_layer *layer;
     ptrdiff_t offset;        /* of the layer in theta */
     const bf16_matrices *to; /* out: W after the update; or NULL */
+    int has_rows;            /* 1: as a left factor, too */
 } gradient_context;
 
 /* `count` elements of a gradient, from the element of theta at `at` on. */
@@ -32,27 +33,67 @@ static void put_gradient(const gradient_sink *sink, ptrdiff_t at, const real *gr
 
 static int at_most_side(ptrdiff_t count) { return count < SIDE ? (int)count : SIDE; }
 
-/* The sums start at those in grad. */
+/* The rows of a block of theta and of the state, which are written when the block is finished. */
+static void prefetch_update(const update_context *u, ptrdiff_t at, ptrdiff_t n, ptrdiff_t rows) {
+    for (int slot = -1; slot < rule_slots[u->rule]; slot++) {
+        const real *x = (slot < 0 ? u->theta : u->state + slot * u->size) + at;
+        for (int r = 0; r < SIDE && r < rows; r++, x += n) {
+            __builtin_prefetch(x, 1, 2);
+            __builtin_prefetch(x + SIDE / 2, 1, 2);
+        }
+    }
+}
+
+/* With `resumes` the sums start at those in grad. */
 static void gradient_start(const bf16_product *p, const c_block *block) {
     const gradient_context *context = p->context;
     ptrdiff_t n = p->columns, row = (ptrdiff_t)block->i * SIDE, column = (ptrdiff_t)block->j * SIDE;
     const real *grad = context->sink->grad + context->offset + row * n + column;
-    for (int r = 0; r < SIDE; r++)
+    if (context->sink->update)
+        prefetch_update(context->sink->update, context->offset + row * n + column, n, p->rows - row);
+    for (int r = 0; p->resumes && r < SIDE; r++)
         store_row(block->c + r * SIDE, load_row(grad + r * n, row + r < p->rows ? n - column : 0), SIDE);
 }
 
-static void gradient_part(const bf16_product *p, const c_block *block, int part) {
+/* One row of a block: W after the update, if there is one; `columns` > 0. */
+ALWAYS_INLINE block_row gradient_row(const gradient_sink *sink, ptrdiff_t at, const real *g, ptrdiff_t columns) {
+    const update_context *u = sink->update;
+    if (!u || u->rule != RULE_sgd) {
+        put_gradient(sink, at, g, at_most_side(columns));
+        return load_row(u ? u->theta + at : g, columns);
+    }
+    block_row row = load_row(u->theta + at, columns), gradient = load_row(g, columns);
+    UNROLLED
+    for (int v = 0; v < ROW_VECTORS; v++) row.v[v] = sgd_step(row.v[v], gradient.v[v], NULL, u->c);
+    store_row(u->theta + at, row, columns);
+    return row;
+}
+
+/* PART_PAIRS pairs of rows of a block; whole: all of its rows and columns are there. */
+ALWAYS_INLINE void gradient_pairs(const int whole, const bf16_product *p, const c_block *block, int first) {
     const gradient_context *context = p->context;
-    ptrdiff_t n = p->columns, row = (ptrdiff_t)block->i * SIDE + 2 * part, column = (ptrdiff_t)block->j * SIDE;
+    ptrdiff_t n = p->columns, row = (ptrdiff_t)block->i * SIDE, column = (ptrdiff_t)block->j * SIDE;
+    ptrdiff_t rows = whole ? SIDE : p->rows - row, columns = whole ? SIDE : n - column;
     ptrdiff_t at = context->offset + row * n + column;
-    int rows = row + 1 < p->rows ? 2 : row < p->rows ? 1 : 0;
-    for (int r = 0; r < rows; r++)
-        put_gradient(context->sink, at + r * n, block->c + (2 * part + r) * SIDE, at_most_side(n - column));
-    if (!context->to) return;
-    const real *W = context->sink->update->theta + at;
-    block_forms forms = {.rows = block_at(context->to->w_rows, block->i, block->j),
-                         .pairs = block_at(context->to->w, block->j, block->i)};
-    store_row_pair(load_row(W, rows > 0 ? n - column : 0), load_row(W + n, rows > 1 ? n - column : 0), part, forms);
+    block_forms forms = {0};
+    if (context->to) {
+        forms.rows = context->has_rows ? block_at(context->to->w_rows, block->i, block->j) : p->scratch->words;
+        forms.pairs = block_at(context->to->w, block->j, block->i);
+    }
+    for (int pair = first; pair < first + PART_PAIRS; pair++) {
+        block_row W[2];
+        for (int r = 0, i = 2 * pair; r < 2; r++, i++)
+            W[r] = i < rows ? gradient_row(context->sink, at + i * n, block->c + i * SIDE, columns)
+                            : load_row(block->c, 0);
+        if (context->to) store_row_pair(W[0], W[1], pair, forms);
+    }
+}
+
+static void gradient_part(const bf16_product *p, const c_block *block, int part) {
+    if (is_whole(p, block))
+        gradient_pairs(1, p, block, part * PART_PAIRS);
+    else
+        gradient_pairs(0, p, block, part * PART_PAIRS);
 }
 
 /* The gradient of b, of the columns of blocks [j0, j1). */
@@ -64,7 +105,8 @@ static void bias_gradient(const fgd_workspace *w, int l, int rows, const gradien
         int count = at_most_side(layer->n_out - j * SIDE);
         ptrdiff_t at = context->offset + (ptrdiff_t)layer->n_in * layer->n_out + j * SIDE;
         block_row sum = load_row(sink->grad + at, sink->accumulate ? count : 0);
-        for (int i = 0; i < block_count(rows); i++) sum = add_to_row(sum, load_row(sums_at(w, l + 1, i, j), SIDE));
+        for (int i = 0; i < block_count(rows); i++)
+            sum = add_to_row(sum, load_row(sums_at(&w->bf16[l + 1], layer->n_out, i, j), SIDE));
         store_row(gradient, sum, SIDE);
         put_gradient(sink, at, gradient, count);
     }
@@ -90,7 +132,8 @@ static void bf16_gradients(const fgd_workspace *w, int rows, const gradient_sink
         gradient_context context = {.sink = sink,
                                     .layer = layer,
                                     .offset = offset,
-                                    .to = sink->update && sink->transposes ? &w->bf16[l] : NULL};
+                                    .to = sink->update && sink->transposes ? &w->bf16[l] : NULL,
+                                    .has_rows = l > 0};
         bf16_product p = {.method = w->method,
                           .a = w->bf16[l].at,
                           .b = w->bf16[l + 1].dz,
@@ -98,9 +141,10 @@ static void bf16_gradients(const fgd_workspace *w, int rows, const gradient_sink
                           .columns = layer->n_out,
                           .steps = block_count(rows),
                           .rows_outer = 1,
-                          .start = sink->accumulate ? gradient_start : NULL,
+                          .resumes = sink->accumulate,
+                          .start = gradient_start,
                           .part = gradient_part,
-                          .parts = PAIRS,
+                          .parts = ROW_PARTS,
                           .context = &context,
                           .scratch = w->scratch + self.rank};
         c_range range = gradient_range(layer, self, grid);

@@ -22,7 +22,8 @@ static inline int row_unit(const fgd_net *net) { return is_bf16(net) ? 32 : 1; }
 
 #if FGD_BITS == 32
 
-enum { PAIRS = SIDE / 2 }; /* of rows in a block */
+/* Pairs of rows in a block, and in a part of what follows a product. */
+enum { PAIRS = SIDE / 2, PART_PAIRS = 4, ROW_PARTS = PAIRS / PART_PAIRS };
 
 /* A thread's blocks of `count` rows or columns. */
 static void range_of_blocks(worker self, ptrdiff_t count, int *begin, int *end) {
@@ -49,8 +50,9 @@ static void sum_columns(const real *x, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t c
     store_row(sums, sum, SIDE);
 }
 
-static real *sums_at(const fgd_workspace *w, int l, int i, int j) {
-    return w->bf16[l].sums + ((ptrdiff_t)i * block_count(w->net->layer[l - 1].n_out) + j) * SIDE;
+/* The sums over the rows of block (i, j) of a dz that has n columns. */
+static real *sums_at(const bf16_matrices *of, ptrdiff_t n, int i, int j) {
+    return of->sums + ((ptrdiff_t)i * block_count(n) + j) * SIDE;
 }
 
 /* Block (i, j) of dz[l]. */
@@ -61,7 +63,7 @@ static void round_gradient_block(const fgd_workspace *w, int l, ptrdiff_t rows, 
     const real *dz = w->at[l].dz + row * ld + column;
     block_forms forms = {.rows = s->words, .pairs = block_at(to->dz, j, i)};
     store_block(dz, ld, rows - row, columns, forms);
-    sum_columns(dz, ld, rows - row, columns, sums_at(w, l, i, j));
+    sum_columns(dz, ld, rows - row, columns, sums_at(to, columns + column, i, j));
     for (int t = 0; t < 2; t++) transpose_tile(s->words, t, block_at(to->dzt, i, j));
 }
 
@@ -132,27 +134,44 @@ ALWAYS_INLINE void activate_row_pair(const fgd_layer *layer, block_row x[2]) {
     }
 }
 
+/* PART_PAIRS pairs of rows of a block; whole: all of its rows and columns are there. */
+ALWAYS_INLINE void forward_pairs(const int whole, const bf16_product *p, const c_block *block, int first) {
+    const forward_sink *sink = p->context;
+    ptrdiff_t row = (ptrdiff_t)block->i * SIDE, column = (ptrdiff_t)block->j * SIDE;
+    ptrdiff_t rows = whole ? SIDE : p->rows - row, columns = whole ? SIDE : p->columns - column;
+    real *a = sink->a ? sink->a + row * sink->ld + column : NULL, *z = sink->z ? sink->z + (a - sink->a) : NULL;
+    block_row bias = {0};
+    block_forms forms = {.pairs = p->scratch->words};
+    if (sink->bias) bias = load_row(sink->bias + column, columns);
+    if (sink->to.blocks) forms.rows = block_at(sink->to, block->i, block->j);
+    for (int pair = first; pair < first + PART_PAIRS; pair++) {
+        block_row x[2];
+        for (int r = 0, at = 2 * pair; r < 2; r++, at++) {
+            x[r] = load_row(block->c + at * SIDE, SIDE);
+            if (sink->bias) x[r] = add_to_row(x[r], bias);
+            if (z && at < rows) store_row(z + at * sink->ld, x[r], columns);
+        }
+        activate_row_pair(sink->layer, x);
+        for (int r = 0, at = 2 * pair; r < 2; r++, at++) {
+            if (a && at < rows) store_row(a + at * sink->ld, x[r], columns);
+            if (!whole) x[r] = pad_row(x[r], at < rows ? columns : 0);
+        }
+        if (forms.rows) store_row_pair(x[0], x[1], pair, forms);
+    }
+}
+
+static int is_whole(const bf16_product *p, const c_block *block) {
+    return (block->i + 1) * SIDE <= p->rows && (block->j + 1) * SIDE <= p->columns;
+}
+
 static void forward_part(const bf16_product *p, const c_block *block, int part) {
     const forward_sink *sink = p->context;
-    if (part >= PAIRS) {
-        transpose_tile(p->scratch->words, part - PAIRS, block_at(sink->tot, block->j, block->i));
-        return;
-    }
-    ptrdiff_t row = (ptrdiff_t)block->i * SIDE + 2 * part, column = (ptrdiff_t)block->j * SIDE;
-    ptrdiff_t columns = p->columns - column, at = row * sink->ld + column;
-    block_row x[2];
-    for (int r = 0; r < 2; r++) {
-        x[r] = load_row(block->c + (2 * part + r) * SIDE, SIDE);
-        if (sink->bias) x[r] = add_to_row(x[r], load_row(sink->bias + column, columns));
-        if (sink->z && row + r < p->rows) store_row(sink->z + at + r * sink->ld, x[r], columns);
-    }
-    activate_row_pair(sink->layer, x);
-    for (int r = 0; r < 2; r++)
-        if (sink->a && row + r < p->rows) store_row(sink->a + at + r * sink->ld, x[r], columns);
-    if (!sink->to.blocks) return;
-    for (int r = 0; r < 2; r++) x[r] = pad_row(x[r], row + r < p->rows ? columns : 0);
-    block_forms forms = {.rows = block_at(sink->to, block->i, block->j), .pairs = p->scratch->words};
-    store_row_pair(x[0], x[1], part, forms);
+    if (part >= ROW_PARTS)
+        transpose_tile(p->scratch->words, part - ROW_PARTS, block_at(sink->tot, block->j, block->i));
+    else if (is_whole(p, block))
+        forward_pairs(1, p, block, part * PART_PAIRS);
+    else
+        forward_pairs(0, p, block, part * PART_PAIRS);
 }
 
 /* Blocks `range` of the outputs of a layer from its inputs, to the sink; rows: of the batch. */
@@ -165,7 +184,7 @@ static void bf16_forward(const forward_sink *sink, bf16_method method, bf16_fact
                       .columns = sink->layer->n_out,
                       .steps = w.steps,
                       .part = forward_part,
-                      .parts = sink->tot.blocks ? PAIRS + 2 : PAIRS,
+                      .parts = sink->tot.blocks ? ROW_PARTS + 2 : ROW_PARTS,
                       .context = sink,
                       .scratch = scratch};
     bf16_multiply(&p, range);
@@ -192,6 +211,8 @@ static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, rea
 
 /* ---- backward ---- */
 
+enum { BACKWARD_PARTS = 2 * (1 + ROW_PARTS / 2 + 1) };
+
 /* What follows the product dA^T = W dZ^T. */
 typedef struct {
     const fgd_layer *before; /* the layer whose outputs dA are the gradients of; NULL: f' is not applied */
@@ -202,46 +223,63 @@ typedef struct {
     const bf16_matrices *to; /* out, or NULL */
 } backward_sink;
 
-/* A row of a block of dA, in place, <- dz f'; returns it */
-ALWAYS_INLINE block_row backward_row(const backward_sink *sink, ptrdiff_t row, ptrdiff_t column, ptrdiff_t columns,
-                                     real *g) {
+/* dz <- dA f' of one row of a block, of `columns` columns */
+ALWAYS_INLINE block_row backward_row(const backward_sink *sink, ptrdiff_t at, real *g, ptrdiff_t columns) {
+    const fgd_layer *before = sink->before;
     int n = columns < SIDE ? (int)columns : SIDE;
-    if (sink->before) activation_backward(sink->before, n, sink->x + row * sink->ld + column, g);
-    if (sink->dz) store_row(sink->dz + row * sink->dz_ld + column, load_row(g, SIDE), columns);
-    return load_row(g, columns);
+    if (before && before->activation != ACTIVATION_relu) activation_backward(before, n, sink->x + at, g);
+    block_row row = load_row(g, columns);
+    if (!before || before->activation != ACTIVATION_relu) return row;
+    block_row x = load_row(sink->x + at, columns);
+    UNROLLED
+    for (int v = 0; v < ROW_VECTORS; v++) row.v[v] = relu_backward(x.v[v], row.v[v], NULL);
+    return row;
 }
 
-/* Rows 2 p and 2 p + 1 of a block of dA, transposed by now. */
-static void backward_row_pair(const bf16_product *p, const c_block *block, int pair) {
-    const backward_sink *sink = p->context;
-    ptrdiff_t row = (ptrdiff_t)block->j * SIDE + 2 * pair, column = (ptrdiff_t)block->i * SIDE;
-    ptrdiff_t columns = p->rows - column;
-    real *g = p->scratch->rows + 2 * pair * SIDE, *sums = p->scratch->sums;
-    block_row x[2];
-    for (int r = 0; r < 2; r++)
-        x[r] = row + r < p->columns ? backward_row(sink, row + r, column, columns, g + r * SIDE) : load_row(g, 0);
-    if (!sink->to) return;
-    block_row sum = load_row(sums, pair > 0 ? SIDE : 0);
-    store_row(sums, add_to_row(add_to_row(sum, x[0]), x[1]), SIDE);
-    block_forms forms = {.rows = p->scratch->words, .pairs = block_at(sink->to->dz, block->i, block->j)};
-    store_row_pair(x[0], x[1], pair, forms);
-}
-
-static void backward_part(const bf16_product *p, const c_block *block, int part) {
+/* PART_PAIRS pairs of rows of a block of dA, whose transpose is in the scratch memory. */
+ALWAYS_INLINE void backward_pairs(const int whole, const bf16_product *p, const c_block *block, int first) {
     const backward_sink *sink = p->context;
     bf16_scratch *s = p->scratch;
-    if (part < 2) {
-        transpose(SIDE, WORDS, block->c + part * WORDS, SIDE, s->rows + part * WORDS * SIDE, SIDE, 0);
-        return;
+    ptrdiff_t row = (ptrdiff_t)block->j * SIDE, column = (ptrdiff_t)block->i * SIDE;
+    ptrdiff_t rows = whole ? SIDE : p->columns - row, columns = whole ? SIDE : p->rows - column;
+    block_row sum = load_row(s->sums, first > 0 ? SIDE : 0);
+    for (int pair = first; pair < first + PART_PAIRS; pair++) {
+        block_row x[2];
+        for (int r = 0, at = 2 * pair; r < 2; r++, at++) {
+            if (at >= rows) {
+                x[r] = load_row(s->rows, 0);
+                continue;
+            }
+            x[r] = backward_row(sink, (row + at) * sink->ld + column, s->rows + at * SIDE, columns);
+            if (sink->dz) store_row(sink->dz + (row + at) * sink->dz_ld + column, x[r], columns);
+        }
+        if (!sink->to) continue;
+        sum = add_to_row(add_to_row(sum, x[0]), x[1]);
+        block_forms forms = {.rows = s->words, .pairs = block_at(sink->to->dz, block->i, block->j)};
+        store_row_pair(x[0], x[1], pair, forms);
     }
-    if (part < 2 + PAIRS) {
-        backward_row_pair(p, block, part - 2);
-        return;
+    store_row(s->sums, sum, SIDE);
+}
+
+/* For each half of the rows: the result is transposed, finished, and transposed again for the next product. */
+static void backward_part(const bf16_product *p, const c_block *block, int part) {
+    enum { PARTS_OF_HALF = BACKWARD_PARTS / 2 };
+    const backward_sink *sink = p->context;
+    bf16_scratch *s = p->scratch;
+    int half = part / PARTS_OF_HALF, step = part % PARTS_OF_HALF, first = half * PAIRS / 2 + (step - 1) * PART_PAIRS;
+    if (step == 0) {
+        real *to = s->rows + half * WORDS * SIDE;
+        transpose_words(block->c + half * WORDS, SIDE, to, SIDE);
+        transpose_words(block->c + half * WORDS + WORDS * SIDE, SIDE, to + WORDS, SIDE);
+    } else if (step < PARTS_OF_HALF - 1) {
+        if (is_whole(p, block))
+            backward_pairs(1, p, block, first);
+        else
+            backward_pairs(0, p, block, first);
+    } else if (sink->to) {
+        transpose_tile(s->words, half, block_at(sink->to->dzt, block->j, block->i));
+        if (half == 1) store_row(sums_at(sink->to, p->rows, block->j, block->i), load_row(s->sums, SIDE), SIDE);
     }
-    int t = part - 2 - PAIRS;
-    transpose_tile(s->words, t, block_at(sink->to->dzt, block->j, block->i));
-    real *sums = sink->to->sums + ((ptrdiff_t)block->j * block_count(p->rows) + block->i) * SIDE;
-    if (t == 0) memcpy(sums, s->sums, SIDE * sizeof *sums);
 }
 
 static void backward_to_sink(const fgd_workspace *w, int l, const backward_sink *sink, const row_group *g) {
@@ -256,7 +294,7 @@ static void backward_to_sink(const fgd_workspace *w, int l, const backward_sink 
                       .steps = block_count(layer->n_out),
                       .rows_outer = 1,
                       .part = backward_part,
-                      .parts = sink->to ? PAIRS + 4 : PAIRS + 2,
+                      .parts = BACKWARD_PARTS,
                       .context = sink,
                       .scratch = w->scratch + g->thread};
     bf16_multiply(&p, range);

@@ -107,9 +107,22 @@ ALWAYS_INLINE void store_row_pair(block_row even, block_row odd, int p, block_fo
     }
 }
 
+/* to (WORDS, WORDS) <- from (WORDS, WORDS), transposed */
+ALWAYS_INLINE void transpose_words(const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld) {
+    for (int i = 0; i < WORDS; i += VL)
+        for (int j = 0; j < WORDS; j += VL) {
+            vec square[VL];
+            UNROLLED
+            for (int r = 0; r < VL; r++) square[r] = v_load(from + (i + r) * from_ld + j);
+            transpose_square(square);
+            UNROLLED
+            for (int r = 0; r < VL; r++) v_store(to + (j + r) * to_ld + i, square[r]);
+        }
+}
+
 /* to <- tile number t of a block, transposed to the other kind */
-ALWAYS_INLINE void transpose_tile(const bf16_word *block, int t, bf16_word *to) {
-    transpose(WORDS, WORDS, block + t * TILE_WORDS, WORDS, to + t * TILE_WORDS, WORDS, 0);
+static void transpose_tile(const bf16_word *block, int t, bf16_word *to) {
+    transpose_words(block + t * TILE_WORDS, WORDS, to + t * TILE_WORDS, WORDS);
 }
 
 /* Rows [row, row + SIDE) of x (rows, columns), ld apart, from column j on, to both kinds of a block. */

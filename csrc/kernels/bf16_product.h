@@ -55,35 +55,44 @@ struct bf16_product {
     int rows, columns; /* of C */
     int steps;         /* groups along k */
     int rows_outer;    /* 1: a block of rows meets all columns before the next one; 0: a block of columns all rows */
-    void (*start)(const bf16_product *p, const c_block *block); /* fills c, where the sums start; NULL: they do at 0 */
+    int resumes;       /* 1: `start` fills c, where the sums start; 0: they do at 0 */
+    void (*start)(const bf16_product *p, const c_block *block); /* before a block; or NULL */
     void (*part)(const bf16_product *p, const c_block *block, int part); /* does a part of what follows */
     int parts;
     const void *context; /* of the callbacks */
     bf16_scratch *scratch; /* of this thread */
 };
 
+/* A block's share of the lines of each block of the outer loop's next turn, which are prefetched meanwhile. */
+typedef struct {
+    const bf16_word *at;
+    int lines;
+} next_blocks;
+
 /* ---- by tiles ---- */
 
 #ifdef FGD_BF16_INSTRUCTIONS
 /* Groups k0 ... k1 - 1 of a block, and between them what follows the one that waits. */
-static void multiply_by_tiles(const bf16_product *p, const c_block *block, int k0, int k1) {
+static void multiply_by_tiles(const bf16_product *p, const c_block *block, int k0, int k1, next_blocks next) {
     const bf16_word *a = block_at(p->a, block->i, k0), *b = block_at(p->b, block->j, k0);
     c_block waiting = p->scratch->waiting;
     int part = 0, parts = waiting.c ? p->parts : 0, steps = k1 - k0, due = 0;
-    if (k0 == 0 && p->start) p->start(p, block);
-    if (k0 > 0 || p->start)
+    if (k0 > 0 || p->resumes)
         tiles_load(block->c);
     else
         tiles_zero();
     for (int k = 0; k < steps; k++, a += BLOCK_WORDS, b += BLOCK_WORDS) {
         tiles_multiply(a, b);
+        for (int i = 0; i < next.lines; i++) prefetch_l2(next.at + i * WORDS);
+        next.at += next.lines > 0 ? BLOCK_WORDS : 0;
         for (due += parts; due >= steps; due -= steps) p->part(p, &waiting, part++);
     }
     tiles_store(block->c);
     p->scratch->waiting.c = NULL;
 }
 #else
-static void multiply_by_tiles(UNUSED const bf16_product *p, UNUSED const c_block *b, UNUSED int k0, UNUSED int k1) {}
+static void multiply_by_tiles(UNUSED const bf16_product *p, UNUSED const c_block *block, UNUSED int k0, UNUSED int k1,
+                              UNUSED next_blocks next) {}
 #endif
 
 /* ---- by vectors ---- */
@@ -120,20 +129,14 @@ static void finish_waiting(const bf16_product *p) {
     p->scratch->waiting.c = NULL;
 }
 
-static void start_block(const bf16_product *p, const c_block *block) {
-    if (p->start)
-        p->start(p, block);
-    else
-        memset(block->c, 0, BLOCK_REALS * sizeof *block->c);
-}
-
 /* Groups k0 ... k1 - 1 of a block. */
-static void multiply_groups(const bf16_product *p, const c_block *block, int k0, int k1) {
+static void multiply_groups(const bf16_product *p, const c_block *block, int k0, int k1, next_blocks next) {
+    if (k0 == 0 && p->start) p->start(p, block);
     if (p->method == BF16_BY_TILES) {
-        multiply_by_tiles(p, block, k0, k1);
+        multiply_by_tiles(p, block, k0, k1, next);
     } else {
         finish_waiting(p);
-        if (k0 == 0) start_block(p, block);
+        if (k0 == 0 && !p->resumes) memset(block->c, 0, BLOCK_REALS * sizeof *block->c);
         if (p->method == BF16_BY_DOTS)
             multiply_by(1, p, block, k0, k1);
         else
@@ -142,20 +145,32 @@ static void multiply_groups(const bf16_product *p, const c_block *block, int k0,
     if (k1 == p->steps) p->scratch->waiting = *block;
 }
 
-/* A block of the outer loop with the blocks s0 ... s1 - 1 of the inner one. */
-static void multiply_turn(const bf16_product *p, int outer, int s0, int s1) {
+/* What block number `number` of a turn of `count` blocks fetches of the next one, from group k0 on. */
+static next_blocks share_of_next_turn(const bf16_product *p, int outer, int k0, int number, int count) {
+    enum { LINES = BLOCK_WORDS / WORDS };
+    int first = (int)partition(LINES, number, count);
+    const bf16_word *next = block_at(p->rows_outer ? p->a : p->b, outer + 1, k0);
+    return (next_blocks){.at = next + first * WORDS, .lines = (int)partition(LINES, number + 1, count) - first};
+}
+
+/* A block of the outer loop with the blocks s0 ... s1 - 1 of the inner one; fetches: another block of the outer loop
+   follows, and is not in L2. */
+static void multiply_turn(const bf16_product *p, int outer, int s0, int s1, int fetches) {
     bf16_scratch *scratch = p->scratch;
     int k_blocks = (p->steps + MAX_STEPS - 1) / MAX_STEPS;
-    scratch->turn ^= 1;
+    if (k_blocks > 1) scratch->turn ^= 1;
     for (int kb = 0; kb < k_blocks; kb++) {
         int k0 = (int)partition(p->steps, kb, k_blocks), k1 = (int)partition(p->steps, kb + 1, k_blocks);
         if (p->method == BF16_BY_FMA) unpack_outer(0, p, outer, k0, k1);
         if (p->method == BF16_BY_DOTS) unpack_outer(1, p, outer, k0, k1);
         for (int s = s0; s < s1; s++) {
-            c_block block = {.c = scratch->c[scratch->turn][s - s0]};
+            if (k_blocks == 1) scratch->turn ^= 1; /* two blocks of C are enough, and stay in L1 */
+            c_block block = {.c = scratch->c[scratch->turn][k_blocks > 1 ? s - s0 : 0]};
             block.i = p->rows_outer ? outer : s;
             block.j = p->rows_outer ? s : outer;
-            multiply_groups(p, &block, k0, k1);
+            next_blocks next = {0};
+            if (fetches) next = share_of_next_turn(p, outer, k0, s - s0, s1 - s0);
+            multiply_groups(p, &block, k0, k1, next);
         }
     }
 }
@@ -170,11 +185,13 @@ static void bf16_multiply(const bf16_product *p, c_range range) {
     int outer0 = p->rows_outer ? range.i0 : range.j0, outer1 = p->rows_outer ? range.i1 : range.j1;
     int inner0 = p->rows_outer ? range.j0 : range.i0, inner1 = p->rows_outer ? range.j1 : range.i1;
     int count = inner1 - inner0, turns = (count + turn_length(p) - 1) / turn_length(p);
+    size_t bytes = (size_t)(outer1 - outer0) * (size_t)p->steps * BLOCK_WORDS * sizeof(bf16_word);
+    int far = bytes > l2_bytes() / 4;
     p->scratch->waiting.c = NULL;
     p->scratch->turn = 0;
     for (int turn = 0; turn < turns; turn++) {
         int s0 = inner0 + (int)partition(count, turn, turns), s1 = inner0 + (int)partition(count, turn + 1, turns);
-        for (int outer = outer0; outer < outer1; outer++) multiply_turn(p, outer, s0, s1);
+        for (int outer = outer0; outer < outer1; outer++) multiply_turn(p, outer, s0, s1, far && outer + 1 < outer1);
     }
     finish_waiting(p);
 }

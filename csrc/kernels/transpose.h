@@ -6,6 +6,7 @@
 
 #include "../simd/contract.h"
 
+#ifndef FGD_TRANSPOSE_SQUARE
 /* Transposes VL vectors in log2(VL) passes: the pass of bit d exchanges rows and lanes whose indices differ in it. */
 ALWAYS_INLINE void transpose_square(vec row[VL]) {
     UNROLLED
@@ -23,6 +24,8 @@ ALWAYS_INLINE void transpose_square(vec row[VL]) {
         }
     }
 }
+
+#endif
 
 /* to (width, height) <- `height` lanes of the first `width` vectors of a square; streams: all lanes, by v_stream. */
 ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to, ptrdiff_t to_ld, const int streams) {

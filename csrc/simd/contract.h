@@ -34,7 +34,7 @@
  *   u64_high(a)                               the high half, shifted down
  *   u64_store_low(p, a, b)                    the low halves of both, interleaved: a's, b's, a's, b's ...
  *
- * and, for kernels/orders.h, unless the one below is as good,
+ * and, unless those below and in kernels/transpose.h are as good, transpose_square and, for kernels/orders.h,
  *
  *   u32_keep_up_to(last, from, to)            to <- those of U32_AT_ONCE integers that are at most `last`, in their
  *                                             order; returns how many.  It may write U32_AT_ONCE, and to <= from
