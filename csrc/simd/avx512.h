@@ -9,9 +9,6 @@
 #include "amx_support.h"
 #include "headers.h"
 
-#ifdef FGD_HAS_AMX
-#define FGD_TILES_ISA amx
-#endif
 
 /* 28 accumulators, 2 vectors of b and 1 of a occupy 31 of 32 registers. */
 enum { MR = 14, NV = 2 };
