@@ -5,7 +5,7 @@ instruction set, and `numpy_engine`, which combines the definitions and is the r
 not know which one runs; code below it does not know users, epochs or files.
 
 Environment variables, read when the first executor is created: FASTGD_BACKEND=native|numpy,
-FASTGD_ISA=avx512|avx2|neon|scalar, FASTGD_NUM_THREADS.
+FASTGD_ISA=amx|avx512|avx2|neon|scalar, FASTGD_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -54,9 +54,11 @@ class Engine:
         grad: Array,
         noises: Sequence[Noise | None] = (),
         lock: Any = None,
+        precision: str = "f32",
     ) -> Executor:
         """A network bound to its memory and run by this engine; see `fastgd.engine.contract.Executor`."""
-        return self._home.Executor(layers, theta, grad, self.isa, noises, lock)  # type: ignore[no-any-return]
+        options = (noises, lock) if precision == "f32" else (noises, lock, precision)
+        return self._home.Executor(layers, theta, grad, self.isa, *options)  # type: ignore[no-any-return]
 
     def lock(self) -> Any:
         """A lock for executors on the same vectors."""

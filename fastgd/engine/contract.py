@@ -26,11 +26,12 @@ X_NOT_FINITE = "X has a value that is not finite in the dtype of theta"
 class Executor(Protocol):
     """A network bound to its memory: what every engine's class of this name can do.
 
-    `Executor(layers, theta, grad, isa=None, noises=(), lock=None)` refers to theta and grad, (size,) float32 or
-    float64, and does not copy them; theta holds, layer by layer, W (n_in, n_out) in row-major order, then b (n_out,).
-    All results have the dtype of theta, `real` below. `noises` may be added to the inputs of each layer; their strength
-    and random numbers are arguments of `forward` and `train`. Executors on the same vectors share a lock, a `Lock` of
-    their engine.
+    `Executor(layers, theta, grad, isa=None, noises=(), lock=None, precision="f32")` refers to theta and grad, (size,)
+    float32 or float64, and does not copy them; theta holds, layer by layer, W (n_in, n_out) in row-major order, then b
+    (n_out,). All results have the dtype of theta, `real` below. With precision="bf16", for float32 only, the products
+    of layers are those that `fastgd.engine.bf16` defines; all else is the same. `noises` may be added to the inputs of
+    each layer; their strength and random numbers are arguments of `forward` and `train`. Executors on the same vectors
+    share a lock, a `Lock` of their engine.
 
     X (rows, n_in) and Y are read in place: bool, integers of 8 to 64 bits, floats of 16 to 64, the values of a row
     contiguous, the distance between rows arbitrary. `n_threads` is a maximum; 0: the engine decides.

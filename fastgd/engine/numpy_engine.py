@@ -23,10 +23,12 @@ from . import threads
 from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
 from .numpy_checks import check_array, checked_order
-from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
+from .numpy_layers import LayerLike, LayerPass, LayerViews, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
+from .numpy_products import PRODUCTS
 from .plan import Plan
+from .precision import check_precision
 
 __all__ = ["Executor", "Lock", "Losses", "fill_orders"]
 Lock = threading.Lock
@@ -48,11 +50,13 @@ class Executor:
         Noise that may be added to the inputs of each layer; empty: none.
     lock : lock or None, default=None
         Held by exclusive methods; executors on the same vectors share one.
+    precision : {"f32", "bf16"}, default="f32"
+        Of the products of matrices; see `fastgd.engine.bf16`.
 
     Raises
     ------
     ValueError
-        `isa` is not None, or theta or grad has another shape, dtype or memory layout.
+        `isa` is not None, theta or grad has another shape, dtype or memory layout, or the dtype not this precision.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Executor:
         isa: str | None = None,
         noises: Sequence[Noise | None] = (),
         lock: threading.Lock | None = None,
+        precision: str = "f32",
     ) -> None:
         if isa is not None:
             raise ValueError(f"the NumPy engine has no choice of instruction sets: isa must be None, not {isa!r}")
@@ -73,6 +78,8 @@ class Executor:
             check_array(name, vector, (size,), theta.dtype)
             if not (vector.flags.c_contiguous and vector.flags.writeable):
                 raise ValueError(f"{name} must be C-contiguous and writable")
+        self.precision = check_precision(precision, theta.dtype)
+        self._products = PRODUCTS[precision]
         self._theta, self._grad = theta, grad
         self._layers = list(views_of(layers, theta, grad))
         self._parts = list(parts_of(layers))
@@ -91,7 +98,7 @@ class Executor:
                 raise ValueError(X_NOT_FINITE)
             with np.errstate(over="ignore", invalid="ignore"):  # as in C: the result says so
                 for layer in self._layers:
-                    A = layer.activation.forward(layer.products(A))
+                    A = layer.activation.forward(self._weighted_inputs(layer, A))
             out[start : start + _BLOCK] = A
         return bool(np.isfinite(out).all())
 
@@ -186,13 +193,17 @@ class Executor:
         workspace = 2 * batch * sum(widths) * self._theta.itemsize
         flops = 2.0 * batch * (3 * sum(weights) - weights[0])
         max_threads, why = threads.available(), "NumPy's BLAS decides"
-        return Plan("numpy", str(self._theta.dtype), batch, (), max_threads, max_threads, (), why, workspace, flops)
+        facts = batch, (), max_threads, max_threads, (), why, workspace, flops
+        return Plan(
+            "numpy", str(self._theta.dtype), *facts, precision=self.precision, f32_is_faster=self.precision == "bf16"
+        )
 
     def _mean_loss(self, chunk: Chunk, s: int) -> float:
         """The mean loss of a step; `grad` <- its gradient. Both are 0 if all weights are 0."""
         rows, weight = chunk.rows(s), chunk.weight
         noise = None if chunk.noise is None else chunk.noise.of(s)
         micro_batch = WHOLE_STEP if chunk.transforms is None else chunk.transforms.micro_batch
+        micro_batch = self._products.micro_batch(micro_batch)
         divisor = float(len(rows)) if weight is None else float(weight[rows].sum(dtype=np.float64)) or 1.0
         total = 0.0
         for start in range(0, len(rows), micro_batch):
@@ -219,11 +230,16 @@ class Executor:
         kept = []
         for l, layer in enumerate(self._layers):
             A, multipliers = self._add_noise(l, A, noise)
-            z = layer.products(A)
+            z = self._weighted_inputs(layer, A)
             a = layer.activation.forward(z)
             kept.append(LayerPass(A, z if layer.activation.saved == "z" else a, multipliers))
             A = a
         return A, kept
+
+    def _weighted_inputs(self, layer: LayerViews, A: Array) -> Array:
+        """z = A W + b, (B, n_out)."""
+        z = self._products.matmul(A, layer.W)
+        return z + layer.b if layer.b.size else z
 
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
         """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""
@@ -239,14 +255,11 @@ class Executor:
         for i in range(len(kept) - 1, -1, -1):
             layer = self._layers[i]
             dz = layer.activation.backward(kept[i].x, dA)
-            if accumulate:
-                np.add(layer.dW, kept[i].A.T @ dz, out=layer.dW)
-            else:
-                np.matmul(kept[i].A.T, dz, out=layer.dW)
+            self._products.matmul(kept[i].A.T, dz, layer.dW, accumulate)
             if layer.db.size:
-                np.add(layer.db if accumulate else 0, dz.sum(axis=0), out=layer.db)
+                self._products.sum_rows(dz, layer.db, accumulate)
             if i > 0 or dX is not None:
-                dA = dz @ layer.W.T
+                dA = self._products.matmul(dz, layer.W.T)
                 multipliers = kept[i].multipliers
                 dA = dA if multipliers is None else dA * multipliers
         if dX is not None:

@@ -35,11 +35,6 @@ class LayerViews(NamedTuple):
     b: Array
     db: Array
 
-    def products(self, A: Array) -> Array:
-        """z = A W + b, (B, n_out)."""
-        z: Array = A @ self.W
-        return z + self.b if self.b.size else z
-
 
 class LayerPass(NamedTuple):
     """What a layer keeps for the backward pass.

@@ -32,6 +32,13 @@ class Plan:
         Operations of a step's products: 2 per weight and row in each of forward, dX and dW (no dX for the first layer).
     min_flops : float, default=0.0
         Operations of a forward pass per thread below which a thread does not pay; 0 if that is up to a library.
+    precision : {"f32", "bf16"}, default="f32"
+        Of the products; "f32" is the dtype.
+    unit : str, default=""
+        What computes products in bfloat16: "AMX tiles", "VDPBF16PS" or "FMA", which emulates the former; "" in f32 and
+        in NumPy.
+    f32_is_faster : bool, default=False
+        Whether steps of precision "f32" are expected to take less time.
     """
 
     engine: str
@@ -45,6 +52,9 @@ class Plan:
     workspace: int
     flops: float
     min_flops: float = 0.0
+    precision: str = "f32"
+    unit: str = ""
+    f32_is_faster: bool = False
 
     @property
     def most(self) -> int:
@@ -54,6 +64,8 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [f"engine     {self.engine}, {self.dtype}"]
+        if self.precision != "f32":
+            lines.append(f"precision  {self.precision}{self._how()}")
         if self.tile:
             lines.append(f"tile       {self.tile[0]} rows x {self.tile[1]} columns")
         lines.append(f"threads    {self.threads} of {self.max_threads}: {self.why}")
@@ -64,3 +76,8 @@ class Plan:
             f"work       {self.flops / 1e6:,.3g} million operations per step",
         ]
         return "\n".join(lines)
+
+    def _how(self) -> str:
+        """What computes products in this precision, and whether another one would be faster."""
+        faster = '; precision="f32" is likely to be faster here' if self.f32_is_faster else ""
+        return (f" by {self.unit}" if self.unit else "") + faster

@@ -1,4 +1,4 @@
-"""The networks that an engine builds for a model: one for each link that a loss may apply to the outputs."""
+"""The networks that an engine builds for a model: one for each link that a loss may apply, in each precision."""
 
 import threading
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 from .. import backend
 from .._common.typing import Array
 from ..engine.contract import Executor
+from ..engine.precision import check_precision
 from ..layers.dense import Dense
 from ..layers.noise import Noise
 
@@ -31,22 +32,24 @@ class ExecutorCache:
         self._owner = owner  # of the networks of the model that theta and grad are parts of
         self._building = threading.Lock()
         self._lock: Any = None  # of the engine, shared by its networks
-        self._by_link: dict[str, Executor] = {}
+        self._networks: dict[tuple[str, str], Executor] = {}
         self._engine: backend.Engine | None = None
 
-    def get(self, link: str) -> Executor:
+    def get(self, link: str, precision: str = "f32") -> Executor:
         """The network for a loss or an `OutputSpec` with this link; "identity" includes the last activation.
 
         Raises
         ------
-        ValueError
-            The last activation is a different link.
+        TypeError, ValueError
+            The last activation is a different link, or the model cannot have this precision.
         """
-        if self._engine is backend.chosen and (network := self._by_link.get(link)) is not None:
+        is_known = self._engine is backend.chosen and isinstance(precision, str)
+        if is_known and (network := self._networks.get((link, precision))) is not None:
             return network
+        check_precision(precision, self._theta.dtype)
         with self._building:
             engine = self._choose()
-            return self._get(link, engine)
+            return self._get(link, precision, engine)
 
     def lock(self) -> Any:
         """The lock of the current engine that all networks on theta share."""
@@ -59,18 +62,19 @@ class ExecutorCache:
         engine = backend.choose()
         if self._engine is not engine:
             lock = engine.lock() if self._owner is None else self._owner.lock()
-            self._by_link, self._lock, self._engine = {}, lock, engine
+            self._networks, self._lock, self._engine = {}, lock, engine
         return engine
 
-    def _get(self, link: str, engine: backend.Engine) -> Executor:
-        if link not in self._by_link:
-            self._by_link[link] = self._build(link, engine)
-        return self._by_link[link]
+    def _get(self, link: str, precision: str, engine: backend.Engine) -> Executor:
+        if (link, precision) not in self._networks:
+            self._networks[link, precision] = self._build(link, precision, engine)
+        return self._networks[link, precision]
 
-    def _build(self, link: str, engine: backend.Engine) -> Executor:
+    def _build(self, link: str, precision: str, engine: backend.Engine) -> Executor:
         if link != "identity" and self._layers[-1].activation.link == "identity":
-            return self._get("identity", engine)
-        return engine.executor(layers_for(self._layers, link), self._theta, self._grad, self._noises, self._lock)
+            return self._get("identity", precision, engine)
+        layers = layers_for(self._layers, link)
+        return engine.executor(layers, self._theta, self._grad, self._noises, self._lock, precision)
 
 
 def layers_for(layers: Sequence[Dense], link: str) -> Sequence[Dense]:

@@ -32,8 +32,9 @@ class Passes:
     noises: tuple[Noise | None, ...]
     inputs: InputSpec
     _executors: ExecutorCache
+    _precision: str = "f32"  # of the last forward
 
-    def forward(self, X: Any, training: bool = False, out: Array | None = None) -> Array:
+    def forward(self, X: Any, training: bool = False, out: Array | None = None, precision: str = "f32") -> Array:
         """Compute the outputs and keep the activations for `backward`.
 
         Parameters
@@ -45,6 +46,8 @@ class Passes:
             noise. A custom loop has no epochs, so schedules are evaluated at t = `passes`.
         out : ndarray (rows, n_out) of the model's dtype, default=None
             Receives the outputs, and is returned. It must not share memory with X, theta or grad.
+        precision : {"f32", "bf16"}, default="f32"
+            As in `Trainer`; `backward` computes in the precision of its `forward`.
 
         Returns
         -------
@@ -55,19 +58,19 @@ class Passes:
         TypeError, ValueError
             X or out does not fit, or X is not finite; nothing was changed.
         """
-        network, noise = self._executors.get("identity"), self._noise_of_pass() if training else None
+        network, noise = self._executors.get("identity", precision), self._noise_of_pass() if training else None
         try:
             if type(X) is np.ndarray and len(X):
                 Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
                 network.forward(X, Z, 0, noise, True)
-                self.passes += bool(training)
+                self.passes, self._precision = self.passes + bool(training), precision
                 return Z
         except (TypeError, ValueError):
             pass
         X = self.inputs.rows(X, self.n_in, dtype=self.dtype)
         Z = self._output(out, (len(X), self.n_out))
         network.forward(X, Z, 0, noise, True)
-        self.passes += bool(training)
+        self.passes, self._precision = self.passes + bool(training), precision
         return Z
 
     @overload
@@ -107,7 +110,7 @@ class Passes:
         TypeError, ValueError
             dZ or out does not fit, or dZ is not finite; nothing was changed.
         """
-        network, dX = self._executors.get("identity"), out if input_gradient else None
+        network, dX = self._executors.get("identity", self._precision), out if input_gradient else None
         try:
             if type(dZ) is np.ndarray:
                 if input_gradient and out is None:

@@ -11,13 +11,20 @@ from .._common.typing import Array
 from ..backend import usable_threads
 
 
-def network_outputs(model: Any, X: Any, link: str, out: Array | None = None, n_threads: int | None = None) -> Array:
+def network_outputs(
+    model: Any,
+    X: Any,
+    link: str,
+    out: Array | None = None,
+    n_threads: int | None = None,
+    precision: str = "f32",
+) -> Array:
     """Outputs (rows, n_out) of the network for the link of a loss.
 
     Parameters
     ----------
     model : Sequential
-    X, out, n_threads
+    X, out, n_threads, precision
         As in `Sequential.predict`.
     link : str
         See `Sequential.network_for`.
@@ -35,7 +42,7 @@ def network_outputs(model: Any, X: Any, link: str, out: Array | None = None, n_t
         An output overflows the model's dtype.
     """
     threads = 0 if n_threads is None else usable_threads(check_int("n_threads", n_threads))
-    network, is_finite = model.network_for(link), None
+    network, is_finite = model.network_for(link, precision), None
     fits = out is None or (type(out) is np.ndarray and out.flags.carray)
     if fits and type(X) is np.ndarray and X.ndim == 2 and len(X) and model.inputs.scaling is None:
         Z = np.empty((len(X), model.n_out), model.dtype) if out is None else out

@@ -146,9 +146,9 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         """Views of grad under the names of `parameters`."""
         return views(self.layers, self._grad)
 
-    def network_for(self, link: str) -> Executor:
-        """The network for a loss with this link; ValueError if it does not fit the last activation."""
-        return self._executors.get(link)
+    def network_for(self, link: str, precision: str = "f32") -> Executor:
+        """The network for a loss with this link; ValueError if it does not fit the last activation, or the dtype."""
+        return self._executors.get(link, precision)
 
     def _initial_head(self) -> OutputSpec:
         """The head of an untrained model, for which only a softmax tells what the outputs mean."""
@@ -159,7 +159,7 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         """Names of the columns (n_in,) of the frame that the model was trained on; None if they had none."""
         return self.inputs.names
 
-    def predict(self, X: Any, out: Array | None = None, n_threads: int | None = None) -> Array:
+    def predict(self, X: Any, out: Array | None = None, n_threads: int | None = None, precision: str = "f32") -> Array:
         """Predict the rows of X.
 
         Parameters
@@ -172,6 +172,8 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         n_threads : int >= 1 or None, default=None
             Maximum number of threads; None leaves it to the engine, which then divides only the rows.  Threads that are
             asked for share even a single row of a large network.  The results do not depend on it.
+        precision : {"f32", "bf16"}, default="f32"
+            As in `Trainer`; a model can predict in either, however it was trained.
 
         Returns
         -------
@@ -187,15 +189,17 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
             An output overflows the model's dtype.
         """
         head = self.head
-        Z = network_outputs(self, X, head.link_of_labels, out, n_threads)
+        Z = network_outputs(self, X, head.link_of_labels, out, n_threads, precision)
         return Z if head.predicts_outputs else head.predict(Z)
 
-    def predict_proba(self, X: Any, out: Array | None = None, n_threads: int | None = None) -> Array:
+    def predict_proba(
+        self, X: Any, out: Array | None = None, n_threads: int | None = None, precision: str = "f32"
+    ) -> Array:
         """Probabilities (rows, n_classes) in the order of `head.classes`; arguments and errors as in `predict`.
 
         ValueError if the model is not a classifier.
         """
-        return self.head.predict_proba(network_outputs(self, X, self.head.link, out, n_threads))
+        return self.head.predict_proba(network_outputs(self, X, self.head.link, out, n_threads, precision))
 
     def fold_standardization(self) -> "Sequential":
         """An equal model, in float64, without scaling: its theta includes mean and std of X and y."""
@@ -208,10 +212,11 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         """All layers as passed to the constructor: `Sequential(*model.stack)` has the same architecture."""
         return stacked(self.layers, self.noises)
 
-    def plan(self, batch_size: int, n_threads: int | None = None) -> Plan:
+    def plan(self, batch_size: int, n_threads: int | None = None, precision: str = "f32") -> Plan:
         """How `fit` would run steps of `batch_size` >= 1 rows: engine, tile, threads and why, memory, work.
 
-        `n_threads` may exceed the number of this machine's cores; None: as many as `fit` would use.
+        `n_threads` may exceed the number of this machine's cores; None: as many as `fit` would use.  `precision` is
+        that of the trainer; the plan says whether the other one would be faster.
 
         Examples
         --------
@@ -223,7 +228,7 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         work       26.2 million operations per step
         """
         threads = 0 if n_threads is None else check_int("n_threads", n_threads)
-        return self.network.plan(check_int("batch_size", batch_size), threads)
+        return self.network_for("identity", precision).plan(check_int("batch_size", batch_size), threads)
 
     def save(self, path: "Target", format: str | None = None) -> None:
         """Write layers, parameters, dtype, seed and head to `path`, which ends in .npz or .safetensors.

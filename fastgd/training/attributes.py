@@ -9,6 +9,7 @@ from .. import optimizers
 from .._common.typing import Array
 from ..callbacks.base import Run
 from ..callbacks.history import History
+from ..engine.precision import check_precision
 from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
@@ -98,6 +99,7 @@ def check_model(model: Any) -> Sequential:
 def _other_model(trainer: "TrainerAttributes", model: Any) -> Sequential:
     """Another model for the trainer, which must not be in the middle of a `fit`."""
     check_not_in_training(trainer.model)
+    check_precision(trainer.precision, check_model(model).dtype)
     return check_model(model)
 
 
@@ -124,6 +126,7 @@ class TrainerAttributes:
     grad_norm = SettingAttribute[bool]()
     standardize = SettingAttribute[bool | str]()
     train_metrics = SettingAttribute[bool]()
+    precision = SettingAttribute[str](lambda trainer, precision: check_precision(precision, trainer.model.dtype))
 
     model = StateAttribute[Sequential](_other_model)
     optimizer = StateAttribute[Optimizer](_other_optimizer)

@@ -42,6 +42,8 @@ class Evaluator:
         How outputs become the labels, values and probabilities that metrics take.
     input_spec : InputSpec or None, default=None
         How X becomes inputs of the network.
+    precision : {"f32", "bf16"}, default="f32"
+        In which outputs are computed.
 
     Attributes
     ----------
@@ -61,8 +63,9 @@ class Evaluator:
         metrics: Sequence[Metric] | None = None,
         output_spec: OutputSpec | None = None,
         input_spec: InputSpec | None = None,
+        precision: str = "f32",
     ) -> None:
-        self._model, self._loss, self._n_threads = model, loss, n_threads
+        self._model, self._loss, self._n_threads, self._precision = model, loss, n_threads, precision
         self._X, self._Y, self._rows, self._output_spec = X, Y, rows, output_spec or OutputSpec(loss.link)
         self._input_spec = input_spec or InputSpec()
         self._weight = weight if weight is None or rows is None else weight[rows]
@@ -160,7 +163,7 @@ class Evaluator:
         """Outputs of a block of rows; `losses` <- the weighted loss of each."""
         weight = None if self._weight is None else self._weight[block]
         Z = np.empty((len(losses), model.n_out), model.dtype)
-        network = model.network_for(self._loss.link)
+        network = model.network_for(self._loss.link, self._precision)
         X, Y = self._read_block(block)
         network.predict(X, Z, self._n_threads)
         measure(network, self._loss, Z, Y, weight, losses, None)

@@ -141,7 +141,7 @@ def prepare(
         An argument does not fit the model, the settings or another argument.
     """
     loss = settings.loss
-    model.network_for(loss.link)  # raises if the last activation does not fit
+    model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     scales_X, scales_y = what_to_scale(settings.standardize, model, loss)
     input_spec = model.inputs.with_names_of(X)
     X = input_spec.rows(X, model.n_in, dtype=None if scales_X else model.dtype)
@@ -253,7 +253,7 @@ def _evaluator(
     if weight is not None and not weight[slice(None) if rows is None else rows].any():
         raise ValueError(f"sample_weight is zero for every {kind}: nothing is left to measure")
     weight = None if weight is None else weight.astype(model.dtype)
-    options = settings.threads, settings.metrics, output_spec, input_spec
+    options = settings.threads, settings.metrics, output_spec, input_spec, settings.precision
     return Evaluator(model, targets.loss, X, targets.Y, weight, rows, *options)
 
 
@@ -297,7 +297,7 @@ def _other_rows(
 def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: Any, sample_weight: Any) -> Evaluator:
     """Check the arguments of `Trainer.evaluate`; TypeError or ValueError if they do not fit."""
     loss = settings.loss
-    model.network_for(loss.link)  # raises if the last activation does not fit
+    model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     what_to_scale(False, model, loss)  # raises if the loss cannot measure standardized targets
     is_trained = model.head.link == loss.link
     spec = model.head if is_trained else OutputSpec(loss.link)

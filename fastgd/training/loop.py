@@ -176,7 +176,7 @@ class _Loop:
             A loss, or theta after the last step, is not finite.
         """
         model = self.state.model
-        network = model.network_for(chunk.loss.link)
+        network = model.network_for(chunk.loss.link, self.settings.precision)
         measured: Columns = {}
         try:
             if self.measures_later or not self.data.evaluators:

@@ -88,6 +88,7 @@ def lr_finder(
     sample_weight: Any = None,
     seed: int | None = None,
     n_threads: int | None = None,
+    precision: str = "f32",
 ) -> RateTest:
     """Train a copy with learning rates that grow from `start` to `end`, to see where the loss falls and diverges.
 
@@ -99,7 +100,7 @@ def lr_finder(
     model : Sequential
     X, y, sample_weight
         As in `Trainer.fit`.
-    loss, optimizer, batch_size, seed, n_threads
+    loss, optimizer, batch_size, seed, n_threads, precision
         As in `Trainer`; the lr of the optimiser is not used.  Its other settings are: with momentum, the rates that
         suit are lower.
     start, end : float > 0, default=1e-6, 10.0
@@ -141,6 +142,7 @@ def lr_finder(
         n_threads=n_threads,
         batch_size=batch_size,
         seed=model.seed if seed is None else seed,
+        precision=precision,
     )
     data = prepare(settings, model, X, y, sample_weight=sample_weight)
     rates = exp(np.linspace(log(np.array(low)), log(np.array(high)), steps))
@@ -150,7 +152,7 @@ def lr_finder(
 
 def _test(settings: TrainSettings, model: Sequential, data: FitData, optimizer: Optimizer, rates: Floats) -> RateTest:
     """The test itself, one epoch in each call of the engine."""
-    network, measured = model.network_for(data.loss.link), np.empty(0)
+    network, measured = model.network_for(data.loss.link, settings.precision), np.empty(0)
     steps_per_epoch = math.ceil(len(data.rows) / data.step_rows)
     total_epochs = len(rates) / steps_per_epoch
     state = optimizer.bind(model.size, model.dtype)

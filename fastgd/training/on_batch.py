@@ -75,7 +75,8 @@ class BatchSteps:
     def _gradient(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
         """The mean loss of a batch; grad <- its gradient."""
         model, threads = self._state.model, self._settings.threads
-        network, noise = model.network_for(loss.link), self._noise_of_step() if any(model.noises) else None
+        network = model.network_for(loss.link, self._settings.precision)
+        noise = self._noise_of_step() if any(model.noises) else None
         Z = np.empty((len(X), model.n_out), model.dtype)
         network.forward(X, Z, threads, noise, True)
         if isinstance(loss, Custom):

@@ -119,7 +119,7 @@ class _Measurement:
 
     def __init__(self, settings: TrainSettings, state: TrainState, data: FitData) -> None:
         self.settings, self.state, self.data = settings, state, data
-        self.network = state.model.network_for(data.loss.link)
+        self.network = state.model.network_for(data.loss.link, settings.precision)
         self.rule_state = state.optimizer.bind(state.model.size, state.model.dtype, state.model)
         if settings.threads == 0:
             self.settings = replace(settings, n_threads=self.network.plan(data.micro_batch).threads)

@@ -12,6 +12,7 @@ from .._common.checks import check_bool, check_int
 from .._common.typing import Array
 from ..callbacks.base import CallbackList, Run, State
 from ..callbacks.history import History
+from ..engine.precision import check_precision
 from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
@@ -42,6 +43,7 @@ class TrainSettings:
     grad_norm: bool = False
     standardize: bool | str = False
     train_metrics: bool = False
+    precision: str = "f32"
 
     def __post_init__(self) -> None:
         checked = {
@@ -55,6 +57,7 @@ class TrainSettings:
             "grad_norm": check_bool("grad_norm", self.grad_norm),
             "standardize": check_standardize(self.standardize),
             "train_metrics": check_bool("train_metrics", self.train_metrics),
+            "precision": check_precision(self.precision),
         }
         if self.batch_size is None and self.accumulate > 1:
             raise ValueError(

@@ -79,7 +79,7 @@ class Net:
     The initial theta holds values that float32 holds exactly, so that networks of both dtypes are the same network.
     """
 
-    def __init__(self, engine, dtype, widths, hidden="tanh", noises=()):
+    def __init__(self, engine, dtype, widths, hidden="tanh", noises=(), precision="f32"):
         layers = layers_of(widths, hidden)
         rng = np.random.default_rng(0)
         scales = [2.0 ** -(layer.n_in.bit_length() // 2) for layer in layers]  # about 1 / sqrt(n_in)
@@ -89,7 +89,7 @@ class Net:
         self.grad = np.full_like(self.theta, np.nan)
         self.n_out = widths[-1]
         self.biases = [layer.bias for layer in layers]
-        self.network = engine.executor(layers, self.theta, self.grad, noises)
+        self.network = engine.executor(layers, self.theta, self.grad, noises, precision=precision)
 
     def parameters(self):
         """Names of the parameters, as the groups of an optimizer need them."""
