@@ -13,6 +13,9 @@ where C starts at +0, or at the sum of the rows before where a gradient is accum
 nearest, ties to even; denormal numbers are zeros of their sign, as operands and as results. So the bits do not depend
 on how a product is divided into tiles, and any instruction set with fused multiply-add can compute them.
 
+The gradient of a bias is not a product: the values of dZ are added as they are, in one chain per group of 32 rows, and
+the sums of the groups in order.
+
 References
 ----------
 Intel, "Architecture Instruction Set Extensions and Future Features Programming Reference", TDPBF16PS and VCVTNEPS2BF16.
@@ -83,8 +86,17 @@ def matmul(A: Array, B: Array, out: Array | None = None, accumulate: bool = Fals
 
 
 def sum_rows(A: Array, out: Array, accumulate: bool = False) -> None:
-    """out (n,) <- the sum of the rows of A (B, n), added one after the other; to `out` if `accumulate`."""
-    out[:] = np.add.accumulate(np.vstack([out, A]) if accumulate else A)[-1]
+    """out (n,) <- the sum of the rows of A (B, n), not rounded; with `accumulate` it starts at `out`."""
+    groups = -(-len(A) // GROUP)
+    rows = np.zeros((groups * GROUP, A.shape[1]), np.float32)
+    rows[: len(A)] = A
+    sums = np.zeros((groups, A.shape[1]), np.float32)
+    for values in rows.reshape(groups, GROUP, -1).swapaxes(0, 1):
+        sums = _add(sums, values)
+    total = out.copy() if accumulate else np.zeros_like(out)
+    for values in sums:
+        total = _add(total, values)
+    out[:] = total
 
 
 def _chains(a: Array, b: Array, add: Callable[[Array, Array], Array]) -> Array:
