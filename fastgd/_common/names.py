@@ -67,7 +67,7 @@ _ARGUMENTS = {
     "restore_best": "restore_best_weights",
     "min_delta": "threshold",
     "path": "filepath file filename",
-    "dtype": "precision",
+    "precision": "mixed_precision amp autocast use_amp",
 }
 OURS: dict[str, list[str]] = {}
 for _ours, _others in _ARGUMENTS.items():
@@ -82,7 +82,7 @@ _PLACES = {
     "pass {0} to fit, as in trainer.fit(X, y, {0}=...)": "epochs validation sample_weight class_weight callbacks tol "
     "n_iter_no_change verbose augment",
     "pass {0} to the trainer, as in Trainer(model, {0}=...)": "loss optimizer batch_size accumulate shuffle n_threads "
-    "metrics grad_norm train_metrics",
+    "metrics grad_norm train_metrics precision",
     "pass {0} to the model, as in MLP(64, 32, 10, {0}=...)": "activation output dropout bias init bias_init dtype seed",
     "pass a callback to fit, as in callbacks=[EarlyStopping({0}=...)]": "patience restore_best min_delta monitor",
     "set {0} on the loss, as in loss=CrossEntropy({0}=...)": "label_smoothing ignore_index",

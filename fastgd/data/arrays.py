@@ -325,5 +325,6 @@ def check_model_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     except TypeError:
         checked = None
     if checked is None or checked not in MODEL_DTYPES:
-        raise ValueError(f'dtype must be "float32" or "float64", not {dtype!r}')
+        half = ': for products in bfloat16, pass precision="bf16" to the trainer' if "bfloat16" in str(dtype) else ""
+        raise ValueError(f'dtype must be "float32" or "float64", not {dtype!r}{half}')
     return checked
