@@ -9,41 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from networks import CASES, NATIVE, NUMPY, REALS, Net, close, elementwise, name_of, numbers, run_of
-from problems import EACH_ACTIVATION, LOSS_CASES, targets
+from problems import LOSS_CASES, RULE_USERS, TRAININGS, targets
 
 from fastgd import losses
 from fastgd.data.arrays import ENGINE_DTYPES
-from fastgd.optimizers import OPTIMIZERS, RULES, SGD, Adagrad, Adam, RMSprop
+from fastgd.optimizers import RULES, SGD
 
-# Every rule; eps is well above the rounding errors of a gradient that is 0.
-RULE_USERS = {
-    "momentum": SGD(momentum=0.9, dampening=0.5),
-    "nesterov": SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
-    "rmsprop_momentum": RMSprop(momentum=0.5, eps=1e-2),
-    "rmsprop_centered": RMSprop(momentum=0.5, eps=1e-2, centered=True),
-    "amsgrad": Adam(amsgrad=True),
-    **{name: cls() for name, cls in OPTIMIZERS.items()},
-    "rmsprop": RMSprop(eps=1e-3),
-    "adagrad": Adagrad(eps=1e-3),
-}
 WIDTHS = (5, 33, 9, 3)
 
 # Sums of up to 1025 products of values near 1, and functions of them, have errors below 300 eps.
 TOLERANCE = {dtype: 300 * np.finfo(dtype).eps for dtype in REALS}
-
-
-# Every loss with two rules, the second time on weighted rows, and every rule with several losses, with alternating
-# activations; a bounded one where outputs are exponents.  No table of the engines has an entry for a pair.
-TRAININGS = [
-    (
-        "tanh" if loss in ("poisson", "gamma") else EACH_ACTIVATION[(i + j) % len(EACH_ACTIVATION)],
-        loss,
-        list(RULE_USERS)[(i + j) % len(RULE_USERS)],
-        j > 0,
-    )
-    for i, loss in enumerate(LOSS_CASES)
-    for j in (0, len(RULE_USERS) // 2)
-]
 
 
 @pytest.mark.parametrize(("engine", "dtype"), CASES)

@@ -160,7 +160,7 @@ def test_parameters_are_checked_in_fit():
         "hidden_layer_sizes": 0, "activation": "swosh", "solver": "adem", "alpha": -1, "batch_size": "all",
         "learning_rate": "slow", "learning_rate_init": 0, "max_iter": 0, "tol": -1, "momentum": 2, "dropout": 1,
         "n_iter_no_change": 0, "class_weight": "equal", "callbacks": [print], "n_threads": 0, "verbose": -1,
-        "validation_fraction": 1, "scoring": "f7",
+        "validation_fraction": 1, "scoring": "f7", "precision": "half",
     }  # fmt: skip
     for name, value in wrong.items():
         model = classifier(**{name: value})

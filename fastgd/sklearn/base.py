@@ -119,6 +119,12 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """The metric of `score`; None if the loss has none."""
         return objective.loss.metric
 
+    @property
+    def _precision(self) -> str:
+        """That of the training; linear models have no such parameter."""
+        precision: str = getattr(self, "precision", "f32")
+        return precision
+
     def _hidden_widths(self) -> list[int]:
         return networks.hidden_widths(self.hidden_layer_sizes)
 
@@ -142,10 +148,15 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError(f"solver='lbfgs' has no epochs, so {name} needs another solver, such as 'adam'")
         if is_scheduled(self.learning_rate):
             raise ValueError(f"solver='lbfgs' has no learning rate: {shown(self.learning_rate)} needs another solver")
+        if self._precision != "f32":
+            raise ValueError(
+                f"solver='lbfgs' needs exact gradients: precision={self._precision!r} needs another solver"
+            )
 
     def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
         """X (n, n_features) float64 or float32, and y (n,) or (n, outputs)."""
-        checks = {"multi_output": True, "y_numeric": not self._is_classifier, "dtype": _FLOATS, "reset": reset}
+        dtype = _FLOATS if self._precision == "f32" else np.float32
+        checks = {"multi_output": True, "y_numeric": not self._is_classifier, "dtype": dtype, "reset": reset}
         X, y = validate_data(self, X, y, **checks)
         return X, _as_targets(y)
 

@@ -58,6 +58,7 @@ def fit_batches(
     trainer = estimator._trainer
     trainer.metrics = [] if score is None or score.metric is None else [score.metric]
     trainer.batch_size = batch_size = _batch_size(estimator, len(rows.X))
+    trainer.precision = estimator._precision
     scale = objective.gradient_scale
     divisor = set_penalty(trainer.optimizer, estimator, scale, rows.weight, len(rows.X), batch_size)
     convergence = Convergence(estimator, objective, divisor, score if estimator.early_stopping else None)

@@ -82,6 +82,9 @@ class MLPClassifier(Classifier):
         Called during the training.
     n_threads : int >= 1 or None, default=None
         Maximum number of threads; None leaves it to the engine.  The results do not depend on it.
+    precision : {"f32", "bf16"}, default="f32"
+        "bf16": the network is float32 whatever X is, and trained with products in bfloat16, as by a `Trainer` of this
+        precision; predictions are in float32.  Not for "lbfgs".  "f32": all arithmetic in the dtype of X.
 
     Attributes
     ----------
@@ -168,5 +171,6 @@ class MLPClassifier(Classifier):
         scoring: Any = None,
         callbacks: Any = None,
         n_threads: int | None = None,
+        precision: str = "f32",
     ) -> None:
         self._store(locals())

@@ -8,6 +8,7 @@ from typing import Any
 from .. import metrics
 from .._common.checks import FRACTION, NON_NEGATIVE, POSITIVE, check_bool, check_choice, check_int, check_scalar
 from ..callbacks.base import Check, check_callbacks, integer, number, optional
+from ..engine.precision import check_precision
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules.base import is_scheduled
 from .networks import hidden_activations, hidden_widths
@@ -74,6 +75,7 @@ CHECKS: dict[str, Check] = {
     "scoring": _check_scoring,
     "callbacks": lambda name, value: value if value is None else check_callbacks(value),
     "n_threads": optional(integer()),
+    "precision": lambda name, value: check_precision(value),
 }
 
 

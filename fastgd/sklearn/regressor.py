@@ -20,7 +20,7 @@ class MLPRegressor(Regressor):
         As in `MLPClassifier`.
     shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping
         As in `MLPClassifier`.
-    validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, callbacks, n_threads
+    validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, callbacks, n_threads, precision
         As in `MLPClassifier`.
     scoring : str, callable, Metric or None, default=None
         What early_stopping looks at: "loss", or a metric such as "mae" or "neg_median_absolute_error".  None: R2, or
@@ -86,5 +86,6 @@ class MLPRegressor(Regressor):
         scoring: Any = None,
         callbacks: Any = None,
         n_threads: int | None = None,
+        precision: str = "f32",
     ) -> None:
         self._store(locals())

@@ -7,6 +7,7 @@ import numpy as np
 from fastgd import losses
 from fastgd.activations import ACTIVATIONS, ELU, LeakyReLU
 from fastgd.losses import LOSSES
+from fastgd.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, RMSprop
 
 # With default and with other parameters.
 EACH_ACTIVATION = [*(cls() for cls in ACTIVATIONS.values()), LeakyReLU(0.3), ELU(0.7)]
@@ -35,6 +36,31 @@ LOSS_CASES = {
     "binary_focal, flat": losses.BinaryFocal(0.0),
     "smoothed binary_focal": losses.BinaryFocal(1.5, 0.25, 0.1),
 }
+
+# Every rule; eps is well above the rounding errors of a gradient that is 0.
+RULE_USERS = {
+    "momentum": SGD(momentum=0.9, dampening=0.5),
+    "nesterov": SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
+    "rmsprop_momentum": RMSprop(momentum=0.5, eps=1e-2),
+    "rmsprop_centered": RMSprop(momentum=0.5, eps=1e-2, centered=True),
+    "amsgrad": Adam(amsgrad=True),
+    **{name: cls() for name, cls in OPTIMIZERS.items()},
+    "rmsprop": RMSprop(eps=1e-3),
+    "adagrad": Adagrad(eps=1e-3),
+}
+
+# Every loss with two rules, the second time on weighted rows, and every rule with several losses, with alternating
+# activations; a bounded one where outputs are exponents.  No table of the engines has an entry for a pair.
+TRAININGS = [
+    (
+        "tanh" if loss in ("poisson", "gamma") else EACH_ACTIVATION[(i + j) % len(EACH_ACTIVATION)],
+        loss,
+        list(RULE_USERS)[(i + j) % len(RULE_USERS)],
+        j > 0,
+    )
+    for i, loss in enumerate(LOSS_CASES)
+    for j in (0, len(RULE_USERS) // 2)
+]
 
 
 def in_turn(many, few):
