@@ -36,6 +36,7 @@ METHOD = """## How it was measured
 SUBJECTS = (
     subjects.TRAINING,
     subjects.DOUBLES,
+    subjects.BF16,
     subjects.CORES,
     subjects.FIT,
     subjects.DATA,

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import figures, late, loops, partition, subjects
+from . import bf16, figures, late, loops, partition, subjects
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
 from .targets import targets
@@ -107,6 +107,17 @@ def _float64(results: Result) -> Iterator[str]:
         yield "## float64\n"
         yield "µs per step in float64 (threads of the better run):\n"
         yield from _contenders(section.items(), TRAINERS)
+        yield from _failed(section)
+
+
+def _bf16(results: Result) -> Iterator[str]:
+    section = results.get("bf16", {})
+    if section:
+        yield "## bfloat16\n"
+        yield 'Training and prediction with `precision="bf16"`, and how many times faster that is:\n'
+        yield from table(("workload", *bf16.HEADER), bf16.rows(section))
+        yield "\nAll contenders, µs per step or call (threads of the better run):\n"
+        yield from table(("contender", *section), bf16.contenders(section))
         yield from _failed(section)
 
 
@@ -259,6 +270,7 @@ SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _targets,
     _training,
     _float64,
+    _bf16,
     _comparisons,
     _subject(subjects.CORES),
     _phases,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from . import cores, fits, footprint, late, loops, machine, phases, real, rounds
-from .peers import CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
+from . import bf16, cores, fits, footprint, late, loops, machine, phases, real, rounds
+from .peers import BF16, CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
 from .worker import Worker
 from .workloads import BATCHES, DOUBLES, LARGE, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
@@ -109,8 +109,13 @@ def _predictions(options: Options) -> Parts:
     return {f"{name}-{rows}": partial(_predict, name, rows, options) for name, rows in calls}
 
 
-def _predict(name: str, rows: int, options: Options) -> Any:
-    return rounds.predictions(WORKLOADS[name], rows, options.field(PREDICTORS), options.seconds, options.rounds)
+def _predict(name: str, rows: int, options: Options, names: Sequence[str] = PREDICTORS) -> Any:
+    return rounds.predictions(WORKLOADS[name], rows, options.field(names), options.seconds, options.rounds)
+
+
+def _bf16(options: Options) -> Parts:
+    parts = _races(bf16.TRAININGS, BF16, options)
+    return parts | {f"{name}-predict": partial(_predict, name, bf16.ROWS, options, BF16) for name in bf16.NAMES}
 
 
 def _width(options: Options) -> Parts:
@@ -149,6 +154,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "limits": _limits,
     "training": _training,
     "float64": _float64,
+    "bf16": _bf16,
     "comparisons": _comparisons,
     "cores": _cores,
     "phases": _phases,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import late, real
+from . import bf16, late, real
 from .summary import Best, Result, best, fastest_peer, fixed_team, microseconds, paired, share, table, times
 from .targets import targets
 
@@ -122,6 +122,11 @@ def time_rows(results: Result) -> Rows:
     """µs per step, and the share of the peak."""
     races = _fastgd(results.get("training", {}))
     return {race["title"]: f"{microseconds(ours.seconds)} µs, {share(race, ours.seconds):.0%}" for race, ours in races}
+
+
+def bf16_rows(results: Result) -> Rows:
+    """How many times faster steps and predictions in bf16 are than the fastest peer with float32 weights."""
+    return {what: cells[2] for what, *cells in bf16.rows(results.get("bf16", {}))}
 
 
 def core_rows(results: Result) -> Rows:
@@ -253,6 +258,12 @@ DOUBLES = Subject(
     "float64 and AVX2",
     "The same in float64, and in float32 with fastgd restricted to AVX2 while its peers use whatever the CPU has:",
     {"float64, than the fastest peer": double_rows, "AVX2 engine, than the fastest peer": avx2_rows},
+)
+BF16 = Subject(
+    "bfloat16",
+    'Steps and predictions with `precision="bf16"` ([precision.md](../precision.md)): how many times faster they are '
+    "than those of the fastest peer of any precision whose weights are float32.",
+    {"": bf16_rows},
 )
 CORES = Subject(
     "The second core",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from . import bf16
 from .peers import PREDICTORS
 from .summary import Result, best, bytes_of, fastest_peer, fixed_team, paired, share
 
@@ -35,6 +36,9 @@ SPEEDS = {
         "wide": Speed(1.1, 0.68),
     },
 }
+# With AMX: minimum factors over the fastest peer with float32 weights, and over float32 in prediction; maximum cost of
+# Adam relative to plain SGD. Without: minimum factor over float32.
+BF16, BF16_PREDICTION, BF16_ADAM, EMULATED = {"mnist": 6, "mnist-big": 4, "wide": 2}, 4, 1.25, 0.85
 DOUBLE = {"mnist-big": 1.0}  # minimum factor over the fastest peer in float64
 # Maximum cost relative to the plain workload; minimum share of the dtype's own peak on AMD, as above.
 COSTS = {
@@ -72,6 +76,8 @@ def targets(results: Result) -> Iterator[Target]:
     vendor = results.get("machine", {}).get("vendor", "")
     yield from _training(results.get("training", {}), SPEEDS.get(vendor, {}))
     yield from _float64(results.get("float64", {}))
+    has_amx = results.get("machine", {}).get("engine", "").startswith("amx")
+    yield from (_bf16 if has_amx else _emulated)(results.get("bf16", {}))
     yield from _costs(results.get("comparisons", {}), SHARES.get(vendor, {}))
     for section, compare in SECTIONS.items():
         yield from compare(results.get(section, {}))
@@ -105,6 +111,33 @@ def _float64(section: Result) -> Iterator[Target]:
         if peer:
             factor = peer.seconds / best(section[name])["fastgd"].seconds
             yield _at_least(f"{name}, float64: speed-up over the fastest peer", target, factor, "{:.3g}x")
+
+
+def _bf16(section: Result) -> Iterator[Target]:
+    for name, factor in BF16.items():
+        sgd, adam, call = (section.get(f"{name}-{what}") for what in ("sgd", "adam", "predict"))
+        peer = bf16.fastest(sgd, with_f32_weights=True) if sgd else None
+        if sgd and peer:
+            reached = peer.seconds / best(sgd)["fastgd-bf16"].seconds
+            yield _at_least(
+                f"{name}, bf16: speed-up over the fastest peer with f32 weights", factor, reached, "{:.3g}x"
+            )
+        if sgd and adam:
+            ratio = best(adam)["fastgd-bf16"].seconds / best(sgd)["fastgd-bf16"].seconds
+            yield _at_most(f"{name}, bf16: time of a step with Adam, relative to SGD", BF16_ADAM, ratio, "{:.2f}x")
+        if call:
+            what = f"{name}, bf16: predict of {call['rows']:,} rows, speed-up over f32"
+            yield _at_least(what, BF16_PREDICTION, _over_f32(call), "{:.2f}x")
+
+
+def _emulated(section: Result) -> Iterator[Target]:
+    for race in section.values():
+        yield _at_least(f"{bf16.title(race)}, bf16: speed relative to f32", EMULATED, _over_f32(race), "{:.2f}x")
+
+
+def _over_f32(race: Result) -> float:
+    field = best(race)
+    return field["fastgd"].seconds / field["fastgd-bf16"].seconds
 
 
 def _costs(section: Result, shares: dict[tuple[str, str], float]) -> Iterator[Target]:

@@ -19,6 +19,9 @@ Order = NDArray[np.int64]
 # The share of theta's movement that may be wrong. float32 rounds theta to 6e-8 of itself in each step, and theta moves
 # by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3. A wrong batch, rate or divisor is over 0.1.
 TOLERANCE = 1e-2
+# Of products in bfloat16, whose factors are rounded to 2^-9 of themselves. Adam moves weights of small gradients, whose
+# signs are then uncertain, as far as all others.
+BF16_TOLERANCE, BF16_PREDICTION_TOLERANCE = 0.3, 0.03
 
 LARGE = 2e8  # operations of a step, above which no contender is faster on one thread than on all
 

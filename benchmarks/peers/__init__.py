@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..workloads import Order, Workload
+from ..workloads import TOLERANCE, Order, Workload
 
 
 class Contender:
@@ -32,6 +32,8 @@ class Contender:
     activations = frozenset(("relu", "tanh", "sigmoid"))
     dtypes = frozenset(("float32",))
     min_steps = 1  # of a turn
+    tolerance = TOLERANCE  # of theta's movement; see `wrong_share`
+    prediction_tolerance = 1e-4  # relative to the largest output: float32 rounds to 6e-8, in sums of up to 1000 terms
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:
         self.workload = workload
@@ -104,8 +106,19 @@ CONTENDERS = {
     "keras": Entry("Keras, fit", "by_keras:Fit", ("tensorflow", "keras")),
     "tensorflow": Entry("TensorFlow XLA, epochs in one jit", "by_tensorflow:Loop", ("tensorflow",)),
     "onnxruntime": Entry("ONNX Runtime", "by_onnx:Session", ("onnxruntime", "onnx")),
+    "fastgd-bf16": Entry("fastgd, bf16", "own:Bf16"),
+    "torch-medium": Entry("PyTorch, precision 'medium'", "by_torch_bf16:Medium", ("torch",)),
+    "torch-autocast": Entry("PyTorch, autocast bf16", "by_torch_bf16:Autocast", ("torch",)),
+    "torch-manual-bf16": Entry("PyTorch, no autograd, bf16", "by_torch_bf16:ManualBf16", ("torch",)),
+    "torch-bf16-weights": Entry("PyTorch, weights in bf16", "by_torch_bf16:Bf16Weights", ("torch",)),
+    "jax-bf16": Entry("JAX, bf16 products, epochs in one jit", "by_jax:Bf16Scan", ("jax",)),
 }
-TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime"))
+# Products in bfloat16, beside the fastest without. The weights of all but one are float32.
+BF16 = ("fastgd", "fastgd-bf16", "torch-fused", "torch-manual", "torch-medium", "torch-autocast", "torch-manual-bf16")
+BF16 = (*BF16, "torch-bf16-weights", "jax-scan", "jax-bf16")
+LOSES_ACCURACY = "torch-bf16-weights"  # a weight keeps no change below 2^-9 of itself
+TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime") and "bf16" not in name)
+TRAINERS = tuple(name for name in TRAINERS if name not in ("torch-medium", "torch-autocast"))
 # The fastest peer of each workload, and those that the targets refer to.
 QUICK = ("fastgd", "fastgd-buffer", "numpy", "torch", "torch-manual", "jax-scan", "tensorflow", "onnxruntime")
 DOUBLERS = ("fastgd", "numpy", "torch", "torch-manual", "jax-step", "jax-scan", "tensorflow")  # in float64

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from numpy.typing import NDArray
 
-from ..workloads import Order, Workload, parameters
+from ..workloads import BF16_PREDICTION_TOLERANCE, BF16_TOLERANCE, Order, Workload, parameters
 from . import Contender, batch_of, flatten
 
 FUNCTIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
@@ -46,10 +46,13 @@ class Step(Contender):
 
     def _forward(self, layers: Layers, a: Any) -> jax.Array:
         for W, b in layers[:-1]:
-            a = FUNCTIONS[self.workload.activation](a @ W + b)
+            a = FUNCTIONS[self.workload.activation](self._product(a, W) + b)
         W, b = layers[-1]
-        result: jax.Array = a @ W + b
+        result: jax.Array = self._product(a, W) + b
         return result
+
+    def _product(self, a: Any, W: Any) -> Any:
+        return a @ W
 
     def _loss(self, layers: Layers, X: jax.Array, y: jax.Array) -> jax.Array:
         Z = self._forward(layers, X)
@@ -85,3 +88,14 @@ class Scan(Step):
 
     def train(self, order: Order) -> None:
         self.state = jax.block_until_ready(self.loop(self.state, self.X, self.y, order))
+
+
+class Bf16Scan(Scan):
+    """Products in bfloat16 with sums in float32; the weights are float32."""
+
+    dtypes = frozenset(("float32",))
+    tolerance = BF16_TOLERANCE
+    prediction_tolerance = BF16_PREDICTION_TOLERANCE
+
+    def _product(self, a: Any, W: Any) -> Any:
+        return jnp.matmul(a.astype(jnp.bfloat16), W.astype(jnp.bfloat16), preferred_element_type=jnp.float32)

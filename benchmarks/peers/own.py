@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 import fastgd as gd
 from fastgd import backend
 
-from ..workloads import Order, Workload
+from ..workloads import BF16_PREDICTION_TOLERANCE, BF16_TOLERANCE, Order, Workload
 from . import Contender
 
 
@@ -45,6 +45,22 @@ class Buffered(Engine):
         if len(self.out) != len(X):
             self.out = np.empty((len(X), self.model.n_out), self.model.dtype)
         return self.model.predict(X, self.out)
+
+
+class Bf16(Engine):
+    """Products in bfloat16."""
+
+    optimizers = frozenset(("sgd", "adam"))
+    dtypes = frozenset(("float32",))
+    tolerance = BF16_TOLERANCE
+    prediction_tolerance = BF16_PREDICTION_TOLERANCE
+
+    def train(self, order: Order) -> None:
+        network = self.model.network_for("identity", "bf16")
+        network.train(self.workload.chunk(self.model, self.X, self.y, order))
+
+    def predict(self, X: NDArray) -> NDArray:
+        return self.model.predict(X, precision="bf16")
 
 
 class Other(Engine):
