@@ -57,8 +57,8 @@ class Engine:
         precision: str = "f32",
     ) -> Executor:
         """A network bound to its memory and run by this engine; see `fastgd.engine.contract.Executor`."""
-        options = (noises, lock) if precision == "f32" else (noises, lock, precision)
-        return self._home.Executor(layers, theta, grad, self.isa, *options)  # type: ignore[no-any-return]
+        options = self.isa, noises, lock, precision
+        return self._home.Executor(layers, theta, grad, *options)  # type: ignore[no-any-return]
 
     def lock(self) -> Any:
         """A lock for executors on the same vectors."""

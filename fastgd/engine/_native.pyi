@@ -18,7 +18,6 @@ ACTIVATIONS: Final[dict[str, int]]
 LOSSES: Final[dict[str, int]]
 RULES: Final[dict[str, int]]
 NOISES: Final[dict[str, int]]
-PRECISIONS: Final[tuple[str, ...]]
 COMPILER: Final[str]
 
 def max_threads() -> int: ...

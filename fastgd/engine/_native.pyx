@@ -25,6 +25,7 @@ from ..losses.base import LossNotFinite
 from ..optimizers.bound_steps import UpdateNotFinite
 from . import contract, numpy_engine
 from .plan import Plan
+from .precision import check_precision
 
 
 cdef dict _entries(const char *(*name)(int) noexcept nogil):
@@ -42,7 +43,6 @@ ACTIVATIONS = _entries(fgd_activation_name)
 LOSSES = _entries(fgd_loss_name)
 RULES = _entries(fgd_rule_name)
 NOISES = _entries(fgd_noise_name)
-PRECISIONS = ("f32", "bf16")  # of products: "f32" stands for the type of theta
 COMPILER = fgd_compiler().decode()
 
 include "buffers.pxi"
@@ -119,9 +119,7 @@ cdef class Executor:
         format = memoryview(theta).format
         if format not in ("f", "d"):
             raise TypeError(f"theta must be float32 or float64, not of format {format!r}")
-        if precision not in PRECISIONS or (precision == "bf16" and format == "d"):
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, and f32 for float64 parameters, "
-                             f"not {precision!r}")
+        check_precision(precision, f"float{8 * calcsize(format)}")
         self.net.precision = FGD_PRECISION_BF16 if precision == "bf16" else FGD_PRECISION_REAL
         self.real = ord(format)
         self.theta = _dense("theta", theta, self.real, self.size, -1, True)
