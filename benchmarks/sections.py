@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from . import bf16, cores, fits, footprint, late, loops, machine, phases, real, rounds
-from .peers import BF16, CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
+from .peers import BF16, BF16_PREDICTORS, CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
 from .worker import Worker
 from .workloads import BATCHES, DOUBLES, LARGE, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
 
@@ -115,7 +115,9 @@ def _predict(name: str, rows: int, options: Options, names: Sequence[str] = PRED
 
 def _bf16(options: Options) -> Parts:
     parts = _races(bf16.TRAININGS, BF16, options)
-    return parts | {f"{name}-predict": partial(_predict, name, bf16.ROWS, options, BF16) for name in bf16.NAMES}
+    return parts | {
+        f"{name}-predict": partial(_predict, name, bf16.ROWS, options, BF16_PREDICTORS) for name in bf16.NAMES
+    }
 
 
 def _width(options: Options) -> Parts:

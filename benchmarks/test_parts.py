@@ -5,7 +5,7 @@ import pytest
 
 from fastgd import backend
 
-from . import late
+from . import bf16, late
 from .instructions import check
 from .partition import CORES, Core, Split, by_rows, engine_split, predict
 from .targets import LATE, SPEEDS, targets
@@ -104,3 +104,20 @@ def test_the_table_has_a_one_per_variable_and_rare_columns():
     assert len(np.unique(y)) == late.CLASSES
     for one, other in zip((X, y), late.one_hot(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("engine", "reached"), [("amx, gcc", ["6x", "1.20x"]), ("avx512, gcc", ["2.00x", "2.00x"])])
+def test_bfloat16_is_compared_with_peers_or_with_float32(engine, reached):
+    """With tiles of AMX with peers that keep weights in float32; without, with fastgd in float32."""
+    seconds = {"fastgd/1": 12e-6, "fastgd-bf16/1": 6e-6, "torch-autocast/1": 36e-6, "torch-bf16-weights/1": 1e-6}
+    slower = {key: 1.2 * value for key, value in seconds.items()}
+    section = {
+        f"mnist-{name}": {"title": name, "runs": {key: {"seconds": [value]} for key, value in of.items()}}
+        for name, of in (("sgd", seconds), ("adam", slower))
+    }
+    found = targets({"machine": {"engine": engine}, "bf16": section})
+    assert [one.reached for one in found] == reached
+    assert [(cells[1], cells[2], cells[3][:4]) for _, *cells in bf16.rows(section)] == [
+        ("2.00x", "6.00x (PyTorch, autocast bf16)", "0.17"),
+        ("2.00x", "6.00x (PyTorch, autocast bf16)", "0.17"),
+    ]

@@ -27,6 +27,7 @@ from .engine import numpy_engine, threads
 from .engine.contract import Executor, Losses
 from .engine.loss_batch import convert_batch
 from .engine.numpy_layers import LayerLike
+from .layers.dense import Dense
 from .layers.noise import Noise
 from .losses import Loss
 
@@ -171,8 +172,15 @@ def default_threads() -> int:
     return _native().max_threads()  # type: ignore[no-any-return]
 
 
+def bf16_unit() -> str:
+    """What multiplies in bfloat16 with `precision="bf16"`: see `Plan.unit`; "NumPy" on that engine."""
+    layer = Dense(32, 32)
+    theta, grad = np.zeros((2, layer.size), np.float32)
+    return choose().executor([layer], theta, grad, precision="bf16").plan(32).unit or "NumPy"
+
+
 def config() -> dict[str, Any]:
-    """Versions, engine, instruction set, threads and compiler in use."""
+    """Versions, engine, instruction set, units of bfloat16, threads and compiler in use."""
     import platform  # slow to import, and only needed here
 
     engine = choose()
@@ -180,6 +188,7 @@ def config() -> dict[str, Any]:
         "fastgd": __version__,
         "engine": engine.backend,
         "isa": engine.isa,
+        "bf16": bf16_unit(),
         "threads": default_threads(),
         "compiler": None if engine.backend == "numpy" else _native().COMPILER,
         "engines": [e.isa or e.backend for e in available()],

@@ -152,6 +152,12 @@ def test_the_plan_names_the_precision_and_what_would_be_faster(engine):
     assert "precision" not in str(model().plan(32))
 
 
+def test_the_configuration_says_what_multiplies(engine, capsys):
+    unit = gd.show_config()["bf16"]
+    assert unit == (model().plan(32, precision="bf16").unit or "NumPy")
+    assert f"bf16: {unit}" in capsys.readouterr().out
+
+
 # ---- errors
 
 

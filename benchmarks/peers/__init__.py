@@ -113,12 +113,11 @@ CONTENDERS = {
     "torch-bf16-weights": Entry("PyTorch, weights in bf16", "by_torch_bf16:Bf16Weights", ("torch",)),
     "jax-bf16": Entry("JAX, bf16 products, epochs in one jit", "by_jax:Bf16Scan", ("jax",)),
 }
-# Products in bfloat16, beside the fastest without. The weights of all but one are float32.
-BF16 = ("fastgd", "fastgd-bf16", "torch-fused", "torch-manual", "torch-medium", "torch-autocast", "torch-manual-bf16")
-BF16 = (*BF16, "torch-bf16-weights", "jax-scan", "jax-bf16")
 LOSES_ACCURACY = "torch-bf16-weights"  # a weight keeps no change below 2^-9 of itself
-TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime") and "bf16" not in name)
-TRAINERS = tuple(name for name in TRAINERS if name not in ("torch-medium", "torch-autocast"))
+_ROUNDED = ("fastgd-bf16", "torch-medium", "torch-autocast", "torch-manual-bf16", LOSES_ACCURACY, "jax-bf16")
+BF16 = ("fastgd", "torch-fused", "torch-manual", "jax-scan", *_ROUNDED)  # products in bfloat16, and in float32
+BF16_PREDICTORS = tuple(name for name in BF16 if name != "torch-manual")
+TRAINERS = tuple(name for name in CONTENDERS if name not in ("fastgd-buffer", "onnxruntime", *_ROUNDED))
 # The fastest peer of each workload, and those that the targets refer to.
 QUICK = ("fastgd", "fastgd-buffer", "numpy", "torch", "torch-manual", "jax-scan", "tensorflow", "onnxruntime")
 DOUBLERS = ("fastgd", "numpy", "torch", "torch-manual", "jax-step", "jax-scan", "tensorflow")  # in float64
