@@ -136,17 +136,9 @@ def row(problem: Problem) -> tuple[str, ...]:
     runs = [measure(problem, seed) for seed in range(SEEDS)]
     f32, bf16, both = ([run[key] for run in runs] for key in (("f32", "f32"), ("bf16", "f32"), ("bf16", "bf16")))
     difference = [b - a for a, b in zip(f32, bf16, strict=True)]
-    return (
-        f"{problem.title}: {problem.score}",
-        *map(_spread, (f32, bf16)),
-        f"{mean(difference):+.2f} ± {stdev(difference):.2f}",
-        _spread(both),
-    )
-
-
-def _spread(values: list[float]) -> str:
-    digits = 2 if max(map(abs, values)) < 1000 else 0
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+    digits = 2 if mean(f32) < 1000 else 0
+    cells = (f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}" for values in (f32, bf16, difference, both))
+    return f"{problem.title}: {problem.score}", *cells
 
 
 def main() -> None:

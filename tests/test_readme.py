@@ -36,6 +36,12 @@ def test_code_runs_as_printed(tmp_path, monkeypatch):
     assert (tmp_path / "digits.safetensors").exists()
 
 
+def test_the_page_on_precision_runs_as_printed(capsys):
+    session = session_of("docs/precision.md")
+    assert session["trainer"].history["validation_accuracy"][-1] > 0.95
+    assert "precision  bf16" in capsys.readouterr().out
+
+
 def test_the_tour_of_training_runs_as_printed(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     pytest.importorskip("pandas")
