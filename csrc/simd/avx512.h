@@ -9,7 +9,6 @@
 #include "amx_support.h"
 #include "headers.h"
 
-
 /* 28 accumulators, 2 vectors of b and 1 of a occupy 31 of 32 registers. */
 enum { MR = 14, NV = 2 };
 #define FGD_TILE_ROWS(ROW) \
