@@ -298,3 +298,12 @@ def test_freezing(engine):
     theta = model.theta.copy()
     gd.Trainer(model, loss="cross_entropy", optimizer=gd.AdamW(lr=0.1), batch_size=8).fit(X, y, epochs=1, verbose=0)
     assert_array_equal(model.theta == theta, model.is_frozen())
+
+
+def test_pruning(engine):
+    X, y = data()
+    model = model_of("all", "float32")
+    model.prune(0.5, "*.amplitude")
+    optimizer = gd.AdamW(lr=0.1, clip_norm=0.1)
+    gd.Trainer(model, loss="cross_entropy", optimizer=optimizer, batch_size=8).fit(X, y, epochs=1, verbose=0)
+    assert_array_equal(model.theta == 0, model.mask == 0)
