@@ -11,6 +11,7 @@
 
 #define FGD_NAMES_ONLY
 #include "tables/activations.h"
+#include "tables/input_layers.h"
 #include "tables/input_types.h"
 #include "tables/losses.h"
 #include "tables/noise.h"
@@ -91,6 +92,13 @@ const char *fgd_noise_name(int i) {
 #define NOISE(name, per) #name,
     static const char *const names[] = {FGD_NOISES(NOISE, NOISE)};
 #undef NOISE
+    return ENTRY(names, i);
+}
+
+const char *fgd_input_layer_name(int i) {
+#define INPUT_LAYER(name, kept) #name,
+    static const char *const names[] = {FGD_INPUT_LAYERS(INPUT_LAYER)};
+#undef INPUT_LAYER
     return ENTRY(names, i);
 }
 

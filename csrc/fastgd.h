@@ -1,9 +1,9 @@
 /*
  * fastgd.h: the C interface.  The core knows nothing of Python; this header is all that a caller sees.
  *
- * Notation: B rows in a batch, L layers of weights, n[l] widths.  theta is the vector of all parameters: layer by layer
- * W (n_in, n_out) in row-major order, then b (n_out,).  A layer's block of theta is thus one matrix of n_in + 1 rows,
- * whose last row is b.
+ * Notation: B rows in a batch, L layers of weights, n[l] widths.  theta is the vector of all parameters: those of the
+ * input layers, then, layer by layer, W (n_in, n_out) in row-major order and b (n_out,).  A layer's block of theta is
+ * thus one matrix of n_in + 1 rows, whose last row is b.
  *
  * `real` stands for float or double, the type of the engine.  Strides are in bytes wherever the caller owns the memory.
  * A shape in parentheses describes the array that a pointer points to; "out" marks what a call writes.
@@ -23,6 +23,7 @@ typedef enum {
     FGD_BAD_LABEL,      /* a class index outside 0 .. n_out - 1; theta was not updated */
     FGD_BAD_ROW_NUMBER, /* a row index outside the data; nothing was done */
     FGD_BAD_VALUE,      /* a target or a weight that a loss does not take */
+    FGD_BAD_CODE,       /* X has a code of a category that an embedding does not have; theta was not updated */
     FGD_OVERFLOW,       /* theta, or what goes with it, would become inf or NaN; nothing was done; or an output of
                            predict is not finite */
 } fgd_status;
@@ -36,9 +37,20 @@ typedef struct {
     int noise;            /* noise that may be added to x: 1 + entry of FGD_NOISES, or 0 for none */
 } fgd_layer;
 
+/* A layer before the first one, which maps rows of X, or of the input layer before it, to rows of another width. */
 typedef struct {
-    int L;                  /* >= 1 */
-    const fgd_layer *layer; /* (L,) layer[l].n_out == layer[l + 1].n_in */
+    int kind;           /* entry of FGD_INPUT_LAYERS */
+    int n_in, n_out;
+    int n_columns;      /* columns of its inputs that it embeds */
+    const int *columns; /* (n_columns,) ascending */
+    const int *sizes;   /* as many as its entry takes */
+} fgd_input_layer;
+
+typedef struct {
+    int L;                        /* >= 1 */
+    const fgd_layer *layer;       /* (L,) layer[l].n_out == layer[l + 1].n_in */
+    int n_inputs;                 /* input layers; may be 0 */
+    const fgd_input_layer *input; /* (n_inputs,) */
 } fgd_net;
 
 /* A matrix in the caller's memory, read in place: `count` rows of `width` contiguous values. */
@@ -77,7 +89,8 @@ typedef struct {
     ptrdiff_t micro_batch;                 /* rows that go through the network at once: a step of more rows
                                               accumulates its gradient over several micro-batches */
     int n_groups;                          /* groups of parameters, each with its own coefficients and limits */
-    const int64_t *group;                  /* (2 L,) group of W and of b, layer by layer */
+    const int64_t *group;                  /* group of each parameter of the input layers, then of W and of b, layer
+                                              by layer */
     const fgd_step_transforms *per_step;   /* (n_steps,) */
     const fgd_group_transforms *per_group; /* (n_steps, n_groups) */
     const void *mask;                      /* real (size,): 0 for the elements of theta that stay 0, 1 for the others; or
@@ -96,10 +109,12 @@ typedef struct {
 } fgd_noise;
 
 /*
- * The phases of a training step, each entered once: FGD_GATHER copies its rows of X and Y, FGD_LOSS computes losses and
- * their gradients, FGD_TRANSFORMS does what an update does besides its rule, and FGD_WAIT is the time in which a thread
- * waits for others.  Layer l then has its own three, FGD_PHASES_OF_LAYER * l further on: FGD_FORWARD, FGD_BACKWARD (the
- * gradient of its inputs; none for the first layer) and FGD_UPDATE (dW, and with it the rule and the new transpose).
+ * The phases of a training step, each entered once: FGD_GATHER copies its rows of X and Y, input layers included,
+ * FGD_LOSS computes losses and their gradients, FGD_TRANSFORMS does what an update does besides its rule, and FGD_WAIT
+ * is the time in which a thread waits for others.  Layer l then has its own three, FGD_PHASES_OF_LAYER * l further on:
+ * FGD_FORWARD, FGD_BACKWARD (the gradient of its inputs; none for the first layer without input layers) and FGD_UPDATE
+ * (dW, and with it the rule and the new transpose).  The backward pass and the update of input layers count as the first
+ * layer's.
  */
 enum {
     FGD_GATHER, FGD_LOSS, FGD_TRANSFORMS, FGD_WAIT,
@@ -109,7 +124,7 @@ enum {
 
 /* A chunk of training: step s is on the rows order[starts[s]] .. order[starts[s + 1] - 1] of X and Y. */
 typedef struct {
-    fgd_table X;                      /* (count, n[0]) */
+    fgd_table X;                      /* (count, n_in of the first input layer or layer) */
     fgd_table Y;                      /* (count, n[L]), or (count, 1) class indices */
     const void *weight;               /* real (count,) weights of the rows, or NULL for 1 */
     const int64_t *order;             /* row indices */
@@ -167,7 +182,7 @@ typedef struct {
                           void *Z, int n_threads);
 
     /* grad <- dL/dtheta summed over the rows of the last forward, from dZ (rows, n[L]) = dL/dZ; with `accumulate` it is
-       added to grad.  dX (rows, n[0]) or NULL <- dL/dX. */
+       added to grad.  dX (rows, n_in) or NULL <- dL/dX. */
     fgd_status (*backward)(fgd_workspace *workspace, const void *theta, const void *dZ, void *grad, int accumulate,
                            void *dX, int n_threads);
 
@@ -216,6 +231,7 @@ const char *fgd_activation_name(int i);
 const char *fgd_loss_name(int i);
 const char *fgd_rule_name(int i);
 const char *fgd_noise_name(int i);
+const char *fgd_input_layer_name(int i);
 
 int fgd_rule_slots(int rule);         /* vectors of state, each of the size of theta */
 int fgd_rule_coefficients(int rule);  /* coefficients of one step */

@@ -51,7 +51,7 @@ from .callbacks import (
 )
 from .data.replay import ReplayBuffer
 from .data.splits import Split
-from .layers import Dense, Dropout, GaussianNoise
+from .layers import Dense, Dropout, Embedding, GaussianNoise, PeriodicEmbedding, Scale
 from .losses import (
     BCE,
     MAE,
@@ -115,6 +115,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Embedding",
     "EveryEpoch",
     "EveryStep",
     "Exponential",
@@ -139,6 +140,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "OneCycle",
+    "PeriodicEmbedding",
     "Piecewise",
     "Poisson",
     "Polynomial",
@@ -149,6 +151,7 @@ __all__ = [
     "ReLU6",
     "ReduceLROnPlateau",
     "ReplayBuffer",
+    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",

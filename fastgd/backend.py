@@ -27,6 +27,7 @@ from .engine import numpy_engine, threads
 from .engine.contract import Executor, Losses
 from .engine.loss_batch import convert_batch
 from .engine.numpy_layers import LayerLike
+from .layers.inputs import InputLayer
 from .layers.noise import Noise
 from .losses import Loss
 
@@ -49,7 +50,7 @@ class Engine:
 
     def executor(
         self,
-        layers: Sequence[LayerLike],
+        layers: Sequence[LayerLike | InputLayer],
         theta: Array,
         grad: Array,
         noises: Sequence[Noise | None] = (),

@@ -164,7 +164,7 @@ static void own_gradient(const fgd_workspace *w, int rows, const gradient_sink *
 
 /* A thread's part of every dW over `rows` rows, to the sink. */
 static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, worker self, thread_grid grid) {
-    ptrdiff_t offset = 0;
+    ptrdiff_t offset = w->inputs_size;
     sink->buffers = buffers_of(w, self.rank);
     for (int l = 0; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
@@ -172,7 +172,7 @@ static void gradients(const fgd_workspace *w, int rows, gradient_sink *sink, wor
         theta_block b = sink->whole_rows || n <= SMALL_N ? row_block(self, m, n) : block_of(self, grid, m, n);
         sink->layer = layer;
         enter_phase(sink->watch, phase_of_layer(FGD_UPDATE, l));
-        sink->wt = sink->update && sink->transposes && l > 0 ? w->at[l].wt : NULL;
+        sink->wt = sink->update && sink->transposes && is_transposed(w->net, l) ? w->at[l].wt : NULL;
         if (l == 0 && sink->own)
             own_gradient(w, rows, sink);
         else

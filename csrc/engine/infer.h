@@ -59,13 +59,31 @@ static const real *input_rows(const fgd_table *X, ptrdiff_t first, const row_gro
     return (const real *)row_at(X, NULL, first);
 }
 
-/* An X that is not finite takes precedence over outputs that are not. */
-static void report(predict_call *call, int x_is_finite, int z_is_finite) {
-    int none = FGD_OK;
-    if (!x_is_finite)
-        atomic_store(&call->status, FGD_NOT_FINITE);
-    else if (!z_is_finite)
-        atomic_compare_exchange_strong(&call->status, &none, FGD_OVERFLOW);
+/* Of several, the least takes precedence: an X that is not finite, then its codes, then outputs that are not finite. */
+static void report(predict_call *call, int status) {
+    int before = atomic_load(&call->status);
+    while ((before == FGD_OK || status < before) && !atomic_compare_exchange_weak(&call->status, &before, status)) {}
+}
+
+/* From the own rows of X, those of the first layer's inputs in hidden[1]: each input layer writes where it does not
+   read. */
+static const real *predict_inputs(predict_call *call, const real *from, ptrdiff_t *ld, const row_group *g,
+                                  real *const *hidden) {
+    const fgd_net *net = call->net;
+    const real *theta = call->theta;
+    for (int i = 0, fits = 1; i < net->n_inputs; i++) {
+        const fgd_input_layer *layer = &net->input[i];
+        real *to = hidden[(net->n_inputs - i) % 2];
+        for (int r = g->own0; r < g->own1; r++) {
+            input_row row = {.layer = layer, .theta = theta, .x = from + r * *ld, .a = to + r * call->ld};
+            fits &= functions_of_input[layer->kind].forward(&row);
+        }
+        if (!fits) report(call, FGD_BAD_CODE);
+        theta += input_size(layer);
+        from = to;
+        *ld = call->ld;
+    }
+    return from;
 }
 
 /* The rows of a group, which count from row `first` of X, to Z. */
@@ -75,8 +93,10 @@ static void predict_rows(predict_call *call, ptrdiff_t first, const row_group *g
     const real *theta = call->theta;
     real *hidden[2] = {matrices, matrices + call->rows * call->ld}, *Z = call->Z + first * net->layer[net->L - 1].n_out;
     ptrdiff_t from_ld = call->ld, own_rows = g->own1 - g->own0, n_out = net->layer[net->L - 1].n_out;
-    const real *from = input_rows(call->X, first, g, hidden[1], &from_ld);
-    int x_is_finite = all_finite(from + g->own0 * from_ld, from_ld, own_rows, net->layer[0].n_in);
+    const real *from = input_rows(call->X, first, g, hidden[(net->n_inputs + 1) % 2], &from_ld);
+    int x_is_finite = all_finite(from + g->own0 * from_ld, from_ld, own_rows, call->X->width);
+    if (net->n_inputs > 0) from = predict_inputs(call, from, &from_ld, g, hidden);
+    theta += inputs_extent(net).size;
     for (int l = 0, j0, j1; l < net->L; l++) {
         const fgd_layer *layer = &net->layer[l];
         int last = l == net->L - 1;
@@ -91,7 +111,8 @@ static void predict_rows(predict_call *call, ptrdiff_t first, const row_group *g
         from_ld = call->ld;
         theta += layer_size(layer);
     }
-    report(call, x_is_finite, all_finite(Z + g->own0 * n_out, 0, 1, own_rows * n_out));
+    if (!x_is_finite) report(call, FGD_NOT_FINITE);
+    if (!all_finite(Z + g->own0 * n_out, 0, 1, own_rows * n_out)) report(call, FGD_OVERFLOW);
 }
 
 /* A batch that no thread has taken, of the share of thread `rank` if there is one; -1: none is left. */
@@ -151,6 +172,7 @@ static fgd_status predict(const fgd_net *net, const void *theta, const fgd_table
     _Alignas(LINE) char on_stack[STACK_BYTES];
     int max_width = 0;
     for (int l = 0; l < net->L; l++) max_width = net->layer[l].n_in > max_width ? net->layer[l].n_in : max_width;
+    for (int i = 0; i < net->n_inputs; i++) max_width = net->input[i].n_in > max_width ? net->input[i].n_in : max_width;
     predict_call call = {.net = net, .theta = theta, .X = X, .Z = Z, .ld = odd_lines(max_width), .status = FGD_OK};
     plan_predict(&call, n_threads);
     if (call.rows >= MIN_TILES * MR) call.sizes.panel = pack_sizes_of(net, call.rows).panel;

@@ -18,12 +18,14 @@
 /* Copying the weights at the start and the end of a chunk costs as much as about ten rows: far less than these do. */
 enum { MIN_ROWS_OF_COPY = 512 };
 
-/* Whether `threads` threads copy their columns of W for `steps` steps of at most `rows` rows: they are one row group,
-   have equal numbers of panels, of which the last one is no special case, and the product applies the rule. */
+/* Whether `threads` threads copy their columns of W for `steps` steps of at most `rows` rows: W is not transposed, as
+   input layers require; they are one row group, have equal numbers of panels, of which the last one is no special case, and the product applies the rule. */
 static int copies_columns(const fgd_net *net, thread_grid grid, int threads, int rule, ptrdiff_t rows,
                           ptrdiff_t steps) {
     int n = net->layer[0].n_out, each = panels(n) / threads, columns_of_last = n - each * (threads - 1) * NR;
-    if (threads == 1 || grid.columns != threads || panels(n) % threads || columns_of_last <= SMALL_N) return 0;
+    if (threads == 1 || net->n_inputs > 0 || grid.columns != threads || panels(n) % threads ||
+        columns_of_last <= SMALL_N)
+        return 0;
     return update_epilogue(rule) != EPILOGUE_callback && rows * steps >= MIN_ROWS_OF_COPY;
 }
 

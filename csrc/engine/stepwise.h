@@ -4,10 +4,13 @@
 #ifndef FGD_STEPWISE_H
 #define FGD_STEPWISE_H
 
+#include <stdatomic.h>
+
 #include "../kernels/gather.h"
 #include "../kernels/loss_rows.h"
 #include "../kernels/update.h"
 #include "gradient.h"
+#include "inputs.h"
 #include "layers.h"
 #include "team.h"
 #include "transforms.h"
@@ -20,22 +23,26 @@ typedef struct {
     const real *theta;
     const fgd_table *X;
     real *Z;
+    atomic_int status;
 } forward_call;
 
 static void run_forward(void *argument, worker self) {
-    const forward_call *call = argument;
+    forward_call *call = argument;
     const fgd_workspace *w = call->workspace;
     int n = w->net->layer[w->net->L - 1].n_out;
-    const layer_memory *in = &w->at[0], *out = &w->at[w->net->L];
+    ptrdiff_t ld;
+    const layer_memory *out = &w->at[w->net->L];
+    real *X = inputs_of(w, &ld);
     row_group g = own_rows(self, call->X->count);
-    read_table(call->X, g.row0, g.row1, in->a + g.row0 * in->ld, in->ld);
-    forward_rows(w, call->theta, &w->noise, &g);
+    read_table(call->X, g.row0, g.row1, X + g.row0 * ld, ld);
+    if (!forward_inputs(w, call->theta, &g)) atomic_store(&call->status, FGD_BAD_CODE);
+    forward_rows(w, call->theta + w->inputs_size, &w->noise, &g);
     for (ptrdiff_t r = g.row0; r < g.row1; r++) memcpy(call->Z + r * n, out->a + r * out->ld, (size_t)n * sizeof(real));
 }
 
 static fgd_status forward(fgd_workspace *w, const void *theta, const fgd_table *X, const fgd_noise *noise, void *Z,
                           int n_threads) {
-    forward_call call = {.workspace = w, .theta = theta, .X = X, .Z = Z};
+    forward_call call = {.workspace = w, .theta = theta, .X = X, .Z = Z, .status = FGD_OK};
     w->noise = (fgd_noise){0};
     if (noise && noise->strength) {
         w->noise = *noise;
@@ -45,7 +52,7 @@ static fgd_status forward(fgd_workspace *w, const void *theta, const fgd_table *
     if (!workspace_reserve(w, threads)) return FGD_NO_MEMORY;
     run_team(threads, run_forward, &call);
     w->rows = X->count;
-    return FGD_OK;
+    return (fgd_status)atomic_load(&call.status);
 }
 
 /* ---- backward ---- */
@@ -58,39 +65,32 @@ typedef struct {
     spin_barrier barrier;
 } backward_call;
 
-/* A thread's rows of dX. */
-static void input_gradient(const backward_call *call, const row_group *g) {
-    const fgd_workspace *w = call->workspace;
-    int n = w->net->layer[0].n_in;
-    gemm_product p = {.operands = {.c = call->dX, .c_row = n}, .epilogue = {.kind = EPILOGUE_store}};
-    layer_backward(w, 0, &p, g);
-    if (is_masked(w, &w->noise, 0)) apply_mask(w, 0, call->dX, n, g->row0, g->row1);
-}
-
 static void run_backward(void *argument, worker self) {
     backward_call *call = argument;
     const fgd_workspace *w = call->workspace;
     const layer_memory *out = &w->at[w->net->L];
     int n = w->net->layer[w->net->L - 1].n_out;
     row_group g = own_rows(self, w->rows);
-    transpose_all(w, call->theta, call->dX ? 0 : 1, self);
+    int first = call->dX || w->net->n_inputs > 0 ? 0 : 1;
+    transpose_all(w, call->theta + w->inputs_size, first, self);
     for (ptrdiff_t r = g.row0; r < g.row1; r++)
         memcpy(out->dz + r * out->ld, call->dZ + r * n, (size_t)n * sizeof(real));
     barrier_wait(&call->barrier, self.size);
     backward_rows(w, &w->noise, &g);
-    if (call->dX) input_gradient(call, &g);
+    if (w->net->n_inputs > 0)
+        backward_inputs(w, call->theta, &w->noise, call->dX, &g);
+    else if (call->dX)
+        first_layer_backward(w, &w->noise, call->dX, w->net->layer[0].n_in, &g);
     barrier_wait(&call->barrier, self.size);
     gradient_sink sink = {.grad = call->grad, .accumulate = call->accumulate};
     gradients(w, (int)w->rows, &sink, self, grid_of_rows(self));
+    input_gradients(w, (int)w->rows, &sink, self);
 }
 
 static fgd_status backward(fgd_workspace *w, const void *theta, const void *dZ, void *grad, int accumulate, void *dX,
                            int n_threads) {
     backward_call call = {.workspace = w, .theta = theta, .dZ = dZ, .grad = grad, .dX = dX, .accumulate = accumulate};
-    if (dX && !w->at[0].wt) {
-        w->at[0].wt = alloc_zeroed(panels_bytes(&w->net->layer[0]));
-        if (!w->at[0].wt) return FGD_NO_MEMORY;
-    }
+    if (dX && !reserve_first_transpose(w)) return FGD_NO_MEMORY;
     int threads = useful_threads(n_threads, forward_flops(w->net, w->rows), MIN_FLOPS_OF_CALL);
     if (!workspace_reserve(w, threads)) return FGD_NO_MEMORY;
     run_team(threads, run_backward, &call);

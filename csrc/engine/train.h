@@ -17,6 +17,7 @@
 #include "../kernels/gather.h"
 #include "../kernels/loss_rows.h"
 #include "gradient.h"
+#include "inputs.h"
 #include "layers.h"
 #include "own_columns.h"
 #include "team.h"
@@ -98,18 +99,22 @@ static fgd_noise micro_batch_noise(const fgd_chunk *chunk, int L, const micro_ba
 static void gather_micro_batch(const training *t, const micro_batch *mb, const row_group *g) {
     const fgd_workspace *w = t->workspace;
     const fgd_chunk *chunk = t->chunk;
-    ptrdiff_t first = chunk->starts[mb->step] + mb->row;
-    const layer_memory *in = &w->at[0], *out = &w->at[w->net->L];
+    ptrdiff_t first = chunk->starts[mb->step] + mb->row, ld;
+    const layer_memory *out = &w->at[w->net->L];
+    real *X = inputs_of(w, &ld);
     gather_range range = {.order = chunk->order + first,
                           .begin = g->own0,
                           .end = g->own1,
                           .next = mb->rows + g->own0,
                           .known = chunk->starts[chunk->n_steps] - first};
-    gather_rows(&chunk->X, &range, in->a + g->own0 * in->ld, in->ld);
+    gather_rows(&chunk->X, &range, X + g->own0 * ld, ld);
     gather_rows(&chunk->Y, &range, w->y + g->own0 * out->ld, out->ld);
     const real *weight = chunk->weight;
     for (int r = g->own0; weight && r < g->own1; r++) w->weight[r] = weight[range.order[r]];
 }
+
+/* Published by the barrier; until then the other threads of the group continue. */
+static void fail(training *t, int status) { atomic_store_explicit(&t->status, status, memory_order_relaxed); }
 
 /* A thread's rows of a micro-batch, from X to losses and dz. */
 static void train_rows(training *t, const micro_batch *mb, const team_member *me) {
@@ -118,12 +123,13 @@ static void train_rows(training *t, const micro_batch *mb, const team_member *me
     row_group g = row_group_of(me->self, me->grid, mb->rows, t->barriers);
     g.watch = me->watch;
     g.own = me->own;
-    const layer_memory *out = &w->at[w->net->L];
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
+    const layer_memory *out = &w->at[L];
     enter_phase(me->watch, FGD_GATHER);
     gather_micro_batch(t, mb, &g);
+    if (!forward_inputs(w, chunk->theta, &g)) fail(t, FGD_BAD_CODE);
     fgd_noise noise = micro_batch_noise(chunk, L, mb);
-    forward_rows(w, chunk->theta, &noise, &g);
+    forward_rows(w, (const real *)chunk->theta + w->inputs_size, &noise, &g);
 
     enter_phase(me->watch, FGD_LOSS);
     ptrdiff_t offset = g.own0 * out->ld;
@@ -138,9 +144,9 @@ static void train_rows(training *t, const micro_batch *mb, const team_member *me
                     .dz_ld = out->ld,
                     .loss = w->loss + g.own0};
     fgd_status status = compute_losses(&chunk->loss, &of, t->scratch + me->self.rank * loss_scratch(n));
-    if (status != FGD_OK) /* published by the barrier; until then the other threads of the group continue */
-        atomic_store_explicit(&t->status, (int)status, memory_order_relaxed);
+    if (status != FGD_OK) fail(t, status);
     backward_rows(w, &noise, &g);
+    if (w->net->n_inputs > 0) backward_inputs(w, chunk->theta, &noise, NULL, &g);
 }
 
 /*
@@ -162,6 +168,7 @@ static void train_gradients(training *t, const micro_batch *mb, const team_membe
         sink.update = &u;
     }
     gradients(t->workspace, (int)mb->rows, &sink, me->self, me->grid);
+    input_gradients(t->workspace, (int)mb->rows, &sink, me->self);
 }
 
 /* By thread 0, after a step of `rows` rows: the tuner may change the team. */
@@ -252,7 +259,7 @@ static void run_training(void *argument, worker self) {
         me.own = &own;
     }
     if (t->next_step == 0) {
-        transpose_all(w, chunk->theta, 1, self);
+        transpose_all(w, (const real *)chunk->theta + w->inputs_size, w->net->n_inputs == 0, self);
         barrier_wait(&t->barrier, self.size);
     }
     stopwatch watch;
@@ -323,7 +330,7 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
 }
 
 static fgd_plan plan(const fgd_net *net, ptrdiff_t rows, int requested) {
-    double weights = 0, first = (double)net->layer[0].n_in * net->layer[0].n_out;
+    double weights = 0, first = is_transposed(net, 0) ? 0 : (double)net->layer[0].n_in * net->layer[0].n_out;
     for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
     int threads = requested > 0 ? requested : training_threads(net, rows, 0);
     thread_grid grid = grid_of_micro_batch(net, rows, threads);

@@ -35,7 +35,9 @@ typedef struct {
 } transformed_update;
 
 /* Whether W of layer l is transposed after step s. */
-static int transposes_layer(const transformed_update *u, ptrdiff_t s, int l) { return s + 1 < u->n_steps && l > 0; }
+static int transposes_layer(const transformed_update *u, ptrdiff_t s, int l) {
+    return s + 1 < u->n_steps && is_transposed(u->transforms->net, l);
+}
 
 /* ---- norm ---- */
 
@@ -45,12 +47,29 @@ static double row_squares(const transformed_update *u, const real *g, ptrdiff_t 
     return mask ? masked_sum_of_squares(g, mask + (g - u->grad), n) : sum_of_squares(g, n);
 }
 
+/* to (rows,) <- the sums of squares of a thread's rows of the parameters of the input layers; the end of their g. */
+static const real *input_row_squares(const transformed_update *u, const real *g, double *to, worker self) {
+    const fgd_net *net = u->transforms->net;
+    for (int i = 0; i < net->n_inputs; i++) {
+        parameter_shape part;
+        for (int p = 0; (part = input_shape(&net->input[i], p)).rows > 0; p++) {
+            int i0 = part_begin(self, part.rows), i1 = part_end(self, part.rows);
+            for (int r = i0; r < i1; r++) to[r] = row_squares(u, g + r * part.columns, part.columns);
+            to += part.rows;
+            g += part.rows * part.columns;
+        }
+    }
+    return g;
+}
+
 /* The factor that limits the norm of the gradient of step s to clip_norm. */
 static double clip_factor(const transformed_update *u, ptrdiff_t s, worker self) {
     const fgd_net *net = u->transforms->net;
     double max_norm = u->transforms->per_step[s].clip_norm, *to = u->squares;
     const real *g = u->grad;
     if (!u->transforms->norm && isinf(max_norm)) return 1;
+    g = input_row_squares(u, g, to, self);
+    to += inputs_extent(net).rows;
     for (int l = 0; l < net->L; l++) {
         int m = layer_rows(&net->layer[l]), n = net->layer[l].n_out;
         for (int i = part_begin(self, m); i < part_end(self, m); i++) to[i] = row_squares(u, g + (ptrdiff_t)i * n, n);
@@ -75,26 +94,29 @@ typedef struct {
     const real *mask; /* (size,) or NULL */
 } group_update;
 
-static const fgd_group_transforms *group_transforms(const fgd_transforms *t, ptrdiff_t s, int l, int is_bias) {
-    return &t->per_group[s * t->n_groups + t->group[2 * l + is_bias]];
+/* The number of W or b of layer l among the parameters, as fgd_transforms.group counts them. */
+static ptrdiff_t part_of(const fgd_net *net, int l, int is_bias) { return inputs_extent(net).count + 2 * l + is_bias; }
+
+static const fgd_group_transforms *group_transforms(const fgd_transforms *t, ptrdiff_t s, ptrdiff_t part) {
+    return &t->per_group[s * t->n_groups + t->group[part]];
 }
 
-/* The coefficients of the rule for W or b of layer l. */
-static const double *group_coefficients(const transformed_update *u, ptrdiff_t s, int l, int is_bias) {
-    ptrdiff_t group = group_transforms(u->transforms, s, l, is_bias) - u->transforms->per_group;
+/* The coefficients of the rule for a parameter. */
+static const double *group_coefficients(const transformed_update *u, ptrdiff_t s, ptrdiff_t part) {
+    ptrdiff_t group = group_transforms(u->transforms, s, part) - u->transforms->per_group;
     return u->coefficients + group * rule_coefficients[u->rule];
 }
 
 static int is_muon_matrix(const transformed_update *u, ptrdiff_t s, int l) {
-    return u->rule == RULE_muon && group_coefficients(u, s, l, 0)[MUON_STEPS] >= 1;
+    return u->rule == RULE_muon && group_coefficients(u, s, part_of(u->transforms->net, l, 0))[MUON_STEPS] >= 1;
 }
 
-static void group_update_init(group_update *g, const transformed_update *u, ptrdiff_t s, int l, int is_bias,
-                              double factor, real *average) {
+static void group_update_init(group_update *g, const transformed_update *u, ptrdiff_t s, ptrdiff_t part, double factor,
+                              real *average) {
     const fgd_transforms *t = u->transforms;
-    const fgd_group_transforms *group = group_transforms(t, s, l, is_bias);
+    const fgd_group_transforms *group = group_transforms(t, s, part);
     double weight = t->per_step[s].average_weight;
-    update_init(&g->rule, u->rule, group_coefficients(u, s, l, is_bias), u->size, u->theta, u->state);
+    update_init(&g->rule, u->rule, group_coefficients(u, s, part), u->size, u->theta, u->state);
     g->factor = v_set((real)factor);
     g->limit = v_set((real)group->clip_value);
     g->l1 = v_set((real)group->l1);
@@ -102,7 +124,7 @@ static void group_update_init(group_update *g, const transformed_update *u, ptrd
     g->gain = v_set((real)weight);
     g->average = average;
     g->mask = t->mask;
-    g->is_matrix = !is_bias && is_muon_matrix(u, s, l);
+    g->is_matrix = 0;
 }
 
 static void update_average(const group_update *g, ptrdiff_t at, ptrdiff_t count) {
@@ -150,17 +172,35 @@ static void update_group(const group_update *g, ptrdiff_t at, const real *gradie
 /* A thread's rows of layer l, which begins at `at` in theta. */
 static void update_rows(const transformed_update *u, ptrdiff_t s, int l, ptrdiff_t at, double factor, real *average,
                         worker self) {
-    const fgd_layer *layer = &u->transforms->net->layer[l];
+    const fgd_net *net = u->transforms->net;
+    const fgd_layer *layer = &net->layer[l];
     ptrdiff_t n = layer->n_out, m = layer_rows(layer);
     int i0 = part_begin(self, m), i1 = part_end(self, m), end = i1 < layer->n_in ? i1 : layer->n_in;
     group_update g;
     if (i0 < end) {
-        group_update_init(&g, u, s, l, 0, factor, average);
+        group_update_init(&g, u, s, part_of(net, l, 0), factor, average);
+        g.is_matrix = is_muon_matrix(u, s, l);
         update_group(&g, at + i0 * n, u->grad + at + i0 * n, (end - i0) * n);
     }
     if (end < i1) {
-        group_update_init(&g, u, s, l, 1, factor, average);
+        group_update_init(&g, u, s, part_of(net, l, 1), factor, average);
         update_group(&g, at + end * n, u->grad + at + end * n, n);
+    }
+}
+
+/* A thread's rows of the parameters of the input layers, none of which has columns to limit. */
+static void update_input_rows(const transformed_update *u, ptrdiff_t s, double factor, real *average, worker self) {
+    const fgd_net *net = u->transforms->net;
+    ptrdiff_t at = 0, part = 0;
+    for (int i = 0; i < net->n_inputs; i++) {
+        parameter_shape shape;
+        for (int p = 0; (shape = input_shape(&net->input[i], p)).rows > 0; p++) {
+            ptrdiff_t n = shape.columns, i0 = part_begin(self, shape.rows), i1 = part_end(self, shape.rows);
+            group_update g;
+            group_update_init(&g, u, s, part++, factor, average);
+            update_group(&g, at + i0 * n, u->grad + at + i0 * n, (i1 - i0) * n);
+            at += shape.rows * n;
+        }
     }
 }
 
@@ -194,8 +234,9 @@ static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrd
     real *W = u->theta + at;
     group_update g;
     if (j0 == j1) return;
-    clip_column_norms(layer, W, group_transforms(u->transforms, s, l, 0)->max_norm, j0, j1);
-    group_update_init(&g, u, s, l, 0, 1, average);
+    ptrdiff_t part = part_of(u->transforms->net, l, 0);
+    clip_column_norms(layer, W, group_transforms(u->transforms, s, part)->max_norm, j0, j1);
+    group_update_init(&g, u, s, part, 1, average);
     for (int i = 0; i < layer_rows(layer); i++) {
         ptrdiff_t row = at + i * n + j0;
         if (g.mask) apply_values_mask(g.mask + row, u->theta + row, j1 - j0);
@@ -209,9 +250,9 @@ static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrd
 
 static void update_matrices(const transformed_update *u, ptrdiff_t s, worker self) {
     const fgd_net *net = u->transforms->net;
-    ptrdiff_t at = 0;
+    ptrdiff_t at = inputs_extent(net).size;
     for (int l = 0; l < net->L; l++) {
-        const double *c = group_coefficients(u, s, l, 0);
+        const double *c = group_coefficients(u, s, part_of(net, l, 0));
         muon_matrix matrix = muon_matrix_of(&net->layer[l], c, u->muon, u->squares, u->barrier);
         if (is_muon_matrix(u, s, l)) muon_step_matrix(&matrix, u->state + u->size + at, u->theta + at, self);
         at += layer_size(&net->layer[l]);
@@ -222,7 +263,7 @@ static void update_matrices(const transformed_update *u, ptrdiff_t s, worker sel
 
 static int clips_columns(const fgd_transforms *t, ptrdiff_t s) {
     for (int l = 0; l < t->net->L; l++)
-        if (!isinf(group_transforms(t, s, l, 0)->max_norm)) return 1;
+        if (!isinf(group_transforms(t, s, part_of(t->net, l, 0))->max_norm)) return 1;
     return 0;
 }
 
@@ -241,6 +282,7 @@ static void apply_transformed(const transformed_update *u, ptrdiff_t s, worker s
             transpose_weights(layer, u->theta + at, u->workspace->at[l].wt,
                               row_block(self, layer_rows(layer), layer->n_out));
     }
+    update_input_rows(u, s, factor, average, self);
     if (!by_column) return;
     barrier_wait(u->barrier, self.size);
     if (u->rule == RULE_muon) update_matrices(u, s, self);

@@ -13,6 +13,7 @@
 #include "../kernels/gemm.h"
 #include "../simd/contract.h"
 #include "../tables/activations.h"
+#include "../tables/input_layers.h"
 #include "../tables/noise.h"
 #include "tuner.h"
 
@@ -21,18 +22,26 @@ typedef struct {
     ptrdiff_t ld;
     real *a;     /* activations; a[0] = X */
     real *z;     /* inputs of the activation, if its derivative needs them, else NULL */
-    real *dz;    /* dL/dz; NULL for l = 0 */
+    real *dz;    /* dL/dz; NULL for l = 0 unless there are input layers */
     real *clean; /* the activations before noise, if noise may be added to a, else NULL */
     real *mask;  /* the factors of multiplicative noise, if that may be applied to a, else NULL */
     real *wt;    /* W of layer l transposed, for dA = dZ W^T, in panels of NR columns: panel j / NR is (n_out, NR).
-                    NULL for l = 0 until dX is asked for */
+                    NULL for l = 0 until dX is asked for, unless there are input layers */
 } layer_memory;
+
+/* The matrices of an input layer: its inputs, their gradient (NULL for the first one), and what forward keeps. */
+typedef struct {
+    ptrdiff_t ld, kept_ld;
+    real *a, *da, *kept;
+} input_memory;
 
 struct fgd_workspace {
     const fgd_net *net;
     ptrdiff_t max_rows;
     ptrdiff_t rows;      /* of the last forward */
     layer_memory *at;    /* (L + 1,) */
+    input_memory *inputs;  /* (n_inputs,) */
+    ptrdiff_t inputs_size; /* parameters of the input layers */
     real *y;             /* (max_rows, ld of layer L) */
     real *weight;        /* (max_rows,) */
     double *loss;        /* (max_rows,) */
@@ -51,22 +60,49 @@ static ptrdiff_t odd_lines(ptrdiff_t count) {
     return ((count + per_line - 1) / per_line | 1) * per_line;
 }
 
+/* Rows and elements of an input layer's part of theta, its number of parameters, and these of all input layers. */
+typedef struct {
+    ptrdiff_t rows, size, count;
+} input_extent;
+static input_extent input_extent_of(const fgd_input_layer *layer) {
+    input_extent e = {0};
+    for (parameter_shape s; (s = input_shape(layer, (int)e.count)).rows > 0; e.count++) {
+        e.rows += s.rows;
+        e.size += s.rows * s.columns;
+    }
+    return e;
+}
+static ptrdiff_t input_size(const fgd_input_layer *layer) { return input_extent_of(layer).size; }
+static input_extent inputs_extent(const fgd_net *net) {
+    input_extent sum = {0};
+    for (int i = 0; i < net->n_inputs; i++) {
+        input_extent e = input_extent_of(&net->input[i]);
+        sum = (input_extent){sum.rows + e.rows, sum.size + e.size, sum.count + e.count};
+    }
+    return sum;
+}
+
 /* Rows and elements of a layer's part of theta, and of theta. */
 static int layer_rows(const fgd_layer *layer) { return layer->n_in + layer->bias; }
 static ptrdiff_t layer_size(const fgd_layer *layer) { return (ptrdiff_t)layer_rows(layer) * layer->n_out; }
 static ptrdiff_t theta_size(const fgd_net *net) {
-    ptrdiff_t size = 0;
+    ptrdiff_t size = inputs_extent(net).size;
     for (int l = 0; l < net->L; l++) size += layer_size(&net->layer[l]);
     return size;
 }
 static ptrdiff_t theta_rows(const fgd_net *net) {
-    ptrdiff_t rows = 0;
+    ptrdiff_t rows = inputs_extent(net).rows;
     for (int l = 0; l < net->L; l++) rows += layer_rows(&net->layer[l]);
     return rows;
 }
 
-/* Floating-point operations of a forward pass over `rows` rows. */
-static double forward_flops(const fgd_net *net, ptrdiff_t rows) { return 2. * (double)rows * (double)theta_size(net); }
+/* Floating-point operations of a forward pass over `rows` rows, without those of the input layers, which are few. */
+static double forward_flops(const fgd_net *net, ptrdiff_t rows) {
+    return 2. * (double)rows * (double)(theta_size(net) - inputs_extent(net).size);
+}
+
+/* Whether a step needs W of layer l transposed: for the gradient of its inputs. */
+static int is_transposed(const fgd_net *net, int l) { return l > 0 || net->n_inputs > 0; }
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -122,11 +158,19 @@ static void layer_memory_init(layer_memory *m, const fgd_net *net, int l, ptrdif
     *m = (layer_memory){.ld = odd_lines(after ? after->n_in + 1 : before->n_out)};
     size_t bytes = (size_t)(max_rows * m->ld) * sizeof(real);
     m->a = arena_take(from, bytes);
-    if (before) m->dz = arena_take(from, bytes);
+    if (is_transposed(net, l)) m->dz = arena_take(from, bytes);
     if (before && activation_needs_z[before->activation]) m->z = arena_take(from, bytes);
     if (before && noise) m->clean = arena_take(from, bytes);
     if (noise_multiplies[noise]) m->mask = arena_take(from, bytes);
     if (before && after) m->wt = arena_take(from, panels_bytes(after));
+}
+
+static void input_memory_init(input_memory *m, const fgd_input_layer *layer, int is_first, ptrdiff_t max_rows,
+                              arena *from) {
+    *m = (input_memory){.ld = odd_lines(layer->n_in), .kept_ld = input_kept(layer)};
+    m->a = arena_take(from, (size_t)(max_rows * m->ld) * sizeof(real));
+    if (!is_first) m->da = arena_take(from, (size_t)(max_rows * m->ld) * sizeof(real));
+    m->kept = arena_take(from, (size_t)(max_rows * m->kept_ld) * sizeof(real));
 }
 
 /* Lays a workspace out at `base` (NULL: nowhere); returns its bytes. */
@@ -134,13 +178,18 @@ static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base)
     fgd_workspace tmp, *w = base ? (fgd_workspace *)base : &tmp;
     arena from = {.base = base};
     arena_take(&from, sizeof *w);
-    *w = (fgd_workspace){.net = net, .max_rows = max_rows};
+    *w = (fgd_workspace){.net = net, .max_rows = max_rows, .inputs_size = inputs_extent(net).size};
     w->at = arena_take(&from, (size_t)(net->L + 1) * sizeof *w->at);
     ptrdiff_t ld = 0;
     for (int l = 0; l <= net->L; l++) {
         layer_memory tmp_layer, *m = base ? &w->at[l] : &tmp_layer;
         layer_memory_init(m, net, l, max_rows, &from);
         ld = m->ld;
+    }
+    w->inputs = arena_take(&from, (size_t)net->n_inputs * sizeof *w->inputs);
+    for (int i = 0; i < net->n_inputs; i++) {
+        input_memory tmp_input;
+        input_memory_init(base ? &w->inputs[i] : &tmp_input, &net->input[i], i == 0, max_rows, &from);
     }
     w->y = arena_take(&from, (size_t)(max_rows * ld) * sizeof *w->y);
     w->weight = arena_take(&from, (size_t)max_rows * sizeof *w->weight);
@@ -150,6 +199,12 @@ static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base)
     return from.used;
 }
 
+/* Memory for W of the first layer transposed; returns 0 if there is none. */
+static int reserve_first_transpose(fgd_workspace *w) {
+    if (!w->at[0].wt) w->at[0].wt = alloc_zeroed(panels_bytes(&w->net->layer[0]));
+    return w->at[0].wt != NULL;
+}
+
 static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t max_rows) {
     char *base = alloc_zeroed(workspace_init(net, max_rows, NULL));
     if (!base) return NULL;
@@ -157,7 +212,16 @@ static fgd_workspace *workspace_new(const fgd_net *net, ptrdiff_t max_rows) {
     fgd_workspace *w = (fgd_workspace *)base;
     for (int l = 0; l < net->L; l++)
         for (ptrdiff_t r = 0; r < max_rows; r++) w->at[l].a[r * w->at[l].ld + net->layer[l].n_in] = 1;
-    return w;
+    if (net->n_inputs == 0 || reserve_first_transpose(w)) return w;
+    free_aligned(w);
+    return NULL;
+}
+
+/* Where the rows of X go: the inputs of the first input layer, or of the first layer. */
+static real *inputs_of(const fgd_workspace *w, ptrdiff_t *ld) {
+    int none = w->net->n_inputs == 0;
+    *ld = none ? w->at[0].ld : w->inputs->ld;
+    return none ? w->at[0].a : w->inputs->a;
 }
 
 /* Elements of a thread's copies of a panel and of a block in products of up to `rows` rows; 0: none is copied. */

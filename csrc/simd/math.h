@@ -35,6 +35,7 @@
  *   EXPM1            (e**r - 1 - r) / r**2 for |r| <= ln(2) / 2; errors of e**r - 1
  *   ARTANH           (artanh(t) / t - 1) / t**2 in powers of t**2, for |t| <= 1/3; errors of artanh
  *   TAIL_P, TAIL_Q   e**(t**2 / 2) Phi(-t) = P(t) / Q(t) for 0 <= t <= GAUSS_MAX
+ *   SIN_TURN         sin(2 pi u) / u in powers of u**2, for |u| <= 1/4; errors of the sine
  */
 /* clang-format off */
 #if FGD_BITS == 32
@@ -52,6 +53,10 @@ static const double TAIL_P[] = { /* 2**-27.5 */
 static const double TAIL_Q[] = {
     1.0, 1.6688051792509166, 1.193790294946963, 0.46394090400801347,
     0.10009288744314364, 0.010056349342653316,
+};
+static const double SIN_TURN[] = { /* 2**-27.5 */
+    6.28318527379082309, -41.3416774783958132, 81.6022312425598749, -76.5749921717879873,
+    39.7109180368881778,
 };
 #else
 static const double EXPM1[] = { /* 2**-55.6 */
@@ -73,6 +78,11 @@ static const double TAIL_Q[] = {
     1.0, 2.451966369088541, 2.812851017308627, 1.9968779270459671,
     0.9770356996473286, 0.34691258975020844, 0.09151707669930292, 0.01801069697200156,
     0.0026047484046164988, 0.00026542508178627265, 1.7311876682061484e-05, 5.553629662724236e-07,
+};
+static const double SIN_TURN[] = { /* 2**-61.8 */
+    6.28318530717958648, -41.3417022403997562, 81.6052492760734061, -76.7058597527984975,
+    42.0586939237852359, -15.0946416205099614, 3.81992705047893385, -0.717723580155449819,
+    0.100856330773540559,
 };
 #endif
 /* clang-format on */
@@ -169,5 +179,19 @@ ALWAYS_INLINE vec v_tanh(vec x) {
 }
 
 ALWAYS_INLINE vec v_abs(vec x) { return v_max(v_sub(v_set(0), x), x); }
+
+/* sin(2 pi u) for |u| <= 1/4 */
+ALWAYS_INLINE vec v_sin_quarter(vec u) { return v_mul(u, POLYNOMIAL(SIN_TURN, v_mul(u, u))); }
+
+/*
+ * cos(2 pi t) and *sin = sin(2 pi t) of any finite t, within 3 ulp of the exact value or 2**-24 (f64: 2**-53) of 1; NaN
+ * if t is infinite or NaN.  t = k + r with an integer k and |r| <= 1/2, which is exact; then
+ * cos(2 pi r) = sin(2 pi (1/4 - |r|)) and sin(2 pi r) = +- sin(2 pi min(|r|, 1/2 - |r|)).
+ */
+ALWAYS_INLINE vec v_cos_sin_turns(vec t, vec *sin) {
+    vec r = v_sub(t, v_round(t)), a = v_abs(r), s = v_sin_quarter(v_min(v_sub(v_set(0.5), a), a));
+    *sin = v_blend(v_gt(v_set(0), r), v_sub(v_set(0), s), s);
+    return v_sin_quarter(v_sub(v_set(0.25), a));
+}
 
 #endif

@@ -32,7 +32,7 @@ static void test_activation(const fgd_engine *e, int kind, int count, const doub
     const char *name = fgd_activation_name(kind);
     int bits = e->bits;
     fgd_layer layer = {.n_in = 1, .n_out = 1, .activation = kind, .params = default_params};
-    fgd_net net = {1, &layer};
+    fgd_net net = {.L = 1, .layer = &layer};
     fgd_table X = real_table(bits, z, count, 1);
     void *theta = reals(bits, ones, 1), *g = reals(bits, ones, count), *grad = zero_reals(bits, 1);
     void *a = zero_reals(bits, count), *dz = zero_reals(bits, count);

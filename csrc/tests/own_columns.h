@@ -37,7 +37,7 @@ static void test_own_columns(const fgd_engine *e, int width, int batch, int weig
 }
 
 static void own_columns_of_threads(const fgd_engine *e) {
-    int panel = e->plan(&(fgd_net){1, &(fgd_layer){.n_in = 1, .n_out = 1}}, 1, 1).tile_columns;
+    int panel = e->plan(&(fgd_net){.L = 1, .layer = &(fgd_layer){.n_in = 1, .n_out = 1}}, 1, 1).tile_columns;
     for (int width = panel + 1; width <= 4 * panel; width += panel > 8 ? panel - 1 : 1)
         test_own_columns(e, width, BATCH, width % 2);
     for (int batch = 1; batch <= 40; batch += 13) test_own_columns(e, 2 * panel, batch, 0);

@@ -23,7 +23,7 @@ typedef struct {
 
 /* Widths n (L + 1,); every second layer has no bias. */
 static void network_init(network *w, int L, const int *n, int hidden, int output) {
-    w->net = (fgd_net){L, w->layer};
+    w->net = (fgd_net){.L = L, .layer = w->layer};
     w->size = 0;
     for (int l = 0; l < L; l++) {
         w->layer[l] = (fgd_layer){
@@ -48,7 +48,7 @@ static void reference_activation(const fgd_layer *layer, int rows, int n, const 
     double *identity = doubles(n * n), *grad = doubles(n * n);
     for (int i = 0; i < n * n; i++) identity[i] = i % (n + 1) == 0;
     fgd_layer single = {.n_in = n, .n_out = n, .activation = layer->activation, .params = layer->params};
-    fgd_net net = {1, &single};
+    fgd_net net = {.L = 1, .layer = &single};
     fgd_workspace *workspace = scalar_engine()->workspace_new(&net, rows);
     fgd_table Z = {z, TYPE_float64, n, rows, n * (ptrdiff_t)sizeof *z};
     scalar_engine()->forward(workspace, identity, &Z, NULL, a, 1);

@@ -108,7 +108,7 @@ static void test_transformed_run(const fgd_engine *e, const int *n, int rule, in
 static void test_large_norm(const fgd_engine *e) {
     const double grad[] = {3e30, 4e30}, theta[] = {1, 2}, c[] = {1, 0};
     const fgd_layer layer = {.n_in = 1, .n_out = 1, .bias = 1, .activation = ACTIVATION_identity};
-    const fgd_net net = {1, &layer};
+    const fgd_net net = {.L = 1, .layer = &layer};
     const int64_t group[] = {0, 0};
     const fgd_step_transforms per_step = {.clip_norm = 1};
     const fgd_group_transforms per_group = {.clip_value = INFINITY, .max_norm = INFINITY};

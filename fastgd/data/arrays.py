@@ -173,6 +173,18 @@ def check_finite(
         )
 
 
+def check_codes(values: Array, cardinality: int, name: str, column: object) -> None:
+    """Raise ValueError unless values (rows,) of a column are whole numbers in [0, cardinality)."""
+    for start, block in _blocks(values):
+        is_code = (block >= 0) & (block < cardinality) & (block == np.floor(block))
+        if not is_code.all():
+            row = int(np.argmin(is_code))
+            raise ValueError(
+                f"{name} must hold codes 0 to {cardinality - 1:,} in column {column}, which has {cardinality:,} "
+                f"categories, but has {block[row]:g} in row {start + row} (counted from 0)"
+            )
+
+
 def _blocks(values: Array) -> Iterator[tuple[int, Array]]:
     """Index of the first row, and rows, of each block."""
     step = max(1, _BLOCK // max(1, values[:1].size))

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._common.typing import Array, Ints
-from .arrays import finite_rows, frame_columns, is_frame
+from .._common.typing import Array, Floats, Ints
+from .arrays import check_codes, finite_rows, frame_columns, is_frame
 from .scaling import Scaling
 
 # Names of columns listed in a message.
@@ -29,9 +29,10 @@ class InputSpec:
         Names of the columns on which the model was trained; None if they had none.
     scaling : Scaling or None, default=None
         Mean and standard deviation of each column, if the network takes standardized rows.
-
     fitted : bool, default=False
         Whether a training has set the specification, so that another scaling would change what theta means.
+    codes : tuple of (int, int), default=()
+        Columns that hold codes of categories, each with their number; they are never standardized.
 
     Examples
     --------
@@ -43,6 +44,7 @@ class InputSpec:
     names: Array | None = None
     scaling: Scaling | None = None
     fitted: bool = False
+    codes: tuple[tuple[int, int], ...] = ()
 
     def rows(self, X: Any, n_in: int, name: str = "X", dtype: np.dtype[Any] | None = None) -> Array:
         """Finite rows of X as an engine reads them, not standardized.
@@ -66,12 +68,17 @@ class InputSpec:
         Raises
         ------
         TypeError, ValueError
-            A column is missing or unknown, or X is not a table of finite numbers.
+            A column is missing or unknown, X is not a table of finite numbers, or a code is out of range.
         """
         given = column_names(X, name)
         order = None if given is None or self.names is None else _order(given, self.names, name)
         rows = finite_rows(X, n_in, name, dtype, given)
-        return rows if order is None else np.ascontiguousarray(rows[:, order])
+        labels = given
+        if order is not None:
+            rows, labels = np.ascontiguousarray(rows[:, order]), self.names
+        for column, cardinality in self.codes:
+            check_codes(rows[:, column], cardinality, name, column if labels is None else repr(labels[column]))
+        return rows
 
     def read(self, X: Any, n_in: int, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows of X as the network takes them, in `dtype` if they are standardized; see `rows`."""
@@ -80,6 +87,13 @@ class InputSpec:
     def dtype_of_rows(self, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
         """Dtype that must hold the rows of the user, for a model of `dtype`: any if they are standardized first."""
         return None if self.scaling else dtype
+
+    def with_scaling_of(self, rows: Array, chosen: Ints, weight: Floats | None) -> InputSpec:
+        """The specification with mean and std of the chosen rows, as `Scaling.of` measures them; codes stay."""
+        scaling = Scaling.of(rows, chosen, weight)
+        codes = [column for column, _ in self.codes]
+        scaling.mean[codes], scaling.std[codes] = 0.0, 1.0
+        return replace(self, scaling=scaling)
 
     def with_names_of(self, X: Any) -> InputSpec:
         """The specification of a training on X, whose names of columns it takes unless it has some."""

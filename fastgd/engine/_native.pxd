@@ -14,6 +14,7 @@ cdef extern from "fastgd.h" nogil:
         FGD_BAD_LABEL
         FGD_BAD_ROW_NUMBER
         FGD_BAD_VALUE
+        FGD_BAD_CODE
         FGD_OVERFLOW
 
     ctypedef struct fgd_layer:
@@ -24,9 +25,19 @@ cdef extern from "fastgd.h" nogil:
         const double *params
         int noise
 
+    ctypedef struct fgd_input_layer:
+        int kind
+        int n_in
+        int n_out
+        int n_columns
+        const int *columns
+        const int *sizes
+
     ctypedef struct fgd_net:
         int L
         const fgd_layer *layer
+        int n_inputs
+        const fgd_input_layer *input
 
     ctypedef struct fgd_table:
         const void *data
@@ -128,6 +139,7 @@ cdef extern from "fastgd.h" nogil:
     const char *fgd_loss_name(int)
     const char *fgd_rule_name(int)
     const char *fgd_noise_name(int)
+    const char *fgd_input_layer_name(int)
     int fgd_rule_slots(int)
     int fgd_rule_coefficients(int)
     int fgd_loss_needs_labels(int)

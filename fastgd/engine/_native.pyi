@@ -17,6 +17,7 @@ TYPES: Final[dict[str, int]]
 ACTIVATIONS: Final[dict[str, int]]
 LOSSES: Final[dict[str, int]]
 RULES: Final[dict[str, int]]
+INPUT_LAYERS: Final[dict[str, int]]
 NOISES: Final[dict[str, int]]
 COMPILER: Final[str]
 

@@ -20,6 +20,7 @@ cdef extern from "Python.h":
 
 from struct import calcsize
 
+from ..layers.inputs import InputLayer
 from ..layers.noise import check_noise_spec
 from ..losses.base import LossNotFinite
 from ..optimizers.bound_steps import UpdateNotFinite
@@ -42,6 +43,7 @@ ACTIVATIONS = _entries(fgd_activation_name)
 LOSSES = _entries(fgd_loss_name)
 RULES = _entries(fgd_rule_name)
 NOISES = _entries(fgd_noise_name)
+INPUT_LAYERS = _entries(fgd_input_layer_name)
 COMPILER = fgd_compiler().decode()
 
 include "buffers.pxi"
@@ -63,6 +65,8 @@ cdef _fail(fgd_status status, Py_ssize_t step=-1):
         raise MemoryError("the engine's workspace does not fit in memory: use a smaller batch")
     if status == FGD_NOT_FINITE and step < 0:
         raise ValueError(contract.X_NOT_FINITE)
+    if status == FGD_BAD_CODE:
+        raise ValueError(contract.BAD_CODE)
     if status == FGD_BAD_ROW_NUMBER:
         raise ValueError("order has a row index outside the data")
     if status == FGD_BAD_LABEL:
@@ -104,6 +108,7 @@ cdef class Executor:
     cdef fgd_net net
     cdef fgd_layer *layers
     cdef list params            # of the activations, which `layers` points to
+    cdef _InputLayers inputs    # those before the dense layers
     cdef _Array theta, grad
     cdef Py_ssize_t size
     cdef int n_in, n_out
@@ -134,6 +139,9 @@ cdef class Executor:
 
     cdef _set_layers(self, tuple layers, tuple noises):
         """Everything that the core must know of the layers."""
+        self.inputs = _input_layers([layer for layer in layers if isinstance(layer, InputLayer)])
+        self.n_in, self.size = layers[0].n_in if layers else 0, self.inputs.size
+        layers = layers[self.inputs.count:]
         if not layers:
             raise ValueError("a network needs at least one layer")
         self.layers = <fgd_layer *> PyMem_Calloc(len(layers), sizeof(fgd_layer))
@@ -148,8 +156,18 @@ cdef class Executor:
                                        (<_Params> self.params[l]).data,
                                        1 + NOISES[noises[l].name] if noises and noises[l] else 0)
             self.size += (self.layers[l].n_in + self.layers[l].bias) * <Py_ssize_t> self.layers[l].n_out
-        self.net = fgd_net(<int> len(layers), self.layers)
-        self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
+        self.net = fgd_net(<int> len(layers), self.layers, self.inputs.count, self.inputs.layer)
+        self.n_out = layers[-1].n_out
+        self._check_inputs(layers[0].n_in)
+
+    cdef _check_inputs(self, int n_in):
+        """That the outputs of the input layers are the inputs of the next ones, the last of which has n_in."""
+        cdef int i, width
+        for i in range(self.inputs.count):
+            width = self.inputs.layer[i + 1].n_in if i + 1 < self.inputs.count else n_in
+            if self.inputs.layer[i].n_out != width:
+                raise ValueError(f"input layer {i} has {self.inputs.layer[i].n_out} outputs, but the next layer takes "
+                                 f"{width} inputs")
 
     def __reduce__(self):
         raise TypeError("an Executor cannot be pickled, because it refers to memory: pickle the model")
@@ -215,6 +233,7 @@ cdef class Executor:
         self._acquire()
         try:
             self._reserve(max(table.count, 1))
+            self.rows = 0
             with nogil:
                 status = self.engine.forward(self.workspace, self.theta.view.buf, &table, &c_noise, z.view.buf,
                                              n_threads)

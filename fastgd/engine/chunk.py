@@ -74,16 +74,21 @@ class Chunk:
         return self.order[self.starts[step] : self.starts[step + 1]]
 
 
-def phase_columns(layers: int) -> dict[str, int]:
-    """The columns of `Chunk.phases` by the names of the phases, in the order in which a step enters them."""
+def phase_columns(layers: int, dense: int | None = None) -> dict[str, int]:
+    """The columns of `Chunk.phases` by the names of the phases, in the order in which a step enters them.
+
+    The last `dense` of the layers, None: all, have phases of their own. The input layers before them count as a part of
+    "gather", and of the backward pass and the update of the first dense layer.
+    """
     gather, loss, transforms, wait, forward, backward, update = range(7)  # FGD_GATHER ... of csrc/fastgd.h
-    firsts = [3 * l for l in range(layers)]
+    inputs = 0 if dense is None else layers - dense
+    firsts = {l: 3 * (l - inputs) for l in range(inputs, layers)}
     return {
         "gather": gather,
-        **{f"forward {l}": forward + first for l, first in enumerate(firsts)},
+        **{f"forward {l}": forward + first for l, first in firsts.items()},
         "loss": loss,
-        **{f"backward {l}": backward + firsts[l] for l in range(layers - 1, 0, -1)},
-        **{f"update {l}": update + first for l, first in enumerate(firsts)},
+        **{f"backward {l}": backward + firsts[l] for l in range(layers - 1, max(inputs - 1, 0), -1)},
+        **{f"update {l}": update + first for l, first in firsts.items()},
         "transforms": transforms,
         "wait": wait,
     }

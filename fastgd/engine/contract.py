@@ -20,6 +20,7 @@ DZ_NOT_FINITE = "dZ has a value that is not finite"
 LOSS_NOT_FINITE = "the mean loss is not finite"
 BAD_VALUE = "Y has a target that the loss does not take, or a weight is negative or not finite"
 NO_PHASES = "the NumPy engine does not measure phases: use the native one"
+BAD_CODE = "X has a code of a category that an embedding does not have"
 X_NOT_FINITE = "X has a value that is not finite in the dtype of theta"
 
 
@@ -27,10 +28,10 @@ class Executor(Protocol):
     """A network bound to its memory: what every engine's class of this name can do.
 
     `Executor(layers, theta, grad, isa=None, noises=(), lock=None)` refers to theta and grad, (size,) float32 or
-    float64, and does not copy them; theta holds, layer by layer, W (n_in, n_out) in row-major order, then b (n_out,).
-    All results have the dtype of theta, `real` below. `noises` may be added to the inputs of each layer; their strength
-    and random numbers are arguments of `forward` and `train`. Executors on the same vectors share a lock, a `Lock` of
-    their engine.
+    float64, and does not copy them; theta holds the parameters of the input layers, then, for each dense layer, W
+    (n_in, n_out) in row-major order and b (n_out,). All results have the dtype of theta, `real` below. `noises` may be
+    added to the inputs of each dense layer; their strength and random numbers are arguments of `forward` and `train`.
+    Executors on the same vectors share a lock, a `Lock` of their engine.
 
     X (rows, n_in) and Y are read in place: bool, integers of 8 to 64 bits, floats of 16 to 64, the values of a row
     contiguous, the distance between rows arbitrary. `n_threads` is a maximum; 0: the engine decides.
@@ -47,7 +48,8 @@ class Executor(Protocol):
         Raises
         ------
         ValueError
-            A value of X is not finite in the dtype of theta, or out shares memory with X, theta or grad.
+            A value of X is not finite in the dtype of theta, a code has no vector, or out shares memory with X, theta
+            or grad.
         """
 
     def forward(
@@ -62,7 +64,7 @@ class Executor(Protocol):
         ------
         ValueError
             out shares memory with X, theta or grad, or with `check` a value of X is not finite in the dtype of theta;
-            the activations of the forward pass before are still there.
+            the activations of the forward pass before are still there. Or a code of X has no vector.
         """
 
     def backward(

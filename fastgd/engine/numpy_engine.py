@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from .._common.typing import Array, Floats, Ints
+from ..layers.inputs import InputLayer
 from ..layers.noise import Noise, NoiseSpec, check_noise_spec
 from ..losses import Loss, LossNotFinite
 from ..optimizers import RULES, Optimizer
@@ -23,6 +25,7 @@ from . import threads
 from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
 from .numpy_checks import check_array, checked_order
+from .numpy_inputs import InputChain
 from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
@@ -39,13 +42,13 @@ class Executor:
     Parameters
     ----------
     layers : sequence of layers
-        Each with n_in, n_out, activation and bias.
+        Input layers, then dense ones, each with n_in, n_out, activation and bias.
     theta, grad : (size,) float32 or float64
         Parameters and gradient, C-contiguous, writable, of one dtype. They are referenced, not copied.
     isa : None
         Only there because other engines have it: NumPy chooses the instruction set.
     noises : sequence of Noise or None, default=()
-        Noise that may be added to the inputs of each layer; empty: none.
+        Noise that may be added to the inputs of each dense layer; empty: none.
     lock : lock or None, default=None
         Held by exclusive methods; executors on the same vectors share one.
 
@@ -57,7 +60,7 @@ class Executor:
 
     def __init__(
         self,
-        layers: Sequence[LayerLike],
+        layers: Sequence[LayerLike | InputLayer],
         theta: Array,
         grad: Array,
         isa: str | None = None,
@@ -68,15 +71,19 @@ class Executor:
             raise ValueError(f"the NumPy engine has no choice of instruction sets: isa must be None, not {isa!r}")
         if theta.dtype not in (np.float32, np.float64):
             raise ValueError(f"theta must be float32 or float64, not {theta.dtype}")
-        size = sum((layer.n_in + layer.bias) * layer.n_out for layer in layers)
+        inputs = [layer for layer in layers if isinstance(layer, InputLayer)]
+        dense: Sequence[Any] = layers[len(inputs) :]
+        start = sum(layer.size for layer in inputs)
+        size = start + sum((layer.n_in + layer.bias) * layer.n_out for layer in dense)
         for name, vector in (("theta", theta), ("grad", grad)):
             check_array(name, vector, (size,), theta.dtype)
             if not (vector.flags.c_contiguous and vector.flags.writeable):
                 raise ValueError(f"{name} must be C-contiguous and writable")
         self._theta, self._grad = theta, grad
-        self._layers = list(views_of(layers, theta, grad))
-        self._parts = list(parts_of(layers))
-        self._noises = list(noises) or [None] * len(layers)
+        self._inputs = InputChain(inputs, theta, grad)
+        self._layers = list(views_of(dense, theta, grad, start))
+        self._parts = [*self._inputs.parts, *parts_of(dense, start)]
+        self._noises = list(noises) or [None] * len(dense)
         self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
         self._kept: list[LayerPass] | None = None
         self._lock = lock or threading.Lock()
@@ -90,6 +97,7 @@ class Executor:
             if not np.isfinite(A).all():
                 raise ValueError(X_NOT_FINITE)
             with np.errstate(over="ignore", invalid="ignore"):  # as in C: the result says so
+                A = self._inputs.outputs(A)[-1]
                 for layer in self._layers:
                     A = layer.activation.forward(layer.products(A))
             out[start : start + _BLOCK] = A
@@ -216,7 +224,7 @@ class Executor:
 
     def _forward(self, A: Array, noise: NoiseSpec | None) -> tuple[Array, list[LayerPass]]:
         """Outputs of the rows A (B, n_in) with the noise of a step, and what the backward pass needs of each layer."""
-        kept = []
+        kept, A = [], self._inputs.forward(A)
         for l, layer in enumerate(self._layers):
             A, multipliers = self._add_noise(l, A, noise)
             z = layer.products(A)
@@ -245,10 +253,12 @@ class Executor:
                 np.matmul(kept[i].A.T, dz, out=layer.dW)
             if layer.db.size:
                 np.add(layer.db if accumulate else 0, dz.sum(axis=0), out=layer.db)
-            if i > 0 or dX is not None:
+            if i > 0 or dX is not None or self._inputs.parts:
                 dA = dz @ layer.W.T
                 multipliers = kept[i].multipliers
                 dA = dA if multipliers is None else dA * multipliers
+        if self._inputs.parts:
+            dA = self._inputs.backward(dA, accumulate)
         if dX is not None:
             dX[:] = dA
 

@@ -59,9 +59,8 @@ class LayerPass(NamedTuple):
     multipliers: Array | None
 
 
-def views_of(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator[LayerViews]:
-    """Views of each layer in theta and grad, (size,)."""
-    start = 0
+def views_of(layers: Sequence[LayerLike], theta: Array, grad: Array, start: int) -> Iterator[LayerViews]:
+    """Views of each layer in theta and grad, (size,), in which the first one is at `start`."""
     for layer in layers:
         shape, middle = (layer.n_in, layer.n_out), start + layer.n_in * layer.n_out
         stop = middle + layer.n_out * layer.bias
@@ -70,9 +69,8 @@ def views_of(layers: Sequence[LayerLike], theta: Array, grad: Array) -> Iterator
         start = stop
 
 
-def parts_of(layers: Sequence[LayerLike]) -> Iterator[Part]:
-    """W and b of each layer in turn, as parts of the flat vectors; the b of a layer without a bias is empty."""
-    start = 0
+def parts_of(layers: Sequence[LayerLike], start: int) -> Iterator[Part]:
+    """W and b of each layer, as parts of the flat vectors from `start` on; the b of a layer without a bias is empty."""
     for layer in layers:
         middle = start + layer.n_in * layer.n_out
         stop = middle + layer.n_out * layer.bias

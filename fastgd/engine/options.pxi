@@ -23,6 +23,41 @@ cdef _Params _params(values):
     return p
 
 
+@cython.final
+cdef class _InputLayers:
+    """The input layers of a network; `count` is 0 if it has none."""
+    cdef fgd_input_layer *layer
+    cdef int *numbers           # columns and sizes of each layer, one after the other
+    cdef int count
+    cdef Py_ssize_t size, parts # number of parameters, and of arrays that they form
+
+    def __dealloc__(self):
+        PyMem_Free(self.layer)
+        PyMem_Free(self.numbers)
+
+
+cdef _InputLayers _input_layers(list layers):
+    cdef _InputLayers of = _InputLayers.__new__(_InputLayers)
+    cdef int *to
+    cdef int n_columns
+    if not layers:
+        return of
+    of.count, of.size = <int> len(layers), sum([layer.size for layer in layers])
+    of.parts = sum([len(layer.shapes()) for layer in layers])
+    of.layer = <fgd_input_layer *> PyMem_Calloc(len(layers), sizeof(fgd_input_layer))
+    of.numbers = to = <int *> PyMem_Calloc(1 + sum([len(layer.columns) + len(layer.sizes) for layer in layers]),
+                                           sizeof(int))
+    if of.layer is NULL or to is NULL:
+        raise MemoryError()
+    for i, layer in enumerate(layers):
+        n_columns = len(layer.columns)
+        of.layer[i] = fgd_input_layer(INPUT_LAYERS[layer.name], layer.n_in, layer.n_out, n_columns, to, to + n_columns)
+        for number in (*layer.columns, *layer.sizes):
+            to[0] = number
+            to += 1
+    return of
+
+
 cdef _Array _noise_spec(spec, Py_ssize_t steps, int layers, fgd_noise *to):
     """to <- the noise of some steps (a `fastgd.layers.noise.NoiseSpec`, or None); the array that it refers to."""
     if spec is None:
@@ -45,7 +80,7 @@ cdef class _Transforms:
     cdef _set(self, transforms, Executor of, Py_ssize_t steps):
         self.to.net, self.to.n_groups, self.to.micro_batch = &of.net, transforms.n_groups, transforms.micro_batch
         self.used = &self.to
-        self.group = _dense("group", transforms.group, b"q", 2 * of.net.L)
+        self.group = _dense("group", transforms.group, b"q", of.inputs.parts + 2 * of.net.L)
         self.per_step = _dense("per_step", transforms.per_step, b"d", steps, 2)
         self.per_group = _dense("per_group", transforms.per_group, b"d", steps, 3 * self.to.n_groups)
         self.to.group = <int64_t *> self.group.view.buf
@@ -66,7 +101,7 @@ cdef class _Transforms:
         cdef Py_ssize_t i
         if self.to.micro_batch < 1:
             raise ValueError(f"micro_batch must be 1 or more, not {self.to.micro_batch}")
-        for i in range(2 * self.to.net.L):
+        for i in range(self.group.view.shape[0]):
             if not 0 <= self.to.group[i] < self.to.n_groups:
                 raise ValueError(f"group must hold indices in 0 .. {self.to.n_groups - 1}, not {self.to.group[i]}")
 

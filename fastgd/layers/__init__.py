@@ -1,6 +1,9 @@
-"""Layers: dense layers, and noise between them."""
+"""Layers: dense layers, noise between them, and layers of inputs before them."""
 
 from .dense import Dense
+from .embedding import Embedding
+from .inputs import Scale
 from .noise import Dropout, GaussianNoise
+from .periodic import PeriodicEmbedding
 
-__all__ = ["Dense", "Dropout", "GaussianNoise"]
+__all__ = ["Dense", "Dropout", "Embedding", "GaussianNoise", "PeriodicEmbedding", "Scale"]

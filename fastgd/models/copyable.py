@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 from numpy.typing import DTypeLike
 
 from .._common.typing import Array
-from ..layers.dense import Dense
-from ..layers.noise import Noise
+from ..layers.stack import AnyLayer
 from ..optimizers.binding import ModelIdentity
 from .network_cache import ExecutorCache
 
@@ -25,7 +24,7 @@ class Copyable:
 
     def _allocate(
         self,
-        stack: Sequence[Dense | Noise],
+        stack: Sequence[AnyLayer],
         seed: int | None,
         dtype: DTypeLike,
         theta: Array | None = None,

@@ -10,8 +10,9 @@ import numpy as np
 from .. import losses
 from .._common.typing import Array
 from ..data.arrays import as_numeric, check_finite
+from ..engine.numpy_inputs import InputChain
 from ..layers.dense import Dense
-from ..layers.stack import stacked
+from ..layers.stack import dense_layers, input_layers, stacked
 from ..losses.base import Loss
 from .network_cache import ExecutorCache, layers_for
 from .parts import Parts
@@ -98,12 +99,14 @@ class Derivatives(Passes, Parts):
         function = losses.get(loss)
         X = self.inputs.rows(X, self.n_in, dtype=self.dtype).astype(self.dtype, copy=False)
         squares = np.empty_like(self._theta)
-        stop = self.size
-        for layer, A, dz in self._backpropagate(X, y, function):
+        inputs, stop = InputChain(input_layers(self.layers), self._theta, squares), self.size
+        for layer, A, dz in self._backpropagate(inputs.forward(X), y, function):
             weights = slice(stop - layer.size, stop - layer.size + layer.n_in * layer.n_out)
             np.matmul(np.square(A).T, np.square(dz), out=squares[weights].reshape(layer.n_in, layer.n_out))
             squares[weights.stop : stop] = np.square(dz).sum(axis=0)[: stop - weights.stop]
             stop -= layer.size
+        if inputs.parts:
+            inputs.backward(dz @ self._theta[weights].reshape(layer.n_in, layer.n_out).T, power=2)
         squares /= len(X)
         return squares
 
@@ -155,18 +158,22 @@ class Derivatives(Passes, Parts):
         model._allocate(stacked(self.layers, self.noises), self.seed, "float64")
         return model
 
-    def _backpropagate(self, X: Array, y: Any, loss: Loss) -> Iterator[tuple[Dense, Array, Array]]:
-        """Each layer, last first, with its inputs (rows, n_in) and each row's gradient by a W + b (rows, n_out)."""
-        layers, parameters, passes, A = layers_for(self.layers, loss.link), self.parameters(), [], X
-        for index, layer in enumerate(layers):
+    def _backpropagate(self, A: Array, y: Any, loss: Loss) -> Iterator[tuple[Dense, Array, Array]]:
+        """Each dense layer, last first, with its inputs (rows, n_in) and each row's gradient by a W + b (rows, n_out).
+
+        A (rows, n_in) are the inputs of the first one.
+        """
+        layers = dense_layers(layers_for(self.layers, loss.link))
+        first, parameters, passes = len(self.layers) - len(layers), self.parameters(), []
+        for index, layer in enumerate(layers, start=first):
             z = A @ parameters[f"{index}.weight"] + parameters.get(f"{index}.bias", self.dtype.type(0))
             a = layer.activation.forward(z)
             passes.append((A, z if layer.activation.saved == "z" else a))
             A = a
         dA = loss.gradient(A, y)
-        for index, layer in reversed(list(enumerate(layers))):
-            inputs, x = passes[index]
+        for index, layer in reversed(list(enumerate(layers, start=first))):
+            inputs, x = passes[index - first]
             dz = layer.activation.backward(x, dA)
             yield layer, inputs, dz
-            if index > 0:
+            if index > first:
                 dA = dz @ parameters[f"{index}.weight"].T

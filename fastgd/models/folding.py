@@ -20,6 +20,10 @@ def fold(model: Any) -> Any:
     without one gets.  The result is float64: differences of large values would lose digits in float32.
     """
     inputs, targets = model.inputs.scaling, model.head.scaling
+    if inputs and model.layers[0] is not model.dense_layers[0]:
+        raise ValueError(
+            f"the scaling of X cannot become part of {model.layers[0]!r}: only a Dense as the first layer can take it"
+        )
     first, last = (0 if inputs else None), (len(model.layers) - 1 if targets else None)
     layers = [_with_bias(layer) if index in (first, last) else layer for index, layer in enumerate(model.layers)]
     folded = type(model)(*stacked(layers, model.noises), seed=model.seed, dtype="float64")

@@ -9,6 +9,7 @@ from .._common.typing import Array
 from ..engine.contract import Executor
 from ..layers.dense import Dense
 from ..layers.noise import Noise
+from ..layers.stack import Layer, dense_layers
 
 
 class ExecutorCache:
@@ -20,13 +21,13 @@ class ExecutorCache:
 
     def __init__(
         self,
-        layers: Sequence[Dense],
+        layers: Sequence[Layer],
         noises: Sequence[Noise | None],
         theta: Array,
         grad: Array,
         owner: "ExecutorCache | None" = None,
     ) -> None:
-        self._layers, self._noises = layers, noises
+        self._layers, self._noises = layers, noises[-len(dense_layers(layers)) :]
         self._theta, self._grad = theta, grad
         self._owner = owner  # of the networks of the model that theta and grad are parts of
         self._building = threading.Lock()
@@ -68,12 +69,12 @@ class ExecutorCache:
         return self._by_link[link]
 
     def _build(self, link: str, engine: backend.Engine) -> Executor:
-        if link != "identity" and self._layers[-1].activation.link == "identity":
+        if link != "identity" and dense_layers(self._layers)[-1].activation.link == "identity":
             return self._get("identity", engine)
         return engine.executor(layers_for(self._layers, link), self._theta, self._grad, self._noises, self._lock)
 
 
-def layers_for(layers: Sequence[Dense], link: str) -> Sequence[Dense]:
+def layers_for(layers: Sequence[Layer], link: str) -> Sequence[Layer]:
     """The layers up to the logits, if a loss applies the last activation as its link; "identity": all as they are.
 
     Raises
@@ -81,7 +82,7 @@ def layers_for(layers: Sequence[Dense], link: str) -> Sequence[Dense]:
     ValueError
         The last activation is a different link.
     """
-    last = layers[-1]
+    last = dense_layers(layers)[-1]
     own_link = last.activation.link
     if "identity" in (link, own_link):
         return layers

@@ -16,7 +16,7 @@ from ..data.labels import check_labels
 from ..data.outputs import OutputSpec
 from ..layers.dense import Dense
 from ..layers.noise import Noise
-from ..layers.stack import stacked
+from ..layers.stack import Layer, stacked
 from .copyable import Copyable
 from .layer_outputs import layer_outputs
 from .network_cache import ExecutorCache
@@ -25,7 +25,8 @@ from .network_cache import ExecutorCache
 class Parts(Copyable):
     """A model of which parts can be taken, shared and put together; `Sequential` describes the attributes."""
 
-    layers: tuple[Dense, ...]
+    layers: tuple[Layer, ...]
+    dense_layers: tuple[Dense, ...]
     noises: tuple[Noise | None, ...]
     n_in: int
     n_out: int
@@ -139,7 +140,7 @@ class Parts(Copyable):
             self._theta *= self.mask
 
     def activations(self, X: Any, kind: str = "outputs", n_threads: int | None = None) -> list[Array]:
-        """What each layer computes for the rows of X, layer by layer.
+        """What each dense layer computes for the rows of X, layer by layer.
 
         Parameters
         ----------

@@ -15,6 +15,7 @@ from .._common.typing import Array, Floats
 from ..data.arrays import as_rows, check_finite
 from ..data.inputs import InputSpec
 from ..engine.contract import Executor
+from ..layers.dense import Dense
 from ..layers.noise import Noise, NoiseSpec, noise_spec
 from ..optimizers import Optimizer
 from ..optimizers.transforms import Transforms
@@ -30,6 +31,7 @@ class Passes:
     seed: int
     passes: int
     noises: tuple[Noise | None, ...]
+    dense_layers: tuple[Dense, ...]
     inputs: InputSpec
     _executors: ExecutorCache
 
@@ -132,7 +134,7 @@ class Passes:
 
     def noise(self, seed: int, step: int, epoch_times: Floats, total_epochs: float = math.inf) -> NoiseSpec | None:
         """The noise of some steps as engines take it, None if there is none; see `layers.noise.noise_spec`."""
-        return noise_spec(self.noises, seed, step, epoch_times, total_epochs)
+        return noise_spec(self.noises[-len(self.dense_layers) :], seed, step, epoch_times, total_epochs)
 
     def _noise_of_pass(self) -> NoiseSpec | None:
         """The noise of the next pass in training."""

@@ -1,10 +1,12 @@
 """The sequential model: layers, one flat vector of parameters, and the methods that users call.
 
-`theta` holds the parameters layer by layer: W (n_in, n_out) row-major, then b (n_out,).  The gradient and every slot of
-an optimiser have the same layout.  An engine does the arithmetic; this file handles shapes, views and names.
+`theta` holds the parameters layer by layer, those of a dense one as W (n_in, n_out) row-major, then b (n_out,).  The
+gradient and every slot of an optimiser have the same layout.  An engine does the arithmetic; this file handles shapes,
+views and names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, DTypeLike
@@ -19,9 +21,18 @@ from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..engine.contract import Executor
 from ..engine.plan import Plan
-from ..layers.dense import Dense
-from ..layers.noise import Noise
-from ..layers.stack import layer_from_config, layer_to_config, shapes, split, stacked, table, views
+from ..layers.stack import (
+    AnyLayer,
+    code_columns,
+    dense_layers,
+    layer_from_config,
+    layer_to_config,
+    shapes,
+    split,
+    stacked,
+    table,
+    views,
+)
 from ..optimizers.binding import ModelIdentity
 from .derivatives import Derivatives
 from .freezing import Freezing
@@ -32,19 +43,19 @@ from .pruning import Pruning, mask_from_config, mask_to_config
 if TYPE_CHECKING:
     from .files import ArraySpecs, Target
 
-# A model with scaling has a format of its own, so that a release that knows none refuses it.
-_FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
+# Models with scaling, and those with input layers, have formats of their own: releases that know neither refuse them.
+_FORMAT, _FORMAT_SCALED, _FORMAT_INPUTS = "fastgd model 1", "fastgd model 2", "fastgd model 3"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
 class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
-    """A stack of dense layers, some with noise on their inputs during training.
+    """A stack of dense layers, some with noise on their inputs during training, and of input layers before them.
 
     Parameters
     ----------
-    *layers : Dense, Dropout or GaussianNoise
+    *layers : Dense, Dropout, GaussianNoise, Embedding, PeriodicEmbedding or Scale
         At least one Dense; the widths of consecutive layers must match.  Noise acts on the inputs of the Dense that
-        follows it.
+        follows it.  The last three are input layers, which come before the first Dense.
     seed : int in [0, 2**64) or None, default=None
         Seed of the initial weights and biases; None draws one.  The same seed gives the same weights on every machine.
     dtype : {"float32", "float64"}, default="float32"
@@ -52,8 +63,11 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
 
     Attributes
     ----------
-    layers : tuple of Dense
-        The layers with parameters: `layers[0]` has "0.weight" and "0.bias", whether noise precedes it or not.
+    layers : tuple of Dense and input layers
+        The layers with parameters, which have the number of their layer in their names: if `layers[0]` is a Dense, it
+        has "0.weight" and "0.bias", whether noise precedes it or not.
+    dense_layers : tuple of Dense
+        The dense ones.
     noises : tuple of Noise or None
         For each of these layers, the noise on its inputs in training.
     passes : int
@@ -82,13 +96,13 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     (1, 1)
     """
 
-    def __init__(self, *layers: Dense | Noise, seed: int | None = None, dtype: DTypeLike = "float32") -> None:
+    def __init__(self, *layers: AnyLayer, seed: int | None = None, dtype: DTypeLike = "float32") -> None:
         self._allocate(layers, seed, dtype)
         self.reset()
 
     def _allocate(
         self,
-        stack: Sequence[Dense | Noise],
+        stack: Sequence[AnyLayer],
         seed: int | None,
         dtype: DTypeLike,
         theta: Array | None = None,
@@ -98,11 +112,12 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         """Set every attribute; see `Copyable`."""
         layers, noises = split(stack)
         self.layers, self.noises, self.passes = layers, noises, 0
+        self.dense_layers = dense_layers(layers)
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
         self.size = sum(layer.size for layer in layers)
         self.dtype = check_model_dtype(dtype)
         self.seed = random.new_seed() if seed is None else random.check_seed(seed)
-        self.inputs, self.head = InputSpec(), self._initial_head()
+        self.inputs, self.head = self._initial_inputs(), self._initial_head()
         self.identity = ModelIdentity()
         self._theta = zeros(self.size, self.dtype) if theta is None else theta
         self._grad = zeros(self.size, self.dtype) if grad is None else grad
@@ -113,7 +128,7 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         if seed is not None:
             self.seed = random.check_seed(seed)
         self.passes = 0
-        self.inputs, self.head = InputSpec(), self._initial_head()
+        self.inputs, self.head = self._initial_inputs(), self._initial_head()
         self._theta.fill(0)
         parameters = self.parameters()
         for index, layer in enumerate(self.layers):
@@ -150,9 +165,13 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         """The network for a loss with this link; ValueError if it does not fit the last activation."""
         return self._executors.get(link)
 
+    def _initial_inputs(self) -> InputSpec:
+        """The specification of an untrained model, which knows of its columns only which hold codes."""
+        return InputSpec(codes=tuple(code_columns(self.layers).items()))
+
     def _initial_head(self) -> OutputSpec:
         """The head of an untrained model, for which only a softmax tells what the outputs mean."""
-        return OutputSpec("softmax" if self.layers[-1].activation.rowwise else "identity")
+        return OutputSpec("softmax" if self.dense_layers[-1].activation.rowwise else "identity")
 
     @property
     def feature_names_in_(self) -> Array | None:
@@ -204,7 +223,7 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         return fold(self)  # type: ignore[no-any-return]
 
     @property
-    def stack(self) -> tuple[Dense | Noise, ...]:
+    def stack(self) -> tuple[AnyLayer, ...]:
         """All layers as passed to the constructor: `Sequential(*model.stack)` has the same architecture."""
         return stacked(self.layers, self.noises)
 
@@ -252,8 +271,9 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
 
     def to_config(self) -> dict[str, Any]:
         """Everything but the parameters, JSON-serializable."""
+        is_scaled, has_inputs = self.inputs.scaling or self.head.scaling, len(self.dense_layers) < len(self.layers)
         return {
-            "format": _FORMAT if self.inputs.scaling is None and self.head.scaling is None else _FORMAT_SCALED,
+            "format": _FORMAT_INPUTS if has_inputs else _FORMAT_SCALED if is_scaled else _FORMAT,
             "dtype": self.dtype.name,
             "seed": self.seed,
             "layers": [layer_to_config(layer) for layer in self.stack],
@@ -266,7 +286,7 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     @classmethod
     def from_config(cls, config: dict[str, Any], read: "Callable[[ArraySpecs], Mapping[str, Array]]") -> "Sequential":
         """Rebuild the model of `to_config`; `read` returns the arrays with given names, shapes and dtypes."""
-        if config["format"] not in (_FORMAT, _FORMAT_SCALED):
+        if config["format"] not in (_FORMAT, _FORMAT_SCALED, _FORMAT_INPUTS):
             raise ValueError(f"its format is {config['format']!r}, not {_FORMAT!r} (gd.Trainer.load reads trainers)")
         model = cls.__new__(cls)
         stack = [layer_from_config(layer) for layer in config["layers"]]
@@ -275,7 +295,8 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
         for name in shapes(layers):
             check_finite(arrays[name], name)
         model._allocate(stack, config["seed"], dtype)
-        model.inputs = InputSpec.from_config(config.get("inputs", _OLD_INPUTS), model.n_in)
+        inputs = InputSpec.from_config(config.get("inputs", _OLD_INPUTS), model.n_in)
+        model.inputs = replace(inputs, codes=model.inputs.codes)
         model.head = OutputSpec.from_config(config["head"], model.n_out)
         for name, view in model.parameters().items():
             view[:] = arrays[name]

@@ -89,7 +89,7 @@ class Optimizer(State, ExplainsAttributes):
         return (0.0, 1 - lr * weight_decay) if self.decoupled_weight_decay else (weight_decay, 1.0)
 
     def _assign(self, model: Trainable) -> Ints:
-        """The group of W and of b of each layer, (2 L,)."""
+        """The group of each of `list_parts`."""
         return assign_groups(self._groups_of(model), model.parameters())
 
     def _groups_of(self, model: Trainable | None) -> Mapping[str, Any] | None:

@@ -64,15 +64,31 @@ def evaluate_factors(groups: Mapping[str, Any] | None, times: Floats, total_epoc
     return values
 
 
+def list_parts(names: Iterable[str]) -> list[str | None]:
+    """The parameters as engines count them: those of input layers, then W and b of each dense layer.
+
+    None stands for the b of a dense layer that has none.
+    """
+    parts: list[str | None] = []
+    for name in names:
+        if name.endswith(".bias"):
+            parts[-1] = name  # in the place that its weight has left for it
+        else:
+            parts += [name, None] if name.endswith(".weight") else [name]
+    return parts
+
+
 def assign_groups(groups: Mapping[str, Any] | None, names: Iterable[str]) -> NDArray[np.int64]:
-    """The group of W and of b of each layer, (2 L,): the position, from 1, of the last matching pattern, or 0.
+    """The group of each parameter: the position, from 1, of the last matching pattern, or 0.
+
+    They are those of `list_parts`.
 
     Parameters
     ----------
     groups : mapping of str to factors, or None
         Shell patterns: `*` matches any string, `?` any character, `[01]` one of these characters.
     names : iterable of str
-        Names of the parameters in the order of theta: "0.weight", "0.bias", "1.weight" ...
+        Names of the parameters in the order of theta: "0.scale", "1.weight", "1.bias", "2.weight" ...
 
     Raises
     ------
@@ -89,11 +105,10 @@ def assign_groups(groups: Mapping[str, Any] | None, names: Iterable[str]) -> NDA
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"the pattern {pattern!r} of groups matches no parameter; there are {', '.join(names)}")
-    assigned: list[int] = []
-    for name in names:
-        is_weight = name.endswith("weight")
-        if is_weight:
-            assigned += [0, 0]
-        matching = [i for i, pattern in enumerate(patterns, start=1) if fnmatchcase(name, pattern)]
-        assigned[-2 if is_weight else -1] = matching[-1] if matching else 0
-    return np.array(assigned, np.int64)
+    parts = list_parts(names)
+    assigned = np.zeros(len(parts), np.int64)
+    for place, name in enumerate(parts):
+        for group, pattern in enumerate(patterns, start=1):
+            if name is not None and fnmatchcase(name, pattern):
+                assigned[place] = group
+    return assigned

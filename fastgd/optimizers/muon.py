@@ -13,6 +13,7 @@ from .._common.checks import FRACTION, POSITIVE, check_choice, check_int, check_
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
 from .adam import _Betas
+from .groups import list_parts
 from .state import Trainable
 
 ADJUSTMENTS = {"match_rms_adamw": 0.2, "original": 0.0}  # with the coefficient rms of the rule
@@ -20,7 +21,7 @@ ADJUSTMENTS = {"match_rms_adamw": 0.2, "original": 0.0}  # with the coefficient 
 
 @dataclass(eq=False, repr=False)
 class Muon(_Betas):
-    """Steps whose singular values are all about 1 for the weights W, AdamW for biases: rule `muon`.
+    """Steps whose singular values are all about 1 for the weights W, AdamW for all other parameters: rule `muon`.
 
     m <- momentum m + (1 - momentum) g; W <- (1 - lr weight_decay) W - lr ratio O, where O is the orthogonal matrix
     closest to (1 - momentum) g + momentum m (Nesterov momentum) or to m, computed by Newton-Schulz iterations.
@@ -110,10 +111,10 @@ class Muon(_Betas):
         for pattern in self.adamw:
             if not any(fnmatchcase(name, pattern) for name in names):
                 raise ValueError(f"the pattern {pattern!r} of adamw matches no parameter; there are {', '.join(names)}")
-        by_adamw: list[bool] = []
-        for name in names:
-            if name.endswith("weight"):
-                by_adamw += [any(fnmatchcase(name, pattern) for pattern in self.adamw), True]
+        by_adamw = [
+            name is None or not name.endswith(".weight") or any(fnmatchcase(name, pattern) for pattern in self.adamw)
+            for name in list_parts(names)
+        ]
         groups: Ints = 2 * super()._assign(model) + np.array(by_adamw)
         return groups
 

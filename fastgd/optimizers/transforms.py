@@ -32,7 +32,7 @@ from .rules import Rule
 
 WHOLE_STEP = sys.maxsize
 
-# A parameter in the flat vectors: where it is, and the shape (n_in, n_out) of a W; None for a b.
+# A parameter in the flat vectors: where it is, and the shape (n_in, n_out) of a W; None for any other.
 Part = tuple[slice, tuple[int, int] | None]
 
 
@@ -46,8 +46,8 @@ class Transforms:
         clip_norm (inf: none) and the weight of the new theta in the average.
     per_group : (steps, 3 groups) float64
         clip_value (inf: none), l1 and max_norm (inf: none) of each group.
-    group : (2 L,) int64
-        The group of W and of b of each layer.
+    group : (parts,) int64
+        The group of each parameter of the input layers, then of W and of b of each dense layer.
     mask : (size,) of theta's dtype, or None
         0 for the elements of theta that stay 0, 1 for the others.
     average : (size,) of theta's dtype, or None
@@ -157,7 +157,7 @@ def update(
     c : (groups n,) float64
         The coefficients of the rule, group by group.
     parts : sequence of Part
-        W and b of each layer in turn; the b of a layer without bias is empty.
+        The parameters of the input layers, then W and b of each dense layer; the b of a layer without bias is empty.
     """
     clip_norm, weight = transforms.per_step[s]
     per_group, c = transforms.per_group[s].reshape(-1, 3), c.reshape(transforms.n_groups, -1).astype(theta.dtype)

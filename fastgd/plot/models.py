@@ -62,9 +62,9 @@ def landscape(
         `callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=10)`.
     directions : {"pca", "random"} or None, default=None
         "random": u and v are normal random vectors, in which the weights of each unit are scaled to the norm of that
-        unit's weights in theta and biases are 0 (filter normalisation), so that plots of different networks are
-        comparable.  "pca": u and v are the first two principal components of the path.  None: "pca" if there is a path,
-        else "random".
+        unit's weights in theta and all other parameters are 0 (filter normalisation), so that plots of different
+        networks are comparable.  "pca": u and v are the first two principal components of the path.  None: "pca" if
+        there is a path, else "random".
     span : float > 0, default=1.0
         a and b range from -span to span; with a path, the plot covers the path instead.
     points : int >= 2, default=41
@@ -230,12 +230,13 @@ def weights(
     ValueError
         The number of inputs does not match the shape.
     """
-    side = math.isqrt(model.n_in)
+    n_in, first = model.dense_layers[0].n_in, len(model.layers) - len(model.dense_layers)
+    side = math.isqrt(n_in)
     height, width = (side, side) if shape is None else shape
-    if height * width != model.n_in:
+    if height * width != n_in:
         advice = "pass shape=(height, width)" if shape is None else f"{height} x {width} are {height * width}"
-        raise ValueError(f"the {model.n_in} inputs do not form an image: {advice}")
-    W = model.parameters()["0.weight"].T[: check_int("units", units)]
+        raise ValueError(f"the {n_in} inputs do not form an image: {advice}")
+    W = model.parameters()[f"{first}.weight"].T[: check_int("units", units)]
     columns = min(8, len(W))
     rows = -(-len(W) // columns)
     figure = new_figure(1.0 * columns + 1.2, 1.0 * rows + 0.6)
@@ -268,11 +269,12 @@ def activations(model: Sequential, X: Any, *, bins: int = 60, title: str = "Outp
     matplotlib Figure
     """
     X = model.inputs.read(X, model.n_in, model.dtype)
-    figure = new_figure(3.3 * len(model.layers), 3.2)
+    count = len(model.dense_layers)
+    figure = new_figure(3.3 * count, 3.2)
     figure.suptitle(title)
-    for index, layer, out in layer_outputs(model, X):
-        y_label = "share of the outputs" if index == 0 else ""
-        ax = set_up_axes(figure.add_subplot(1, len(model.layers), index + 1), "", "output", y_label)
+    for place, (index, layer, out) in enumerate(layer_outputs(model, X), start=1):
+        y_label = "share of the outputs" if place == 1 else ""
+        ax = set_up_axes(figure.add_subplot(1, count, place), "", "output", y_label)
         nonzero = out[out != 0]
         ax.hist(nonzero, check_int("bins", bins), weights=np.full(nonzero.size, 1 / out.size), color=BLUE)
         zeros = f", {1 - nonzero.size / out.size:.0%} are 0" if nonzero.size < out.size else ""

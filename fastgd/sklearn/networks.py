@@ -67,8 +67,8 @@ def draw(model: Sequential, random_state: np.random.RandomState) -> None:
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
     """
     before: Activation | None = None
-    for layer, (W, b) in zip(model.layers, parameters_of(model), strict=True):
-        activation = before if layer is model.layers[-1] and before else layer.activation
+    for layer, (W, b) in zip(model.dense_layers, parameters_of(model), strict=True):
+        activation = before if layer is model.dense_layers[-1] and before else layer.activation
         factor = 2.0 if activation.name == "sigmoid" else 6.0
         bound = np.sqrt(factor / (layer.n_in + layer.n_out))
         W[...] = random_state.uniform(-bound, bound, W.shape)

@@ -70,7 +70,7 @@ def check_data(data: FitData, link: str) -> None:
 
 def check_network(model: Sequential, data: FitData) -> None:
     """Examine the hidden layers after the last step, on some training rows."""
-    hidden = len(model.layers) - 1
+    hidden = len(model.dense_layers) - 1
     for index, layer, out in islice(layer_outputs(model, data.inputs(_some(data.rows)), 1), hidden):
         text = _dead(index, layer, out) or _saturated(index, layer, out)
         if text:
@@ -144,7 +144,9 @@ def divergence_cause(model: Sequential, X: Array) -> str:
     parameters = model.parameters()
     for index in reversed(range(len(model.layers))):
         if not all(np.isfinite(v).all() for name, v in parameters.items() if name.startswith(f"{index}.")):
-            return f"the update of layer {index} ({model.layers[index].activation.name}) grew out of bounds first"
+            layer = model.layers[index]
+            kind = layer.activation.name if isinstance(layer, Dense) else layer.name
+            return f"the update of layer {index} ({kind}) grew out of bounds first"
     text = ""
     for index, layer, out in layer_outputs(model, X):
         inputs, largest = largest, float(np.abs(out).max())

@@ -154,7 +154,7 @@ def prepare(
     rows = targets.labelled(rows, "training row")
     training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
     if scales_X and input_spec.scaling is None:
-        input_spec = replace(input_spec, scaling=Scaling.of(X, rows, weight))
+        input_spec = input_spec.with_scaling_of(X, rows, weight)
     if scales_y and output_spec.scaling is None:
         output_spec = replace(output_spec, scaling=Scaling.of(targets.Y, rows, weight, "y"))
     evaluator: Evaluator | None = None

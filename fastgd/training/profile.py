@@ -123,7 +123,7 @@ class _Measurement:
         self.rule_state = state.optimizer.bind(state.model.size, state.model.dtype, state.model)
         if settings.threads == 0:
             self.settings = replace(settings, n_threads=self.network.plan(data.micro_batch).threads)
-        self.columns = phase_columns(len(state.model.layers))
+        self.columns = phase_columns(len(state.model.layers), len(state.model.dense_layers))
 
     def run(self) -> Profile:
         data, settings = self.data, self.settings

@@ -39,7 +39,7 @@ def what_to_scale(standardize: bool | str, model: Sequential, loss: Loss) -> tup
         remedy = "train model.fold_standardization() instead" if has_y else 'standardize="X" scales X alone'
         raise ValueError(f"targets of the loss {loss.name!r} cannot be standardized: {remedy}")
     wants_y = wants_y and takes_y
-    last = model.layers[-1].activation.name
+    last = model.dense_layers[-1].activation.name
     if wants_y and last != "identity":
         raise ValueError(
             f"a last layer with the activation {last!r} cannot predict standardized targets: end the model in "
