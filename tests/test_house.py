@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastgd import activations, losses, optimizers
-from fastgd.layers import noise
+from fastgd.layers import noise, stack
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = sorted((ROOT / "fastgd").rglob("*.py"))
@@ -102,6 +102,7 @@ def test_imports_form_no_circle():
         ("LOSSES", [c_name for loss in losses.LOSSES.values() for c_name in loss.c_names or (loss.name,)]),
         ("RULES", optimizers.RULES),
         ("NOISES", noise.NOISES),
+        ("INPUT_LAYERS", stack.INPUT_LAYERS),
     ],
 )
 def test_every_name_has_both_homes(c_table, definitions):

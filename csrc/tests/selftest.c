@@ -15,6 +15,7 @@
 #include "check.h"
 #include "denormals.h"
 #include "failures.h"
+#include "input_layers.h"
 #include "memo.h"
 #include "noise.h"
 #include "orders.h"
@@ -78,6 +79,7 @@ int main(int argc, char **argv) {
         {"known answers", known_answers},
         {"own columns", own_columns_of_threads},
         {"phases", phases},
+        {"input layers", input_layers},
         {"tuner", tuner},
     };
     /* clang-format on */

@@ -9,6 +9,7 @@
 #define FGD_NAMES_ONLY
 #include "../fastgd.h"
 #include "../tables/activations.h"
+#include "../tables/input_layers.h"
 #include "../tables/input_types.h"
 #include "../tables/losses.h"
 #include "../tables/noise.h"

@@ -114,7 +114,8 @@ static fgd_transforms *all_transforms(const problem *p, int bits, const outcome 
 
 /* All steps of a run as one chunk, and memory for its outcome. */
 static fgd_chunk whole_run(int bits, const problem *p, int threads, outcome *o) {
-    int n_in = p->w.layer[0].n_in, n = p->w.layer[p->w.net.L - 1].n_out;
+    int n_in = p->w.net.n_inputs > 0 ? p->w.net.input->n_in : p->w.layer[0].n_in;
+    int n = p->w.layer[p->w.net.L - 1].n_out;
     *o = (outcome){.theta = reals(bits, p->theta, p->w.size), .losses = doubles(p->steps)};
     o->state = zero_reals(bits, fgd_rule_slots(p->rule) * p->w.size);
     if (p->transforms) {
