@@ -8,11 +8,24 @@ import pytest
 
 import fastgd as gd
 from fastgd import schedules
+from fastgd.layers.stack import INPUT_LAYERS
 from fastgd.optimizers import OPTIMIZERS
 from fastgd.optimizers.averaging import AVERAGES
 from fastgd.optimizers.groups import FACTORS
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "optimizers.md").read_text()
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = (DOCS / "optimizers.md").read_text()
+
+
+def test_the_example_of_input_layers(capsys):
+    """It runs, and explains more of the target than its mean does; the table has every constructor."""
+    pytest.importorskip("sklearn")
+    page, names = (DOCS / "layers.md").read_text(), {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    assert names["trainer"].history["validation_r2"][-1] > 0.2
+    assert "PeriodicEmbedding" in capsys.readouterr().out
+    for cls in INPUT_LAYERS.values():
+        assert f"| `{cls.__name__}({', '.join(inspect.signature(cls).parameters)})` |" in page
 
 
 def test_the_example_at_the_top():
