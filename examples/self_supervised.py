@@ -74,13 +74,13 @@ encoder = autoencoder[:2]  # 64-256-128, with copies of the parameters
 
 
 def draw(labels, seed):
-    """Indices of so many images of each class."""
+    """Indices of some labelled images of each class."""
     shuffled = np.random.default_rng(seed).permutation(unlabelled)
     return np.concatenate([shuffled[y[shuffled] == digit][:labels] for digit in range(10)])
 
 
 def accuracies(labels, seed):
-    """Accuracy on the test images of the three networks, trained on so many labels a class."""
+    """Accuracy on the test images of the three networks, trained on a number of labels of each class."""
     few = draw(labels, seed)
     scratch, augmented = gd.MLP(64, 256, 128, 10, seed=seed), gd.MLP(64, 256, 128, 10, seed=seed)
     train(scratch, X[few], y[few])
