@@ -10,8 +10,8 @@ the next 500 for the test.  The error is stated as a share of the standard devia
 time and 0.007 for his own method.  Fed with its own predictions, the network continues the series alone, until chaos
 has enlarged its errors.
 
-A text becomes a row by counting its characters and forgetting their order.  So little is enough to tell English, Python
-and C apart, the more surely the longer the piece.  English is scikit-learn's descriptions of data sets, Python some
+A text becomes a row by counting its characters and forgetting their order.  The counts alone tell English, Python and C
+apart, the more surely the longer the piece.  English is scikit-learn's descriptions of data sets, Python some
 modules of the standard library, C the headers of NumPy, the last two without comments and strings; a third of the
 files, none of whose pieces is in the training, is the test.
 

@@ -2,7 +2,7 @@
 
 A line is too simple a model for most data: whatever w and b are, it does not bend (model bias).  The remedy is to add
 up steps.  A sigmoid f is a smooth step, moved by b_i, made steeper by w_i and scaled by c_i; a hard sigmoid is the same
-step made of three straight pieces.  Enough of either come as close as one likes to any continuous curve (Cybenko,
+step made of three straight pieces.  Enough of either approximate any continuous curve to any accuracy (Cybenko,
 "Approximation by superpositions of a sigmoidal function", 1989).  Gradient descent finds all 3 n + 1 parameters.
 
 One sees the terms c_i f(b_i + w_i x), each a step, and that their sum follows the curve through its noise; and that

@@ -15,15 +15,11 @@ SEEDS = range(3)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Futures of what the scripts print, by script and seed."""
+def runs(request, tmp_path_factory):
+    """Futures of what the scripts print, by script and seed, for the tests that are selected."""
     folder = tmp_path_factory.mktemp("gallery")
-    cases = [
-        (script, seed)
-        for script, result in RESULTS.items()
-        for seed in SEEDS
-        if importlib.util.find_spec(result.requires)
-    ]
+    selected = [item.callspec.params for item in request.session.items if item.path == request.path]
+    cases = [(case["script"], case["seed"]) for case in selected]
     with two_processes() as pool:
         yield {
             (script, seed): (
@@ -31,6 +27,7 @@ def runs(tmp_path_factory):
                 pool.submit(run, EXAMPLES / f"{script}.py", folder / f"{script}-{seed}", "--seed", str(seed)),
             )
             for script, seed in cases
+            if importlib.util.find_spec(RESULTS[script].requires)
         }
 
 
