@@ -16,8 +16,8 @@ from ._version import __version__ as __version__
 # Every public name and the module that defines it.  Modules load on first use, so `import fastgd` takes a millisecond;
 # type checkers read the same names in __init__.pyi.
 _MODULES = (
-    *("activations", "backend", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plot"),
-    *("schedules", "sklearn", "tables"),
+    *("activations", "backend", "callbacks", "datasets", "initializers", "inspection", "losses", "metrics"),
+    *("optimizers", "plot", "schedules", "sklearn", "tables"),
 )
 _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
@@ -32,8 +32,8 @@ _HOMES = {
     "SoftCrossEntropy SquaredHinge",
     "models": "MLP Sequential load",
     "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion Muon NAdam RAdam RMSprop SGD SWA",
-    "schedules": "Cosine CosineRestarts Cyclic Exponential InverseTime MultiStep OneCycle Piecewise Polynomial Step "
-    "Warmup",
+    "schedules": "Cosine CosineLog CosineRestarts Cyclic Exponential InverseTime MultiStep OneCycle Piecewise "
+    "Polynomial Step Warmup",
     "training.lbfgs": "fit_lbfgs",
     "training.lr_finder": "lr_finder",
     "training.trainer": "Trainer",

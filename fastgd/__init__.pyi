@@ -6,6 +6,7 @@ from . import (
     callbacks,
     datasets,
     initializers,
+    inspection,
     losses,
     metrics,
     optimizers,
@@ -73,6 +74,7 @@ from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
 from .schedules import (
     Cosine,
+    CosineLog,
     CosineRestarts,
     Cyclic,
     Exponential,
@@ -109,6 +111,7 @@ __all__ = [
     "Callback",
     "Checkpoint",
     "Cosine",
+    "CosineLog",
     "CosineRestarts",
     "CrossEntropy",
     "Cyclic",
@@ -171,6 +174,7 @@ __all__ = [
     "datasets",
     "fit_lbfgs",
     "initializers",
+    "inspection",
     "load",
     "losses",
     "lr_finder",

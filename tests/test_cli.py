@@ -1,7 +1,9 @@
 """The command line on the digits: options, output and exit status; tests/test_cli_tables.py has those of tables."""
 
+import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,8 +15,10 @@ import pytest
 import fastgd as gd
 from fastgd import cli
 from fastgd.cli import console
+from fastgd.cli.main import _parser
 from fastgd.training import loop
 
+COMMANDS = ("train", "predict", "evaluate", "explain", "info", "bench")
 ROOT = Path(gd.__file__).resolve().parents[1]
 
 
@@ -63,7 +67,7 @@ def test_picture(tmp_path, monkeypatch, capsys):
     ("arguments", "status", "words"),
     [
         (["train", "--epochs", "1"], 0, 'no plot of the learning curves: pip install "fastgd[plot]"'),
-        (["train", "t.csv", "--target", "y"], 2, 'needs the package polars: pip install "fastgd[cli]"'),
+        (["train", "t.csv", "--target", "y"], 2, 'needs the package polars: pip install "fastgd[table]"'),
     ],
 )
 def test_without_extras(tmp_path, arguments, status, words):
@@ -96,9 +100,11 @@ def test_info_and_version(tmp_path, capsys):
     assert run("--version", cwd=tmp_path)[:2] == (0, f"fastgd {gd.__version__}\n")
     assert cli.main(["info"]) == 0
     assert gd.__version__ in capsys.readouterr().out
+    assert cli.main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fastgd"] == gd.__version__
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"], ["info", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
 def test_help_fits_a_terminal(capsys, monkeypatch, arguments):
     monkeypatch.setenv("COLUMNS", "80")
     assert cli.main(arguments) == 0
@@ -113,6 +119,18 @@ def test_help_names_the_choices(capsys):
     assert {*gd.optimizers.OPTIMIZERS, "relu", "mish", "focal", "gamma"} <= words
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples(capsys, command):
+    """Each is a call that the parser of the command accepts."""
+    cli.main([command, "--help"])
+    examples = capsys.readouterr().out.partition("examples:\n")[2].splitlines()
+    assert examples
+    for example in examples:
+        words = shlex.split(example.partition("  on the ")[0].partition("  text, ")[0].partition(">")[0])
+        words = words[words.index("fastgd") + 1 :]
+        assert _parser().parse_args(words[: words.index("|")] if "|" in words else words).command
+
+
 # -- Options
 
 # One value beyond each end, and what is no number of the kind.
@@ -124,7 +142,13 @@ BAD_VALUES = {
     "--threads": [*BAD_INTEGERS, "2147483648"],
     "--seed": [*BAD_INTEGERS[1:], str(2**64)],
     "--lr": BAD_RATES,
-    "--validation": [*BAD_RATES[1:], "1", "1.5"],
+    "--valid": ["-1", "nan", "inf", "1e400", "", "1_0", "1", "1.5"],
+    "--dropout": [*BAD_RATES[1:], "1"],
+    "--weight-decay": [*BAD_RATES[1:]],
+    "--patience": [*BAD_INTEGERS[1:], "2147483648"],
+    "--kind": ["", "a", "a=", "=number", "a=numeric"],
+    "--metric": ["acuracy", ""],
+    "--class-weight": ["Balanced", ""],
     "--hidden": ["-1", "64,", ",64", "64,,64", "64,0", "64,x", "1.5", "", "64,2147483648", "9" * 5000],
     "--activation": ["rely", "", "softmax"],
     "--optimizer": ["Adam ", ""],
@@ -173,9 +197,15 @@ REFUSED = {
         ["train", "--task", "regression", "--loss", "focal"],
         "--loss focal is for a classification, but",
     ),
-    "small share": (["train", "--validation", "1e-7"], "--validation 1e-07 of 1,797 rows leaves no validation rows"),
-    "large share": (["train", "--validation", "0.9999"], "--validation 0.9999 of 1,797 rows leaves no training rows"),
-    "folder is a file": (["train", "--out", "t.npz"], "t.npz: Not a directory"),
+    "small share": (["train", "--validation", "1e-7"], "--valid 1e-07 of 1,797 rows leaves no validation rows"),
+    "large share": (
+        ["train", "--validation-fraction", "0.9999"],
+        "--valid 0.9999 of 1,797 rows leaves no training rows",
+    ),
+    "folder is a file": (["train", "--out", "t"], "t: Not a directory"),
+    "model exists": (["train", "--out", "t.npz"], "t.npz exists; --force replaces it, --out writes another file"),
+    "valid without a file": (["train", "--valid", "t.csv"], "--valid FILE needs a file to train on"),
+    "no folder for the plot": (["train", "--plot", "no/t.png"], "no: No such file or directory"),
     "below a file": (["train", "--out", "t.npz/x"], "t.npz/x: Not a directory"),
     "model is a folder": (["train", "--out", "folder"], "folder.fastgd-model.npz: Is a directory"),
     "unknown option": (["train", "--fast"], "unrecognized arguments: --fast .see fastgd --help"),
@@ -190,6 +220,7 @@ REFUSED = {
 def test_refused(tmp_path, refuses, case):
     arguments, words = REFUSED[case]
     (tmp_path / "t.npz").write_text("no archive")
+    (tmp_path / "t").write_text("no folder")
     (tmp_path / "folder" / "fastgd-model.npz").mkdir(parents=True)
     refuses(words, *arguments)
 
@@ -233,7 +264,7 @@ def test_interrupted(tmp_path):
             child.kill()
     assert child.returncode == 130
     assert "Traceback" not in error
-    is_saved = "the model as it was when interrupted" in " ".join(out.split())
+    is_saved = "the best epoch until the interruption" in " ".join(out.split())
     assert is_saved == (tmp_path / "fastgd-model.npz").exists()
     assert is_saved or "interrupted" in out + error  # on a busy machine, before the first step
 

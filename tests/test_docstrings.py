@@ -14,8 +14,9 @@ EXTRAS = {
     "fastgd.sklearn.classifier": "sklearn",
     "fastgd.sklearn.linear": "sklearn",
     "fastgd.sklearn.regressor": "sklearn",
-    "fastgd.tables": "polars",
+    "fastgd.sklearn.tabular": "sklearn",
     "fastgd.tables.columns": "polars",
+    "fastgd.tables.reading": "polars",
     "fastgd.training.lbfgs": "scipy",
 }  # what the examples of a module need beyond NumPy
 

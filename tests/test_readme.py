@@ -60,6 +60,16 @@ def test_the_page_on_scikit_learn_runs_as_printed(tmp_path, monkeypatch):
     assert (gd.load("digits.npz").predict(session["X_test"]) == session["classifier"].predict(session["X_test"])).all()
 
 
+def test_the_page_on_inspection_runs_as_printed():
+    session = session_of("docs/inspection.md")
+    assert session["importances"].importances_mean.argsort().tolist() == [2, 1, 0]
+    assert abs(session["dependence"].grid_values[0][session["dependence"].average[0].argmax()] - 60) < 12
+    attributions = session["attributions"]
+    assert attributions.baseline_outputs[0] + attributions.attributions[0].sum() == pytest.approx(
+        session["trainer"].model.predict(session["X_test"])[0], rel=0.01
+    )
+
+
 @pytest.mark.parametrize("page", ["losses", "noise", "optimizers"])
 def test_other_pages_run_as_printed(page):
     """They rely on the names that the tour defines."""

@@ -82,6 +82,16 @@ def test_restarts():
     np.testing.assert_allclose(rates, cosine, rtol=1e-14)
 
 
+@pytest.mark.parametrize("cycles", [1, 4])
+def test_cosine_of_the_logarithm(cycles):
+    """Cycles end at the shares 1/15, 3/15, 7/15 and 1 for 4 of them."""
+    rates = schedules.CosineLog(0.3, cycles)(T, 10)
+    expected = 0.15 * (1 - np.cos(2 * np.pi * np.log2(1 + (2**cycles - 1) * T / 10)))
+    np.testing.assert_allclose(rates, expected, atol=1e-15)
+    ends = (2.0 ** np.arange(cycles + 1) - 1) / (2**cycles - 1)
+    np.testing.assert_allclose(schedules.CosineLog(0.3, cycles, epochs=5)(5 * ends, 10), 0, atol=1e-28)
+
+
 def test_no_rounding_below_zero():
     """A cosine of the last moments before 1 may come out a bit below -1."""
     t = np.nextafter(3.0, 0) * (1 - np.arange(2000) * 2e-16)
@@ -147,6 +157,7 @@ ALL = [
     schedules.Exponential(0.3, 0.9),
     schedules.Cosine(0.3, 0.1),
     schedules.CosineRestarts(0.3, 3, 1.3),
+    schedules.CosineLog(0.3),
     schedules.OneCycle(0.3),
     schedules.Polynomial(0.3, power=0.7),
     schedules.Warmup(schedules.Cosine(0.3), 2),
@@ -250,6 +261,7 @@ def test_the_rate_of_a_run(schedule):
         (lambda: schedules.InverseTime(0.1, -1), r"rate must be in \[0, inf\)"),
         (lambda: schedules.MultiStep(0.1, (0, 2)), r"milestones\[0\] must be in \(0, inf\)"),
         (lambda: schedules.Exponential(0.1, 0), r"factor must be in \(0, inf\)"),
+        (lambda: schedules.CosineLog(0.1, cycles=0), "cycles must be"),
         (lambda: schedules.CosineRestarts(0.1, 2, 0.5), r"factor must be in \[1, inf\)"),
         (lambda: schedules.OneCycle(0.1, peak=1), r"peak must be in \(0, 1\)"),
         (lambda: schedules.OneCycle(0.1, start=-1), r"start must be in \[0, inf\)"),
@@ -298,6 +310,7 @@ COVERING = {  # schedules whose length is that of the run
     "cosine": gd.Cosine(0.1),
     "polynomial": gd.Polynomial(0.1, 0.01, power=2),
     "one cycle": gd.OneCycle(0.1),
+    "cosine of the logarithm": gd.CosineLog(0.1),
     "warm-up": gd.Warmup(gd.Cosine(0.1), 2),
     "reduced": schedules.scaled(gd.Cosine(0.1), 0.5),
 }

@@ -1,4 +1,4 @@
-"""The command line: `fastgd train | predict | info`."""
+"""The command line: `fastgd train | predict | evaluate | explain | info | bench`."""
 
 from .main import main
 

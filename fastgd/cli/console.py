@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
@@ -24,7 +24,16 @@ def report(text: str) -> None:
     """Print a paragraph to standard output, wrapped to the terminal."""
     width = max(40, shutil.get_terminal_size().columns)
     lines = textwrap.wrap(text, width, subsequent_indent=" " * _INDENT, break_on_hyphens=False, break_long_words=False)
-    _print(sys.stdout, "\n".join(lines))
+    text = "\n".join(lines)
+    if text:
+        _print(sys.stdout, text)
+
+
+def report_lines(lines: Iterable[str]) -> None:
+    """Print the lines of a table to standard output, as they are."""
+    text = "\n".join(lines)
+    if text:
+        _print(sys.stdout, text)
 
 
 def warn(text: str) -> None:
@@ -84,6 +93,12 @@ def quote(names: Sequence[str], limit: int = 8) -> str:
     """The first names in quotation marks, and how many more there are."""
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
     return ", ".join(map(repr, names[:limit])) + more
+
+
+def shorten(text: str, limit: int) -> str:
+    """The beginning of a text, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def _discard_output() -> None:

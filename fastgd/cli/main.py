@@ -1,4 +1,4 @@
-"""Entry point of the command line: `python -m fastgd train | predict | info`.
+"""Entry point of the command line: `python -m fastgd train | predict | evaluate | explain | info | bench`.
 
 User errors are reported in one line on stderr and exit status 2, never as a traceback.
 """
@@ -14,8 +14,9 @@ from typing import NoReturn
 import numpy as np
 
 from .._version import __version__
-from . import info, predict, train
+from . import bench, evaluate, explain, info, predict, train
 from .console import INTERRUPTED, fail, flush, warn
+from .options import Help
 
 # What shells report of a program that SIGPIPE has ended.
 BROKEN_PIPE = 141
@@ -72,11 +73,27 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(fail(f"{message} (see {self.prog} --help)"))
 
 
+_EPILOG = """\
+examples:
+  fastgd train iris.csv --target species
+  fastgd evaluate fastgd-model.npz test.csv
+  fastgd explain fastgd-model.npz test.csv
+  fastgd predict fastgd-model.npz new.csv > predicted.csv
+
+exit status: 0 done, 2 an error, in one line on standard error, 130 Ctrl-C,
+141 the reader of the output has closed the pipe
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="fastgd", description="Train dense neural networks by mini-batch gradient descent on a CPU.")
+    parser = _Parser(
+        prog="fastgd",
+        description="Train dense neural networks by mini-batch gradient descent on a CPU.",
+        epilog=_EPILOG,
+        formatter_class=Help,
+    )
     parser.add_argument("--version", action="version", version=f"fastgd {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command_name")
-    train.add_parser(commands)
-    predict.add_parser(commands)
-    info.add_parser(commands)
+    for command in (train, predict, evaluate, explain, info, bench):
+        command.add_parser(commands)
     return parser

@@ -5,13 +5,25 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .. import metrics
 from .._common.checks import INT_MAX, in_interval
-from ..tables import MISSING
+from ..metrics import Metric
 
 MAX_SEED = 2**64 - 1
+# Of columns: the first four are used, the others left out.
+KINDS = ("number", "category", "boolean", "date", "text", "identifier")
+
+
+class Help(argparse.HelpFormatter):
+    """Leaves the lines of examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
@@ -41,23 +53,70 @@ def real(interval: str) -> Callable[[str], float]:
 
 
 def hidden_widths(text: str) -> tuple[int, ...]:
-    """Read "64,64" as widths, and "0" as none."""
+    """Read "64" or "64,64" as widths, and "0" as none."""
     read = integer(1, INT_MAX)
     try:
         return () if text == "0" else tuple(read(width.strip()) for width in text.split(","))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"must be integers like 64,64, from 1 to {INT_MAX:,}, or 0 for a linear model, not {text!r}"
+            f"must be integers like 128 64, from 1 to {INT_MAX:,}, or 0 for a linear model, not {text!r}"
         ) from None
 
 
-def add_missing(parser: argparse.ArgumentParser) -> None:
-    """Add `--missing`, which all commands have that read tables."""
+def share_or_file(text: str) -> float | Path:
+    """Read a number in [0, 1), or else the path of a file."""
+    try:
+        float(text)
+    except ValueError:
+        if text and not text.startswith("-"):
+            return Path(text)
+    return real("[0, 1)")(text)
+
+
+def column_kind(text: str) -> tuple[str, str]:
+    """Read "zip=category" as a column and its kind."""
+    name, _, kind = text.rpartition("=")
+    if not name or kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"must be COLUMN=KIND with a kind in {', '.join(KINDS)}, not {text!r}")
+    return name, kind
+
+
+def metric(text: str) -> Metric:
+    """The metric of a name."""
+    try:
+        return metrics.get(text)
+    except (ValueError, ImportError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_table(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add FILE and `--missing`, which all commands have that read a table."""
+    parser.add_argument("file", type=Path, metavar="FILE", help=f"{help}; - reads standard input")
+    add_missing(parser)
+
+
+def add_missing(parser: Any, default: tuple[str, ...] | None = None) -> None:
+    """Add `--missing`."""
     parser.add_argument(
         "--missing",
         type=lambda text: tuple(text.split(",")),
-        default=MISSING,
+        default=default,
         metavar="TEXT,...",
         help="texts that stand for a missing value, as an empty one always does; --missing '' for no others "
-        "(default: NA, NaN, NULL, None, ? and the other spellings of pandas)",
+        "(default: NA, NaN, NULL, None, ? and the other spellings of pandas; later the same as in training)",
     )
+
+
+def add_aliases(group: Any, names: dict[str, str]) -> None:
+    """Accept the names that options have in other programs; `--help` does not list them.
+
+    Parameters
+    ----------
+    group : argparse group
+    names : dict
+        {option: other names, separated by spaces}.
+    """
+    for option, others in names.items():
+        action = next(action for action in group._actions if option in action.option_strings)
+        for other in others.split():
+            group._option_string_actions[other] = action

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
-import shlex
 import tempfile
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import datasets, metrics, optimizers, plot, tables
+from .. import plot
 from .._common.checks import counted
-from .._common.typing import Array
 from ..callbacks.history import History
-from ..data.inputs import InputSpec
-from ..data.scaling import Scaling
-from ..data.splits import split_rows
-from ..models import MLP, Sequential
+from ..tables import TableModel
 from ..training.trainer import Trainer
-from .console import INTERRUPTED, quote, report, warn
-from .task import Decision, decide
-from .train_options import LOSSES, add_options, task_name
+from .console import INTERRUPTED, quote, report, report_lines, write
+from .options import Help
+from .report import class_tables, describe, measure, scores_of
+from .train_options import EXAMPLES, add_options
+from .trained import TrainedModel, versions
+from .training import describe_training, table_model, train_networks
+from .training_data import TrainingData, load_digits, load_table
 
 
 def add_parser(commands: Any) -> None:
@@ -34,177 +34,61 @@ def add_parser(commands: Any) -> None:
         "train",
         help="train a network on a table or on handwritten digits",
         usage="fastgd train [FILE --target COLUMN] [options]",
-        description="Train a network to predict one column of a table from the others, which must be numbers. "
-        "Writes the model, which `fastgd predict` reads, and a plot of the learning curves.",
+        description="Train a network to predict one column of a table from the others: numbers, categories, dates, "
+        "with gaps. Writes the model, which predict, evaluate, explain and info read, and a picture of the learning "
+        "curves, and reports how good the model is on rows that were held out.",
+        epilog=EXAMPLES,
+        formatter_class=Help,
     )
     parser.set_defaults(command=train)
     add_options(parser)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """Unscaled data, and what to predict."""
-
-    name: str
-    X: Array  # (rows, columns)
-    target: str
-    decision: Decision
-    columns: tuple[str, ...] | None = None  # None: columns without names
-    notes: tuple[str, ...] = ()  # how the file was read
-
-    @property
-    def inputs(self) -> InputSpec:
-        """Names of the columns; pixels have none but one scale, so that those which hardly vary are not inflated."""
-        if self.columns is not None:
-            return InputSpec(names=np.array(self.columns, object))
-        n = self.X.shape[1]
-        return InputSpec(scaling=Scaling(mean=np.zeros(n), std=np.full(n, float(self.X.max()))))
-
-    @property
-    def y(self) -> Array:
-        """The target, (rows,)."""
-        return self.decision.y
-
-    @property
-    def classes(self) -> Array | None:
-        """None for a regression."""
-        return self.decision.classes
-
-
 def train(options: argparse.Namespace) -> int:
     """Run the sub-command; returns the exit status."""
-    tell: Callable[[str], None] = (lambda text: None) if options.quiet else report
-    task = _load_task(options)
-    train_rows = _train_rows(len(task.X), options)
-    trainer = _make_trainer(task, min(options.batch_size, len(train_rows)), options)
-    model_path, plot_path = options.out / "fastgd-model.npz", options.out / "fastgd-curve.png"
-    _check_folder(options.out, model_path)
-    for line in _describe(task, len(train_rows), trainer, options):
+    started = time.perf_counter()
+    model_path, plot_path = _paths(options)
+    _check_output(model_path, options)
+    data = load_digits(options) if options.file is None else load_table(options)
+    _check_metric(data, options)
+    tell: Callable[[str], None] = (lambda text: None) if options.quiet or options.json else report
+    for line in _describe(data, options):
         tell(line)
-
-    trainer.fit(
-        task.X, task.y, options.epochs, validation=options.validation or None, verbose=0 if options.quiet else 1
-    )
-    is_interrupted = trainer.stop_reason == "interrupted"
-    if is_interrupted and not trainer.step:
+    trainers = list(train_networks(data, options))
+    is_interrupted = trainers[-1].stop_reason == "interrupted"
+    trainers = [trainer for trainer in trainers if trainer.step]
+    if not trainers:
         tell("interrupted before the first step: no model was written")
         return INTERRUPTED
-    held_out = np.setdiff1d(np.arange(len(task.X)), train_rows)
-    rows, part = (held_out, "validation") if len(held_out) else (train_rows, "training")
-    tell(_score(trainer.model, task, rows, part))
-    trainer.model.save(model_path)
-    tell(f"wrote {model_path}{', the model as it was when interrupted' if is_interrupted else ''}")
-    tell(_save_curves(trainer.history, plot_path, task.name))
+    model = TrainedModel((trainers[0].model,)) if data.encoder is None else _trained(table_model(data, trainers))
+    scores = _scores(model, data, options)
+    facts = _facts(data, trainers, scores) | {"seconds": time.perf_counter() - started}
+    _save(model, facts, model_path)
+    for paragraph in describe(scores, facts["part"]):
+        tell(paragraph)
+    if not (options.quiet or options.json):
+        report_lines(class_tables(scores))
+    tell(f"wrote {model_path}{', the best epoch until the interruption' if is_interrupted else ''}")
+    drawn = _save_curves(trainers[0].history, plot_path, data.name, options)
+    tell(drawn)
+    if options.json:
+        files = {"model": str(model_path), "plot": str(plot_path) if drawn.startswith("wrote") else None}
+        shown = {name: value for name, value in facts.items() if name != "missing"}
+        write(json.dumps(shown | files | {"interrupted": is_interrupted}, indent=2) + "\n")
     return INTERRUPTED if is_interrupted else 0
 
 
-def _load_task(options: argparse.Namespace) -> _Task:
-    if options.file is None:
-        if options.target is not None or options.drop:
-            option = "--drop" if options.target is None else "--target"
-            raise ValueError(f"{option} needs a file: fastgd train FILE --target COLUMN")
-        if task_name(options) == "regression":
-            raise ValueError("the digits are classes; a regression needs a file: fastgd train FILE --target COLUMN")
-        X, y = datasets.digits()
-        return _Task("digits", X, "the digit", Decision(y, np.arange(10)))
-    if options.target is None:
-        raise ValueError(f"which column should be predicted? fastgd train {options.file} --target COLUMN")
-    task = task_name(options)
-    table = _read_table(options)
-    assert table.target is not None
-    decision = decide(table.target, task)
-    if not options.quiet:
-        _warn(table, options)
-    return _Task(options.file.name, table.X, options.target, decision, table.columns, table.notes)
+def _paths(options: argparse.Namespace) -> tuple[Path, Path]:
+    """The model file and the picture."""
+    out: Path = options.out
+    if out.suffix in (".npz", ".safetensors") and not out.is_dir():
+        return out, options.plot or out.with_name(f"{out.stem}-curve.png")
+    return out / "fastgd-model.npz", options.plot or out / "fastgd-curve.png"
 
 
-def _read_table(options: argparse.Namespace) -> tables.Table:
-    try:
-        return tables.read_table(options.file, options.target, drop=options.drop, missing=options.missing)
-    except tables.TableError as error:
-        columns = [name for name in error.columns if name != options.target]
-        if not columns:
-            raise
-        them = "this column" if len(columns) == 1 else "these columns"
-        few = " ".join(f"--drop {shlex.quote(name)}" for name in columns[:4]) + (" ..." if len(columns) > 4 else "")
-        raise ValueError(f"{error}; to leave out {them}: {few}") from None
-
-
-def _warn(table: tables.Table, options: argparse.Namespace) -> None:
-    """Say what is not obvious about the columns."""
-    for name in table.indices:
-        where = f"column {name!r}" if name in table.unused else name
-        warn(f"{where} of {options.file.name} is taken for an index, as pandas writes it, and is not a feature")
-    for name, reason in table.identifiers.items():
-        advice = f"if it is an identifier: --drop {shlex.quote(name)}"
-        warn(f"column {name!r} {reason}; {advice}")
-
-
-def _describe(task: _Task, n_train: int, trainer: Trainer, options: argparse.Namespace) -> list[str]:
-    """What was decided, in lines."""
-    n_rows, n_columns = task.X.shape
-    features = "" if task.columns is None else f": {quote(task.columns, limit=20)}"
-    target = task.target if task.columns is None else repr(task.target)
-    widths = "-".join(str(width) for width in (n_columns, *options.hidden, trainer.model.n_out))
-    return [
-        f"{task.name}: {n_rows:,} rows, {n_train:,} for training and {n_rows - n_train:,} for validation"
-        + "".join(f"; {note}" for note in task.notes),
-        f"target: {target}, {_describe_task(task)}",
-        f"features: {counted(n_columns, 'column')}{features}",
-        *([f"left out: {quote(options.drop, limit=20)}"] if options.drop else []),
-        f"network: {widths}, {options.activation}, {trainer.model.size:,} parameters",
-        f"training: {options.optimizer}, loss {trainer.loss.name}, {counted(options.epochs, 'epoch')}, "
-        f"batch size {trainer.batch_size:,}",
-    ]
-
-
-def _describe_task(task: _Task) -> str:
-    kind = "a regression" if task.classes is None else f"{len(task.classes):,} classes ({_list_classes(task.classes)})"
-    return f"{kind}, {task.decision.reason}" if task.decision.reason else kind
-
-
-def _list_classes(classes: Array) -> str:
-    shown = ", ".join(map(str, classes[:8].tolist()))
-    return shown + (", ..." if len(classes) > 8 else "")
-
-
-def _train_rows(n: int, options: argparse.Namespace) -> Array:
-    """Indices of the training rows."""
-    share = options.validation
-    if share and not 0 < round(share * n) < n:
-        part = "validation" if round(share * n) == 0 else "training"
-        raise ValueError(f"--validation {share:g} of {counted(n, 'row')} leaves no {part} rows")
-    return split_rows(n, share, options.seed)[0] if share else np.arange(n)
-
-
-def _make_trainer(task: _Task, batch_size: int, options: argparse.Namespace) -> Trainer:
-    """A trainer that standardizes X, and y if the loss permits it, by the training rows."""
-    _check_range(task)
-    n_out = 1 if task.classes is None else len(task.classes)
-    model = MLP(task.X.shape[1], *options.hidden, n_out, activation=options.activation, seed=options.seed)
-    model.inputs = task.inputs
-    settings = {} if options.lr is None else {"lr": options.lr}
-    return Trainer(
-        model,
-        loss=options.loss or LOSSES["regression" if task.classes is None else "classification"][0],
-        optimizer=optimizers.OPTIMIZERS[options.optimizer](**settings),
-        batch_size=batch_size,
-        n_threads=options.threads,
-        standardize=True,
-    )
-
-
-def _check_range(task: _Task) -> None:
-    columns = dict(zip(task.columns or (), task.X.T, strict=True)) if task.columns else {}
-    if task.classes is None:
-        columns[task.target] = task.y
-    for name, values in columns.items():
-        if np.abs(values).max() > 1e150:  # their squares overflow
-            raise ValueError(f"column {name!r} has values beyond 1e150; use a larger unit")
-
-
-def _check_folder(folder: Path, *files: Path) -> None:
-    """Make the folder, and raise OSError now if a file cannot be written there later."""
+def _check_output(model_path: Path, options: argparse.Namespace) -> None:
+    """Make the folder, and raise now if a file cannot be written there later."""
+    folder = model_path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -213,21 +97,109 @@ def _check_folder(folder: Path, *files: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from None
-    for file in files:
+    for file in (model_path, *([options.plot] if options.plot else [])):
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if options.plot and not options.plot.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(options.plot.parent))
+    if model_path.exists() and not options.force:
+        raise ValueError(f"{model_path} exists; --force replaces it, --out writes another file")
+    if model_path.suffix == ".safetensors":
+        try:
+            import safetensors  # noqa: F401
+        except ImportError:
+            raise ImportError(
+                f'{model_path} needs the package safetensors: pip install "fastgd[safetensors]"'
+            ) from None
 
 
-def _score(model: Sequential, task: _Task, rows: Array, part: str) -> str:
-    """A line with the accuracy, or R2 and RMSE, of the rows."""
-    y, predicted = task.y[rows], model.predict(task.X[rows])
-    if task.classes is None:
-        return f"{part} R2 {metrics.r2(y, predicted):.4f}, typical error (RMSE) {metrics.rmse(y, predicted):.4g}"
-    return f"{part} accuracy {metrics.accuracy(y, predicted):.2%} of {len(rows):,} rows"
+def _check_metric(data: TrainingData, options: argparse.Namespace) -> None:
+    """Raise ValueError now if --metric cannot be measured on such a target."""
+    if options.metric is None:
+        return
+    y, classes = data.y if data.valid is None else data.valid[1], data.classes
+    p = None if classes is None else (y[:, None] == classes).astype(np.float64)
+    measure(options.metric, y, y, p)
 
 
-def _save_curves(history: History, path: Path, name: str) -> str:
+def _describe(data: TrainingData, options: argparse.Namespace) -> list[str]:
+    """What was decided, in paragraphs."""
+    n_train, n_valid = len(data.X), 0 if data.valid is None else len(data.valid[0])
+    target = "the digit" if data.target is None else repr(data.target)
+    rows = f"{n_train + n_valid:,} rows, {n_train:,} for training and {n_valid:,} for validation"
+    lines = [f"{data.name}: {rows}", f"target: {target}, {_describe_task(data)}", *_describe_columns(data)]
+    if options.drop:
+        lines.append(f"left out: {quote(options.drop, limit=20)}")
+    return [*lines, *describe_training(data, options)]
+
+
+def _describe_columns(data: TrainingData) -> list[str]:
+    if data.encoder is None:
+        return [f"features: {counted(data.X.shape[1], 'column')}"]
+    kinds: dict[str, list[str]] = {}
+    for name, kind in data.encoder.kinds.items():
+        kinds.setdefault(kind, []).append(name)
+    words = {"number": "numbers", "category": "categories", "boolean": "yes or no", "date": "dates"}
+    n_columns, n_features = len(data.encoder.kinds), data.X.shape[1]
+    lines = [f"features: {counted(n_columns, 'column')}, encoded as {n_features:,}"]
+    return lines + [f"    {words[kind]}: {quote(names, limit=20)}" for kind, names in kinds.items()]
+
+
+def _describe_task(data: TrainingData) -> str:
+    kind = "a regression"
+    if data.classes is not None:
+        shown = ", ".join(map(str, data.classes[:8].tolist())) + (", ..." if len(data.classes) > 8 else "")
+        kind = f"{len(data.classes):,} classes ({shown})"
+    return f"{kind}, {data.decision.reason}" if data.decision.reason else kind
+
+
+def _trained(table: TableModel) -> TrainedModel:
+    return TrainedModel(table.members, table)
+
+
+def _save(model: TrainedModel, facts: dict[str, Any], path: Path) -> None:
+    """Write the model; an older file is replaced only once the new one is complete."""
+    if model.table is None:
+        model.network.save(path)
+        return
+    model.table.metadata = facts
+    model.table.save(path)
+
+
+def _scores(model: TrainedModel, data: TrainingData, options: argparse.Namespace) -> dict[str, Any]:
+    """The scores on the validation rows, or on those of the training if there are none."""
+    X, y = (data.X, data.y) if data.valid is None else data.valid
+    of_inputs = model.of_inputs
+    predicted, p = of_inputs.predict(X), of_inputs.predict_proba(X) if model.has_probabilities else None
+    scores = scores_of(y, predicted, p, data.classes)
+    if options.metric is not None:
+        scores["metrics"] = {options.metric.name: measure(options.metric, y, predicted, p)}
+    return scores
+
+
+def _facts(data: TrainingData, trainers: list[Trainer], scores: dict[str, Any]) -> dict[str, Any]:
+    """What `info` and --json tell about the training."""
+    trainer = trainers[0]
+    return {
+        "table": data.name,
+        "task": "regression" if data.classes is None else "classification",
+        "target": data.target,
+        "missing": list(data.missing),
+        "training_rows": len(data.X),
+        "part": "training" if data.valid is None else "validation",
+        "networks": len(trainers),
+        "epochs": trainer.epoch,
+        "loss": trainer.loss.name,
+        "batch_size": trainer.batch_size,
+        "scores": scores,
+        "versions": {} if data.encoder is None else versions(),
+    }
+
+
+def _save_curves(history: History, path: Path, name: str, options: argparse.Namespace) -> str:
     """Save the learning curves if possible; return the line that reports it."""
+    if options.no_plot:
+        return "no plot of the learning curves, as asked"
     if not history["epoch"]:
         return "no plot of the learning curves: no epoch was completed"
     try:

@@ -267,7 +267,8 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     def from_config(cls, config: dict[str, Any], read: "Callable[[ArraySpecs], Mapping[str, Array]]") -> "Sequential":
         """Rebuild the model of `to_config`; `read` returns the arrays with given names, shapes and dtypes."""
         if config["format"] not in (_FORMAT, _FORMAT_SCALED):
-            raise ValueError(f"its format is {config['format']!r}, not {_FORMAT!r} (gd.Trainer.load reads trainers)")
+            others = "gd.Trainer.load reads trainers, gd.tables.TableModel.load models of tables"
+            raise ValueError(f"its format is {config['format']!r}, not {_FORMAT!r} ({others})")
         model = cls.__new__(cls)
         stack = [layer_from_config(layer) for layer in config["layers"]]
         layers, dtype = split(stack)[0], check_model_dtype(config["dtype"])

@@ -11,12 +11,13 @@ same bits everywhere, so `rates` uses only + - * / and the functions of `exact_m
 """
 
 from .base import Constant, Function, Rate, Scaled, Schedule, as_schedule, is_scheduled, scaled
-from .cyclic import CosineRestarts, Cyclic, OneCycle
+from .cyclic import CosineLog, CosineRestarts, Cyclic, OneCycle
 from .decay import Cosine, Exponential, InverseTime, MultiStep, Piecewise, Polynomial, Step, Warmup
 
 __all__ = [
     "Constant",
     "Cosine",
+    "CosineLog",
     "CosineRestarts",
     "Cyclic",
     "Exponential",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._common.checks import NON_NEGATIVE, POSITIVE, check_choice
+from .._common.checks import NON_NEGATIVE, POSITIVE, check_choice, check_int
 from .._common.config import configurable
 from .._common.exact_math import exp, log, power
 from .._common.typing import Floats
@@ -53,6 +53,51 @@ class CosineRestarts(Schedule):
         lengths = self.epochs * power(self.factor, cycle)
         position = (t - np.array(starts)[cycle]) / lengths
         return self.final + (self.lr - self.final) * half_cosine(position - np.floor(position))
+
+
+@configurable
+@dataclass(eq=False, repr=False)
+class CosineLog(Schedule):
+    """From 0 up to `lr` and down again, over and over, each cycle about twice as long as the one before.
+
+    lr(p) = lr (1 - cos(2 pi log2(1 + (2^cycles - 1) p))) / 2 at the share p of the run; RealMLP's "coslog4" is that of
+    4 cycles.
+
+    Parameters
+    ----------
+    lr : float >= 0
+        Rate at the peaks.
+    cycles : int >= 1, default=4
+        Number of cycles.
+    epochs : float > 0 or None, default=None
+        Length of all cycles; None: that of the fit, see `fastgd.schedules`.
+
+    References
+    ----------
+    Holzmüller, Grinsztajn & Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on tabular data",
+    NeurIPS 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> gd.CosineLog(0.1, cycles=2)(np.array([0.0, 1.0, 3.0]), total_epochs=3)
+    array([0., 0., 0.])
+    """
+
+    lr: float
+    cycles: int = 4
+    epochs: float | None = None
+
+    intervals = {"lr": NON_NEGATIVE, "epochs": POSITIVE}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_int("cycles", self.cycles, maximum=50)
+
+    def rates(self, t: Floats, total_epochs: float) -> Floats | float:
+        u = log(1 + (2.0**self.cycles - 1) * progress(self, t, total_epochs)) / log(np.array(2.0))
+        return self.lr * half_cosine(np.abs(1 - 2 * (u - np.floor(u))))
 
 
 @configurable

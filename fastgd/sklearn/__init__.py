@@ -2,7 +2,7 @@
 
 `MLPClassifier` and `MLPRegressor` take the place of the classes of these names in `sklearn.neural_network`;
 `LinearClassifier` and `LinearRegressor` are the same without hidden layers.  docs/scikit-learn.md says what they add,
-and what differs.
+and what differs.  `TabularClassifier` and `TabularRegressor` take tables as they are: see docs/tables.md.
 
 >>> from fastgd.sklearn import MLPClassifier
 >>> import fastgd as gd
@@ -18,14 +18,24 @@ if TYPE_CHECKING:
     from .classifier import MLPClassifier
     from .linear import LinearClassifier, LinearRegressor
     from .regressor import MLPRegressor
+    from .tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["LinearClassifier", "LinearRegressor", "MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "LinearClassifier",
+    "LinearRegressor",
+    "MLPClassifier",
+    "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+]
 
 _HOMES = {
     "LinearClassifier": "linear",
     "LinearRegressor": "linear",
     "MLPClassifier": "classifier",
     "MLPRegressor": "regressor",
+    "TabularClassifier": "tabular",
+    "TabularRegressor": "tabular",
 }
 
 

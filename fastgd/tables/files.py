@@ -15,10 +15,11 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -95,8 +96,8 @@ class TextTable:
         return [lines[row] for row in rows]
 
 
-def read_text(path: str | os.PathLike[str]) -> TextTable:
-    """Read a file as text.
+def read_text(path: str | os.PathLike[str] | BinaryIO) -> TextTable:
+    """Read a file, or an open binary one, as text.
 
     Raises
     ------
@@ -105,7 +106,9 @@ def read_text(path: str | os.PathLike[str]) -> TextTable:
     OSError
         The file cannot be read.
     """
-    name, data = Path(path).name, _read_bytes(path)
+    with _opened(path) as file:
+        name = Path(file.name).name if isinstance(getattr(file, "name", None), str) else "the table"
+        data = _read_bytes(file, name)
     if data.startswith(b"PAR1"):
         return _read_parquet(name, data)
     if not data.removeprefix(codecs.BOM_UTF8).strip():
@@ -121,18 +124,21 @@ def read_text(path: str | os.PathLike[str]) -> TextTable:
         raise TableError(f"{name}, {error}") from None
 
 
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
+def _opened(path: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    """The file, which is closed at the end if it was a path."""
+    return open(path, "rb") if isinstance(path, (str, os.PathLike)) else nullcontext(path)
+
+
+def _read_bytes(file: BinaryIO, name: str) -> bytes:
     """The content of a file, a pipe or another stream, uncompressed; formats that are no tables are refused at once."""
-    name = Path(path).name
-    with open(path, "rb") as file:
-        head = file.read(1 << 16)
-        is_gzip, is_parquet = head.startswith(b"\x1f\x8b"), head.startswith(b"PAR1")
-        problem = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), "")
-        if not problem and not is_gzip and not is_parquet and b"\0" in head:
-            problem = "is not text but binary data; expected CSV or Parquet"
-        if problem:
-            raise TableError(f"{name} {problem}")
-        data = head + file.read()
+    head = file.read(1 << 16)
+    is_gzip, is_parquet = head.startswith(b"\x1f\x8b"), head.startswith(b"PAR1")
+    problem = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), "")
+    if not problem and not is_gzip and not is_parquet and b"\0" in head:
+        problem = "is not text but binary data; expected CSV or Parquet"
+    if problem:
+        raise TableError(f"{name} {problem}")
+    data = head + file.read()
     if not is_gzip:
         return data
     try:

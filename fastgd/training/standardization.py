@@ -23,6 +23,11 @@ def check_standardize(standardize: Any) -> bool | str:
     return standardize
 
 
+def takes_standardized(loss: Loss) -> bool:
+    """Whether the targets of a loss may be standardized: those of any real value."""
+    return loss.link == "identity" and loss.target == "rows" and loss.interval == REAL
+
+
 def what_to_scale(standardize: bool | str, model: Sequential, loss: Loss) -> tuple[bool, bool]:
     """Whether to standardize X and y: on request, and where an earlier training of the model did.
 
@@ -31,7 +36,7 @@ def what_to_scale(standardize: bool | str, model: Sequential, loss: Loss) -> tup
     ValueError
         The loss or the last activation cannot take standardized targets, or the model was trained without.
     """
-    takes_y = loss.link == "identity" and loss.target == "rows" and loss.interval == REAL
+    takes_y = takes_standardized(loss)
     has_X, has_y = model.inputs.scaling is not None, model.head.scaling is not None
     wants_X = has_X or standardize in (True, "X")
     wants_y = has_y or standardize == "y" or (standardize is True and takes_y)

@@ -1,0 +1,94 @@
+"""`fastgd evaluate`: how good a trained network is on a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._common.typing import Array
+from ..tables import MISSING
+from .console import report, report_lines, write
+from .options import Help, add_table, metric
+from .predict import encode, read_plain
+from .report import class_tables, describe, measure, scores_of
+from .sources import Table, name_of
+from .targets import target_values
+from .trained import TrainedModel, load
+from .training_data import check_column, with_target
+
+_EXAMPLES = """\
+examples:
+  fastgd evaluate fastgd-model.npz test.csv
+  fastgd evaluate fastgd-model.npz test.csv --metric roc_auc_score --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add `evaluate` to the sub-commands of an argparse parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a trained network on a table",
+        description="Compare predictions with the target of a table: RMSE, mean absolute error and R2 of numbers in "
+        "their own units, or accuracy, log loss and the confusions of classes. Rows without a target are left out.",
+        epilog=_EXAMPLES,
+        formatter_class=Help,
+    )
+    add_rows(parser)
+    parser.add_argument(
+        "--metric",
+        type=metric,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another metric of fastgd or of scikit-learn; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    parser.set_defaults(command=evaluate)
+
+
+def add_rows(parser: argparse.ArgumentParser) -> None:
+    """Add MODEL, FILE and `--target`: rows whose target is known."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model file that train wrote")
+    add_table(parser, "table with the columns that the network was trained on, and the target")
+    parser.add_argument("--target", metavar="COLUMN", help="the target (default: the one of the training)")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Run the sub-command."""
+    model = load(options.model)
+    _, X, y = read_rows(model, options)
+    of_inputs = model.of_inputs
+    predicted, p = of_inputs.predict(X), of_inputs.predict_proba(X) if model.has_probabilities else None
+    scores = scores_of(y, predicted, p, model.classes)
+    if options.metric:
+        scores["metrics"] = {each.name: measure(each, y, predicted, p) for each in options.metric}
+    if options.json:
+        write(json.dumps({"model": str(options.model), "table": name_of(options.file)} | scores, indent=2) + "\n")
+        return
+    for paragraph in describe(scores, name_of(options.file)):
+        report(paragraph)
+    report_lines(class_tables(scores))
+
+
+def read_rows(model: TrainedModel, options: argparse.Namespace) -> tuple[Any, Array, Array]:
+    """The rows of the table that have a target: as a frame, as the network takes them, and the target."""
+    target = options.target or model.target
+    if target is None:
+        raise ValueError(f"{options.model.name} does not say which column is the target: --target COLUMN")
+    if model.table is None:
+        X, column = read_plain(model, options, target)
+        y = column.values.astype(str) if column.values.dtype == object else column.values
+        if model.classes is not None and not np.isin(y, model.classes).all():
+            unknown = y[~np.isin(y, model.classes)][0]
+            raise ValueError(f"column {target!r} has the value {str(unknown)!r}, which is no class of the model")
+        return None, X, y
+    table = Table(options.file, (model.missing or MISSING) if options.missing is None else options.missing)
+    frame = table.read(model.categories)
+    check_column(target, frame.columns, table.name)
+    y, has_target = target_values(table, frame, target, model.classes)
+    frame = with_target(frame, has_target, target, table.name)
+    return frame, encode(model.table.encoder, frame, table.name), y

@@ -1,0 +1,110 @@
+"""The target column of a table that was read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._common.typing import Array
+from ..tables import Target
+from .sources import Table
+
+# Integers from here on are no longer exact as float64.
+_MAX_EXACT = 2.0**53
+
+
+def read_target(table: Table, frame: Any, name: str, task: str) -> tuple[Target, Array]:
+    """The target of the rows that have one, and which do, (rows,).
+
+    Parameters
+    ----------
+    table : Table
+        Is read again for labels as they are in the file, where the frame has truth values or large integers.
+    frame : polars.DataFrame
+    name : str
+        The column.
+    task : {"auto", "classification", "regression"}
+
+    Raises
+    ------
+    ValueError
+        No row has a target.
+    """
+    column = frame[name]
+    if str(column.dtype) == "Boolean" or _is_rounded(column):
+        column = table.read([name])[name]
+    has_target = column.is_not_null().to_numpy()
+    present = column.drop_nulls()
+    if not len(present):
+        raise ValueError(f"column {name!r} of {table.name} has no values: nothing to learn from")
+    if str(column.dtype) != "String":
+        return Target(name, present.to_numpy(), present.n_unique()), has_target
+    numbers = present.cast(_int64(), strict=False)
+    if not numbers.null_count() and (numbers.cast(present.dtype) == present).all():  # "01" is not 1
+        return Target(name, numbers.to_numpy(), numbers.n_unique()), has_target
+    stray = _find_stray(present.cast(_float64(), strict=False), present, np.flatnonzero(has_target))
+    stray = stray and f"{table.name}, {stray}"
+    return Target(name, present.to_numpy().astype(object), present.n_unique(), stray), has_target
+
+
+def target_values(table: Table, frame: Any, name: str, classes: Array | None) -> tuple[Array, Array]:
+    """The target as a trained model knows it, and which rows have one, (rows,).
+
+    Raises
+    ------
+    ValueError
+        A value is no class of the model, or no number; the message names the first row.
+    """
+    column = frame[name]
+    is_text = classes is not None and classes.dtype.kind not in "iufb"
+    if is_text and str(column.dtype) != "String":
+        column = table.read([name])[name]
+    has_target = column.is_not_null().to_numpy()
+    present = column.drop_nulls()
+    if not len(present):
+        raise ValueError(f"column {name!r} of {table.name} has no values: nothing to compare with")
+    values = present.to_numpy()
+    if classes is None or not is_text:
+        if str(column.dtype) == "String":
+            raise ValueError(f"column {name!r} of {table.name} must hold numbers, but has {present[0]!r}")
+        values = values.astype(np.float64 if classes is None else classes.dtype)
+    if classes is not None:
+        values = values.astype(str) if is_text else values
+        unknown = ~np.isin(values, classes)
+        if unknown.any():
+            known = ", ".join(map(str, classes[:8].tolist())) + ", ..." * (len(classes) > 8)
+            row = int(np.flatnonzero(has_target)[np.argmax(unknown)])
+            value = str(values[np.argmax(unknown)])
+            raise ValueError(
+                f"{table.name}, row {row + 1}, column {name!r}: the model knows no class {value!r}, only {known}"
+            )
+    return values, has_target
+
+
+def _is_rounded(column: Any) -> bool:
+    """Whether a column of floats has integers that may have been rounded."""
+    if str(column.dtype) != "Float64" or column.null_count() == len(column):
+        return False
+    values = column.drop_nulls()
+    return bool((values.abs() >= _MAX_EXACT).any() and (values == values.floor()).all())
+
+
+def _find_stray(numbers: Any, texts: Any, rows: Array) -> str:
+    """The first text among numbers, and where it is; "" if there are none of either."""
+    if not 0 < numbers.null_count() < len(numbers):
+        return ""
+    first = int(numbers.is_null().arg_max())
+    return f"row {rows[first] + 1}, column {texts.name!r}: {texts[first]!r} is not a number"
+
+
+def _int64() -> Any:
+    import polars as pl
+
+    return pl.Int64
+
+
+def _float64() -> Any:
+    import polars as pl
+
+    return pl.Float64

@@ -1,0 +1,144 @@
+"""The training of `fastgd train`: the recipe for tables, and a plain perceptron for the digits."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .. import losses, metrics, optimizers
+from .._common.checks import counted
+from ..callbacks import BestEpoch, EarlyStopping
+from ..callbacks.base import Callback
+from ..metrics import Metric
+from ..models import MLP, Sequential
+from ..optimizers import Optimizer
+from ..tables import TableModel
+from ..tables.member import MemberFit
+from ..tables.recipe import Recipe, widths
+from ..training.trainer import Trainer
+from .train_options import LOSSES
+from .training_data import TrainingData
+
+
+def train_networks(data: TrainingData, options: argparse.Namespace) -> Iterator[Trainer]:
+    """Train the networks, one after the other; the trainer of each.
+
+    Raises
+    ------
+    ValueError
+        Options do not fit the task.
+    """
+    classes = data.classes
+    if classes is None and options.class_weight == "balanced":
+        raise ValueError("--class-weight balanced is for classes, but this is a regression")
+    fit_options = {
+        "class_weight": "balanced" if options.class_weight == "balanced" else None,
+        "verbose": 0 if options.quiet else 1,
+    }
+    if data.encoder is None:
+        yield _train_digits(data, options, fit_options)
+        return
+    fit = MemberFit(recipe_of(data, options), None, options.metric, options.patience, options.threads)
+    for i in range(options.ensemble):
+        seed = (options.seed + i) % 2**64
+        trainer = fit.fit(data.X, data.y, classes, data.valid, seed, callbacks=[], sample_weight=None, **fit_options)
+        yield trainer
+        if trainer.stop_reason == "interrupted":
+            return
+
+
+def recipe_of(data: TrainingData, options: argparse.Namespace) -> Recipe:
+    """The settings for a table, with those that the options change."""
+    settings: dict[str, Any] = {
+        "hidden": None if options.hidden is None else sum(options.hidden, ()),
+        "activation": options.activation,
+        "loss": options.loss,
+        "lr": options.lr,
+        "epochs": options.epochs,
+        "batch_size": None if options.batch_size is None else min(options.batch_size, len(data.X)),
+        "dropout": options.dropout,
+        "weight_decay": options.weight_decay or 0.0,
+    }
+    return Recipe(**settings) if options.optimizer is None else _OtherOptimizer(**settings, name=options.optimizer)
+
+
+def table_model(data: TrainingData, trainers: list[Trainer]) -> TableModel:
+    """The networks and the encoder as one model."""
+    assert data.encoder is not None
+    model = TableModel("regression" if data.classes is None else "classification")
+    model.encoder, model.classes = data.encoder, data.classes
+    model.members = tuple(trainer.model for trainer in trainers)
+    model.histories = tuple(trainer.history for trainer in trainers)
+    model.target_range = None if data.classes is not None else (data.y.min(axis=0), data.y.max(axis=0))
+    return model
+
+
+def describe_training(data: TrainingData, options: argparse.Namespace) -> list[str]:
+    """Network and training in words, a paragraph each."""
+    is_classification, n_rows = data.classes is not None, len(data.X)
+    n_out = 1 if data.classes is None else max(2, len(data.classes))
+    recipe = _plain(data, options) if data.encoder is None else recipe_of(data, options)
+    hidden = [width for width in widths(recipe.hidden)]
+    sizes = (data.X.shape[1], *hidden, n_out)
+    n_parameters = sum((n + 1) * m for n, m in zip(sizes[:-1], sizes[1:], strict=True))
+    activation = recipe.activation or ("selu" if is_classification else "mish")
+    loss = options.loss or LOSSES["classification" if is_classification else "regression"][0]
+    several = f"{options.ensemble} networks" if options.ensemble > 1 else "network"
+    optimizer = options.optimizer or ("adam" if data.encoder is None else "adamw as RealMLP")
+    epochs, batch = counted(recipe.n_epochs(n_rows), "epoch"), recipe.rows_of_batch(n_rows)
+    return [
+        f"{several}: {'-'.join(map(str, sizes))}{f', {activation}' * bool(hidden)}, {n_parameters:,} parameters",
+        f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}",
+    ]
+
+
+@dataclass(frozen=True)
+class _OtherOptimizer(Recipe):
+    """The recipe with one learning rate, of another optimiser."""
+
+    name: str = "adam"
+
+    def optimizer(self, network: Sequential, is_classification: bool) -> Any:
+        return _optimizer(self.name, self.lr, self.weight_decay)
+
+
+def _optimizer(name: str, lr: Any, weight_decay: Any) -> Optimizer:
+    settings = {} if lr is None else {"lr": lr}
+    decay = {"weight_decay": weight_decay, "decoupled_weight_decay": True} if weight_decay else {}
+    return optimizers.OPTIMIZERS[name](**settings, **decay)
+
+
+def _plain(data: TrainingData, options: argparse.Namespace) -> Recipe:
+    """The settings for the digits, of which the pixels are not encoded."""
+    return Recipe(
+        hidden=(64, 64) if options.hidden is None else sum(options.hidden, ()),
+        activation=options.activation or "relu",
+        epochs=options.epochs or 30,
+        batch_size=min(options.batch_size or 32, len(data.X)),
+        dropout=options.dropout,
+    )
+
+
+def _train_digits(data: TrainingData, options: argparse.Namespace, fit_options: dict[str, Any]) -> Trainer:
+    plain, n = _plain(data, options), len(data.X)
+    sizes = (data.X.shape[1], *widths(plain.hidden), 10)
+    model = MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout, seed=options.seed)
+    model.inputs = data.inputs
+    metric: Metric = metrics.get("accuracy") if options.metric is None else options.metric
+    trainer = Trainer(
+        model,
+        loss=losses.get(options.loss or LOSSES["classification"][0]),
+        optimizer=_optimizer(options.optimizer or "adam", options.lr, options.weight_decay),
+        batch_size=plain.rows_of_batch(n),
+        n_threads=options.threads,
+        metrics=[metric],
+    )
+    monitor = "validation_loss" if options.metric is None else f"validation_{metric.name}"
+    best: list[Callback] = [
+        BestEpoch(monitor) if options.patience is None else EarlyStopping(monitor, patience=options.patience)
+    ]
+    valid = data.valid
+    trainer.fit(data.X, data.y, plain.n_epochs(n), validation=valid, callbacks=best if valid else [], **fit_options)
+    return trainer

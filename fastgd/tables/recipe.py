@@ -1,0 +1,112 @@
+r"""How a network learns from a table: RealMLP-TD-S with the dropout of RealMLP-TD, in the terms of this package.
+
+RealMLP computes z = x W' / sqrt(n) + b with W' ~ N(0, 1), n inputs (the parametrisation of the neural tangent kernel).
+With W = W' / sqrt(n) that is a dense layer whose weights are drawn from N(0, 1 / n), "lecun_normal".  Training does not
+differ either: dL/dW' = dL/dW / sqrt(n), and a step of Adam does not depend on the scale of the gradient (but for eps),
+so W' moves by lr u and W by lr u / sqrt(n), where u is the same.  Hence the factor 1 / sqrt(n) on the learning rate of
+weights.  Decoupled weight decay multiplies W' and W alike by 1 - lr decay, so its factor is sqrt(n).
+
+References
+----------
+Holzmüller, Grinsztajn & Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on tabular data",
+NeurIPS 2024; the settings are those of pytabkit's `RealMLP_TD_S` and, for dropout, `RealMLP_TD`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..activations import Activation
+from ..initializers import Normal
+from ..layers import Dense, Dropout
+from ..losses import CrossEntropy, Loss
+from ..models import Sequential
+from ..optimizers import AdamW
+from ..schedules import CosineLog, Rate, is_scheduled
+
+_WIDTHS = (256, 256, 256)
+_BATCH = 256
+_EPOCHS = 256
+_ROWS = 2**20  # training rows of all epochs up to which there are as many epochs as in the paper ...
+_MIN_EPOCHS = 48  # ... and how few there are in a larger table
+_MAX_BATCH, _STEPS = 1024, 256  # the batch grows with the table, if there are still so many steps in an epoch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training; None: as the task, and the number of rows, suggest.
+
+    Attributes
+    ----------
+    hidden : sequence of int or None
+        Widths of the hidden layers; None: three of 256.
+    activation : str, Activation or None
+        None: "selu" for classes, "mish" for numbers.
+    loss : str, Loss or None
+        None: cross-entropy with labels smoothed by 0.1 for classes, "mse" for numbers.
+    lr : float, schedule or None
+        Peak of the learning rate, which goes up and down in four cycles; None: 0.04 for classes, 0.07 for numbers.
+    epochs : int or None
+        None: 256, or fewer if there are more than 4096 training rows, but at least 48.
+    batch_size : int or None
+        None: 256, or up to 1024 if there are more than 65,536 training rows.
+    dropout, weight_decay : float or schedule
+    """
+
+    hidden: Any = None
+    activation: str | Activation | None = None
+    loss: str | Loss | None = None
+    lr: Rate | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    dropout: Rate = 0.15
+    weight_decay: Rate = 0.0
+
+    def network(self, n_in: int, n_out: int, is_classification: bool, seed: int) -> Sequential:
+        """The network with its initial values; the outputs are 0 at first."""
+        activation = self.activation or ("selu" if is_classification else "mish")
+        stack: list[Any] = []
+        for n_hidden in widths(self.hidden):
+            stack.append(Dense(n_in, n_hidden, activation, init="lecun_normal", bias_init=Normal(1.0)))
+            if is_scheduled(self.dropout) or self.dropout != 0:
+                stack.append(Dropout(self.dropout))
+            n_in = n_hidden
+        return Sequential(*stack, Dense(n_in, n_out, init="zeros"), seed=seed)
+
+    def optimizer(self, network: Sequential, is_classification: bool) -> AdamW:
+        """Adam, with the learning rates of weights and biases that the parametrisation implies."""
+        lr = (0.04 if is_classification else 0.07) if self.lr is None else self.lr
+        roots = {f"{i}.weight": math.sqrt(layer.n_in) for i, layer in enumerate(network.layers)}
+        groups = {name: {"lr": 1 / root, "weight_decay": root} for name, root in roots.items()}
+        return AdamW(
+            lr=lr if is_scheduled(lr) else CosineLog(lr),  # type: ignore[arg-type]
+            betas=(0.9, 0.95),
+            weight_decay=self.weight_decay,
+            groups={**groups, "*.bias": {"lr": 0.1, "weight_decay": 0.0}},
+        )
+
+    def training_loss(self, is_classification: bool) -> str | Loss:
+        """What the training minimises."""
+        if self.loss is not None:
+            return self.loss
+        return CrossEntropy(label_smoothing=0.1) if is_classification else "mse"
+
+    def n_epochs(self, rows: int) -> int:
+        """Number of epochs for so many training rows."""
+        return self.epochs if self.epochs is not None else max(_MIN_EPOCHS, min(_EPOCHS, _ROWS // rows))
+
+    def rows_of_batch(self, rows: int) -> int:
+        """Batch size for so many training rows."""
+        if self.batch_size is not None:
+            return self.batch_size
+        doublings = max(0, int(math.log2(max(1, rows / (_BATCH * _STEPS)))))
+        return min(_BATCH << doublings, _MAX_BATCH, rows)
+
+
+def widths(hidden: Any) -> list[int]:
+    """The widths of the hidden layers: one integer, or a sequence, which may be empty."""
+    if hidden is None:
+        return list(_WIDTHS)
+    return list(hidden) if hasattr(hidden, "__iter__") else [hidden]
