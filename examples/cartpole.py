@@ -49,7 +49,7 @@ class Net:
 
 
 def play(choose, n):
-    """One episode on each of n carts: its transitions by name, (steps, n); some end before the last `valid` one."""
+    """One episode on each of n carts: its transitions by name, (steps, n); those after its end are not `valid`."""
     carts = gymnasium.make_vec("CartPole-v1", num_envs=n, vectorization_mode="vector_entry_point")
     state, valid, steps = carts.reset(seed=int(rng.integers(2**31)))[0], np.ones(n, bool), []
     while valid.any():
@@ -79,7 +79,6 @@ def log_softmax(Z):
 def policy_gradient(budget, lr, passes, parts, horizon, clip, n=8):
     """REINFORCE with one pass over one part of n episodes, PPO with many."""
     policy, critic, played = Net(2, lr), Net(1, lr), 0
-
     while played < budget:
         d = play(partial(sample, policy), n)
         V, V_next = (100 * critic.predict(d[name].reshape(-1, 4)).reshape(d["valid"].shape) for name in ("s", "s_next"))
@@ -140,9 +139,7 @@ for color, (name, (learn, budget, settings)) in zip(plot.PALETTE, METHODS.items(
     x, y = np.transpose(curve[1:])
     ax.plot(x / 1000, y, color=color, linewidth=1.8, label=f"{name}, at the end {scores[-1]:.0f} in 100 episodes")
 ax.axhline(475, color=plot.GREY, linewidth=1, linestyle=":")
-ax.annotate(
-    "solved", (1, 475), xytext=(0, 4), textcoords="offset points", xycoords=("axes fraction", "data"), ha="right"
-)
+ax.text(0.995, 478, "solved", ha="right", transform=ax.get_yaxis_transform())
 ax.set(title="CartPole-v1", xlabel="steps played, thousands", ylabel="return, mean of 20 episodes")
 ax.set(xlim=(0, None), ylim=(0, 515))
 ax.spines[["top", "right"]].set_visible(False)
