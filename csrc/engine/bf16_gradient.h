@@ -38,8 +38,8 @@ static void prefetch_update(const update_context *u, ptrdiff_t at, ptrdiff_t n, 
     for (int slot = -1; slot < rule_slots[u->rule]; slot++) {
         const real *x = (slot < 0 ? u->theta : u->state + slot * u->size) + at;
         for (int r = 0; r < SIDE && r < rows; r++, x += n) {
-            __builtin_prefetch(x, 1, 2);
-            __builtin_prefetch(x + SIDE / 2, 1, 2);
+            __builtin_prefetch(x, 1, 3);
+            __builtin_prefetch(x + SIDE / 2, 1, 3);
         }
     }
 }

@@ -136,7 +136,8 @@ ALWAYS_INLINE void forward_pairs(const int whole, const bf16_product *p, const c
     const forward_sink *sink = p->context;
     ptrdiff_t row = (ptrdiff_t)block->i * SIDE, column = (ptrdiff_t)block->j * SIDE;
     ptrdiff_t rows = whole ? SIDE : p->rows - row, columns = whole ? SIDE : p->columns - column;
-    real *a = sink->a ? sink->a + row * sink->ld + column : NULL, *z = sink->z ? sink->z + (a - sink->a) : NULL;
+    ptrdiff_t offset = row * sink->ld + column;
+    real *a = sink->a ? sink->a + offset : NULL, *z = sink->z ? sink->z + offset : NULL;
     block_row bias = {0};
     block_forms forms = {.pairs = p->scratch->words};
     if (sink->bias) bias = load_row(sink->bias + column, columns);
@@ -187,6 +188,11 @@ static void bf16_forward(const forward_sink *sink, bf16_method method, bf16_fact
     bf16_multiply(&p, range);
 }
 
+/* Whether f' is computed from the values of a or z: that of relu from the signs, which rounding keeps. */
+static int needs_values(const fgd_layer *layer) {
+    return layer->activation != ACTIVATION_relu && layer->activation != ACTIVATION_identity;
+}
+
 /* layer_forward of a group's rows and a thread's columns; complete: neither noise nor a function of rows follows. */
 static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, real *to, int complete,
                                const row_group *g) {
@@ -200,6 +206,7 @@ static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, rea
     if (complete && l + 1 < w->net->L) {
         sink.to = out->a;
         sink.tot = out->at;
+        if (!needs_values(layer)) sink.a = NULL;
     }
     c_range range = {.i0 = g->row0 / SIDE, .i1 = block_count(g->row1)};
     range_of_blocks(g->columns, layer->n_out, &range.j0, &range.j1);
@@ -214,20 +221,22 @@ enum { BACKWARD_PARTS = 2 * (1 + ROW_PARTS / 2 + 1) };
 typedef struct {
     const fgd_layer *before; /* the layer whose outputs dA are the gradients of; NULL: f' is not applied */
     const real *x;           /* (rows, n) what f' is computed from, ld apart */
+    bf16_factor a;           /* the same rounded, for relu; or without blocks, if x is something else than outputs */
     ptrdiff_t ld;
     real *dz;                /* (rows, n) out, dz_ld apart; or NULL */
     ptrdiff_t dz_ld;
     const bf16_matrices *to; /* out, or NULL */
 } backward_sink;
 
-/* dz <- dA f' of one row of a block, of `columns` columns */
-ALWAYS_INLINE block_row backward_row(const backward_sink *sink, ptrdiff_t at, real *g, ptrdiff_t columns) {
+/* dz <- dA f' of row number `i` of a block, of `columns` columns; at: of the row in x. */
+ALWAYS_INLINE block_row backward_row(const backward_sink *sink, ptrdiff_t at, const bf16_word *rows_of_a, int i,
+                                     real *g, ptrdiff_t columns) {
     const fgd_layer *before = sink->before;
     int n = columns < SIDE ? (int)columns : SIDE;
-    if (before && before->activation != ACTIVATION_relu) activation_backward(before, n, sink->x + at, g);
+    if (before && needs_values(before)) activation_backward(before, n, sink->x + at, g);
     block_row row = load_row(g, columns);
     if (!before || before->activation != ACTIVATION_relu) return row;
-    block_row x = load_row(sink->x + at, columns);
+    block_row x = rows_of_a ? load_rounded_row(rows_of_a, i) : load_row(sink->x + at, columns);
     UNROLLED
     for (int v = 0; v < ROW_VECTORS; v++) row.v[v] = relu_backward(x.v[v], row.v[v], NULL);
     return row;
@@ -239,6 +248,7 @@ ALWAYS_INLINE void backward_pairs(const int whole, const bf16_product *p, const 
     bf16_scratch *s = p->scratch;
     ptrdiff_t row = (ptrdiff_t)block->j * SIDE, column = (ptrdiff_t)block->i * SIDE;
     ptrdiff_t rows = whole ? SIDE : p->columns - row, columns = whole ? SIDE : p->rows - column;
+    const bf16_word *rows_of_a = sink->a.blocks ? block_at(sink->a, block->j, block->i) : NULL;
     block_row sum = load_row(s->sums, first > 0 ? SIDE : 0);
     for (int pair = first; pair < first + PART_PAIRS; pair++) {
         block_row x[2];
@@ -247,7 +257,7 @@ ALWAYS_INLINE void backward_pairs(const int whole, const bf16_product *p, const 
                 x[r] = load_row(s->rows, 0);
                 continue;
             }
-            x[r] = backward_row(sink, (row + at) * sink->ld + column, s->rows + at * SIDE, columns);
+            x[r] = backward_row(sink, (row + at) * sink->ld + column, rows_of_a, at, s->rows + at * SIDE, columns);
             if (sink->dz) store_row(sink->dz + (row + at) * sink->dz_ld + column, x[r], columns);
         }
         if (!sink->to) continue;
@@ -304,6 +314,7 @@ static void bf16_layer_backward(const fgd_workspace *w, int l, const real *x, in
     const fgd_layer *before = &w->net->layer[l - 1];
     backward_sink sink = {.before = activation_is_row[before->activation] ? NULL : before,
                           .x = x,
+                          .a = x == m->a ? w->bf16[l].a : (bf16_factor){0},
                           .ld = m->ld,
                           .dz = complete ? NULL : m->dz,
                           .dz_ld = m->ld,

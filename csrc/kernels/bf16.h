@@ -63,6 +63,14 @@ ALWAYS_INLINE block_row load_row(const real *x, ptrdiff_t count) {
     return row;
 }
 
+/* Row i of the rows of a block. */
+ALWAYS_INLINE block_row load_rounded_row(const bf16_word *rows, int i) {
+    block_row row;
+    UNROLLED
+    for (int v = 0; v < ROW_VECTORS; v++) row.v[v] = v_load_bf16((const uint16_t *)(rows + i * WORDS) + v * VL);
+    return row;
+}
+
 ALWAYS_INLINE void store_row(real *x, block_row row, ptrdiff_t count) {
     UNROLLED
     for (int v = 0; v < ROW_VECTORS; v++)

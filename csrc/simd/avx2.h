@@ -92,6 +92,9 @@ static inline vec v_pack(vec a, vec b) {
     __m256i low = _mm256_srli_epi32(_mm256_castps_si256(a), 16), high = _mm256_srli_epi32(_mm256_castps_si256(b), 16);
     return _mm256_castsi256_ps(_mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), _MM_SHUFFLE(3, 1, 2, 0)));
 }
+static inline vec v_load_bf16(const void *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(p)), 16));
+}
 static inline vec v_low(vec w) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(w), 16)); }
 static inline vec v_high(vec w) { return _mm256_and_ps(w, _mm256_castsi256_ps(_mm256_set1_epi32(-65536))); }
 #else

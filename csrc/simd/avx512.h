@@ -122,6 +122,9 @@ static inline vec v_pack(vec a, vec b) {
                                     21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
     return _mm512_castsi512_ps(_mm512_permutex2var_epi16(_mm512_castps_si512(a), high, _mm512_castps_si512(b)));
 }
+static inline vec v_load_bf16(const void *p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
+}
 static inline vec v_low(vec w) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(w), 16)); }
 static inline vec v_high(vec w) {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(w), _mm512_set1_epi32(-65536)));

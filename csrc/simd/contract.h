@@ -26,6 +26,7 @@
  *   v_pairs(a, b)                             words of the high half of a's lane, then of b's
  *   v_pack(a, b)                              the high halves of a, then of b, in the order of memory
  *   v_low(w), v_high(w)                       the halves of a word as reals
+ *   v_load_bf16(p)                            VL bf16 values that are next to each other, as reals
  *
  * and, for kernels/philox.h, the type `vec_u64` of VL_U64 unsigned 64-bit integers with
  *

@@ -99,6 +99,11 @@ static inline vec v_pairs(vec a, vec b) {
 static inline vec v_pack(vec a, vec b) {
     return vreinterpretq_f32_u16(vuzp2q_u16(vreinterpretq_u16_f32(a), vreinterpretq_u16_f32(b)));
 }
+static inline vec v_load_bf16(const void *p) {
+    uint16x4_t values;
+    memcpy(&values, p, sizeof values);
+    return vreinterpretq_f32_u32(vshll_n_u16(values, 16));
+}
 static inline vec v_low(vec w) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(w), 16)); }
 static inline vec v_high(vec w) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(w), vdupq_n_u32(0xffff0000)));

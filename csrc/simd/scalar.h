@@ -76,6 +76,11 @@ static inline vec v_bf16(vec x) {
 }
 static inline vec v_pairs(vec a, vec b) { return of_bits(bits_of(a) >> 16 | (bits_of(b) & 0xffff0000)); }
 static inline vec v_pack(vec a, vec b) { return v_pairs(a, b); }
+static inline vec v_load_bf16(const void *p) {
+    uint16_t value;
+    memcpy(&value, p, sizeof value);
+    return of_bits((word)value << 16);
+}
 static inline vec v_low(vec w) { return of_bits(bits_of(w) << 16); }
 static inline vec v_high(vec w) { return of_bits(bits_of(w) & 0xffff0000); }
 #endif

@@ -11,6 +11,7 @@
 #include "../simd/denormals.h"
 #include "arrays.h"
 #include "check.h"
+#include "noise.h"
 #include "pass.h"
 #include "training.h"
 #include "training_run.h"
@@ -101,6 +102,51 @@ static void test_bf16_pass(const fgd_engine *e, int rows, int n0, int n1, int n2
     e->workspace_free(workspace);
     release_arrays();
 }
+
+/* ---- runs ---- */
+
+/* Training with noise (kind & 1), transforms (kind & 2) and a function of whole rows (kind & 4) inside: the bits depend
+   on nothing, and theta is where training of reals brings it, but for the errors of bf16. */
+static void test_bf16_run(const fgd_engine *e, int kind) {
+    problem p;
+    run_transforms t;
+    problem_init(&p, &(problem_spec){.L = 3,
+                                     .n = (const int[]){20, 70, 33, 5},
+                                     .hidden = kind & 4    ? ACTIVATION_softmax
+                                               : kind == 1 ? ACTIVATION_relu
+                                                           : ACTIVATION_tanh,
+                                     .loss = entry_named(fgd_loss_name, "mse"),
+                                     .rule = RULE_sgd,
+                                     .rows = 230,
+                                     .batch = 150,
+                                     .weighted = 1});
+    if (kind & 1) {
+        double *strength = doubles(3 * p.steps);
+        for (int i = 0; i < 3 * p.steps; i++) strength[i] = i % 4 ? 0.25 : 0;
+        network_set_noise(&p.w, kind);
+        p.noise = (fgd_noise){.seed = 5, .strength = strength};
+    }
+    if (kind & 2) transforms_init(&t, &p, kind);
+    outcome of_reals = train(e, &p, 1, 1);
+    double *want = doubles(p.w.size);
+    for (ptrdiff_t i = 0; i < p.w.size; i++) want[i] = real_at(32, of_reals.theta, i);
+    p.w.net.precision = FGD_PRECISION_BF16;
+    outcome first = train(same_bits_engine(e), &p, 1, 1);
+    check(error_of(32, first.theta, want, p.w.size) < 0x1p-8, "theta of bf16 and of reals, kind %d", kind);
+    for (int threads = 0; threads <= 3; threads++) {
+        if (kind & 2) t.transforms.micro_batch = threads == 0 ? WHOLE_STEPS : 20 * threads;
+        outcome got = train(e, &p, threads, threads + 1);
+        check(same_reals(32, first.theta, got.theta, p.w.size), "theta, kind %d, %d threads", kind, threads);
+        check(same_reals(64, first.losses, got.losses, p.steps), "losses, kind %d, %d threads", kind, threads);
+    }
+    release_arrays();
+}
+
+static void bf16_runs(const fgd_engine *e) {
+    for (int kind = 0; kind < 8 && e->bits == 32; kind++) test_bf16_run(e, kind);
+}
+
+/* ---- all shapes ---- */
 
 static void bf16_passes(const fgd_engine *e) {
     if (e->bits != 32) return;

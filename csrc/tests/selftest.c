@@ -75,6 +75,7 @@ int main(int argc, char **argv) {
         {"types", types},
         {"products", products},
         {"bf16 passes", bf16_passes},
+        {"bf16 runs", bf16_runs},
         {"training", training},
         {"same bits", same_bits},
         {"failures", failures},
