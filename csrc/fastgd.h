@@ -59,9 +59,9 @@ typedef struct {
 /*
  * What an update does besides its rule; engine/transforms.h.  A limit that is not set is INFINITY.
  *
- * In this order: the gradient is scaled to a norm of at most clip_norm and clipped to +- clip_value element by element,
- * and l1 sign(theta) is added; the rule is applied; each column of W is scaled to a norm of at most max_norm; the
- * average moves towards theta.
+ * In this order: the gradient is masked, scaled to a norm of at most clip_norm and clipped to +- clip_value element by
+ * element, and l1 sign(theta) is added; the rule is applied; each column of W is scaled to a norm of at most max_norm;
+ * theta is masked; the average moves towards theta.
  */
 typedef struct {
     double clip_norm;
@@ -80,6 +80,8 @@ typedef struct {
     const int64_t *group;                  /* (2 L,) group of W and of b, layer by layer */
     const fgd_step_transforms *per_step;   /* (n_steps,) */
     const fgd_group_transforms *per_group; /* (n_steps, n_groups) */
+    const void *mask;                      /* real (size,): 0 for the elements of theta that stay 0, 1 for the others; or
+                                              NULL for none */
     void *average;                         /* real (size,), or NULL for none */
     double *norm;                          /* (n_steps,) out: norm of each step's gradient before clipping; or NULL */
 } fgd_transforms;

@@ -4,7 +4,7 @@
  * Each thread takes the rows of each layer's part of theta whose gradient it has computed, in up to four rounds:
  *
  *   norm      the sum of squares of each row of the gradient; after a barrier every thread adds up all rows
- *   rows      clipping, l1, the rule with the coefficients of the parameter's group, the average
+ *   rows      clipping, l1, the rule with the coefficients of the parameter's group, the mask, the average
  *   matrices  with rule muon, after a barrier: the steps of whole W
  *   columns   with one of both, after a barrier: with a max_norm the columns of W are scaled, then the average
  *
@@ -39,6 +39,12 @@ static int transposes_layer(const transformed_update *u, ptrdiff_t s, int l) { r
 
 /* ---- norm ---- */
 
+/* The sum of squares of n elements of the gradient, without those that are masked. */
+static double row_squares(const transformed_update *u, const real *g, ptrdiff_t n) {
+    const real *mask = u->transforms->mask;
+    return mask ? masked_sum_of_squares(g, mask + (g - u->grad), n) : sum_of_squares(g, n);
+}
+
 /* The factor that limits the norm of the gradient of step s to clip_norm. */
 static double clip_factor(const transformed_update *u, ptrdiff_t s, worker self) {
     const fgd_net *net = u->transforms->net;
@@ -47,7 +53,7 @@ static double clip_factor(const transformed_update *u, ptrdiff_t s, worker self)
     if (!u->transforms->norm && isinf(max_norm)) return 1;
     for (int l = 0; l < net->L; l++) {
         int m = layer_rows(&net->layer[l]), n = net->layer[l].n_out;
-        for (int i = part_begin(self, m); i < part_end(self, m); i++) to[i] = sum_of_squares(g + (ptrdiff_t)i * n, n);
+        for (int i = part_begin(self, m); i < part_end(self, m); i++) to[i] = row_squares(u, g + (ptrdiff_t)i * n, n);
         to += m;
         g += layer_size(&net->layer[l]);
     }
@@ -66,6 +72,7 @@ typedef struct {
     int is_matrix;  /* of W: not updated in this round, but its direction is computed; see muon.h */
     vec kept, gain; /* weights of the average and of theta */
     real *average;  /* NULL: not updated in this round */
+    const real *mask; /* (size,) or NULL */
 } group_update;
 
 static const fgd_group_transforms *group_transforms(const fgd_transforms *t, ptrdiff_t s, int l, int is_bias) {
@@ -94,6 +101,7 @@ static void group_update_init(group_update *g, const transformed_update *u, ptrd
     g->kept = v_set((real)(1 - weight));
     g->gain = v_set((real)weight);
     g->average = average;
+    g->mask = t->mask;
     g->is_matrix = !is_bias && is_muon_matrix(u, s, l);
 }
 
@@ -102,6 +110,14 @@ static void update_average(const group_update *g, ptrdiff_t at, ptrdiff_t count)
         lanes m = v_lanes(at + count - i);
         vec mean = v_load_part(g->average + i, m);
         v_store_part(g->average + i, running_mean(&mean, g->kept, g->gain, v_load_part(g->rule.theta + i, m)), m);
+    }
+}
+
+/* x (n,) *= mask (n,) */
+static void apply_values_mask(const real *mask, real *x, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += VL) {
+        lanes m = v_lanes(n - i);
+        v_store_part(x + i, v_mul(v_load_part(x + i, m), v_load_part(mask + i, m)), m);
     }
 }
 
@@ -121,10 +137,12 @@ static void update_group(const group_update *g, ptrdiff_t at, const real *gradie
             x = v_max(low, v_min(g->limit, x));
             v_store_part(transformed + j, add_l1(x, g->l1, v_load_part(g->rule.theta + at + i + j, m)), m);
         }
+        if (g->mask) apply_values_mask(g->mask + at + i, transformed, n);
         if (g->is_matrix)
             muon_direction(&g->rule, at + i, transformed, n);
         else
             update_flat(&g->rule, at + i, transformed, n);
+        if (g->mask) apply_values_mask(g->mask + at + i, g->rule.theta + at + i, n);
         if (g->average) update_average(g, at + i, n);
     }
 }
@@ -168,7 +186,7 @@ static void clip_column_norms(const fgd_layer *layer, real *W, double max_norm, 
     }
 }
 
-/* A thread's columns of layer l, which begins at `at` in theta: clipped, averaged, transposed. */
+/* A thread's columns of layer l, which begins at `at` in theta: clipped, masked, averaged, transposed. */
 static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrdiff_t at, real *average, worker self) {
     const fgd_layer *layer = &u->transforms->net->layer[l];
     ptrdiff_t n = layer->n_out;
@@ -178,7 +196,11 @@ static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrd
     if (j0 == j1) return;
     clip_column_norms(layer, W, group_transforms(u->transforms, s, l, 0)->max_norm, j0, j1);
     group_update_init(&g, u, s, l, 0, 1, average);
-    for (int i = 0; average && i < layer_rows(layer); i++) update_average(&g, at + i * n + j0, j1 - j0);
+    for (int i = 0; i < layer_rows(layer); i++) {
+        ptrdiff_t row = at + i * n + j0;
+        if (g.mask) apply_values_mask(g.mask + row, u->theta + row, j1 - j0);
+        if (average) update_average(&g, row, j1 - j0);
+    }
     theta_block b = {.i0 = 0, .i1 = layer->n_in, .j0 = j0, .j1 = j1};
     if (transposes_layer(u, s, l)) transpose_weights(layer, W, u->workspace->at[l].wt, b);
 }

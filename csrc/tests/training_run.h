@@ -57,6 +57,7 @@ typedef struct {
     double *X, *Y, *weight, *theta;   /* weight: NULL for none */
     int64_t *order, *starts;
     const fgd_transforms *transforms; /* of all steps, or NULL */
+    const double *mask;               /* of the transforms, or NULL */
     fgd_noise noise;                  /* of all steps */
     const double *coefficients;       /* of each step by an engine; NULL: those of params.h */
 } problem;
@@ -101,10 +102,11 @@ static double *all_coefficients(const problem *p) {
     return c;
 }
 
-static fgd_transforms *all_transforms(const problem *p, const outcome *o) {
+static fgd_transforms *all_transforms(const problem *p, int bits, const outcome *o) {
     if (!p->transforms) return NULL;
     fgd_transforms *transforms = array(sizeof *transforms);
     *transforms = *p->transforms;
+    transforms->mask = p->mask ? reals(bits, p->mask, p->w.size) : NULL;
     transforms->average = o->average;
     transforms->norm = o->norms;
     return transforms;
@@ -129,7 +131,7 @@ static fgd_chunk whole_run(int bits, const problem *p, int threads, outcome *o) 
         .loss = loss_of_kind(p->loss),
         .rule = p->rule,
         .coefficients = all_coefficients(p),
-        .transforms = all_transforms(p, o),
+        .transforms = all_transforms(p, bits, o),
         .theta = o->theta,
         .state = o->state,
         .grad = zero_reals(bits, p->w.size),
@@ -197,10 +199,13 @@ static void reference_clip_columns(const fgd_layer *layer, double *W, double max
 }
 
 /* Element i of theta and of the state <- step s of the rule, in a group of parameters. */
+static int is_kept(const problem *p, ptrdiff_t i) { return !p->mask || p->mask[i] != 0; }
+
 static void reference_transform_one(const problem *p, ptrdiff_t s, int group, ptrdiff_t i, double g, outcome *o) {
     const fgd_group_transforms *limits = &p->transforms->per_group[s * p->transforms->n_groups + group];
     double *theta = o->theta, c[COUNT(coefficients)];
     for (int k = 0; k < COUNT(c); k++) c[k] = coefficient_of(group, k);
+    if (!is_kept(p, i)) g = 0;
     g = fmax(-limits->clip_value, fmin(limits->clip_value, g));
     g += limits->l1 * ((theta[i] > 0) - (theta[i] < 0));
     reference_update_one(p->rule, c, p->w.size, i, g, theta, o->state);
@@ -210,7 +215,7 @@ static void reference_transform_one(const problem *p, ptrdiff_t s, int group, pt
 static void reference_transforms(const problem *p, ptrdiff_t s, const double *grad, outcome *o) {
     const fgd_transforms *t = p->transforms;
     double *theta = o->theta, *average = o->average, square = 0, kept = 1 - t->per_step[s].average_weight;
-    for (ptrdiff_t i = 0; i < p->w.size; i++) square += grad[i] * grad[i];
+    for (ptrdiff_t i = 0; i < p->w.size; i++) square += is_kept(p, i) ? grad[i] * grad[i] : 0;
     o->norms[s] = sqrt(square);
     double factor = fmin(1, t->per_step[s].clip_norm / (sqrt(square) + 1e-6));
     ptrdiff_t at = 0;
@@ -223,6 +228,7 @@ static void reference_transforms(const problem *p, ptrdiff_t s, const double *gr
         reference_clip_columns(layer, theta + at, t->per_group[s * t->n_groups + group[0]].max_norm);
         at = end;
     }
+    for (ptrdiff_t i = 0; i < p->w.size; i++) theta[i] *= is_kept(p, i);
     for (ptrdiff_t i = 0; i < p->w.size; i++) average[i] = kept * average[i] + (1 - kept) * theta[i];
 }
 

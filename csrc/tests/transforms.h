@@ -23,9 +23,21 @@ typedef struct {
     fgd_group_transforms per_group[MAX_STEPS * GROUPS];
 } run_transforms;
 
-/* The bits of `kind` choose which limits are set; some steps and values exceed each of them, others do not. */
+/* Theta with about a third of its elements masked. */
+static void mask_init(problem *p) {
+    double *mask = doubles(p->w.size);
+    for (ptrdiff_t i = 0; i < p->w.size; i++) {
+        mask[i] = random_value() > -1. / 3;
+        p->theta[i] *= mask[i];
+    }
+    p->mask = mask;
+}
+
+/* The bits of `kind` choose which limits are set, of which some steps and values exceed each and others do not, and
+   whether there is a mask. */
 static void transforms_init(run_transforms *t, problem *p, int kind) {
     int clip_norm = kind & 1, clip_value = kind & 2, max_norm = kind & 4;
+    if (kind & 8) mask_init(p);
     for (int i = 0; i < 2 * MAX_LAYERS; i++) t->group[i] = (i * i + kind) % GROUPS;
     for (int s = 0; s < p->steps; s++) {
         t->per_step[s].clip_norm = clip_norm ? 0.125 : INFINITY;
@@ -46,6 +58,12 @@ static void transforms_init(run_transforms *t, problem *p, int kind) {
         .per_group = t->per_group,
     };
     p->transforms = &t->transforms;
+}
+
+static int masked_are_zero(int bits, const problem *p, const void *theta) {
+    for (ptrdiff_t i = 0; i < p->w.size; i++)
+        if (!is_kept(p, i) && real_at(bits, theta, i) != 0) return 0;
+    return 1;
 }
 
 static void check_same_bits(const fgd_engine *e, const problem *p, const outcome *got, const outcome *want,
@@ -77,6 +95,7 @@ static void test_transformed_run(const fgd_engine *e, const int *n, int rule, in
     check(error_of(bits, first.theta, want.theta, p.w.size) < rounding * tolerance(bits), "theta, kind %d", kind);
     check(error_of(bits, first.average, want.average, p.w.size) < rounding * tolerance(bits), "average, kind %d", kind);
     check(error_of(64, first.norms, want.norms, p.steps) < 20 * rounding * tolerance(bits), "norms, kind %d", kind);
+    check(masked_are_zero(bits, &p, first.theta), "masked elements of theta, kind %d", kind);
     for (int threads = 0; threads <= 3; threads++) {
         t.transforms.micro_batch = threads == 0 ? WHOLE_STEPS : 2 * threads;
         outcome got = train(e, &p, threads, threads == 3 ? (int)p.steps : threads + 1);
@@ -112,7 +131,8 @@ static void test_large_norm(const fgd_engine *e) {
 
 static void transforms(const fgd_engine *e) {
     static const int narrow[] = {5, 33, 9, 2}, wide[] = {38, 71, 33, 1}, one[] = {1, 1, 1, 1};
-    for (int kind = 0; kind < 8; kind++) {
+    for (int kind = 0; kind < 16; kind++) {
+        if (kind > 8 && kind < 15) continue; /* of masks, with no limit and with all */
         for (int rule = 0; fgd_rule_name(rule); rule++) test_transformed_run(e, narrow, rule, kind);
         test_transformed_run(e, wide, RULE_sgd, kind);
         test_transformed_run(e, one, RULE_sgd, kind);

@@ -55,6 +55,7 @@ cdef extern from "fastgd.h" nogil:
         const int64_t *group
         const fgd_step_transforms *per_step
         const fgd_group_transforms *per_group
+        const void *mask
         void *average
         double *norm
 

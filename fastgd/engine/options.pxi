@@ -40,7 +40,7 @@ cdef class _Transforms:
     """A `fastgd.optimizers.transforms.Transforms`, or None: then `used` is NULL."""
     cdef fgd_transforms to
     cdef const fgd_transforms *used
-    cdef _Array group, per_step, per_group, average, norm
+    cdef _Array group, per_step, per_group, mask, average, norm
 
     cdef _set(self, transforms, Executor of, Py_ssize_t steps):
         self.to.net, self.to.n_groups, self.to.micro_batch = &of.net, transforms.n_groups, transforms.micro_batch
@@ -52,6 +52,9 @@ cdef class _Transforms:
         self.to.per_step = <fgd_step_transforms *> self.per_step.view.buf
         self.to.per_group = <fgd_group_transforms *> self.per_group.view.buf
         self._check()
+        if transforms.mask is not None:
+            self.mask = _dense("mask", transforms.mask, of.real, of.size)
+            self.to.mask = self.mask.view.buf
         if transforms.average is not None:
             self.average = _dense("average", transforms.average, of.real, of.size, -1, True)
             self.to.average = self.average.view.buf

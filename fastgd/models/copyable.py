@@ -14,7 +14,7 @@ from .network_cache import ExecutorCache
 Own = TypeVar("Own", bound="Copyable")
 
 # What a copy has besides the architecture and theta.
-_SAVED = ("inputs", "head", "passes", "identity", "frozen")
+_SAVED = ("inputs", "head", "passes", "identity", "frozen", "mask")
 
 
 class Copyable:

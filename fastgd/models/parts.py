@@ -33,6 +33,7 @@ class Parts(Copyable):
     seed: int
     inputs: InputSpec
     head: OutputSpec
+    mask: Array | None
     _grad: Array
     _executors: ExecutorCache
 
@@ -93,6 +94,8 @@ class Parts(Copyable):
         place = slice(offsets[first], offsets[last])
         stack = stacked(self.layers[first:last], self.noises[first:last])
         part = self._build(stack, self._theta[place], self._grad[place], self._executors)
+        if self.mask is not None:
+            part.mask = self.mask[place]
         if first == 0:
             part.inputs = self.inputs
         if last == len(self.layers):
@@ -132,6 +135,8 @@ class Parts(Copyable):
         for name in names:
             values = source[name].astype(self.dtype)
             to[name][:] = values if tau == 1 else to[name] + self.dtype.type(tau) * (values - to[name])
+        if self.mask is not None:
+            self._theta *= self.mask
 
     def activations(self, X: Any, kind: str = "outputs", n_threads: int | None = None) -> list[Array]:
         """What each layer computes for the rows of X, layer by layer.

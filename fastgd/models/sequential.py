@@ -27,6 +27,7 @@ from .derivatives import Derivatives
 from .freezing import Freezing
 from .network_cache import ExecutorCache
 from .predictions import network_outputs
+from .pruning import Pruning, mask_from_config, mask_to_config
 
 if TYPE_CHECKING:
     from .files import ArraySpecs, Target
@@ -36,7 +37,7 @@ _FORMAT, _FORMAT_SCALED = "fastgd model 1", "fastgd model 2"
 _OLD_INPUTS = {"names": None, "scaling": None, "fitted": True}  # older files have none
 
 
-class Sequential(Derivatives, Freezing, ExplainsAttributes):
+class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     """A stack of dense layers, some with noise on their inputs during training.
 
     Parameters
@@ -68,6 +69,8 @@ class Sequential(Derivatives, Freezing, ExplainsAttributes):
         How outputs become predictions; set by the trainer.
     frozen : tuple of str
         Patterns of the names of parameters that training does not change; see `freeze`.
+    mask : ndarray (size,) or None
+        Which elements of theta stay 0; see `prune`.
     identity : ModelIdentity
         By which an optimiser recognizes its model: another one in each copy.
 
@@ -128,7 +131,7 @@ class Sequential(Derivatives, Freezing, ExplainsAttributes):
         if array.shape != self._theta.shape:
             raise ValueError(f"theta must have shape {self._theta.shape}, not {array.shape}")
         array = self._cast(array, "theta")
-        self._theta[:] = array
+        self._theta[:] = array if self.mask is None else array * self.mask
 
     @property
     def grad(self) -> Array:
@@ -257,6 +260,7 @@ class Sequential(Derivatives, Freezing, ExplainsAttributes):
             "inputs": self.inputs.to_config(),
             "head": self.head.to_config(),
             **({"frozen": list(self.frozen)} if self.frozen else {}),
+            **({"mask": mask_to_config(self.mask)} if self.mask is not None else {}),
         }
 
     @classmethod
@@ -278,6 +282,8 @@ class Sequential(Derivatives, Freezing, ExplainsAttributes):
             view[:] = arrays[name]
         if config.get("frozen"):
             model.freeze(*config["frozen"])
+        if config.get("mask"):
+            model.mask = mask_from_config(config["mask"], model.size)
         return model
 
     def summary(self) -> str:

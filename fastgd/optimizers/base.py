@@ -164,8 +164,8 @@ class Optimizer(State, ExplainsAttributes):
         ValueError
             A value of a schedule is outside the interval of its setting, or a pattern of `groups` matches no parameter.
         """
-        groups = self._groups_of(model)
-        settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, groups, norm)
+        groups, mask = self._groups_of(model), getattr(model, "mask", None)
+        settings = (self.clip_norm, self.clip_value, self.l1 or None, self.max_norm, self.average, groups, norm, mask)
         if not self.forms and micro_batch == WHOLE_STEP and all(setting is None for setting in settings):
             return None
         times = t.astype(np.float64) - 1 if epoch_times is None else epoch_times
@@ -187,6 +187,7 @@ class Optimizer(State, ExplainsAttributes):
             self.averaged_theta,
             norm,
             micro_batch,
+            mask,
         )
 
     @property

@@ -67,8 +67,8 @@ class BoundSteps:
     ----------
     theta : ndarray
         That of the model, by which models are told apart.
-    frozen : tuple of str
-        That of the model.
+    frozen, mask
+        Those of the model.
     do : callable
         Do the step with this index, counted from `first`.
     functions : list of callable
@@ -76,7 +76,7 @@ class BoundSteps:
     """
 
     def __init__(self, optimizer: Any, model: Any, count: int) -> None:
-        self.theta, self.frozen = model.theta, getattr(model, "frozen", ())
+        self.theta, self.frozen, self.mask = model.theta, getattr(model, "frozen", ()), getattr(model, "mask", None)
         self.first, self.last = optimizer.steps, optimizer.steps + count
         self.functions = list(_functions(optimizer))
         t = np.arange(self.first, self.last)
@@ -101,8 +101,9 @@ class BoundSteps:
         return type(None), ()
 
     def is_of(self, model: Any) -> bool:
-        """Whether the steps are those of this model, of which the same parameters are frozen."""
-        return self.theta is model.theta and self.frozen is getattr(model, "frozen", ())
+        """Whether the steps are those of this model, of which the same parameters are frozen and masked."""
+        is_same = self.theta is model.theta and self.mask is getattr(model, "mask", None)
+        return is_same and self.frozen is getattr(model, "frozen", ())
 
     def hold(self, t: int) -> bool:
         """Whether the functions that are settings still return the same: they may depend on more than time."""

@@ -1,14 +1,16 @@
-"""What an update does besides its rule: clipping, L1 penalty, max-norm constraint, average of theta.
+"""What an update does besides its rule: mask, clipping, L1 penalty, max-norm constraint, average of theta.
 
 These NumPy definitions, combined in `update`, are the reference for `csrc/engine/transforms.h`. The order of one step,
 with g the mean gradient:
 
-    1. g <- g min(1, clip_norm / (|g| + 1e-6))        |g| over all parameters
-    2. g <- min(max(g, -clip_value), clip_value)
-    3. g <- g + l1 sign(theta)
-    4. the rule (`rules.py`, `orthogonal.py`) with the coefficients of the parameter's group: it adds weight_decay theta
-    5. column w of each W (n_in, n_out): w <- w min(1, max_norm / |w|)
-    6. average <- (1 - weight) average + weight theta
+    1. g <- g mask
+    2. g <- g min(1, clip_norm / (|g| + 1e-6))        |g| over all parameters
+    3. g <- min(max(g, -clip_value), clip_value)
+    4. g <- g + l1 sign(theta)
+    5. the rule (`rules.py`, `orthogonal.py`) with the coefficients of the parameter's group: it adds weight_decay theta
+    6. column w of each W (n_in, n_out): w <- w min(1, max_norm / |w|)
+    7. theta <- theta mask
+    8. average <- (1 - weight) average + weight theta
 
 Clipping thus limits the gradient of the data, never the penalties: l1 and weight_decay (L2) both follow it, and
 together they are the elastic net. Their strength is per step and independent of the number of rows, because the
@@ -46,6 +48,8 @@ class Transforms:
         clip_value (inf: none), l1 and max_norm (inf: none) of each group.
     group : (2 L,) int64
         The group of W and of b of each layer.
+    mask : (size,) of theta's dtype, or None
+        0 for the elements of theta that stay 0, 1 for the others.
     average : (size,) of theta's dtype, or None
         Average of theta, updated in place.
     norm : (steps,) float64 or None
@@ -60,6 +64,7 @@ class Transforms:
     average: Array | None = None
     norm: Floats | None = None
     micro_batch: int = WHOLE_STEP
+    mask: Array | None = None
 
     @property
     def n_groups(self) -> int:
@@ -69,7 +74,9 @@ class Transforms:
         """The transforms of one of these steps."""
         s = slice(step, step + 1)
         norm = None if self.norm is None else self.norm[s]
-        return Transforms(self.per_step[s], self.per_group[s], self.group, self.average, norm, self.micro_batch)
+        return Transforms(
+            self.per_step[s], self.per_group[s], self.group, self.average, norm, self.micro_batch, self.mask
+        )
 
 
 def global_norm(g: Array) -> float:
@@ -154,6 +161,8 @@ def update(
     """
     clip_norm, weight = transforms.per_step[s]
     per_group, c = transforms.per_group[s].reshape(-1, 3), c.reshape(transforms.n_groups, -1).astype(theta.dtype)
+    mask = transforms.mask
+    grad = grad if mask is None else grad * mask
     norm = global_norm(grad) if transforms.norm is not None or clip_norm < np.inf else 0.0
     if transforms.norm is not None:
         transforms.norm[s] = norm
@@ -170,5 +179,7 @@ def update(
             rule(part, part_g, slots[:, place], c[group])
         if shape and max_norm < np.inf:
             clip_column_norms(part.reshape(shape), max_norm)
+    if mask is not None:
+        theta *= mask
     if transforms.average is not None and weight > 0:
         update_average(transforms.average, theta, weight)

@@ -189,7 +189,9 @@ class _Objective:
         self._interrupt, self._on_step = interrupt, on_step
         weight = data.weight
         self._divisor = (float(len(data.X)) if weight is None else float(weight.sum(dtype=np.float64))) / scale
-        self._accepted, self._is_frozen = model.theta.copy(), model.is_frozen()
+        self._accepted, self._is_fixed = model.theta.copy(), model.is_frozen()
+        if model.mask is not None:
+            self._is_fixed |= model.mask == 0
         self.history = History()
         self.history.extend({"epoch": [], "loss": [], "gradient": [], "seconds": []})
         self._step_began = time.perf_counter()
@@ -225,7 +227,7 @@ class _Objective:
         decay = self._weight_decay * theta
         value = value / self._divisor + 0.5 * float(decay @ theta)
         gradient = gradient / self._divisor + decay
-        gradient[self._is_frozen] = 0  # then so is every direction
+        gradient[self._is_fixed] = 0  # then so is every direction
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             raise FloatingPointError(
                 f"the loss became NaN or infinite in step {len(self.history['epoch']) + 1}; theta is as it was before. "
