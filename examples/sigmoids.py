@@ -1,9 +1,19 @@
-"""A curve as a sum of sigmoids, y = b + sum_i c_i f(b_i + w_i x), with smooth and with piecewise linear f.
+"""A curve as a sum of sigmoids: y = b + sum_i c_i f(b_i + w_i x), the network with one hidden layer.
 
-A sum of enough sigmoids can approximate any continuous curve.  Run: python sigmoids.py [picture.png]
+A line is too simple a model for most data: whatever w and b are, it does not bend (model bias).  The remedy is to add
+up steps.  A sigmoid f is a smooth step, moved by b_i, made steeper by w_i and scaled by c_i; a hard sigmoid is the same
+step made of three straight pieces.  Enough of either approximate any continuous curve to any accuracy (Cybenko,
+"Approximation by superpositions of a sigmoidal function", 1989).  Gradient descent finds all 3 n + 1 parameters.
+
+One sees the terms c_i f(b_i + w_i x), each a step, and that their sum follows the curve through its noise; and that
+the distance from the true curve falls as terms are added, until the noise of the 300 points limits it.  It does not
+fall evenly: gradient descent ends in whatever minimum it meets, and hard sigmoids, which are flat where they do not
+rise, stay in poor ones more often.
+
+Run: python sigmoids.py [picture.png] [--seed N]
 """
 
-import sys
+import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,40 +21,66 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
-UNITS = 8
+parser = argparse.ArgumentParser()
+parser.add_argument("picture", nargs="?", default="sigmoids.png")
+parser.add_argument("--seed", type=int, default=0)
+options = parser.parse_args()
 
-random = np.random.default_rng(0)
-x = np.sort(random.uniform(-3, 3, 300))
-y = np.sin(2 * x) + 0.4 * x + random.normal(0, 0.1, x.size)
+
+def curve(x):
+    """The true curve, which the network sees only through noise."""
+    return np.sin(2 * x) + 0.4 * x
 
 
-def fit(activation):
-    """Fit a network with one hidden layer, whose units are initialised at equal distances along x."""
-    model = gd.MLP(1, UNITS, 1, activation=activation, seed=0)
-    slope, centers = 2.0, np.linspace(-3, 3, UNITS)
+NOISE = 0.1
+random = np.random.default_rng(options.seed)
+x = random.uniform(-3, 3, 300)
+y = curve(x) + random.normal(0, NOISE, x.size)
+
+
+def fit(activation, units):
+    """A network with one hidden layer, whose steps are at equal distances along x before the training."""
+    model = gd.MLP(1, units, 1, activation=activation, seed=options.seed)
+    slope, centers = 2.0, np.linspace(-3, 3, units + 2)[1:-1]
     model.parameters()["0.weight"][:] = slope
     model.parameters()["0.bias"][:] = -slope * centers
-    trainer = gd.Trainer(model, loss="mse", optimizer=gd.Adam(lr=0.02), batch_size=50, seed=0)
-    history = trainer.fit(x[:, None], y, epochs=600, verbose=0)
-    return model, history["loss"][-1]
+    optimizer = gd.Adam(lr=gd.Cosine(0.05))
+    trainer = gd.Trainer(model, loss="mse", optimizer=optimizer, batch_size=50, seed=options.seed, n_threads=1)
+    trainer.fit(x[:, None], y, epochs=1000, verbose=0)
+    return model
 
 
 def terms(model, x):
-    """c_i f(b_i + w_i x) of each hidden unit, shape (rows, UNITS)."""
-    p = model.parameters()
-    hidden = model.layers[0].activation.forward(x[:, None] @ p["0.weight"] + p["0.bias"])
-    return hidden * p["1.weight"][:, 0]
+    """c_i f(b_i + w_i x) of each hidden unit, shape (rows, units)."""
+    return model.activations(x[:, None])[0] * model.parameters()["1.weight"][:, 0]
 
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
+def error(model):
+    """Root mean squared distance from the true curve."""
+    return np.sqrt(np.mean((model.predict(grid[:, None]) - curve(grid)) ** 2))
+
+
 grid = np.linspace(-3, 3, 400)
-for ax, activation, name in zip(axes, ("sigmoid", "hard_sigmoid"), ("sigmoids", "hard sigmoids"), strict=True):
-    model, loss = fit(activation)
-    print(f"{UNITS} {name}: mean squared error {loss:.4f}")
+kinds = {"sigmoid": ("sigmoids", 8, plot.BLUE), "hard_sigmoid": ("hard sigmoids", 16, plot.GREEN)}  # drawn: 8 and 16
+counts = 1, 2, 3, 4, 6, 8, 12, 16
+figure, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+for ax, (activation, (name, drawn, color)) in zip(axes, kinds.items(), strict=False):
+    models = {units: fit(activation, units) for units in counts}
+    errors = [error(model) for model in models.values()]
+    print(f"{name}: error {', '.join(f'{e:.3f} ({n})' for n, e in zip(counts, errors, strict=True))}")
     ax.plot(x, y, ".", color=plot.GREY, alpha=0.5, markersize=4, label="data")
-    ax.plot(grid, terms(model, grid), color=plot.ORANGE, linewidth=0.8, alpha=0.7)
+    ax.plot(grid, terms(models[drawn], grid), color=plot.ORANGE, linewidth=0.8, alpha=0.8)
     ax.plot([], [], color=plot.ORANGE, linewidth=0.8, label="the terms")
-    ax.plot(grid, model.predict(grid[:, None]), color=plot.BLUE, linewidth=2.2, label="b + their sum")
-    ax.set(title=f"A curve from {UNITS} {name} (loss {loss:.3f})", xlabel="x", ylabel="y")
-    ax.legend(frameon=False)
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "sigmoids.png", dpi=150)
+    ax.plot(grid, models[drawn].predict(grid[:, None]), color=color, linewidth=2.2, label="b + their sum")
+    ax.set(title=f"A curve as a sum of {drawn} {name}", xlabel="x", ylabel="y")
+    axes[2].plot(counts, errors, "o-", color=color, linewidth=1.8, markersize=5, label=name)
+    if activation == "sigmoid":
+        result = errors[counts.index(drawn)]
+axes[2].axhline(NOISE, color=plot.GREY, linewidth=1, linestyle=":", label="noise of a point")
+axes[2].set(title="Distance from the true curve", xlabel="number of terms", ylabel="root mean squared error")
+axes[2].set_ylim(0, None)
+for ax in axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
+figure.savefig(options.picture, dpi=150)
+print(f"result: error of 8 sigmoids {result:.4f}")

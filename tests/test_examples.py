@@ -1,42 +1,25 @@
-"""Each example runs outside this process, in a folder of its own, and saves its figure."""
-
-import multiprocessing
-import os
-import runpy
-import sys
-import warnings
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+"""Each example outside the gallery runs in a process of its own, in a new folder, and saves its figure."""
 
 import pytest
 
 pytest.importorskip("matplotlib")
 
+import example_runs
+from example_runs import is_png, run, two_processes
+from gallery_results import RESULTS
+
 EXTRAS = {"lbfgs": "scipy"}  # requirements of an example besides matplotlib
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
-
-
-def run(example, folder, *arguments):
-    """Run in a process that may have run others before, and so has imported matplotlib already."""
-    folder.mkdir()
-    os.chdir(folder)
-    sys.argv[1:] = arguments
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        runpy.run_path(str(example), run_name="__main__")
+EXAMPLES = sorted(path for path in example_runs.EXAMPLES.glob("*.py") if path.stem not in RESULTS)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Futures of all examples, on two processes."""
-    folder, patch = tmp_path_factory.mktemp("examples"), pytest.MonkeyPatch()
-    patch.setenv("MPLBACKEND", "Agg")
-    pool = ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
-    yield {path.stem: (folder / path.stem, pool.submit(run, path, folder / path.stem)) for path in EXAMPLES} | {
-        "other": (folder / "other", pool.submit(run, EXAMPLES[0], folder / "other", "other.png"))
-    }
-    pool.shutdown(cancel_futures=True)
-    patch.undo()
+    """Futures of all examples."""
+    folder = tmp_path_factory.mktemp("examples")
+    with two_processes() as pool:
+        yield {path.stem: (folder / path.stem, pool.submit(run, path, folder / path.stem)) for path in EXAMPLES} | {
+            "other": (folder / "other", pool.submit(run, EXAMPLES[0], folder / "other", "other.png"))
+        }
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -44,7 +27,7 @@ def test_example(example, runs):
     pytest.importorskip(EXTRAS.get(example.stem, "matplotlib"))
     folder, future = runs[example.stem]
     future.result(timeout=300)
-    assert (folder / f"{example.stem}.png").read_bytes().startswith(b"\x89PNG")
+    assert is_png(folder / f"{example.stem}.png")
 
 
 def test_figures_are_saved_to_the_given_path(runs):
@@ -54,4 +37,4 @@ def test_figures_are_saved_to_the_given_path(runs):
 
 
 def test_there_are_examples():
-    assert {example.stem for example in EXAMPLES} >= {"line", "sigmoids", "digits"}
+    assert {example.stem for example in EXAMPLES} | set(RESULTS) >= {"line", "sigmoids", "digits", "overfitting"}

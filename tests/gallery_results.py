@@ -1,0 +1,26 @@
+"""The result that each script of the gallery (docs/training.md) states, and how far it may fall behind it."""
+
+from typing import NamedTuple
+
+
+class Result(NamedTuple):
+    """The last line that a script prints is `result: <name> <value>`."""
+
+    name: str
+    stated: float
+    margin: float  # how much worse than stated any of the seeds may be
+    lower_is_better: bool = False
+    requires: str = "matplotlib"  # a module without which the script is skipped
+
+
+RESULTS = {
+    "line": Result("distance from the least-squares line", 0.004, 0.004, lower_is_better=True),
+    "sigmoids": Result("error of 8 sigmoids", 0.03, 0.01, lower_is_better=True),
+    "bands": Result("distance from 90 % coverage", 0.02, 0.02, lower_is_better=True, requires="sklearn"),
+    "sequences": Result("NDEI of the network", 0.0065, 0.003, lower_is_better=True, requires="sklearn"),
+    "anomaly": Result("mean ROC AUC of ten left-out digits", 0.96, 0.02, requires="sklearn"),
+    "digits": Result("accuracy on held-out images", 0.99, 0.008),
+    "multilabel": Result("answers that are exactly right", 0.93, 0.035),
+    "imbalance": Result("recall with class weights", 0.94, 0.03),
+    "self_supervised": Result("percentage points gained with 5 labels a class", 3.0, 1.5),
+}
