@@ -23,4 +23,14 @@ RESULTS = {
     "multilabel": Result("answers that are exactly right", 0.93, 0.035),
     "imbalance": Result("recall with class weights", 0.94, 0.03),
     "self_supervised": Result("percentage points gained with 5 labels a class", 3.0, 1.5),
+    "gan": Result("share of good samples in 8 of 8 modes", 0.93, 0.04),
+    "cartpole": Result("lowest mean return of the three methods", 495, 20, requires="gymnasium"),
+    "explain": Result(
+        "area under the deletion curve of integrated gradients", 0.16, 0.02, lower_is_better=True, requires="sklearn"
+    ),
+    "attack": Result("accuracy under PGD after adversarial training", 0.70, 0.04),
+    "domain_adaptation": Result("mean gain of adaptation", 0.28, 0.08),
+    "compression": Result("accuracy lost by pruning 90 % of the weights", 0.01, 0.015, lower_is_better=True),
+    "lifelong": Result("mean accuracy with replay", 0.91, 0.05),
+    "meta": Result("squared error of Reptile from ten points", 0.3, 0.25, lower_is_better=True),
 }
