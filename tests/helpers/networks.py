@@ -13,7 +13,8 @@ from problems import targets
 from fastgd import activations, backend, losses, optimizers
 from fastgd.engine.chunk import Chunk
 
-ENGINES = backend.available()
+ALL_ENGINES = backend.available()
+ENGINES = [engine for engine in ALL_ENGINES if engine.isa != "amx"]  # which differs from avx512 in bfloat16 alone
 NATIVE = [engine for engine in ENGINES if engine.backend == "native"]
 NUMPY = backend.Engine("numpy", None)
 REALS = ["float32", "float64"]
