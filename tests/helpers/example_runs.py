@@ -20,9 +20,13 @@ def run(path, folder, *arguments):
     folder.mkdir()
     os.chdir(folder)
     sys.argv[1:] = arguments
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as printed:
-        warnings.simplefilter("error")
-        runpy.run_path(str(path), run_name="__main__")
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as printed:
+            warnings.simplefilter("error")
+            runpy.run_path(str(path), run_name="__main__")
+    finally:
+        if "matplotlib.pyplot" in sys.modules:  # of many figures that are open it would warn
+            sys.modules["matplotlib.pyplot"].close("all")
     return printed.getvalue()
 
 
