@@ -176,7 +176,7 @@ def test_ctrl_c_in_a_call_of_the_engine(engine, monkeypatch):
             signal.raise_signal(signal.SIGINT)
             network.train(*arguments)
 
-    monkeypatch.setattr(gd.Sequential, "network_for", lambda model, link: Interrupted())
+    monkeypatch.setattr(gd.Sequential, "network_for", lambda model, link, precision: Interrupted())
     fit(trainer, 5, callbacks=[EachEpoch(lambda trainer: None)])
     monkeypatch.undo()
     assert signal.getsignal(signal.SIGINT) is before

@@ -209,6 +209,7 @@ def pyplot():
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    pyplot.close("all")  # those of earlier tests, too: of many that are open matplotlib warns
     yield pyplot
     pyplot.close("all")
 

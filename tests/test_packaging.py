@@ -87,8 +87,8 @@ def test_tag_says_what_is_inside(wheel):
     assert ("Tag: py3-none-any" in tags) == (not extensions)
 
 
-def test_below_a_megabyte(wheel):
-    assert sum(len(zlib.compress(content)) for content in wheel.values()) < 1_000_000
+def test_the_wheel_is_small(wheel):
+    assert sum(len(zlib.compress(content)) for content in wheel.values()) < 1_300_000
 
 
 @pytest.mark.parametrize(("old", "new"), vars(gd)["_RENAMED"].items())

@@ -342,8 +342,8 @@ cdef class Executor:
             why = "all; fewer while that proves faster"
         else:
             why = f"each needs {p.min_flops:,.0f} operations of a forward pass to pay"
-        bf16 = {}
-        if self.net.precision == FGD_PRECISION_BF16:
-            bf16 = {"precision": "bf16", "unit": p.unit.decode(), "f32_is_faster": bool(p.f32_is_faster)}
-        return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns),
-                    p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops, p.min_flops, **bf16)
+        is_bf16 = self.net.precision == FGD_PRECISION_BF16
+        bf16 = dict(precision="bf16", unit=p.unit.decode(), f32_is_faster=bool(p.f32_is_faster)) if is_bf16 else {}
+        facts = p.n_threads, p.max_threads, (p.row_groups, p.columns), why, p.workspace, p.flops, p.min_flops
+        return Plan(f"native ({self.isa})", f"float{self.engine.bits}", batch, (p.tile_rows, p.tile_columns), *facts,
+                    **bf16)

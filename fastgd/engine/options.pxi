@@ -27,9 +27,9 @@ cdef _Params _params(values):
 cdef class _InputLayers:
     """The input layers of a network; `count` is 0 if it has none."""
     cdef fgd_input_layer *layer
-    cdef int *numbers           # columns and sizes of each layer, one after the other
+    cdef int *numbers            # columns and sizes of each layer, one after the other
     cdef int count
-    cdef Py_ssize_t size, parts # number of parameters, and of arrays that they form
+    cdef Py_ssize_t size, parts  # number of parameters, and of arrays that they form
 
     def __dealloc__(self):
         PyMem_Free(self.layer)

@@ -16,8 +16,8 @@ from .periodic import PeriodicEmbedding
 INPUT_LAYERS: dict[str, type[InputLayer]] = {layer.name: layer for layer in (Scale, Embedding, PeriodicEmbedding)}
 
 # A layer with parameters, and any layer.
-Layer: TypeAlias = "Dense | InputLayer"
-AnyLayer: TypeAlias = "Dense | InputLayer | Noise"
+Layer: TypeAlias = Dense | InputLayer
+AnyLayer: TypeAlias = Dense | InputLayer | Noise
 
 
 def split(stack: Sequence[Any]) -> tuple[tuple[Layer, ...], tuple[Noise | None, ...]]:
