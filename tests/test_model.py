@@ -30,6 +30,17 @@ def test_parameters_write_through():
     assert model.grad[1] == 5
 
 
+def test_grad_assignment_copies_and_checks():
+    model = model_of()
+    grad, values = model.grad, np.arange(model.size, dtype=float)
+    model.grad = values
+    model.grad += 1
+    np.testing.assert_array_equal(grad, values + 1)
+    assert model.grad is grad
+    with pytest.raises(ValueError, match="grad must have shape"):
+        model.grad = [1.0]
+
+
 def test_theta_assignment_copies_and_checks():
     model = model_of()
     network, values = model.network, np.arange(model.size, dtype=float)

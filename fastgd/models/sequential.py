@@ -150,8 +150,15 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
 
     @property
     def grad(self) -> Array:
-        """The gradient (size,) of the last `backward`, by reference, in the layout of theta."""
+        """The gradient (size,) of the last `backward`, by reference, laid out as theta; assignment copies into it."""
         return self._grad
+
+    @grad.setter
+    def grad(self, values: ArrayLike) -> None:
+        array = as_numeric(values, "grad")
+        if array.shape != self._grad.shape:
+            raise ValueError(f"grad must have shape {self._grad.shape}, not {array.shape}")
+        self._grad[:] = array
 
     def parameters(self) -> dict[str, Array]:
         """Writable views of theta by name: "0.weight" (n_in, n_out), "0.bias" (n_out,), "1.weight" ..."""
