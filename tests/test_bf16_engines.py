@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+from input_stacks import STACKS, data, model_of, on
 from networks import ALL_ENGINES, NUMPY, Net, close, name_of, numbers, run_of
 from problems import EACH_ACTIVATION, LOSS_CASES, RULE_USERS, TRAININGS
 
@@ -173,3 +174,28 @@ def known_answer(n_threads=None, epochs=(2,)):
 def test_the_result_is_that_of_earlier_versions(engine):
     with backend.override(engine.backend, engine.isa):
         assert known_answer() == known_answer(1, (1, 1)) == HASH
+
+
+@needs_fused
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize("stack", STACKS)
+def test_layers_of_inputs_are_trained_alike_in_one_chunk_or_several(stack):
+    """The gradient of their outputs needs W of the first dense layer as the step before has left it."""
+    X, y = data()
+
+    def trained(engine, parts, n_threads=1):
+        with on(engine):
+            model = model_of(stack, "float32")
+            options = {"loss": "cross_entropy", "batch_size": 9, "seed": 0, "precision": "bf16"}
+            trainer = Trainer(model, optimizer=SGD(0.001), n_threads=n_threads, **options)
+            for epochs in parts:
+                trainer.fit(X, y, epochs=epochs, verbose=0)
+            return model.theta.copy(), model.predict_proba(X, precision="bf16")
+
+    want = trained(FUSED[0], [4])
+    for engine in FUSED:
+        for parts, n_threads in (([4], 2), ([1, 3], 1), ([1, 1, 2], 3)):
+            for got, expected in zip(trained(engine, parts, n_threads), want, strict=True):
+                np.testing.assert_array_equal(got, expected)
+    for got, definition in zip(want, trained(NUMPY, [4]), strict=True):
+        close(got, definition, TOLERANCE)

@@ -133,7 +133,7 @@ static void bf16_gradients(const fgd_workspace *w, int rows, const gradient_sink
                                     .layer = layer,
                                     .offset = offset,
                                     .to = sink->update && sink->transposes ? &w->bf16[l] : NULL,
-                                    .has_rows = l > 0};
+                                    .has_rows = is_transposed(w->net, l)};
         bf16_product p = {.method = w->method,
                           .a = w->bf16[l].at,
                           .b = w->bf16[l + 1].dz,
