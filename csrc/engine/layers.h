@@ -12,6 +12,7 @@
 
 #include "../kernels/gemm.h"
 #include "../kernels/gemv.h"
+#include "../kernels/multiply.h"
 #include "../kernels/transpose.h"
 #include "../tables/activations.h"
 #include "../tables/noise.h"
@@ -232,12 +233,8 @@ static void layer_backward(const fgd_workspace *w, int l, gemm_product *p, const
 static void apply_mask(const fgd_workspace *w, int l, real *gradient, ptrdiff_t ld, int row0, int row1) {
     int n = w->net->layer[l].n_in;
     for (int r = row0; r < row1; r++) {
-        const real *mask = w->at[l].mask + r * w->at[l].ld;
-        for (int j = 0; j < n; j += VL) {
-            lanes m = v_lanes(n - j);
-            real *to = gradient + r * ld + j;
-            v_store_part(to, v_mul(v_load_part(to, m), v_load_part(mask + j, m)), m);
-        }
+        real *row = gradient + r * ld;
+        multiply_values(n, row, w->at[l].mask + r * w->at[l].ld, row);
     }
 }
 

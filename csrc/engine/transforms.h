@@ -14,6 +14,7 @@
 #ifndef FGD_TRANSFORMS_H
 #define FGD_TRANSFORMS_H
 
+#include "../kernels/multiply.h"
 #include "../kernels/sums.h"
 #include "../kernels/update.h"
 #include "barrier.h"
@@ -135,14 +136,6 @@ static void update_average(const group_update *g, ptrdiff_t at, ptrdiff_t count)
     }
 }
 
-/* x (n,) *= mask (n,) */
-static void apply_values_mask(const real *mask, real *x, ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        lanes m = v_lanes(n - i);
-        v_store_part(x + i, v_mul(v_load_part(x + i, m), v_load_part(mask + i, m)), m);
-    }
-}
-
 /* x + l1 sign(theta) */
 ALWAYS_INLINE vec add_l1(vec x, vec l1, vec theta) { return v_fma(l1, sign_of(theta), x); }
 
@@ -159,12 +152,12 @@ static void update_group(const group_update *g, ptrdiff_t at, const real *gradie
             x = v_max(low, v_min(g->limit, x));
             v_store_part(transformed + j, add_l1(x, g->l1, v_load_part(g->rule.theta + at + i + j, m)), m);
         }
-        if (g->mask) apply_values_mask(g->mask + at + i, transformed, n);
+        if (g->mask) multiply_values(n, transformed, g->mask + at + i, transformed);
         if (g->is_matrix)
             muon_direction(&g->rule, at + i, transformed, n);
         else
             update_flat(&g->rule, at + i, transformed, n);
-        if (g->mask) apply_values_mask(g->mask + at + i, g->rule.theta + at + i, n);
+        if (g->mask) multiply_values(n, g->rule.theta + at + i, g->mask + at + i, g->rule.theta + at + i);
         if (g->average) update_average(g, at + i, n);
     }
 }
@@ -239,7 +232,7 @@ static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrd
     group_update_init(&g, u, s, part, 1, average);
     for (int i = 0; i < layer_rows(layer); i++) {
         ptrdiff_t row = at + i * n + j0;
-        if (g.mask) apply_values_mask(g.mask + row, u->theta + row, j1 - j0);
+        if (g.mask) multiply_values(j1 - j0, u->theta + row, g.mask + row, u->theta + row);
         if (average) update_average(&g, row, j1 - j0);
     }
     theta_block b = {.i0 = 0, .i1 = layer->n_in, .j0 = j0, .j1 = j1};

@@ -5,27 +5,20 @@
 #define FGD_SCALE_H
 
 #include "../kernels/column_sums.h"
+#include "../kernels/multiply.h"
 #include "input_row.h"
 
 static parameter_shape scale_shape(const fgd_input_layer *layer, int p) {
     return (parameter_shape){p == 0 ? layer->n_in : 0, 1};
 }
 
-/* to (n,) <- x s */
-static void scale_values(int n, const real *s, const real *x, real *to) {
-    for (int j = 0; j < n; j += VL) {
-        lanes m = v_lanes(n - j);
-        v_store_part(to + j, v_mul(v_load_part(x + j, m), v_load_part(s + j, m)), m);
-    }
-}
-
 static int scale_forward(const input_row *row) {
-    scale_values(row->layer->n_in, row->theta, row->x, row->a);
+    multiply_values(row->layer->n_in, row->x, row->theta, row->a);
     return 1;
 }
 
 static void scale_backward(const input_row *row) {
-    if (row->dx) scale_values(row->layer->n_in, row->theta, row->da, row->dx);
+    if (row->dx) multiply_values(row->layer->n_in, row->da, row->theta, row->dx);
 }
 
 static void scale_gradient(const input_gradient *g) {

@@ -17,6 +17,7 @@ from ..tables import TableEncoder
 from .console import report, report_lines, shorten, write
 from .evaluate import add_rows, read_rows
 from .options import MAX_SEED, Help, integer, metric
+from .pictures import save_picture
 from .sources import name_of
 from .trained import TrainedModel, load
 from .training_data import check_column
@@ -82,7 +83,8 @@ def explain(options: argparse.Namespace) -> None:
     else:
         report(f"{name_of(options.file)}, {len(X):,} rows: {result.metric} {result.baseline:.4g}")
         report_lines(_table(result))
-    line = _save_picture(result, curves, options.target or model.target, options)
+    path, target = options.plot or Path("fastgd-explain.png"), options.target or model.target
+    line = save_picture("picture", lambda: _draw(result, curves, target), path, options, dpi=120)
     if not options.json:
         report(line)
 
@@ -148,20 +150,8 @@ def _as_json(result: Importances, curves: list[PartialDependence], options: argp
     }
 
 
-def _save_picture(
-    result: Importances, curves: list[PartialDependence], target: str | None, options: argparse.Namespace
-) -> str:
-    """Save the picture if possible; return the line that reports it."""
-    if options.no_plot:
-        return "no picture, as asked"
-    try:
-        import matplotlib
-    except ImportError:
-        return 'no picture: pip install "fastgd[plot]"'
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    path = options.plot or Path("fastgd-explain.png")
+def _draw(result: Importances, curves: list[PartialDependence], target: str | None) -> Any:
+    """The importances above the curves of the most important columns."""
     n_rows = 1 + math.ceil(len(curves) / 2)
     figure = new_figure(9.5, 3.0 + 3.4 * (n_rows - 1))
     grid = figure.add_gridspec(n_rows, 2)
@@ -171,6 +161,4 @@ def _save_picture(
         ax.set_title("")
         if curve.output_names == ["prediction"] and target:
             ax.set_ylabel(f"mean prediction of {shorten(target, _NAME)}")
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
-    return f"wrote {path}"
+    return figure

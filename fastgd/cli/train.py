@@ -17,10 +17,10 @@ import numpy as np
 from .. import plot
 from .._common.checks import counted
 from ..callbacks.history import History
-from ..tables import TableModel
 from ..training.trainer import Trainer
 from .console import INTERRUPTED, quote, report, report_lines, write
 from .options import Help
+from .pictures import save_picture
 from .report import class_tables, describe, measure, scores_of
 from .train_options import EXAMPLES, add_options
 from .trained import TrainedModel, versions
@@ -60,7 +60,8 @@ def train(options: argparse.Namespace) -> int:
     if not trainers:
         tell("interrupted before the first step: no model was written")
         return INTERRUPTED
-    model = TrainedModel((trainers[0].model,)) if data.encoder is None else _trained(table_model(data, trainers))
+    table = None if data.encoder is None else table_model(data, trainers)
+    model = TrainedModel((trainers[0].model,) if table is None else table.members, table)
     scores = _scores(model, data, options)
     facts = _facts(data, trainers, scores) | {"seconds": time.perf_counter() - started}
     _save(model, facts, model_path)
@@ -153,10 +154,6 @@ def _describe_task(data: TrainingData) -> str:
     return f"{kind}, {data.decision.reason}" if data.decision.reason else kind
 
 
-def _trained(table: TableModel) -> TrainedModel:
-    return TrainedModel(table.members, table)
-
-
 def _save(model: TrainedModel, facts: dict[str, Any], path: Path) -> None:
     """Write the model; an older file is replaced only once the new one is complete."""
     if model.table is None:
@@ -198,18 +195,7 @@ def _facts(data: TrainingData, trainers: list[Trainer], scores: dict[str, Any]) 
 
 def _save_curves(history: History, path: Path, name: str, options: argparse.Namespace) -> str:
     """Save the learning curves if possible; return the line that reports it."""
-    if options.no_plot:
-        return "no plot of the learning curves, as asked"
-    if not history["epoch"]:
-        return "no plot of the learning curves: no epoch was completed"
-    try:
-        import matplotlib
-    except ImportError:
-        return 'no plot of the learning curves: pip install "fastgd[plot]"'
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure = plot.curves(history, f"Learning curves: {name}")
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
-    return f"wrote {path}"
+    what = "plot of the learning curves"
+    if not (options.no_plot or history["epoch"]):
+        return f"no {what}: no epoch was completed"
+    return save_picture(what, lambda: plot.curves(history, f"Learning curves: {name}"), path, options)

@@ -1,7 +1,8 @@
 """Layers before the first dense layer: each maps rows to rows of another width by parameters of its own.
 
 Their parameters come first in theta. The NumPy code here is their definition, and the reference for
-`csrc/tables/input_layers.h`; to add one, write its class, list it in `layers.stack.INPUT_LAYERS`, and add its entry there.
+`csrc/tables/input_layers.h`; to add one, write its class, list it in `layers.stack.INPUT_LAYERS`, and add its entry
+there.
 """
 
 from __future__ import annotations

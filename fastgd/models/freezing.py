@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.checks import shown
+from .._common.patterns import matching
 from .._common.typing import Array
 
 
@@ -59,8 +58,7 @@ class Freezing:
         for pattern in patterns:
             if not isinstance(pattern, str):
                 raise TypeError(f'a pattern must be text such as "0.*", not {shown(pattern)}')
-            if not any(fnmatchcase(name, pattern) for name in names):
-                raise ValueError(f"the pattern {pattern!r} matches no parameter; there are {', '.join(names)}")
+            matching(pattern, names)
         self.frozen = tuple(dict.fromkeys([*self.frozen, *patterns]))
 
     def unfreeze(self, *patterns: str) -> None:
@@ -75,9 +73,6 @@ class Freezing:
 
     def is_frozen(self) -> NDArray[np.bool_]:
         """Which elements of theta are frozen, (size,)."""
-        return np.concatenate(
-            [
-                np.full(values.size, any(fnmatchcase(name, pattern) for pattern in self.frozen))
-                for name, values in self.parameters().items()
-            ]
-        )
+        parameters = self.parameters()
+        frozen = {name for pattern in self.frozen for name in matching(pattern, parameters)}
+        return np.concatenate([np.full(values.size, name in frozen) for name, values in parameters.items()])

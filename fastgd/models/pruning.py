@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.checks import check_bool, check_scalar, shown
+from .._common.patterns import matching
 from .._common.typing import Array
 
 
@@ -105,13 +105,11 @@ class Pruning:
 
 def _places(parameters: dict[str, Array], names: str) -> list[slice]:
     """Where the parameters of a pattern are in theta."""
-    places, start = [], 0
+    chosen, places, start = set(matching(names, parameters)), [], 0
     for name, values in parameters.items():
-        if fnmatchcase(name, names):
+        if name in chosen:
             places.append(slice(start, start + values.size))
         start += values.size
-    if not places:
-        raise ValueError(f"the pattern {names!r} matches no parameter; there are {', '.join(parameters)}")
     return places
 
 

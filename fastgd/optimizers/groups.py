@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.checks import check_scalar
+from .._common.patterns import matching
 from .._common.typing import Floats
 from ..schedules.base import evaluate, is_scheduled
 
@@ -101,14 +101,8 @@ def assign_groups(groups: Mapping[str, Any] | None, names: Iterable[str]) -> NDA
     >>> assign_groups({"*.bias": {"weight_decay": 0.0}}, ["0.weight", "0.bias", "1.weight"])
     array([0, 1, 0, 0])
     """
-    names, patterns = list(names), list(groups or ())
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(f"the pattern {pattern!r} of groups matches no parameter; there are {', '.join(names)}")
-    parts = list_parts(names)
-    assigned = np.zeros(len(parts), np.int64)
-    for place, name in enumerate(parts):
-        for group, pattern in enumerate(patterns, start=1):
-            if name is not None and fnmatchcase(name, pattern):
-                assigned[place] = group
-    return assigned
+    names = list(names)
+    group_of: dict[str | None, int] = {}
+    for group, pattern in enumerate(groups or (), start=1):
+        group_of |= dict.fromkeys(matching(pattern, names, "groups"), group)
+    return np.array([group_of.get(name, 0) for name in list_parts(names)], np.int64)

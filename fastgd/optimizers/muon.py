@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from .._common.checks import FRACTION, POSITIVE, check_choice, check_int, check_scalar
+from .._common.patterns import matching
 from .._common.typing import Floats, Ints
 from ..schedules import Rate
 from .adam import _Betas
@@ -108,13 +108,8 @@ class Muon(_Betas):
     def _assign(self, model: Trainable) -> Ints:
         """Of each group of parameters, those with orthogonalised steps come first, then those of AdamW."""
         names = list(model.parameters())
-        for pattern in self.adamw:
-            if not any(fnmatchcase(name, pattern) for name in names):
-                raise ValueError(f"the pattern {pattern!r} of adamw matches no parameter; there are {', '.join(names)}")
-        by_adamw = [
-            name is None or not name.endswith(".weight") or any(fnmatchcase(name, pattern) for pattern in self.adamw)
-            for name in list_parts(names)
-        ]
+        chosen = {name for pattern in self.adamw for name in matching(pattern, names, "adamw")}
+        by_adamw = [name is None or not name.endswith(".weight") or name in chosen for name in list_parts(names)]
         groups: Ints = 2 * super()._assign(model) + np.array(by_adamw)
         return groups
 

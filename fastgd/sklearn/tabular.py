@@ -134,21 +134,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             raise AttributeError("the classes are known after fit")
         return self.model_.classes
 
-    def predict(self, X: Any) -> Array:
-        """Predict the label of each row.
-
-        Parameters
-        ----------
-        X : table as in `fit`
-            Columns of a frame, dict or file are taken by name, in any order; others than those of `fit` are ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        rows = self._read_rows(X)
-        return self.model_.predict(rows)
-
     def predict_proba(self, X: Any) -> Array:
         """Predict the probability of each label.
 
@@ -252,21 +237,6 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         n_threads: int | None = None,
     ) -> None:
         self._store(locals())
-
-    def predict(self, X: Any) -> Array:
-        """Predict the targets of each row.
-
-        Parameters
-        ----------
-        X : table as in `fit`
-            Columns of a frame, dict or file are taken by name, in any order; others than those of `fit` are ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        rows = self._read_rows(X)
-        return self.model_.predict(rows)
 
     @available_if(_has_quantiles)
     def predict_quantiles(self, X: Any) -> Array:

@@ -75,6 +75,21 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         self._describe(model, n_features, names)
         return self
 
+    def predict(self, X: Any) -> Array:
+        """Predict the label or the targets of each row.
+
+        Parameters
+        ----------
+        X : table as in `fit`
+            Columns of a frame, dict or file are taken by name, in any order; others than those of `fit` are ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        rows = self._read_rows(X)
+        return self.model_.predict(rows)
+
     @property
     def history_(self) -> History:
         """Loss, learning rate and what was measured on the held-out rows, by epoch, of the first network."""
