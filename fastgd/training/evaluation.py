@@ -70,9 +70,12 @@ class Evaluator:
         self._input_spec = input_spec or InputSpec()
         self._weight = weight if weight is None or rows is None else weight[rows]
         self._n = len(X) if rows is None else len(rows)
+        self._divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
         self._read_rows: tuple[Array, Array] | None = None
         default = [] if loss.metric is None else [get_metric(loss.metric)]
         self._metrics = default if metrics is None else list(metrics)
+        is_accuracy = self._metrics == [get_metric("accuracy")] and loss.target == "labels"
+        self._counts_correct = is_accuracy and self._weight is None  # then the engine counts the rows that are right
         Y = Y if rows is None else Y[rows]
         self._y_true = {kind: self._targets(kind, Y) for kind in {metric.of for metric in self._metrics}}
         self.columns = ("validation_loss", *(f"validation_{metric.name}" for metric in self._metrics))
@@ -113,20 +116,29 @@ class Evaluator:
         ValueError
             A metric raised an exception, or did not return a number.
         """
-        values = self._measure(model or self._model, self._metrics)
-        return {column: [value] for column, value in zip(self.columns, values, strict=True)}
+        return {column: [value] for column, value in zip(self.columns, self.values(model), strict=True)}
+
+    def values(self, model: Sequential | None = None) -> list[float]:
+        """The value of each column; see `measure`."""
+        return self._measure(model or self._model, self._metrics)
 
     def _measure(self, model: Sequential, metrics: Sequence[Metric]) -> list[float]:
         """The mean loss, and the value of each metric."""
-        losses = np.empty(self._n)
-        blocks: dict[str, list[Array]] = {metric.of: [] for metric in metrics}
+        losses, correct = np.empty(self._n), 0
+        blocks: dict[str, list[Array]] = {} if self._counts_correct else {metric.of: [] for metric in metrics}
         for block in self._blocks():
-            Z = self._measure_block(model, block, losses[block])
+            Z, count = self._measure_block(model, block, losses[block])
+            correct += count
+            if count < 0 and self._counts_correct:
+                self._counts_correct = False  # an output is not finite: the definition says what that is
+                return self._measure(model, metrics)
             for kind, predictions in blocks.items():
                 predictions.append(self._predictions(kind, Z))
+        loss = float(losses.sum() / self._divisor)
+        if self._counts_correct:
+            return [loss, correct / self._n]
         y_pred = {kind: parts[0] if len(parts) == 1 else np.concatenate(parts) for kind, parts in blocks.items()}
-        divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
-        return [float(losses.sum() / divisor), *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
+        return [loss, *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
 
     def _score(self, metric: Metric, y_pred: Array) -> float:
         try:
@@ -159,15 +171,17 @@ class Evaluator:
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
 
-    def _measure_block(self, model: Sequential, block: slice, losses: Floats) -> Array:
-        """Outputs of a block of rows; `losses` <- the weighted loss of each."""
+    def _measure_block(self, model: Sequential, block: slice, losses: Floats) -> tuple[Array, int]:
+        """Outputs of a block of rows, and how many are right or -1; `losses` <- the weighted loss of each."""
         weight = None if self._weight is None else self._weight[block]
         Z = np.empty((len(losses), model.n_out), model.dtype)
         network = model.network_for(self._loss.link, self._precision)
         X, Y = self._read_block(block)
+        if not isinstance(self._loss, Custom):
+            return Z, network.measure(self._loss, X, Y, weight, Z, losses, self._n_threads)
         network.predict(X, Z, self._n_threads)
         measure(network, self._loss, Z, Y, weight, losses, None)
-        return Z
+        return Z, -1
 
     def _weights(self, kind: str) -> Array | None:
         """Weight of each prediction: as "encoded", a row with several binary outputs has several predictions."""
@@ -226,5 +240,8 @@ class TrainingMetrics:
 
     def measure(self, model: Sequential) -> dict[str, list[float]]:
         """As `Evaluator.measure`."""
-        values = list(self._evaluator.measure(model).values())
-        return dict(zip(self.columns, values[1:], strict=True))
+        return {column: [value] for column, value in zip(self.columns, self.values(model), strict=True)}
+
+    def values(self, model: Sequential) -> list[float]:
+        """As `Evaluator.values`."""
+        return self._evaluator.values(model)[1:]
