@@ -97,7 +97,8 @@ class InputSpec:
 
     def with_names_of(self, X: Any) -> InputSpec:
         """The specification of a training on X, whose names of columns it takes unless it has some."""
-        return replace(self, names=column_names(X) if self.names is None else self.names, fitted=True)
+        names = column_names(X) if self.names is None else self.names
+        return self if self.fitted and names is self.names else replace(self, names=names, fitted=True)
 
     def scale(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows as the network takes them: standardized, or unchanged."""

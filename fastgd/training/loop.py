@@ -18,13 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeAlias
 
-import numpy as np
-
 from .._common.typing import Array, Ints
 from ..callbacks.base import CallbackList, Run
 from ..engine.chunk import Chunk
 from ..engine.contract import Executor
 from ..losses import LossNotFinite
+from ..losses.custom import all_finite
 from . import diagnostics
 from .chunks import ChunkSizer, EpochBlock, plan_epochs
 from .fit_data import FitData
@@ -183,7 +182,7 @@ class _Loop:
                 n_done = train_chunk(network, chunk, model.n_out, self._must_stop())
             else:
                 n_done, measured = chunk.n_steps, self._train_and_measure(network, chunk, block.ends_of_epochs(steps))
-            if not np.isfinite(model.theta).all():  # there may be no later loss that reveals it
+            if not all_finite(model.theta):  # there may be no later loss that reveals it
                 raise LossNotFinite(n_done - 1)
         except LossNotFinite as failure:
             order, starts = block.order_of(steps)
@@ -195,14 +194,14 @@ class _Loop:
 
     def _train_and_measure(self, network: Executor, chunk: Chunk, ends: list[int]) -> Columns:
         """Execute the steps of a chunk; returns what was measured after those at which an epoch ends."""
-        columns: Columns = {}
-        for first, last in zip([0, *ends], [*ends, chunk.n_steps], strict=True):
-            if first > 0:
-                for name, values in self._measure().items():
-                    columns.setdefault(name, []).extend(values)
-            if first < last:
-                network.train(chunk, first, last)
-        return columns
+        rows, done = [], 0
+        for end in ends:
+            network.train(chunk, done, end)
+            rows.append(self._measure())
+            done = end
+        if done < chunk.n_steps:
+            network.train(chunk, done)
+        return self._columns(rows)
 
     def _must_stop(self) -> Callable[[], bool]:
         """Whether a chunk that begins now is to end early, asked between steps with a custom loss."""
@@ -231,17 +230,19 @@ class _Loop:
 
     def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
         """Measure the epoch that has ended and add it to the history; returns its row."""
-        measured = self._measure()
+        measured = self._columns([self._measure()])
         with all_or_nothing(Counters(self.state, block)):
             return self._record_epochs(block, measured)
 
-    def _measure(self) -> Columns:
+    def _measure(self) -> list[float]:
         """What is measured at the end of an epoch."""
         model = self.state.eval_model
-        measured: Columns = {}
-        for evaluator in self.data.evaluators:
-            measured |= evaluator.measure(model)
-        return measured
+        return [value for evaluator in self.data.evaluators for value in evaluator.values(model)]
+
+    def _columns(self, rows: list[list[float]]) -> Columns:
+        """What was measured at the ends of some epochs, by column."""
+        names = (name for evaluator in self.data.evaluators for name in evaluator.columns)
+        return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
 
     def _record_epochs(self, block: EpochBlock, measured: Columns) -> dict[str, float] | None:
         """Add the epochs that have ended to the history; returns the last one's row, None if none has."""
