@@ -239,12 +239,14 @@ class Executor:
         return forward_pass(self._layers, A, self._products, lambda l, A: self._add_noise(l, A, noise))
 
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
-        """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""
+        """The inputs A (B, n_in) of layer l with noise, and factors (B, n_in) of the gradient by them, or None."""
         noise = self._noises[l]
-        if noise is None or spec is None or not spec.strengths[0, l] > 0:
+        if noise is None or spec is None or not (spec.strengths[0, l] > 0 or noise.is_backward):
             return A, None
         shape = spec.row + len(A), A.shape[1]
         values = noise.sample(spec.seed, spec.step, l, shape, float(spec.strengths[0, l]))[spec.row :].astype(A.dtype)
+        if noise.is_backward:
+            return A, values
         return (A * values, values) if noise.multiplies else (A + values, None)
 
     def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, accumulate: bool = False) -> None:

@@ -32,6 +32,7 @@ class Copyable:
     layers: tuple[Layer, ...]
     dense_layers: tuple[Dense, ...]
     noises: tuple[Noise | None, ...]
+    _reverses: bool
     passes: int
     n_in: int
     n_out: int
@@ -58,6 +59,7 @@ class Copyable:
         """Set every attribute; theta and grad are those of another model, whose networks `owner` has, or else 0."""
         layers, noises = split(stack)
         self.layers, self.noises, self.passes = layers, noises, 0
+        self._reverses = any(noise.is_backward for noise in noises if noise)
         self.dense_layers = dense_layers(layers)
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
         self.size = sum(layer.size for layer in layers)

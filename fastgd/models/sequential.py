@@ -48,9 +48,9 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
 
     Parameters
     ----------
-    *layers : Dense, Dropout, GaussianNoise, Embedding, PeriodicEmbedding or Scale
-        At least one Dense; the widths of consecutive layers must match.  Noise acts on the inputs of the Dense that
-        follows it.  The last three are input layers, which come before the first Dense.
+    *layers : Dense, Dropout, GaussianNoise, GradientReversal, Embedding, PeriodicEmbedding or Scale
+        At least one Dense; the widths of consecutive layers must match.  The next three act in training, on the inputs
+        of the Dense that follows them.  The last three are input layers, which come before the first Dense.
     seed : int in [0, 2**64) or None, default=None
         Seed of the initial weights and biases; None draws one.  The same seed gives the same weights on every machine.
     dtype : {"float32", "float64"}, default="float32"
