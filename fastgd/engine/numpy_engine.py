@@ -26,7 +26,7 @@ from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
 from .numpy_checks import check_array, check_transforms, checked_order
 from .numpy_inputs import InputChain
-from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
+from .numpy_layers import LayerLike, LayerPass, backward_pass, forward_pass, input_gradient, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
 from .numpy_products import PRODUCTS
@@ -243,36 +243,29 @@ class Executor:
 
     def _forward(self, A: Array, noise: NoiseSpec | None) -> tuple[Array, list[LayerPass]]:
         """Outputs of the rows A (B, n_in) with the noise of a step, and what the backward pass needs of each layer."""
-        kept, A = [], self._inputs.forward(A)
-        for l, layer in enumerate(self._layers):
-            A, multipliers = self._add_noise(l, A, noise)
-            z = self._products.affine(A, layer.W, layer.b)
-            a = layer.activation.forward(z)
-            kept.append(LayerPass(A, z if layer.activation.saved == "z" else a, multipliers))
-            A = a
-        return A, kept
+        A = self._inputs.forward(A)
+        return forward_pass(self._layers, A, self._products, lambda l, A: self._add_noise(l, A, noise))
 
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
-        """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""
+        """The inputs A (B, n_in) of layer l with noise, and factors (B, n_in) of the gradient by them, or None."""
         noise = self._noises[l]
-        if noise is None or spec is None or not spec.strengths[0, l] > 0:
+        if noise is None or spec is None or not (spec.strengths[0, l] > 0 or noise.is_backward):
             return A, None
         shape = spec.row + len(A), A.shape[1]
         values = noise.sample(spec.seed, spec.step, l, shape, float(spec.strengths[0, l]))[spec.row :].astype(A.dtype)
+        if noise.is_backward:
+            return A, values
         return (A * values, values) if noise.multiplies else (A + values, None)
 
     def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, accumulate: bool = False) -> None:
         """`grad` <- dL/dtheta (or += to accumulate), dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
-        for i in range(len(kept) - 1, -1, -1):
-            layer = self._layers[i]
-            dz = layer.activation.backward(kept[i].x, dA)
-            self._products.matmul(kept[i].A.T, dz, layer.dW, accumulate)
+        for layer, saved, dz in backward_pass(self._layers, kept, dA, self._products):
+            self._products.matmul(saved.A.T, dz, layer.dW, accumulate)
             if layer.db.size:
                 self._products.sum_rows(dz, layer.db, accumulate)
-            if i > 0 or dX is not None or self._inputs.parts:
-                dA = self._products.matmul(dz, layer.W.T)
-                multipliers = kept[i].multipliers
-                dA = dA if multipliers is None else dA * multipliers
+        if dX is None and not self._inputs.parts:
+            return
+        dA = input_gradient(layer, saved, dz, self._products)
         if self._inputs.parts:
             dA = self._inputs.backward(dA, accumulate)
         if dX is not None:
