@@ -53,7 +53,8 @@ class Group:
         if comm is not None and not all(hasattr(comm, name) for name in _METHODS):
             raise TypeError(f"comm must be a communicator of mpi4py, such as MPI.COMM_WORLD, or None, not {comm!r}")
         self._comm = comm
-        self.rank, self.size = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
+        self.rank: int = 0 if comm is None else comm.Get_rank()
+        self.size: int = 1 if comm is None else comm.Get_size()
         self.shards = self.size if shards is None else shards
         if self.shards % self.size:
             raise ValueError(

@@ -130,7 +130,7 @@ class _Loop:
 
     def _run_block(self) -> None:
         """Execute chunk after chunk of the next epochs."""
-        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
+        state, last = self.state, self.state.run.last_epoch
         block = self._plan(state.epoch, last)
         block.resume(state.partial_epoch)
         if block.done:
@@ -217,7 +217,7 @@ class _Loop:
         network = model.network_for(chunk.loss.link, self.settings.precision)
         measured: Columns = {}
         try:
-            if self.sharded is not None:
+            if self.sharded is not None and block.totals is not None:
                 n_done = self.sharded.train(model, network, chunk, block.totals[steps], self._must_stop())
             elif self.measures_later or not self.data.evaluators:
                 n_done = train_chunk(network, chunk, model.n_out, self._must_stop())

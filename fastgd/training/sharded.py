@@ -61,7 +61,9 @@ def shared_classes(y: Any, loss: Loss, n_out: int, group: Group) -> Array | None
     labels = label_array([label for of_rank in found for label in of_rank])
     has_number = labels.dtype.kind in ("iu" if loss.target == "labels" else "biuf")
     limit = n_out - 1 if loss.target == "labels" else 1
-    has_default = has_number and labels.min() >= 0 and labels.max() <= limit  # then labels are indices, or probabilities
+    has_default = (
+        has_number and labels.min() >= 0 and labels.max() <= limit
+    )  # then labels are indices, or probabilities
     return None if has_default else factorize(labels, "y")[0]
 
 
@@ -72,6 +74,12 @@ def refuse_for_shards(group: Group, **arguments: Any) -> None:
         raise ValueError(
             f"{given[0]}={arguments[given[0]]!r} is not available with several shards: it would need the rows of all"
         )
+
+
+def refuse_shards(settings: TrainSettings, method: str) -> None:
+    """ValueError if the trainer has shards, for a method that trains without them."""
+    if settings.shards > 1:
+        raise ValueError(f"{method} has no shards: use a trainer with shards=1")
 
 
 def check_rows(n: int, group: Group, kind: str) -> None:
@@ -101,12 +109,12 @@ def check_same(what: dict[str, Any], group: Group) -> None:
 def fingerprint(settings: TrainSettings, state: TrainState, last_epoch: int) -> dict[str, Any]:
     """What has to be the same on all ranks before the first step, by name."""
     model, optimizer = state.model, state.optimizer
-    slots = b"" if optimizer.state is None else np.ascontiguousarray(optimizer.state)
+    slots = b"" if optimizer.state is None else optimizer.state.tobytes()
     return {
         "the settings of the trainer": repr(settings),
         "the optimizer": repr(optimizer),
         "the layers of the model": f"{list(model.layers)} ({model.dtype})",
-        "theta (pass a seed to the model)": f"one of checksum {zlib.crc32(model.theta):08x}",
+        "theta (pass a seed to the model)": f"one of checksum {zlib.crc32(model.theta.tobytes()):08x}",
         "the state of the optimizer": f"one of checksum {zlib.crc32(slots):08x}",
         "the number of epochs": f"{state.epoch} done of {last_epoch}, {state.step} steps",
     }
@@ -216,7 +224,8 @@ class _SummedSteps:
     def _sum_gradients(self, s: int, weight: float, must_stop: Callable[[], bool]) -> bool:
         """grad and the loss of step s <- those over all shards; returns whether a rank has to stop after it."""
         group, grad = self._group, self._model.grad
-        losses, error = np.zeros(len(group.own)), None
+        losses = np.zeros(len(group.own))
+        error: BaseException | None = None
 
         def gradient(shard: int) -> Array:
             losses[shard - group.own[0]] = self._gradient(s, shard, weight)
@@ -258,7 +267,8 @@ class _LocalSteps:
 
     def run(self, totals: Floats) -> int:
         chunk, group = self._chunk, self._group
-        start, error = np.concatenate(self._vectors), None
+        start = np.concatenate(self._vectors)
+        error: BaseException | None = None
         losses, norms = np.zeros((2, len(group.own), chunk.n_steps))
         failed_at = math.inf
 
@@ -274,6 +284,8 @@ class _LocalSteps:
             parts = {node: total(node, result) for node in group.nodes()}
         except LossNotFinite as failure:
             failed_at = failure.step
+        except CustomLossError as failure:
+            error = failure.__cause__
         except Exception as problem:
             error = problem
         mean = np.empty_like(start)
@@ -322,7 +334,7 @@ def _rows_of_shard(rows: Ints, shard: int, group: Group) -> Ints:
     return of_shard
 
 
-def _raise_failure(step: int, error: Exception | None, heads: Floats, group: Group) -> None:
+def _raise_failure(step: int, error: BaseException | None, heads: Floats, group: Group) -> None:
     """CustomLossError if this rank has failed in a step, or another one, which the heads tell."""
     if error is not None:
         raise CustomLossError(step) from error

@@ -81,7 +81,8 @@ class TrainSettings:
             return
         if self.batch_size is not None and self.batch_size % self.shards:
             raise ValueError(
-                f"batch_size={self.batch_size} must be a multiple of shards={self.shards}: each has as many rows of a step"
+                f"batch_size={self.batch_size} must be a multiple of shards={self.shards}, which share the rows "
+                "of a step equally"
             )
         if self.accumulate > 1:
             raise ValueError(
