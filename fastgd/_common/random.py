@@ -42,9 +42,10 @@ class Purpose(IntEnum):
     AUGMENT = 5
     BIAS = 6
     REPLAY = 7
+    SHARD = 8
 
 
-INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY = Purpose
+INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY, SHARD = Purpose
 
 
 def new_seed() -> int:

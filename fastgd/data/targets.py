@@ -153,6 +153,15 @@ def declared_classes(classes: Any, loss: Loss, n_out: int) -> Array:
     return found
 
 
+def distinct_labels(y: Any, name: str = "y") -> list[Any] | None:
+    """The labels in y, each once; None if it has several columns.  Exceptions are those of `labels.factorize`."""
+    array = _to_target_array(y, name)
+    if array.ndim == 2 and array.shape[1] != 1:
+        return None
+    labels: list[Any] = factorize(array.reshape(-1), name)[0].tolist()
+    return labels
+
+
 def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> None:
     """Raise ValueError unless X and Y have the same number of rows."""
     if len(X) != len(Y):

@@ -19,7 +19,7 @@ from ..optimizers.transforms import WHOLE_STEP, Transforms
 from ..schedules.base import evaluate
 
 # Rows whose order is made at once: it covers many small epochs, but stays in L2, and a fit touches little new memory.
-_ROWS = 1 << 17
+EPOCH_ROWS = 1 << 17
 # Seconds of one call of the engine: long enough to hide the cost of Python, short enough for progress and Ctrl-C.
 _SECONDS = 0.06
 # Maximum share of the time spent on copying theta before each call, for a snapshot to return to.
@@ -67,6 +67,10 @@ class EpochBlock:
         Rows of a step; the last one of an epoch may have fewer.
     done : int
         Number of steps done.
+    ranks : int, default=1
+        Number of processes that each have as many rows in each step; see `sharded`.
+    totals : (steps,) float64 or None, default=None
+        Total weights of the rows of each step in all of them; None: those of the rows of this process.
     steps_per_epoch : int
     starts : (steps + 1,) int64
         Step s reads order[starts[s]:starts[s + 1]].
@@ -85,6 +89,8 @@ class EpochBlock:
     order: Ints
     step_rows: int
     done: int = 0
+    ranks: int = 1
+    totals: Floats | None = None
     steps_per_epoch: int = field(init=False)
     starts: Ints = field(init=False)
     sizes: Floats = field(init=False)
@@ -110,6 +116,11 @@ class EpochBlock:
         return len(self.order) // self.epochs
 
     @property
+    def _size(self) -> tuple[int, int]:
+        """Rows of an epoch, and of a step, in all processes."""
+        return self.rows * self.ranks, self.step_rows * self.ranks
+
+    @property
     def epochs_done(self) -> int:
         """Number of whole epochs done since the training began."""
         return self.first + self.done // self.steps_per_epoch
@@ -124,13 +135,13 @@ class EpochBlock:
         steps = slice((recorded - self.first) * self.steps_per_epoch, self.done)
         if steps.start == steps.stop:
             return None
-        return PartialEpoch(self.rows, self.step_rows, self.losses[steps], self.norms[steps])
+        return PartialEpoch(*self._size, self.losses[steps], self.norms[steps])
 
     def resume(self, partial: PartialEpoch | None) -> None:
         """Continue the first epoch where `partial` ended if its rows and steps are the same, else start it again."""
         if partial is None or len(partial.losses) > self.steps_per_epoch:
             return
-        if (partial.rows, partial.step_rows) == (self.rows, self.step_rows):
+        if (partial.rows, partial.step_rows) == self._size:
             self.done = len(partial.losses)
             self.losses[: self.done] = partial.losses
             self.norms[: self.done] = partial.norms
@@ -156,7 +167,10 @@ class EpochBlock:
         """Mean loss over the rows of each of the epochs `first` to `last` - 1, with the weights (rows of X,)."""
         losses = self._by_epoch(self.losses, first, last)
         sums, total = self.sizes, float(self.rows)
-        if weight is not None:
+        if self.totals is not None:
+            sums = self._by_epoch(self.totals, first, last)
+            total = sums.sum(axis=1)
+        elif weight is not None:
             order, starts = self.order_of(self._steps(first, last))
             sums = np.add.reduceat(weight[order], starts[:-1], dtype=np.float64).reshape(losses.shape)
             total = sums.sum(axis=1)
@@ -196,7 +210,7 @@ def _divide(epochs: int, rows: int, step_rows: int) -> tuple[Ints, Floats, Float
 
 
 def plan_epochs(rows: Ints, first: int, last: int, step_rows: int, seed: int, shuffle: bool) -> EpochBlock:
-    """The next epochs of a run, at least one and at most about `_ROWS` rows.
+    """The next epochs of a run, at least one and at most about `EPOCH_ROWS` rows.
 
     Parameters
     ----------
@@ -210,7 +224,7 @@ def plan_epochs(rows: Ints, first: int, last: int, step_rows: int, seed: int, sh
     shuffle : bool
         False: the rows in the given order in each epoch.
     """
-    epochs = min(last - first, max(1, _ROWS // len(rows)))
+    epochs = min(last - first, max(1, EPOCH_ROWS // len(rows)))
     if not shuffle:
         return EpochBlock(first, epochs, np.tile(rows, epochs), step_rows)
     order = np.empty((epochs, len(rows)), np.int64)
