@@ -290,15 +290,23 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         from . import checkpoint
 
         with files.open_arrays(path) as file:
-            settings, state = checkpoint.load(file)
-            settings |= {name: value for name, value in (("loss", loss), ("metrics", metrics)) if value is not None}
-            missing = [name for name in ("loss", "metrics") if name not in settings]
-            trainer = None if missing else cls(state.model, optimizer=state.optimizer, **settings)
+            trainer, missing = cls._restored(*checkpoint.load(file), loss=loss, metrics=metrics)
         if trainer is None:
             arguments = ", ".join(f"{name}=..." for name in missing)
             raise ValueError(f"{path} cannot hold custom code: pass it again, Trainer.load(path, {arguments})")
-        trainer._state = state
         return trainer
+
+    @classmethod
+    def _restored(
+        cls, settings: dict[str, Any], state: TrainState, **custom: Any
+    ) -> "tuple[Trainer | None, list[str]]":
+        """The trainer of a file; None if custom code is missing, and the arguments that would pass it."""
+        settings |= {name: value for name, value in custom.items() if value is not None}
+        if missing := [name for name in ("loss", "metrics") if name not in settings]:
+            return None, missing
+        trainer = cls(state.model, optimizer=state.optimizer, **settings)
+        trainer._state = state
+        return trainer, []
 
     @property
     def averaged(self) -> Sequential:
