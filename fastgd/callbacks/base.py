@@ -35,6 +35,8 @@ class Run:
         Number of rows trained on so far in this `fit`, counting repetitions.
     loss : float
         Mean training loss of the last chunk of steps.
+    sample_inputs : callable or None
+        Returns up to 100 training rows, always the same, as the network takes them.
     """
 
     first_epoch: int
@@ -43,6 +45,7 @@ class Run:
     columns: tuple[str, ...]
     rows_done: int = 0
     loss: float = math.nan
+    sample_inputs: Callable[[], NDArray[Any]] | None = None
 
 
 class Training(Protocol):

@@ -57,7 +57,8 @@ def train(
         engine raised: see above.
     """
     columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
-    run = Run(state.epoch, last_epoch, len(data.rows), columns)
+    sample = diagnostics.some_rows(data.rows)
+    run = Run(state.epoch, last_epoch, len(data.rows), columns, sample_inputs=lambda: data.inputs(sample))
     with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
         try:
             with ExitStack() as on_exit, _stop_reason(state):
