@@ -11,6 +11,7 @@ from . import (
     metrics,
     optimizers,
     plot,
+    population,
     schedules,
     sklearn,
     tables,
@@ -53,7 +54,7 @@ from .callbacks import (
 )
 from .data.replay import ReplayBuffer
 from .data.splits import Split
-from .layers import Dense, Dropout, Embedding, GaussianNoise, PeriodicEmbedding, Scale
+from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
     BCE,
     MAE,
@@ -73,6 +74,7 @@ from .losses import (
 )
 from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
+from .population import Ensemble, Population
 from .schedules import (
     Cosine,
     CosineLog,
@@ -121,6 +123,7 @@ __all__ = [
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "Ensemble",
     "EveryEpoch",
     "EveryStep",
     "Exponential",
@@ -128,6 +131,7 @@ __all__ = [
     "GELUTanh",
     "Gamma",
     "GaussianNoise",
+    "GradientReversal",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
@@ -149,6 +153,7 @@ __all__ = [
     "Piecewise",
     "Poisson",
     "Polynomial",
+    "Population",
     "Quantile",
     "RAdam",
     "RMSprop",
@@ -186,6 +191,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "plot",
+    "population",
     "schedules",
     "show_config",
     "sklearn",

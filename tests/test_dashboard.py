@@ -141,6 +141,11 @@ def test_early_ends(dashboard):
     assert data_of(dashboard.url)["status"] == "interrupted"
 
 
+def test_the_data_are_forgotten(dashboard):
+    """A trainer that is kept does not keep them."""
+    assert fit(dashboard).run.sample_inputs is None
+
+
 def test_the_training_is_the_same(dashboard):
     a, b = fit(dashboard), make_trainer()
     b.fit(X, y, epochs=3, validation=0.2, verbose=0)
