@@ -40,6 +40,11 @@ for color, (name, (history, steps)) in zip((ORANGE, BLUE, GREEN), runs.items(), 
     epochs = np.array(history["epoch"])
     left.semilogy(epochs, history["validation_loss"], color=color, label=f"{name} per step")
     right.loglog(epochs * steps / epochs[-1], history["validation_loss"], ".-", color=color, markersize=4)
-tidy(left, "By epochs: passes over all rows", "epoch", "validation loss", "upper right", xlim=(0, 20))
+for ax in (left, right):
+    ax.set_ylim(0.08, 5)
+    ax.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+    ax.minorticks_off()
+tidy(left, "By epochs: passes over all rows", "epoch", "validation loss", xlim=(1, 20), xticks=[1, 5, 10, 15, 20])
+right.legend(*left.get_legend_handles_labels(), loc="upper right")
 tidy(right, "By steps: changes of θ", "step", "")
 save(figure, "batches")

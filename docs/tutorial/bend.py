@@ -87,7 +87,14 @@ figure, (left, middle, right) = panels(3, 3.0, 3.2)
 left.plot(x, y, ".", color=GREY, alpha=0.4, markersize=3, label="data")
 left.plot(grid, np.polyval(np.polyfit(x, y, 1), grid), color=ORANGE, label="best line")
 tidy(left, "Model bias: a line", "x", "y", "upper left", ylim=(-3.2, 3.2))
-hard = np.array([c_i * hard_sigmoid(b_i + w_i * grid) for c_i, b_i, w_i in zip(np.diff(curve(knots)), -6 * (knots[:-1] + knots[1:]) / 2 / width, 6 / width, strict=True)])
+hard = np.array(
+    [
+        c_i * hard_sigmoid(b_i + w_i * grid)
+        for c_i, b_i, w_i in zip(
+            np.diff(curve(knots)), -6 * (knots[:-1] + knots[1:]) / 2 / width, 6 / width, strict=True
+        )
+    ]
+)
 middle.plot(grid, hard.T, color=ORANGE, linewidth=0.9)
 middle.plot([], [], color=ORANGE, linewidth=0.9, label="ten hard sigmoids")
 middle.axhline(curve(knots[0]), color=GREEN, linewidth=0.9, label="a constant")

@@ -79,12 +79,14 @@ for ax, name, at in ((axes[0], "w", -1.5), (axes[1], "b", 4.0)):
     cut = (lambda t: L(4.0, t)) if name == "w" else (lambda t: L(t, -1.5))
     slope = gradient(4.0, -1.5)[name == "w"]
     grid = np.linspace(at - 2.2, at + 3.2, 100) if name == "w" else np.linspace(at - 3.2, at + 2.2, 100)
-    ax.plot(grid, [cut(t) for t in grid], color=BLUE, label="b = 4 held fixed" if name == "w" else "w = -1.5 held fixed")
+    ax.plot(
+        grid, [cut(t) for t in grid], color=BLUE, label="b = 4 held fixed" if name == "w" else "w = -1.5 held fixed"
+    )
     near = at + np.array([-0.9, 0.9])
     ax.plot(near, cut(at) + slope * (near - at), color=ORANGE, label=f"slope {slope:+.2f}")
     ax.plot(at, cut(at), "o", color="white", markeredgecolor=ORANGE)
     ax.annotate(
         "", (at - 0.3 * np.sign(slope) - 0.1 * slope, 0.4), (at, 0.4), arrowprops={"arrowstyle": "->", "color": GREY}
     )
-    tidy(ax, f"The loss over {name} alone", name, "loss", "upper right" if name == "w" else "upper left", ylim=(0, None))
+    tidy(ax, f"The loss over {name} alone", name, "loss", "upper center", ylim=(0, 25))
 save(figure, "line-slopes")

@@ -11,7 +11,7 @@ __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "contours", "panels", "save", "tid
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
 plt.rcParams.update({"font.size": 9, "axes.titlesize": 10, "lines.linewidth": 1.6, "svg.hashsalt": "fastgd"})
-plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False})
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "legend.edgecolor": "none"})
 
 
 def panels(n=1, width=3.4, height=3.0, **options):

@@ -72,7 +72,7 @@ for step in range(3000):
 print(f"after 3000 steps: loss {losses[-1]:.3f}, norm of the gradient {norms[-1]:.4f}")
 figure, (left, right) = panels(2, 3.6)
 left.plot(losses, color=BLUE)
-tidy(left, "The loss still falls ...", "step", "L(θ)", xlim=(0, 3000), ylim=(0, 1.1))
+tidy(left, "The loss still falls ...", "step", "L(θ)", xlim=(0, 3000), ylim=(0, 0.5))
 right.semilogy(norms, color=ORANGE)
 tidy(right, "... and the gradient is never quite 0", "step", "length of g", xlim=(0, 3000))
 save(figure, "theta")
