@@ -1,4 +1,4 @@
-"""Configuration of the site: `python -m sphinx -W --keep-going docs build/site`.
+"""Configuration of the site: `python -m sphinx -W --keep-going docs site`.
 
 Pages are Markdown (MyST), the API reference is generated from the docstrings (numpydoc).  The site needs no network:
 formulas are MathML, fonts are those of the reader's system.
@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
-import fastgd
+import fastgd  # noqa: E402
 
 project = "fastgd"
 author = "The fastgd developers"

@@ -1,4 +1,4 @@
-"""Pages in docs/zh/ declare that they are in Chinese: browsers choose their font, and screen readers their voice, by it."""
+"""Pages in docs/zh/ declare that they are in Chinese: by it browsers choose a font, and screen readers a voice."""
 
 
 def set_language(app, page, template, context, doctree):

@@ -60,7 +60,7 @@ trainer.fit(X, y, epochs=100, verbose=0)
 print(np.abs(model.theta - by_hand).max())
 # [end]
 
-from style import BLUE, GREY, ORANGE, panels, save, tidy
+from style import BLUE, ORANGE, panels, save, tidy
 
 model.theta = start
 norms, losses = [], []
