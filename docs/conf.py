@@ -28,6 +28,7 @@ extensions = [
     "outside_links",
     "page_language",
     "plain_docstrings",
+    "short_sidebar",
 ]
 exclude_patterns = ["_ext", "_static", "_templates"]
 templates_path = ["_templates"]
