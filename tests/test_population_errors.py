@@ -10,6 +10,9 @@ from populations import EPOCHS, X, Y, member, members, same_training
 import fastgd as gd
 
 
+RULE = gd.SGD(lr=0.1)  # of two members
+
+
 def diverging():
     trainers = members()
     trainers[3].optimizer = gd.SGD(lr=1e30)  # the largest, which begins first
@@ -159,6 +162,3 @@ def test_what_one_member_does_not_take():
 def test_invalid_members(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         gd.Population(make())
-
-
-RULE = gd.SGD(lr=0.1)
