@@ -27,7 +27,7 @@ _HOMES = {
     "StepBudget TensorBoard TimeBudget",
     "data.replay": "ReplayBuffer",
     "data.splits": "Split",
-    "layers": "Dense Dropout Embedding GaussianNoise PeriodicEmbedding Scale",
+    "layers": "Dense Dropout Embedding GaussianNoise GradientReversal PeriodicEmbedding Scale",
     "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "
     "SoftCrossEntropy SquaredHinge",
     "models": "MLP Sequential load",

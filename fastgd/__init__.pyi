@@ -53,7 +53,7 @@ from .callbacks import (
 )
 from .data.replay import ReplayBuffer
 from .data.splits import Split
-from .layers import Dense, Dropout, Embedding, GaussianNoise, PeriodicEmbedding, Scale
+from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
     BCE,
     MAE,
@@ -129,6 +129,7 @@ __all__ = [
     "GELUTanh",
     "Gamma",
     "GaussianNoise",
+    "GradientReversal",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._common.typing import Array, Floats, Ints
+from ..parallel import Group
 from .arrays import check_codes, finite_rows, frame_columns, is_frame
 from .scaling import Scaling
 from .shared import Shared
@@ -93,16 +94,19 @@ class InputSpec:
         """Dtype that must hold the rows of the user, for a model of `dtype`: any if they are standardized first."""
         return None if self.scaling else dtype
 
-    def with_scaling_of(self, rows: Array, chosen: Ints, weight: Floats | None) -> InputSpec:
+    def with_scaling_of(
+        self, rows: Array, chosen: Ints, weight: Floats | None, group: Group | None = None
+    ) -> InputSpec:
         """The specification with mean and std of the chosen rows, as `Scaling.of` measures them; codes stay."""
-        scaling = Scaling.of(rows, chosen, weight)
+        scaling = Scaling.of(rows, chosen, weight, group=group)
         codes = [column for column, _ in self.codes]
         scaling.mean[codes], scaling.std[codes] = 0.0, 1.0
         return replace(self, scaling=scaling)
 
     def with_names_of(self, X: Any) -> InputSpec:
         """The specification of a training on X, whose names of columns it takes unless it has some."""
-        return replace(self, names=column_names(X) if self.names is None else self.names, fitted=True)
+        names = column_names(X) if self.names is None else self.names
+        return self if self.fitted and names is self.names else replace(self, names=names, fitted=True)
 
     def scale(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows as the network takes them: standardized, or unchanged."""

@@ -163,6 +163,15 @@ def declared_classes(classes: Any, loss: Loss, n_out: int) -> Array:
     return found
 
 
+def distinct_labels(y: Any, name: str = "y") -> list[Any] | None:
+    """The labels in y, each once; None if it has several columns.  Exceptions are those of `labels.factorize`."""
+    array = _to_target_array(y, name)
+    if array.ndim == 2 and array.shape[1] != 1:
+        return None
+    labels: list[Any] = factorize(array.reshape(-1), name)[0].tolist()
+    return labels
+
+
 def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> None:
     """Raise ValueError unless X and Y have the same number of rows."""
     if len(X) != len(Y):
@@ -171,7 +180,7 @@ def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> N
 
 def _to_target_array(y: Any, name: str) -> Array:
     """An array of any dtype, 1-D or 2-D; a list of labels of mixed types becomes an array of objects, never of text."""
-    if is_frame(y) and len(frame_columns(y)) == 1:
+    if not isinstance(y, np.ndarray) and is_frame(y) and len(frame_columns(y)) == 1:
         y = frame_column(y, 0)
     is_flat_list = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
     array = label_array(y) if is_flat_list else to_array(y, name)
@@ -279,7 +288,8 @@ def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss,
         raise ValueError(f"loss {loss.name!r} needs one output per class; for a single output use loss='bce'")
     are_integers = labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out)))
     if are_integers and labels.min() >= 0 and labels.max() < n_out:
-        return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
+        index = np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1)
+        return index, np.arange(n_out) if classes is None else classes
     uniques, inverse = factorize(labels, name)
     if classes is None and len(uniques) > n_out:
         advice = "; for a regression use loss='mse'" if labels.dtype.kind == "f" else ""

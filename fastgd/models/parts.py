@@ -11,32 +11,15 @@ import numpy as np
 from .._common.checks import check_choice, check_int, check_scalar, shown
 from .._common.typing import Array
 from ..backend import usable_threads
-from ..data.inputs import InputSpec
 from ..data.labels import check_labels
 from ..data.outputs import OutputSpec
-from ..layers.dense import Dense
-from ..layers.noise import Noise
-from ..layers.stack import Layer, stacked
+from ..layers.stack import stacked
 from .copyable import Copyable
 from .layer_outputs import layer_outputs
-from .network_cache import ExecutorCache
 
 
 class Parts(Copyable):
     """A model of which parts can be taken, shared and put together; `Sequential` describes the attributes."""
-
-    layers: tuple[Layer, ...]
-    dense_layers: tuple[Dense, ...]
-    noises: tuple[Noise | None, ...]
-    n_in: int
-    n_out: int
-    dtype: np.dtype[Any]
-    seed: int
-    inputs: InputSpec
-    head: OutputSpec
-    mask: Array | None
-    _grad: Array
-    _executors: ExecutorCache
 
     def parameters(self) -> dict[str, Array]:
         """Views of theta by name."""

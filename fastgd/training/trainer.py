@@ -18,6 +18,7 @@ from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
+from ..parallel import Group
 from . import diagnostics
 from .attributes import TrainerAttributes, check_model
 from .exclusive import check_not_in_training, in_training
@@ -25,6 +26,7 @@ from .fit_data import prepare, prepare_evaluation
 from .loop import train
 from .on_batch import BatchSteps
 from .profile import Profiling
+from .sharded import check_same, fingerprint
 from .state import TrainSettings, TrainState
 from .stopping import AUTO, loss_tolerance
 
@@ -115,11 +117,16 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         standardize: bool | str = False,
         train_metrics: bool = False,
         precision: str = "f32",
+        comm: Any = None,
+        shards: int | None = None,
+        local_steps: int = 1,
     ) -> None:
+        self._comm = comm
         self._state = TrainState(check_model(model), optimizers.get(optimizer))
         settings: dict[str, Any] = {"batch_size": batch_size, "accumulate": accumulate, "shuffle": shuffle}
         settings |= {"n_threads": n_threads, "metrics": metrics, "grad_norm": grad_norm, "standardize": standardize}
         settings |= {"train_metrics": train_metrics, "precision": check_precision(precision, model.dtype)}
+        settings |= {"shards": Group(comm, shards).shards, "local_steps": local_steps}
         self._settings = TrainSettings(cast(Loss, loss), seed=model.seed if seed is None else seed, **settings)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -206,20 +213,27 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         trainer in the same way, with theta as of step `step`: `fit(epochs=None)` continues from there.
         """
         settings, state = self._settings, self._state
+        group = Group(self._comm, settings.shards)
         is_verbose = verbose if isinstance(verbose, bool) else check_int("verbose", verbose, minimum=0) > 0
-        with in_training(state.model):
+        is_verbose = is_verbose and group.rank == 0
+        with in_training(state.model), group.together():
             state.optimizer.check_model(state.model)
             last_epoch = state.target_epoch(epochs)
             callbacks = check_callbacks(callbacks)
+            callbacks = [each for each in callbacks if group.rank == 0 or not each.on_rank_0_only]
             callbacks += loss_tolerance(epochs, tol, n_iter_no_change, state.callback_states)
             callbacks += [Progress()] if is_verbose else []
-            data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment, classes)
+            check_same(fingerprint(settings, state, last_epoch), group)
+            arguments = X, y, validation, sample_weight, class_weight, augment, classes
+            data = prepare(settings, state.model, *arguments, group)
+            check_same({"the columns of the history": data.columns}, group)
             if is_verbose and not state.step:
                 diagnostics.check_data(data, settings.loss.link)
-            train(settings, state, data, CallbackList(callbacks, self), last_epoch, resume=epochs is None)
+            train(settings, state, data, CallbackList(callbacks, self), last_epoch, epochs is None, group)
             if is_verbose:
                 diagnostics.check_network(state.model, data)
                 diagnostics.check_progress(state.history, state.run, state.stop_reason)
+            group.exchange(None)  # a rank whose last callbacks failed says so here
         return state.history
 
     @explains_arguments
@@ -271,6 +285,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         *,
         loss: str | Loss | Callable[..., Any] | None = None,
         metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
+        comm: Any = None,
     ) -> "Trainer":
         """Load a trainer that `save` wrote; `fit(X, y, epochs=None)` with the same data finishes its run.
 
@@ -290,23 +305,9 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         from . import checkpoint
 
         with files.open_arrays(path) as file:
-            trainer, missing = cls._restored(*checkpoint.load(file), loss=loss, metrics=metrics)
-        if trainer is None:
-            arguments = ", ".join(f"{name}=..." for name in missing)
-            raise ValueError(f"{path} cannot hold custom code: pass it again, Trainer.load(path, {arguments})")
+            trainer, missing = checkpoint.restored(cls, checkpoint.load(file), loss=loss, metrics=metrics, comm=comm)
+        checkpoint.check_custom(path, missing, "Trainer.load")
         return trainer
-
-    @classmethod
-    def _restored(
-        cls, settings: dict[str, Any], state: TrainState, **custom: Any
-    ) -> "tuple[Trainer | None, list[str]]":
-        """The trainer of a file; None if custom code is missing, and the arguments that would pass it."""
-        settings |= {name: value for name, value in custom.items() if value is not None}
-        if missing := [name for name in ("loss", "metrics") if name not in settings]:
-            return None, missing
-        trainer = cls(state.model, optimizer=state.optimizer, **settings)
-        trainer._state = state
-        return trainer, []
 
     @property
     def averaged(self) -> Sequential:
