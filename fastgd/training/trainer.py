@@ -305,6 +305,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         from . import checkpoint
 
         with files.open_arrays(path) as file:
+            trainer: Trainer
             trainer, missing = checkpoint.restored(cls, checkpoint.load(file), loss=loss, metrics=metrics, comm=comm)
         checkpoint.check_custom(path, missing, "Trainer.load")
         return trainer
