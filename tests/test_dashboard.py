@@ -15,6 +15,7 @@ from dashboards import X, data_of, fit, make_trainer, y
 
 import fastgd as gd
 from fastgd.callbacks import dashboard as module
+from fastgd.data.inputs import InputSpec
 
 
 @pytest.fixture
@@ -74,6 +75,8 @@ def test_pictures_of_weights():
     assert pictures(gd.Dense(60, 3)) is None
     assert pictures(gd.Dense(16, 3)) is None  # a table of 16 columns
     assert pictures(gd.Scale(64), gd.Dense(64, 3)) is None
+    model.inputs = InputSpec(names=np.array([f"column {i}" for i in range(64)], object))
+    assert module._pictures(model) is None
 
 
 def test_long_histories_are_thinned():

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import losses, metrics, optimizers
 from .._common.checks import counted
-from ..callbacks import BestEpoch, EarlyStopping
+from ..callbacks import BestEpoch, Dashboard, EarlyStopping
 from ..callbacks.base import Callback
 from ..metrics import Metric
 from ..models import MLP, Sequential
@@ -37,13 +37,15 @@ def train_networks(data: TrainingData, options: argparse.Namespace) -> Iterator[
         "class_weight": "balanced" if options.class_weight == "balanced" else None,
         "verbose": 0 if options.quiet else 1,
     }
+    watch: list[Callback] = [Dashboard()] if options.watch else []
     if data.encoder is None:
-        yield _train_digits(data, options, fit_options)
+        yield _train_digits(data, options, watch, fit_options)
         return
-    fit = MemberFit(recipe_of(data, options), None, options.metric, options.patience, options.threads)
+    recipe = recipe_of(data, options)
+    fit = MemberFit(recipe, None, options.metric, options.patience, options.threads, options.precision)
     for i in range(options.ensemble):
         seed = (options.seed + i) % 2**64
-        trainer = fit.fit(data.X, data.y, classes, data.valid, seed, callbacks=[], sample_weight=None, **fit_options)
+        trainer = fit.fit(data.X, data.y, classes, data.valid, seed, watch, sample_weight=None, **fit_options)
         yield trainer
         if trainer.stop_reason == "interrupted":
             return
@@ -88,9 +90,10 @@ def describe_training(data: TrainingData, options: argparse.Namespace) -> list[s
     several = f"{options.ensemble} networks" if options.ensemble > 1 else "network"
     optimizer = options.optimizer or ("adam" if data.encoder is None else "adamw as RealMLP")
     epochs, batch = counted(recipe.n_epochs(n_rows), "epoch"), recipe.rows_of_batch(n_rows)
+    precision = "" if options.precision == "f32" else f", products of {options.precision}"
     return [
         f"{several}: {'-'.join(map(str, sizes))}{f', {activation}' * bool(hidden)}, {n_parameters:,} parameters",
-        f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}",
+        f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}{precision}",
     ]
 
 
@@ -121,7 +124,9 @@ def _plain(data: TrainingData, options: argparse.Namespace) -> Recipe:
     )
 
 
-def _train_digits(data: TrainingData, options: argparse.Namespace, fit_options: dict[str, Any]) -> Trainer:
+def _train_digits(
+    data: TrainingData, options: argparse.Namespace, watch: list[Callback], fit_options: dict[str, Any]
+) -> Trainer:
     plain, n = _plain(data, options), len(data.X)
     sizes = (data.X.shape[1], *widths(plain.hidden), 10)
     model = MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout, seed=options.seed)
@@ -134,11 +139,10 @@ def _train_digits(data: TrainingData, options: argparse.Namespace, fit_options: 
         batch_size=plain.rows_of_batch(n),
         n_threads=options.threads,
         metrics=[metric],
+        precision=options.precision,
     )
     monitor = "validation_loss" if options.metric is None else f"validation_{metric.name}"
-    best: list[Callback] = [
-        BestEpoch(monitor) if options.patience is None else EarlyStopping(monitor, patience=options.patience)
-    ]
-    valid = data.valid
-    trainer.fit(data.X, data.y, plain.n_epochs(n), validation=valid, callbacks=best if valid else [], **fit_options)
+    best = BestEpoch(monitor) if options.patience is None else EarlyStopping(monitor, patience=options.patience)
+    callbacks = [best, *watch] if data.valid else watch
+    trainer.fit(data.X, data.y, plain.n_epochs(n), validation=data.valid, callbacks=callbacks, **fit_options)
     return trainer

@@ -40,6 +40,7 @@ class MemberFit:
     metric : Metric or None
         What is best on the held-out rows; None: the accuracy, or the loss.
     patience, n_threads : int or None
+    precision : {"f32", "bf16"}
     """
 
     recipe: Recipe
@@ -47,6 +48,7 @@ class MemberFit:
     metric: Metric | None
     patience: int | None
     n_threads: int | None
+    precision: str = "f32"
 
     def fit(
         self, X: Array, Y: Array, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
@@ -80,6 +82,7 @@ class MemberFit:
             standardize="y" if not is_classification and takes_standardized(loss) else False,
             metrics=[] if metric is None else [metric],
             n_threads=self.n_threads,
+            precision=self.precision,
         )
         best = [] if validation is None else [self._best_epoch(metric)]
         epochs = self.recipe.n_epochs(rows)
