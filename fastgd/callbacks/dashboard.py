@@ -217,7 +217,7 @@ def _thinned(history: Any) -> dict[str, list[float]]:
 
 
 def _pictures(model: Any) -> dict[str, Any] | None:
-    """The weights of the first units as pictures of int8, if there are as many inputs as a square has, without names."""
+    """The weights of the first units as pictures of int8; None for a table, and for inputs that fill no square."""
     import base64
 
     layer = model.layers[0]
