@@ -34,7 +34,6 @@ exclude_patterns = ["_ext", "_static", "_templates"]
 templates_path = ["_templates"]
 nitpicky = False  # docstrings name shapes and types in prose, which are no cross-references
 default_role = "py:obj"
-suppress_warnings = ["toc.empty_glob"]  # one pattern of the menus may find pages that another already has
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
