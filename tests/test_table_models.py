@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd.layers import Dense
 from fastgd.losses import MSE
 from fastgd.models import Sequential
 from fastgd.optimizers import Adam
@@ -208,7 +207,8 @@ def test_learning_rates_by_layer_are_the_tangent_parametrisation(decay):
     X, y = RNG.normal(size=(64, 5)), RNG.normal(size=(64, 1))
     recipe = Recipe(hidden=(7, 6), lr=gd.schedules.Constant(0.01), weight_decay=decay)
     network = recipe.network(5, 1, is_classification=False, seed=3)
-    network = Sequential(*(Dense.from_config(layer.to_config()) for layer in network.layers), seed=3, dtype="float64")
+    layers = (type(layer).from_config(layer.to_config()) for layer in network.layers)
+    network = Sequential(*layers, seed=3, dtype="float64")
     optimizer = recipe.optimizer(network, is_classification=False)
     optimizer.eps = 1e-30  # the only part that depends on the scale of the gradient
     tangent = {}
@@ -223,8 +223,10 @@ def test_learning_rates_by_layer_are_the_tangent_parametrisation(decay):
         gradients = {name: values.copy() for name, values in network.gradients().items()}
         optimizer.step(network)
         for name, values in tangent.items():
-            root = math.sqrt(network.layers[int(name.split(".")[0])].n_in) if name.endswith("weight") else 1
-            _adam(values, gradients[name] / root, moments[name], step, *((0.01, decay) if root != 1 else (0.001, 0.0)))
+            layer, kind = name.split(".")
+            root = math.sqrt(network.layers[int(layer)].n_in) if kind == "weight" else 1
+            settings = {"weight": (0.01, decay), "bias": (0.001, 0.0), "scale": (0.06, 0.0)}[kind]
+            _adam(values, gradients[name] / root, moments[name], step, *settings)
             np.testing.assert_allclose(network.parameters()[name] * root, values, rtol=1e-9, atol=1e-12)
     assert isinstance(optimizer, Adam)
 

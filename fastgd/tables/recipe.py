@@ -15,12 +15,13 @@ NeurIPS 2024; the settings are those of pytabkit's `RealMLP_TD_S` and, for dropo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..activations import Activation
 from ..initializers import Normal
-from ..layers import Dense, Dropout
+from ..layers import Dense, Dropout, PeriodicEmbedding, Scale
 from ..losses import CrossEntropy, Loss
 from ..models import Sequential
 from ..optimizers import AdamW
@@ -32,6 +33,10 @@ _EPOCHS = 256
 _ROWS = 2**20  # training rows of all epochs up to which there are as many epochs as in the paper ...
 _MIN_EPOCHS = 48  # ... and how few there are in a larger table
 _MAX_BATCH, _STEPS = 1024, 256  # the batch grows with the table, if there are still so many steps in an epoch
+
+# Factors on the settings of parameters that are no weights.
+_SLOW, _FAST = {"lr": 0.1, "weight_decay": 0.0}, {"lr": 6.0, "weight_decay": 0.0}
+_OTHERS = {"bias": _SLOW, "scale": _FAST, **dict.fromkeys(("frequency", "phase", "amplitude", "offset"), _SLOW)}
 
 
 @dataclass(frozen=True)
@@ -64,27 +69,42 @@ class Recipe:
     dropout: Rate = 0.15
     weight_decay: Rate = 0.0
 
-    def network(self, n_in: int, n_out: int, is_classification: bool, seed: int) -> Sequential:
-        """The network with its initial values; the outputs are 0 at first."""
+    def network(
+        self, n_in: int, n_out: int, is_classification: bool, seed: int, numbers: Sequence[int] = ()
+    ) -> Sequential:
+        """The network with its initial values; the outputs are 0 at first.
+
+        Of a regression, `numbers` are the columns that get a periodic embedding.
+        """
         activation = self.activation or ("selu" if is_classification else "mish")
-        stack: list[Any] = []
-        for n_hidden in widths(self.hidden):
+        hidden, stack = widths(self.hidden), []
+        if hidden:  # else the model is linear, and scales would change nothing
+            stack = self._input_layers(n_in, () if is_classification else numbers)
+            n_in = stack[-1].n_out
+        for n_hidden in hidden:
             stack.append(Dense(n_in, n_hidden, activation, init="lecun_normal", bias_init=Normal(1.0)))
             if is_scheduled(self.dropout) or self.dropout != 0:
                 stack.append(Dropout(self.dropout))
             n_in = n_hidden
         return Sequential(*stack, Dense(n_in, n_out, init="zeros"), seed=seed)
 
+    def _input_layers(self, n_in: int, numbers: Sequence[int]) -> list[Any]:
+        """The layers before the first dense one."""
+        embeddings = [PeriodicEmbedding(n_in, numbers)] if numbers else []
+        return [*embeddings, Scale(embeddings[-1].n_out if embeddings else n_in)]
+
     def optimizer(self, network: Sequential, is_classification: bool) -> AdamW:
-        """Adam, with the learning rates of weights and biases that the parametrisation implies."""
+        """Adam, with the learning rates of weights, biases and scales that the parametrisation implies."""
         lr = (0.04 if is_classification else 0.07) if self.lr is None else self.lr
-        roots = {f"{i}.weight": math.sqrt(layer.n_in) for i, layer in enumerate(network.layers)}
+        layers = enumerate(network.layers)
+        roots = {f"{i}.weight": math.sqrt(layer.n_in) for i, layer in layers if isinstance(layer, Dense)}
         groups = {name: {"lr": 1 / root, "weight_decay": root} for name, root in roots.items()}
+        others = {name: _OTHERS.get(name.split(".")[1]) for name in network.parameters()}
         return AdamW(
             lr=lr if is_scheduled(lr) else CosineLog(lr),  # type: ignore[arg-type]
             betas=(0.9, 0.95),
             weight_decay=self.weight_decay,
-            groups={**groups, "*.bias": {"lr": 0.1, "weight_decay": 0.0}},
+            groups={**groups, **{name: factors for name, factors in others.items() if factors}},
         )
 
     def training_loss(self, is_classification: bool) -> str | Loss:
