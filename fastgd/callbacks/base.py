@@ -104,9 +104,12 @@ class Callback:
     setting_checks : mapping of str to callable, of the class
         How settings are checked whenever they are assigned, in the constructor or later: check(name, value) returns the
         value to store, or raises.
+    on_rank_0_only : bool, of the class
+        Whether one process of several that train together has this callback: one that writes, and decides nothing.
     """
 
     setting_checks: ClassVar[Mapping[str, Check]] = MappingProxyType({})
+    on_rank_0_only: ClassVar[bool] = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = type(self).setting_checks.get(name)
