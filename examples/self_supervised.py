@@ -28,32 +28,9 @@ random = np.random.default_rng(options.seed)
 
 X, y = gd.datasets.digits()
 X = (X / 16).astype("float32")  # pixels from 0 to 1
-MIDDLE = 3.5
-PLACES = np.stack([*np.indices((8, 8)).reshape(2, 64) - MIDDLE, np.ones(64)]).astype("float32")  # (row, column, 1)
+distort = gd.RandomAffine(degrees=15, translate=(0.125, 0.125), scale=(0.9, 1.1), shape=(8, 8))
 rows = random.permutation(len(X))
 unlabelled, test = rows[500:], rows[:500]
-
-
-def distort(batch, rng):
-    """Turn each image by up to 15 degrees, zoom it by up to 10 % and move it by up to a pixel along each axis."""
-    limits = np.array([[np.deg2rad(15)], [0.1], [1.0], [1.0]])
-    angle, zoom, down, right = rng.uniform(-limits, limits, (4, len(batch))).astype("float32")
-    cos, sin = (1 + zoom) * np.cos(angle), (1 + zoom) * np.sin(angle)
-    affine = np.stack([cos, -sin, MIDDLE + down, sin, cos, MIDDLE + right], axis=1).reshape(-1, 2, 3)
-    return brightness(batch, affine @ PLACES)
-
-
-def brightness(images, places):
-    """Brightness at fractional places (n, 2, 64), row and column, by bilinear interpolation; 0 outside the image."""
-    framed = np.zeros((len(images), 10, 10), "float32")
-    framed[:, 1:9, 1:9] = images.reshape(-1, 8, 8)
-    places = np.clip(places + 1, 0, 8.999)
-    whole = places.astype("int32")
-    (i, j), (down, right) = np.swapaxes(whole, 0, 1), np.swapaxes(places - whole, 0, 1)
-    first = 100 * np.arange(len(images), dtype="int32")[:, None] + 10 * i + j
-    a, b, c, d = (framed.ravel()[first + k] for k in (0, 1, 10, 11))  # the four pixels around each place
-    upper, lower = a + right * (b - a), c + right * (d - c)
-    return upper + down * (lower - upper)
 
 
 def spoil(batch, rng):
