@@ -17,7 +17,7 @@ from ._version import __version__ as __version__
 # type checkers read the same names in __init__.pyi.
 _MODULES = (
     *("activations", "backend", "callbacks", "datasets", "initializers", "inspection", "losses", "metrics"),
-    *("optimizers", "plot", "schedules", "sklearn", "tables"),
+    *("optimizers", "plot", "population", "schedules", "sklearn", "tables"),
 )
 _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
@@ -35,6 +35,7 @@ _HOMES = {
     "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion Muon NAdam RAdam RMSprop SGD SWA",
     "schedules": "Cosine CosineLog CosineRestarts Cyclic Exponential InverseTime MultiStep OneCycle Piecewise "
     "Polynomial Step Warmup",
+    "population": "Ensemble Population",
     "training.lbfgs": "fit_lbfgs",
     "training.lr_finder": "lr_finder",
     "training.trainer": "Trainer",

@@ -11,6 +11,7 @@ from . import (
     metrics,
     optimizers,
     plot,
+    population,
     schedules,
     sklearn,
     tables,
@@ -73,6 +74,7 @@ from .losses import (
 )
 from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
+from .population import Ensemble, Population
 from .schedules import (
     Cosine,
     CosineLog,
@@ -120,6 +122,7 @@ __all__ = [
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "Ensemble",
     "EveryEpoch",
     "EveryStep",
     "Exponential",
@@ -149,6 +152,7 @@ __all__ = [
     "Piecewise",
     "Poisson",
     "Polynomial",
+    "Population",
     "Quantile",
     "RAdam",
     "RMSprop",
@@ -187,6 +191,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "plot",
+    "population",
     "schedules",
     "show_config",
     "sklearn",

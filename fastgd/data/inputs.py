@@ -15,6 +15,7 @@ from .._common.typing import Array, Floats, Ints
 from ..parallel import Group
 from .arrays import check_codes, finite_rows, frame_columns, is_frame
 from .scaling import Scaling
+from .shared import Shared
 
 # Names of columns listed in a message.
 _LISTED = 5
@@ -55,7 +56,7 @@ class InputSpec:
 
         Parameters
         ----------
-        X : array, nested list, data frame or Arrow table, shape (rows, n_in)
+        X : array, nested list, data frame, Arrow table or Shared, shape (rows, n_in)
         n_in : int
         name : str, default="X"
             Name of X in error messages.
@@ -71,6 +72,10 @@ class InputSpec:
         TypeError, ValueError
             A column is missing or unknown, X is not a table of finite numbers, or a code is out of range.
         """
+        if isinstance(X, Shared):
+            names = None if self.names is None else tuple(self.names)
+            whole = X.read((n_in, dtype, names, self.codes), lambda values: self.rows(values, n_in, name, dtype))
+            return whole if X.rows is None else whole[X.rows]
         given = column_names(X, name)
         order = None if given is None or self.names is None else _order(given, self.names, name)
         rows = finite_rows(X, n_in, name, dtype, given)
@@ -136,6 +141,8 @@ def column_names(X: Any, name: str = "X") -> Array | None:
     TypeError
         Some labels are text, and others are not.
     """
+    if isinstance(X, Shared):
+        X = X.values
     if isinstance(X, np.ndarray) or not is_frame(X):
         return None
     labels = frame_columns(X)

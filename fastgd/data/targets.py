@@ -4,18 +4,19 @@ Together with `arrays.py`, the only module that inspects user data.  Each functi
 for the engine or raises an error that states what was expected, what was passed and how to fix it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .._common.checks import in_interval
-from .._common.typing import Array
+from .._common.typing import Array, Ints
 from ..losses import Loss
 from ..losses.arguments import REAL
 from ..losses.link import BINARY_LINKS
 from .arrays import as_numeric, as_rows, check_finite, frame_column, frame_columns, is_frame, to_array
 from .labels import class_index, describe_classes, factorize, label_array
+from .shared import Shared
 
 # Tolerance for the sum of the probabilities of a row: the rounding error of a thousand classes in float16.
 _SUM_TOLERANCE = 1e-2
@@ -46,6 +47,11 @@ class Targets:
     loss: Loss
     ignored: Array | None = None
 
+    def take(self, rows: Ints | slice) -> "Targets":
+        """The targets of some rows, of which none need have each class."""
+        ignored = None if self.ignored is None else self.ignored[rows]
+        return replace(self, Y=self.Y[rows], ignored=None if ignored is None or not ignored.any() else ignored)
+
     def labelled(self, rows: Any, kind: str) -> Any:
         """Those of some rows, or of all for None, that are not ignored; ValueError if every `kind` of row is."""
         if self.ignored is None:
@@ -68,7 +74,7 @@ def read_targets(
 
     Parameters
     ----------
-    y : array, list, series, data frame or Arrow array; shape (rows,) or (rows, n_out)
+    y : array, list, series, data frame, Arrow array or Shared; shape (rows,) or (rows, n_out)
         Multiclass losses: labels of any kind in `labels.py`; for cross-entropy also rows of probabilities (one-hot).
         Binary losses with one output: labels of two classes; with several outputs: rows of 0 and 1, or values in
         between, or -1 and 1 for hinge losses.  Quantile loss: (rows,) or (rows, targets).  Other losses: real values.
@@ -103,6 +109,10 @@ def read_targets(
     >>> targets.Y.ravel().tolist(), targets.classes.tolist(), targets.squeeze
     ([0, 1, 0], ['no', 'yes'], True)
     """
+    if isinstance(y, Shared):
+        key = loss, n_out, None if classes is None else tuple(classes.tolist()), dtype
+        whole = y.read(key, lambda values: read_targets(values, loss, n_out, classes, name, dtype))
+        return whole if y.rows is None else whole.take(y.rows)
     array = _to_target_array(y, name)
     if loss.target == "any":
         return Targets(as_numeric(array, name), None, array.ndim == 1 and n_out == 1, loss)

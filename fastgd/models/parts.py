@@ -145,7 +145,7 @@ class Parts(Copyable):
         [(2, 5), (2, 3)]
         """
         kind = check_choice("kind", kind, ("outputs", "pre-activations"))
-        threads = 0 if n_threads is None else usable_threads(check_int("n_threads", n_threads))
+        threads = usable_threads(None if n_threads is None else check_int("n_threads", n_threads))
         X = self.inputs.read(X, self.n_in, self.dtype)
         return [out for _, _, out in layer_outputs(self, X, threads, kind)]
 
