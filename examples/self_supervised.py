@@ -24,6 +24,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="self_supervised.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 random = np.random.default_rng(options.seed)
 
 X, y = gd.datasets.digits()
@@ -81,14 +82,14 @@ for n, means in zip(counts, percent.mean(axis=1), strict=True):
     shown = ", ".join(f"{name} {mean:.1f} %" for name, mean in zip(names, means, strict=True))
     print(f"{n} labels a class: {shown}")
 
-figure = plt.figure(figsize=(12, 4.6), layout="constrained")
+figure = plt.figure(figsize=(12, 4.6))
 left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
 left.suptitle("Images of the test: original, spoilt, restored")
 images = X[[test[y[test] == digit][0] for digit in range(7)]]
 spoilt = spoil(images, random)
 for row, pictures in zip(left.subplots(3, 7), (images, spoilt, autoencoder.predict(spoilt)), strict=True):
     for ax, image in zip(row, pictures, strict=True):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         ax.set_axis_off()
 ax = right.subplots()
 for (name, color), values in zip(names.items(), percent.transpose(2, 0, 1), strict=True):
@@ -98,8 +99,7 @@ ax.set(title=f"Mean and range of {DRAWS} draws of labelled images", xlabel="labe
 ax.set(ylabel="accuracy on the test, %", xscale="log")
 ax.set_xticks(counts, counts)
 ax.minorticks_off()
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(frameon=False, loc="lower right")
-figure.savefig(options.picture, dpi=150)
+ax.legend(loc="lower right")
+figure.savefig(options.picture)
 scratch, augmented, pretrained = percent[counts.index(5)].mean(axis=0)
 print(f"result: percentage points gained with 5 labels a class {pretrained - max(scratch, augmented):.2f}")
