@@ -87,7 +87,7 @@ def _bar_color(name: str) -> str:
 
 def _roofline(results: Result) -> Figure:
     """Steps of fastgd and of its fastest peer, with the machine's limits."""
-    figure, ax = plt.subplots(figsize=(7.5, 5))
+    figure, ax = plt.subplots(figsize=(7.5, 5.6))
     limits, races = results["limits"], results["training"]
     threads = max(limits["fma"]["float32"], key=int)
     top = limits["fma"]["float32"][threads]
@@ -132,7 +132,7 @@ def _points(ax: Axes, name: str, race: Result, is_above: bool) -> None:
             ax.plot(x, y, "o", label=label if is_first else None, **look)
     if ours:
         place = (x, race["flops"] / ours.seconds / 1e9)
-        ax.annotate(name, place, (0, 7 if is_above else -14), textcoords="offset points", ha="center", fontsize=9)
+        ax.annotate(name, place, (0, 4.5 if is_above else -12), textcoords="offset points", ha="center", fontsize=8)
 
 
 def _prediction(results: Result) -> Figure:
