@@ -43,6 +43,7 @@ class MemberFit:
     patience, n_threads : int or None
     group : Group
         The processes that train together; all have all rows.
+    precision : {"f32", "bf16"}
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class MemberFit:
     patience: int | None
     n_threads: int | None
     group: Group = field(default_factory=Group)
+    precision: str = "f32"
 
     def fit(
         self, X: Array, Y: Array, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
@@ -87,6 +89,7 @@ class MemberFit:
             n_threads=self.n_threads,
             comm=group.comm,
             shards=group.shards,
+            precision=self.precision,
         )
         best = [] if validation is None else [self._best_epoch(metric)]
         epochs = self.recipe.n_epochs(rows)
