@@ -25,6 +25,7 @@ _HOMES = {
     "backend": "show_config",
     "callbacks": "BestEpoch CSVLogger Callback Checkpoint Dashboard EarlyStopping EveryEpoch EveryStep History "
     "ReduceLROnPlateau StepBudget TensorBoard TimeBudget",
+    "data.affine": "RandomAffine",
     "data.replay": "ReplayBuffer",
     "data.splits": "Split",
     "layers": "Dense Dropout Embedding GaussianNoise GradientReversal PeriodicEmbedding Scale",

@@ -52,6 +52,7 @@ from .callbacks import (
     TensorBoard,
     TimeBudget,
 )
+from .data.affine import RandomAffine
 from .data.replay import ReplayBuffer
 from .data.splits import Split
 from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
@@ -157,6 +158,7 @@ __all__ = [
     "Quantile",
     "RAdam",
     "RMSprop",
+    "RandomAffine",
     "ReLU",
     "ReLU6",
     "ReduceLROnPlateau",
