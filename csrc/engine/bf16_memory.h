@@ -11,6 +11,7 @@
 #include "../fastgd.h"
 #include "../kernels/bf16.h"
 #include "../kernels/bf16_product.h"
+#include "../tables/activations.h"
 #include "memory.h"
 
 #if FGD_BITS == 32
@@ -72,6 +73,9 @@ static bf16_matrices *bf16_matrices_init(UNUSED const fgd_net *net, UNUSED ptrdi
 static size_t scratch_bytes(UNUSED const fgd_net *net) { return 0; }
 
 #endif
+
+/* Whether f' is computed from the values of a or z: that of relu from the signs, which rounding keeps. */
+static int needs_values(int activation) { return activation != ACTIVATION_relu && activation != ACTIVATION_identity; }
 
 /* The rows that belong together: those of a thread begin at a multiple of this number. */
 static inline int row_unit(const fgd_net *net) { return is_bf16(net) ? 32 : 1; }
