@@ -23,6 +23,7 @@ typedef struct {
     bf16_factor a, at;       /* a[l], and transposed; l < L */
     bf16_factor w, w_rows;   /* W of layer l, right and left; l < L */
     bf16_factor dz, dzt;     /* dz[l], and transposed; l > 0 */
+    real *blocks;            /* during a chunk: W of layer l in blocks of SIDE x SIDE, row after row; or NULL */
     real *sums;              /* (blocks of rows, columns in whole blocks) sums of dz[l] over the rows of a block */
 } bf16_matrices;
 

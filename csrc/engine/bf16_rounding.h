@@ -78,6 +78,43 @@ static void round_weights(const fgd_layer *layer, const real *W, bf16_factor w, 
         }
 }
 
+/* Elements of all W in blocks. */
+static ptrdiff_t blocks_size(const fgd_net *net) {
+    ptrdiff_t size = 0;
+    for (int l = 0; l < net->L; l++)
+        size += (ptrdiff_t)block_count(net->layer[l].n_in) * block_count(net->layer[l].n_out) * BLOCK_REALS;
+    return size;
+}
+
+/* All W in blocks from now on, copied from theta. */
+static void take_blocks(const fgd_workspace *w, const real *theta, real *blocks) {
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        w->bf16[l].blocks = blocks;
+        for (int i = 0; i < layer->n_in; i += SIDE)
+            for (int j = 0; j < layer->n_out; j += SIDE, blocks += BLOCK_REALS)
+                for (int r = 0; r < SIDE && i + r < layer->n_in; r++)
+                    store_row(blocks + r * SIDE,
+                              load_row(theta + (ptrdiff_t)(i + r) * layer->n_out + j, layer->n_out - j), SIDE);
+        theta += layer_size(layer);
+    }
+}
+
+/* Back to theta. */
+static void return_blocks(const fgd_workspace *w, real *theta) {
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        const real *blocks = w->bf16[l].blocks;
+        w->bf16[l].blocks = NULL;
+        for (int i = 0; i < layer->n_in && blocks; i += SIDE)
+            for (int j = 0; j < layer->n_out; j += SIDE, blocks += BLOCK_REALS)
+                for (int r = 0; r < SIDE && i + r < layer->n_in; r++)
+                    store_row(theta + (ptrdiff_t)(i + r) * layer->n_out + j, load_row(blocks + r * SIDE, SIDE),
+                              layer->n_out - j);
+        theta += layer_size(layer);
+    }
+}
+
 /* A thread's part of every W. */
 static void round_all_weights(const fgd_workspace *w, const real *theta, worker self) {
     for (int l = 0; l < w->net->L; l++) {
