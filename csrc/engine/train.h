@@ -286,7 +286,7 @@ static int keeps_blocks(const fgd_workspace *w, const fgd_chunk *chunk) {
 static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     if (has_bad_row(chunk)) return FGD_BAD_ROW_NUMBER;
 
-    int max = training_threads(w->net, w->max_rows, chunk->n_threads);
+    int max = training_threads(w->net, w->max_rows, chunk->n_threads, w->method);
     training t = {.workspace = w, .chunk = chunk, .size = theta_size(w->net), .n_threads = max, .since = seconds_now()};
     t.update = chunk_update(w, chunk, &t.barrier);
     t.tuned = chunk->n_threads == 0 && max > 1;
