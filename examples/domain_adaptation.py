@@ -1,12 +1,10 @@
 """Domain adaptation: a classifier for images of another kind, of which there are no labels.
 
 A trunk turns images into features; one head names the digit, another one the domain, labelled source or unlabelled
-target.  The domain head learns to tell the domains apart.  The trunk learns to name digits and to *prevent* that: it
-takes the gradient of the domain head with the opposite sign, so that features look the same in both domains and what
-was learned on one carries over (Ganin et al., "Domain-adversarial training of neural networks", JMLR 17, 2016).
-
-Reversal needs no layer of its own here.  The two heads return their dL/dA for the features A, and the trunk gets
-dA of the digits - lambda dA of the domains.
+target.  The domain head learns to tell the domains apart.  The trunk learns to name digits and to *prevent* that: the
+domain head begins with a layer that reverses the gradient by the features, so that these come to look the same in both
+domains and what was learned on one carries over (Ganin et al., "Domain-adversarial training of neural networks", JMLR
+17, 2016).
 
 Source: digits as they are.  Targets: other digits, shifted by one pixel, on a noisy background, or with an inverted
 margin.  One sees the accuracy on new rows of the target without adaptation, with it, and with the labels of the target
@@ -54,19 +52,21 @@ DOMAINS = {
 def train(X_source, y_source, X_target, strength):
     """Train a trunk and its head on labels, and if strength > 0 the trunk against a head for domains."""
     trunk = gd.MLP(64, 32, output="relu", seed=seed)
-    digit, domain = gd.MLP(32, 10, seed=seed + 1), gd.MLP(32, 64, 1, seed=seed + 2)
+    reversal = gd.GradientReversal(lambda step: strength * np.tanh(5 * step / STEPS))  # more and more, as in the paper
+    digit = gd.MLP(32, 10, seed=seed + 1)
+    domain = gd.Sequential(reversal, *gd.MLP(32, 64, 1).stack, seed=seed + 2)
     models = trunk, digit, domain
     optimizers = [gd.AdamW(lr=0.001, betas=(0.5, 0.999), weight_decay=0.01) for _ in models]
     cross_entropy, bce = gd.losses.get("cross_entropy"), gd.losses.get("bce")
     domains = np.repeat(np.float32([[0], [1]]), BATCH, axis=0)
-    for step in range(STEPS):
+    for _ in range(STEPS):
         rows, others = rng.integers(len(X_source), size=BATCH), rng.integers(len(X_target), size=BATCH)
         A = trunk.forward(np.concatenate([X_source[rows], X_target[others]]))
         dA = np.zeros_like(A)
         _, dZ = cross_entropy.value_and_gradient(digit.forward(A[:BATCH]), y_source[rows])
         dA[:BATCH] = digit.backward(dZ)
-        _, dZ = bce.value_and_gradient(domain.forward(A), domains)
-        dA -= strength * np.tanh(5 * step / STEPS) * domain.backward(dZ)  # more and more, as in the paper
+        _, dZ = bce.value_and_gradient(domain.forward(A, training=True), domains)
+        dA += domain.backward(dZ)
         trunk.backward(dA, input_gradient=False)
         for model, optimizer in zip(models, optimizers, strict=True):
             optimizer.step(model)

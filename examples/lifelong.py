@@ -41,12 +41,6 @@ NEW = [rows[rows >= TRAINED] for rows in rows_of]
 bce = gd.losses.get("bce")
 
 
-def fisher(model, rows):
-    """The diagonal of the Fisher information, for labels drawn from the probabilities that the model gives."""
-    labels = rng.random((len(rows), 1)) < 1 / (1 + np.exp(-model.forward(X[rows])))
-    return model.fisher_diagonal(X[rows], labels.astype("float32"), "bce")
-
-
 def learn(strength=0, memory_rows=0):
     """Learn the tasks in turn, with EWC of a strength lambda or with a memory; return accuracies (after, on task)."""
     model, optimizer, accuracy = gd.MLP(64, 256, 1, seed=seed), gd.Adam(lr=0.001), np.empty((5, 5))
@@ -62,7 +56,7 @@ def learn(strength=0, memory_rows=0):
                 model.grad[:] += strength * importance * (model.theta - theta)
             optimizer.step(model)
         if strength:
-            anchors.append((fisher(model, rows), model.theta.copy()))
+            anchors.append((model.fisher_diagonal(X[rows], None, "bce", labels="model"), model.theta.copy()))
         if memory_rows:
             memory.extend(row=rows[:memory_rows])
         accuracy[task] = [((model.forward(X[new]) > 0) == target[new]).mean() for new in NEW]

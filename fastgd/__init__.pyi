@@ -11,6 +11,7 @@ from . import (
     metrics,
     optimizers,
     plot,
+    population,
     schedules,
     sklearn,
     tables,
@@ -41,6 +42,7 @@ from .callbacks import (
     Callback,
     Checkpoint,
     CSVLogger,
+    Dashboard,
     EarlyStopping,
     EveryEpoch,
     EveryStep,
@@ -52,7 +54,7 @@ from .callbacks import (
 )
 from .data.replay import ReplayBuffer
 from .data.splits import Split
-from .layers import Dense, Dropout, Embedding, GaussianNoise, PeriodicEmbedding, Scale
+from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
     BCE,
     MAE,
@@ -72,6 +74,7 @@ from .losses import (
 )
 from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
+from .population import Ensemble, Population
 from .schedules import (
     Cosine,
     CosineLog,
@@ -115,10 +118,12 @@ __all__ = [
     "CosineRestarts",
     "CrossEntropy",
     "Cyclic",
+    "Dashboard",
     "Dense",
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "Ensemble",
     "EveryEpoch",
     "EveryStep",
     "Exponential",
@@ -126,6 +131,7 @@ __all__ = [
     "GELUTanh",
     "Gamma",
     "GaussianNoise",
+    "GradientReversal",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
@@ -147,6 +153,7 @@ __all__ = [
     "Piecewise",
     "Poisson",
     "Polynomial",
+    "Population",
     "Quantile",
     "RAdam",
     "RMSprop",
@@ -184,6 +191,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "plot",
+    "population",
     "schedules",
     "show_config",
     "sklearn",

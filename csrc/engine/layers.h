@@ -103,9 +103,10 @@ static void layer_forward(const fgd_layer *layer, const real *W, const real *fro
     multiply(&p, row0, row1, j0, j1);
 }
 
-/* Whether noise is added to a[l], and whether it is multiplicative. */
+/* Whether noise acts on a[l], and whether its values are factors of the gradient. */
 static int is_noisy(const fgd_workspace *w, const fgd_noise *noise, int l) {
-    return noise->strength && l < w->net->L && w->net->layer[l].noise && noise->strength[l] > 0;
+    if (!noise->strength || l >= w->net->L || !w->net->layer[l].noise) return 0;
+    return noise->strength[l] > 0 || noise_is_backward[w->net->layer[l].noise];
 }
 static int is_masked(const fgd_workspace *w, const fgd_noise *noise, int l) {
     return w->at[l].mask && is_noisy(w, noise, l);

@@ -5,7 +5,9 @@
 #define FGD_PLAN_H
 
 #include "../fastgd.h"
+#include "../tables/rules.h"
 #include "bf16_layers.h"
+#include "own_columns.h"
 #include "partition.h"
 #include "team.h"
 #include "workspace.h"
@@ -40,6 +42,13 @@ static int f32_is_faster(const fgd_net *net, double rows, bf16_method method) {
     return is_bf16(net) && (method != BF16_BY_TILES || reals < tiles);
 }
 
+/* Bytes of the columns of the first layer that threads keep, unless a chunk is short or its updates take more than a
+   rule that the product applies. */
+static size_t bytes_of_columns(const fgd_net *net, ptrdiff_t rows, thread_grid grid, int threads) {
+    if (is_bf16(net) || !copies_columns(net, grid, threads, RULE_sgd, rows, MIN_ROWS_OF_COPY)) return 0;
+    return (size_t)own_columns_size(net, threads) * sizeof(real);
+}
+
 /* tiles: as of new_workspace */
 static fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int tiles) {
     double weights = 0, first = is_transposed(net, 0) ? 0 : (double)net->layer[0].n_in * net->layer[0].n_out;
@@ -47,6 +56,7 @@ static fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int
     bf16_method method = method_of(net, tiles);
     int threads = requested > 0 ? requested : training_threads(net, rows, 0, method);
     thread_grid grid = grid_of_micro_batch(net, rows, threads);
+    size_t of_threads = (size_t)threads * bytes_of_thread(net, rows) + bytes_of_columns(net, rows, grid, threads);
     return (fgd_plan){.tile_rows = is_bf16(net) ? row_unit(net) : MR,
                       .tile_columns = is_bf16(net) ? row_unit(net) : NR,
                       .max_threads = fgd_max_threads(),
@@ -55,7 +65,7 @@ static fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int
                       .columns = grid.columns,
                       .min_flops = min_flops_of_phase(method),
                       .flops = 2. * (double)rows * (3 * weights - first), /* no dX for the first layer */
-                      .workspace = workspace_init(net, rows, NULL) + (size_t)threads * bytes_of_thread(net, rows),
+                      .workspace = workspace_init(net, rows, NULL) + of_threads,
                       .unit = unit_of(net, method),
                       .f32_is_faster = f32_is_faster(net, (double)rows, method)};
 }

@@ -142,6 +142,27 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
     return status == FGD_NOT_FINITE ? FGD_OK : status;
 }
 
+/* Whether z[label] is the first of the largest values of z (n,). */
+static int is_first_maximum(const real *z, int n, int label) {
+    int not_first = 0;
+    for (int j = 0; j < label; j++) not_first |= z[j] >= z[label];
+    for (int j = label + 1; j < n; j++) not_first |= z[j] > z[label];
+    return !not_first;
+}
+
+static ptrdiff_t count_correct(int n, const void *Z, const fgd_table *Y) {
+    enum { ROWS = 128 };
+    real label[ROWS];
+    ptrdiff_t correct = 0;
+    for (ptrdiff_t row = 0, end; row < Y->count; row = end) {
+        end = row + ROWS < Y->count ? row + ROWS : Y->count;
+        read_table(Y, row, end, label, 1);
+        for (ptrdiff_t r = row; r < end; r++)
+            correct += is_first_maximum((const real *)Z + r * n, n, (int)label[r - row]);
+    }
+    return correct;
+}
+
 /* Whether targets y (count,) lie in [bounds[0], bounds[1]] and are finite. */
 static int targets_fit(const real *y, ptrdiff_t count, const double *bounds) {
     real low = (real)bounds[0], high = (real)bounds[1];

@@ -138,7 +138,7 @@ static void layer_memory_init(layer_memory *m, const fgd_net *net, int l, ptrdif
     if (is_transposed(net, l) && keeps_gradients(net, l)) m->dz = arena_take(from, bytes);
     if (before && activation_needs_z[before->activation]) m->z = arena_take(from, bytes);
     if (before && noise) m->clean = arena_take(from, bytes);
-    if (noise_multiplies[noise]) m->mask = arena_take(from, bytes);
+    if (noise_has_mask[noise]) m->mask = arena_take(from, bytes);
     if (before && after && !is_bf16(net)) m->wt = arena_take(from, panels_bytes(after));
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 from .. import optimizers
 from .._common.checks import INT_MAX
 from ..activations import ACTIVATIONS
+from ..engine.precision import PRECISIONS
 from .options import (
     MAX_SEED,
     add_aliases,
@@ -33,6 +34,7 @@ examples:
   fastgd train houses.csv --target price --drop id --out houses.npz
   fastgd train orders.tsv.gz --target late --class-weight balanced
   fastgd train a.parquet --target y --valid b.parquet --hidden 256 128
+  mpirun -n 4 fastgd train big.parquet --target y --shards 8 --batch-size 1024
   zcat *.csv.gz | fastgd train - --target y --metric f1_macro --json
 """
 _HIDDEN_ACTIVATIONS = tuple(name for name, f in ACTIVATIONS.items() if not f.rowwise)
@@ -136,7 +138,13 @@ def _add_training_options(group: Any) -> None:
     add("--seed", type=integer(0, MAX_SEED), default=0, metavar="N",
         help="seed of weights, split and order of rows (default: %(default)s)")
     add("--threads", type=integer(1, INT_MAX), metavar="N",
-        help="maximum number of threads (default: the available processors)")
+        help="maximum number of threads (default: the available processors, shared by the ranks on this machine)")
+    add("--shards", type=integer(1, 1 << 20), metavar="N",
+        help="parts of the rows, a multiple of the ranks of mpirun, of which the model depends on the former only "
+        "(default: one for each rank)")
+    add("--precision", choices=PRECISIONS, default="f32", metavar="NAME",
+        help="f32, or bf16: matrix products of bfloat16, faster for wide networks on CPUs that multiply it (AMX, "
+        "AVX512-BF16) (default: %(default)s)")
     # fmt: on
 
 
@@ -150,6 +158,8 @@ def _add_output_options(group: Any) -> None:
     add("--plot", type=Path, metavar="FILE",
         help="picture of the learning curves, as .png, .pdf or .svg (default: -curve.png next to the model)")
     add("--no-plot", action="store_true", help="draw no picture")
+    add("--watch", action="store_true",
+        help="serve a page with live curves to the browser of this computer; its address is printed")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only, and the JSON if asked for")
     # fmt: on
