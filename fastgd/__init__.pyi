@@ -51,7 +51,9 @@ from .callbacks import (
     TensorBoard,
     TimeBudget,
 )
+from .data.arrow import ArrowSource, ParquetSource
 from .data.replay import ReplayBuffer
+from .data.sources import ArraySource, IterSource, Source
 from .data.splits import Split
 from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
@@ -107,6 +109,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "ArraySource",
+    "ArrowSource",
     "BestEpoch",
     "BinaryFocal",
     "CSVLogger",
@@ -138,6 +142,7 @@ __all__ = [
     "Huber",
     "Identity",
     "InverseTime",
+    "IterSource",
     "KLDiv",
     "LeakyReLU",
     "Lion",
@@ -147,6 +152,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "OneCycle",
+    "ParquetSource",
     "PeriodicEmbedding",
     "Piecewise",
     "Poisson",
@@ -166,6 +172,7 @@ __all__ = [
     "SoftCrossEntropy",
     "Softmax",
     "Softplus",
+    "Source",
     "Split",
     "SquaredHinge",
     "Step",
