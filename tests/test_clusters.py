@@ -37,7 +37,7 @@ def dask(request, paths):
 
 @pytest.fixture(scope="module")
 def ray(paths):
-    """Ray with a new head, for two tasks at a time; no setting keeps it to the loopback address, but a token guards it."""
+    """Ray with a new head, for two tasks at a time.  It has no setting for the loopback address; a token guards it."""
     found = pytest.importorskip("ray", reason='needs pip install "fastgd[ray]"')
     found.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 << 20)
     yield found
