@@ -1,9 +1,9 @@
 """Measure many models trained at once, for docs/many-models.md; each takes seconds to a minute on a quiet machine.
 
-    python -m benchmarks.populations cores     a population beside its members one after another, and joblib's threads
-    python -m benchmarks.populations members   seconds per member of populations of 1 to 1,000
-    python -m benchmarks.populations search    PopulationSearchCV beside GridSearchCV with scikit-learn's MLPClassifier
-    python -m benchmarks.populations jax       a population beside jax.vmap over its members
+python -m benchmarks.populations cores     a population beside its members one after another, and joblib's threads
+python -m benchmarks.populations members   seconds per member of populations of 1 to 1,000
+python -m benchmarks.populations search    PopulationSearchCV beside GridSearchCV with scikit-learn's MLPClassifier
+python -m benchmarks.populations jax       a population beside jax.vmap over its members
 """
 
 import argparse
@@ -19,7 +19,7 @@ import fastgd as gd
 
 X, Y = gd.datasets.digits()
 X, Y = X.astype(np.float32) / 16, Y
-WIDTHS, BATCH, EPOCHS = (64, 64, 10), 32, 20
+WIDTHS, BATCH, EPOCHS = (64, 64, 10), 32, 30
 COUNTS = (1, 2, 10, 100, 1000)
 CANDIDATES, FOLDS = 32, 5
 
@@ -56,7 +56,6 @@ def population(n: int, epochs: int = EPOCHS) -> Callable[[], Any]:
 
 
 def one_after_another(n: int) -> Callable[[], Any]:
-    """As much of one core as it takes; with None for n_threads, of as many as pay."""
     members = trainers(n)
     for trainer in members:
         trainer.n_threads = 1
@@ -108,10 +107,11 @@ def search() -> None:
     theirs.fit(X[:300], Y[:300])  # starts the processes
     mine, peer = in_turns(3, lambda: lambda: ours.fit(X, Y), lambda: lambda: theirs.fit(X, Y))
     per_fit = mine / CANDIDATES / FOLDS, peer / len(few["learning_rate_init"]) / FOLDS
-    print(f"fastgd {per_fit[0] * 1e3:.1f} ms per fit, scikit-learn {per_fit[1] * 1e3:.1f}: {per_fit[1] / per_fit[0]:.1f}")
+    ratio = per_fit[1] / per_fit[0]
+    print(f"fastgd {per_fit[0] * 1e3:.1f} ms per fit, scikit-learn {per_fit[1] * 1e3:.1f}: {ratio:.1f} times")
     (direct,) = in_turns(3, lambda: _folds_of_population(grid["learning_rate_init"]))
     direct /= CANDIDATES * FOLDS
-    print(f"Population, without scikit-learn: {direct * 1e3:.1f} ms per fit: {per_fit[1] / direct:.1f}")
+    print(f"Population, without scikit-learn: {direct * 1e3:.1f} ms per fit: {per_fit[1] / direct:.1f} times")
 
 
 def _folds_of_population(rates: list[float]) -> Callable[[], Any]:
@@ -133,7 +133,7 @@ def jax() -> None:
     import jax.numpy as jnp
 
     steps = len(X) // BATCH
-    batches = jnp.asarray(X[: steps * BATCH]).reshape(steps, BATCH, -1), jnp.asarray(Y[: steps * BATCH]).reshape(steps, -1)
+    batches = tuple(jnp.asarray(each[: steps * BATCH]).reshape(steps, BATCH, *each.shape[1:]) for each in (X, Y))
 
     def loss(theta: Any, x: Any, y: Any) -> Any:
         W, b, V, c = theta
@@ -158,7 +158,8 @@ def jax() -> None:
             5, lambda n=n: population(n, 5), lambda s=state, r=rates: lambda: jax.block_until_ready(epochs(s, r))
         )
         mine, peer = mine / n / 5, peer / n
-        print(f"{n:5} members: fastgd {mine * 1e3:.2f} ms per member and epoch, jax.vmap {peer * 1e3:.2f}: {peer / mine:.1f}")
+        both = f"fastgd {mine * 1e3:.2f} ms per member and epoch, jax.vmap {peer * 1e3:.2f}"
+        print(f"{n:5} members: {both}: {peer / mine:.1f} times")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ CORE = [path for path in CSRC if "tests" not in path.parts]
 
 # Rooms (sub-packages and top-level modules) from the lowest up: each imports only from rooms before it.
 ROOMS = (
-    *("_version", "_common", "parallel", "activations", "initializers", "schedules", "losses", "optimizers", "layers"),
-    *("data", "engine", "backend", "models", "metrics", "callbacks", "training", "population"),
+    *("_version", "_common", "parallel", "activations", "initializers", "schedules", "losses", "optimizers"),
+    *("layers", "data", "engine", "backend", "models", "metrics", "callbacks", "training", "population"),
     *("plot", "inspection", "tables", "sklearn"),
     *("datasets", "cli", "__init__", "__main__"),
 )

@@ -94,8 +94,8 @@ def test_links_lead_to_files(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_tour_names_every_example():
-    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+def test_the_gallery_names_every_example():
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
     assert [path.name for path in (ROOT / "examples").glob("*.py") if f"(../examples/{path.name})" not in page] == []
 
 

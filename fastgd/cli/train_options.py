@@ -33,6 +33,7 @@ examples:
   fastgd train houses.csv --target price --drop id --out houses.npz
   fastgd train orders.tsv.gz --target late --class-weight balanced
   fastgd train a.parquet --target y --valid b.parquet --hidden 256 128
+  mpirun -n 4 fastgd train big.parquet --target y --shards 8 --batch-size 1024
   zcat *.csv.gz | fastgd train - --target y --metric f1_macro --json
 """
 _HIDDEN_ACTIVATIONS = tuple(name for name, f in ACTIVATIONS.items() if not f.rowwise)
@@ -136,7 +137,10 @@ def _add_training_options(group: Any) -> None:
     add("--seed", type=integer(0, MAX_SEED), default=0, metavar="N",
         help="seed of weights, split and order of rows (default: %(default)s)")
     add("--threads", type=integer(1, INT_MAX), metavar="N",
-        help="maximum number of threads (default: the available processors)")
+        help="maximum number of threads (default: the available processors, shared by the ranks on this machine)")
+    add("--shards", type=integer(1, 1 << 20), metavar="N",
+        help="parts of the rows, a multiple of the ranks of mpirun, of which the model depends on the former only "
+        "(default: one for each rank)")
     # fmt: on
 
 

@@ -7,23 +7,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .. import losses, metrics, optimizers
 from .._common.checks import counted
+from .._common.typing import Array
 from ..callbacks import BestEpoch, EarlyStopping
 from ..callbacks.base import Callback
 from ..metrics import Metric
 from ..models import MLP, Sequential
 from ..optimizers import Optimizer
+from ..parallel import Group
 from ..tables import TableModel
 from ..tables.member import MemberFit
 from ..tables.recipe import Recipe, widths
 from ..training.trainer import Trainer
+from .ranks import threads_of_rank
 from .train_options import LOSSES
 from .training_data import TrainingData
 
 
-def train_networks(data: TrainingData, options: argparse.Namespace) -> Iterator[Trainer]:
-    """Train the networks, one after the other; the trainer of each.
+def train_networks(data: TrainingData, options: argparse.Namespace, group: Group) -> Iterator[Trainer]:
+    """Train the networks, one after the other, by the ranks of a group together; the trainer of each.
 
     Raises
     ------
@@ -33,20 +38,25 @@ def train_networks(data: TrainingData, options: argparse.Namespace) -> Iterator[
     classes = data.classes
     if classes is None and options.class_weight == "balanced":
         raise ValueError("--class-weight balanced is for classes, but this is a regression")
-    fit_options = {
-        "class_weight": "balanced" if options.class_weight == "balanced" else None,
-        "verbose": 0 if options.quiet else 1,
-    }
+    weights = _balanced(data.y) if options.class_weight == "balanced" else None
+    fit_options = {"class_weight": weights, "verbose": 0 if options.quiet else 1}
+    threads = options.threads or threads_of_rank()
     if data.encoder is None:
-        yield _train_digits(data, options, fit_options)
+        yield _train_digits(data, options, fit_options, threads, group)
         return
-    fit = MemberFit(recipe_of(data, options), None, options.metric, options.patience, options.threads)
+    fit = MemberFit(recipe_of(data, options), None, options.metric, options.patience, threads, group)
     for i in range(options.ensemble):
         seed = (options.seed + i) % 2**64
         trainer = fit.fit(data.X, data.y, classes, data.valid, seed, callbacks=[], sample_weight=None, **fit_options)
         yield trainer
         if trainer.stop_reason == "interrupted":
             return
+
+
+def _balanced(y: Array) -> dict[Any, float]:
+    """The weights of class_weight="balanced", which a rank of several cannot count in its own rows."""
+    labels, counts = np.unique(y, return_counts=True)
+    return dict(zip(labels.tolist(), (len(y) / (len(labels) * counts)).tolist(), strict=True))
 
 
 def recipe_of(data: TrainingData, options: argparse.Namespace) -> Recipe:
@@ -121,7 +131,9 @@ def _plain(data: TrainingData, options: argparse.Namespace) -> Recipe:
     )
 
 
-def _train_digits(data: TrainingData, options: argparse.Namespace, fit_options: dict[str, Any]) -> Trainer:
+def _train_digits(
+    data: TrainingData, options: argparse.Namespace, fit_options: dict[str, Any], threads: int | None, group: Group
+) -> Trainer:
     plain, n = _plain(data, options), len(data.X)
     sizes = (data.X.shape[1], *widths(plain.hidden), 10)
     model = MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout, seed=options.seed)
@@ -131,14 +143,17 @@ def _train_digits(data: TrainingData, options: argparse.Namespace, fit_options: 
         model,
         loss=losses.get(options.loss or LOSSES["classification"][0]),
         optimizer=_optimizer(options.optimizer or "adam", options.lr, options.weight_decay),
-        batch_size=plain.rows_of_batch(n),
-        n_threads=options.threads,
+        batch_size=group.batch_size(plain.rows_of_batch(n)),
+        n_threads=threads,
         metrics=[metric],
+        comm=group.comm,
+        shards=group.shards,
     )
     monitor = "validation_loss" if options.metric is None else f"validation_{metric.name}"
     best: list[Callback] = [
         BestEpoch(monitor) if options.patience is None else EarlyStopping(monitor, patience=options.patience)
     ]
-    valid = data.valid
-    trainer.fit(data.X, data.y, plain.n_epochs(n), validation=valid, callbacks=best if valid else [], **fit_options)
+    valid, share = None if data.valid is None else group.part(data.valid), group.share(n)
+    callbacks = best if valid else []
+    trainer.fit(data.X[share], data.y[share], plain.n_epochs(n), validation=valid, callbacks=callbacks, **fit_options)
     return trainer

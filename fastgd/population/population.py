@@ -189,10 +189,10 @@ class Population(PopulationPredictions, ExplainsAttributes):
         >>> X, y = gd.datasets.digits()
         >>> trainers = [gd.Trainer(gd.MLP(64, n, 10, seed=0), loss="cross_entropy") for n in (4, 8, 16)]
         >>> population, ensemble = gd.Population(trainers), None
-        >>> for epoch in population.rounds(X / 16, y, 6, every=2, validation_rows=range(1500, 1797), verbose=0):
+        >>> for epoch in population.rounds(X / 16, y, 12, every=4, validation_rows=range(1500, 1797), verbose=0):
         ...     ensemble = population.select(X[1500:] / 16, y[1500:], candidates=ensemble)
-        >>> epoch, ensemble.score(X[1500:] / 16, y[1500:]) > 0.6
-        (6, True)
+        >>> epoch, ensemble.score(X[1500:] / 16, y[1500:]) > 0.8
+        (12, True)
         """
         every = check_int("every", every)
         run = begin(self.trainers, self._goals, X, y, epochs, self.n_threads, **options)

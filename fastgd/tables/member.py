@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..callbacks import Callback, EarlyStopping
 from ..data.splits import Split
 from ..losses import Loss, Quantile
 from ..metrics import Metric, get
+from ..parallel import Group
 from ..training.standardization import takes_standardized
 from ..training.trainer import Trainer
 from .recipe import Recipe
@@ -40,6 +41,8 @@ class MemberFit:
     metric : Metric or None
         What is best on the held-out rows; None: the accuracy, or the loss.
     patience, n_threads : int or None
+    group : Group
+        The processes that train together; all have all rows.
     """
 
     recipe: Recipe
@@ -47,6 +50,7 @@ class MemberFit:
     metric: Metric | None
     patience: int | None
     n_threads: int | None
+    group: Group = field(default_factory=Group)
 
     def fit(
         self, X: Array, Y: Array, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
@@ -72,18 +76,25 @@ class MemberFit:
         rows = max(1, len(X) - n_held)
         network = self.recipe.network(X.shape[1], _n_outputs(loss, Y, classes, self.levels), is_classification, seed)
         metric = get("accuracy") if self.metric is None and is_classification else self.metric
+        group = self.group
         trainer = Trainer(
             network,
             loss=loss,
             optimizer=self.recipe.optimizer(network, is_classification),
-            batch_size=self.recipe.rows_of_batch(rows),
+            batch_size=group.batch_size(self.recipe.rows_of_batch(rows)),
             standardize="y" if not is_classification and takes_standardized(loss) else False,
             metrics=[] if metric is None else [metric],
             n_threads=self.n_threads,
+            comm=group.comm,
+            shards=group.shards,
         )
         best = [] if validation is None else [self._best_epoch(metric)]
         epochs = self.recipe.n_epochs(rows)
-        trainer.fit(X, Y, epochs, validation=validation, callbacks=[*best, *callbacks], classes=classes, **options)
+        if isinstance(validation, tuple):
+            validation = group.part(validation)
+        share = group.share(len(X))
+        options |= {"validation": validation, "callbacks": [*best, *callbacks], "classes": classes}
+        trainer.fit(X[share], Y[share], epochs, **options)
         return trainer
 
     def _loss(self, classes: Array | None) -> Loss:

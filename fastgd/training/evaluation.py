@@ -80,9 +80,9 @@ class Evaluator:
         is_accuracy = self._metrics == [get_metric("accuracy")] and loss.target == "labels"
         self._counts_correct = is_accuracy and self._weight is None  # then the engine counts the rows that are right
         self._group = group or Group()
-        self._weight_of_all = None if self._weight is None else self._group.concatenate(self._weight)
         self._n_of_all = sum(self._group.exchange(self._n))
-        self._divisor = float(self._n_of_all) if self._weight is None else self._weight_of_all.sum(dtype=np.float64)
+        weights = self._weight_of_all = None if self._weight is None else self._group.concatenate(self._weight)
+        self._divisor = float(self._n_of_all) if weights is None else weights.sum(dtype=np.float64)
         Y = self._group.concatenate(Y if rows is None else Y[rows])
         self._y_true = {kind: self._targets(kind, Y) for kind in {metric.of for metric in self._metrics}}
         self.columns = ("validation_loss", *(f"validation_{metric.name}" for metric in self._metrics))
@@ -131,7 +131,8 @@ class Evaluator:
 
     def _measure(self, model: Sequential, metrics: Sequence[Metric]) -> list[float]:
         """The mean loss, and the value of each metric."""
-        losses, correct, blocks = np.empty(self._n), 0, {metric.of: [] for metric in metrics}
+        losses, correct = np.empty(self._n), 0
+        blocks: dict[str, list[Array]] = {metric.of: [] for metric in metrics}
         for block in self._blocks():
             Z, count = self._measure_block(model, block, losses[block])
             correct = -1 if min(count, correct) < 0 else correct + count
@@ -225,7 +226,7 @@ class Evaluator:
 
 
 class TrainingMetrics:
-    """The metrics of training rows, under their own names: "accuracy" beside "validation_accuracy".
+    """The metrics of training rows, under their own names: "accuracy" next to "validation_accuracy".
 
     Parameters
     ----------

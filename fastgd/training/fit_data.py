@@ -23,6 +23,7 @@ from ..losses.custom import Custom
 from ..models.sequential import Sequential
 from ..parallel import Group
 from .evaluation import Evaluator, TrainingMetrics
+from .evaluators import evaluator_of_pair, evaluator_of_rows, read_weight
 from .sharded import check_rows, refuse_for_shards, shared_classes, split_shards
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
@@ -31,6 +32,8 @@ from .state import TrainSettings
 DEFAULT_BATCH_SIZE = 32
 # Bytes of rows that are augmented or standardized ahead of one call of the engine.
 _MAX_BYTES = 1 << 24
+# Number of training rows that are examined as a sample.
+_SAMPLE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +104,10 @@ class FitData:
         X: Array = self.X[rows]
         return self.input_spec.scale(X, self.dtype) if self.scales_late else X
 
+    def sample_inputs(self) -> Array:
+        """Some training rows, evenly spaced, as the network takes them."""
+        return self.inputs(some_rows(self.rows, _SAMPLE))
+
     @property
     def calls_python(self) -> bool:
         """Whether functions of the user take part in each step."""
@@ -158,7 +165,7 @@ def prepare(
     known = shared_classes(y, loss, model.n_out, group) if known is None else known
     targets = read_targets(y, loss, model.n_out, known, dtype=None if scales_y else model.dtype)
     check_same_rows(X, targets.Y)
-    weight = _read_weight(loss, sample_weight, len(X))
+    weight = read_weight(loss, sample_weight, len(X))
     output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
     rows, held_out = _split(settings, targets.Y, output_spec, validation, group)
     rows = targets.labelled(rows, "training row")
@@ -170,16 +177,16 @@ def prepare(
         output_spec = replace(output_spec, scaling=Scaling.of(targets.Y, rows, weight, "y", group))
     evaluator: Evaluator | None = None
     if held_out is not None:
-        evaluator = _evaluator(settings, model, X, targets, weight, held_out, input_spec, output_spec, group)
+        evaluator = evaluator_of_rows(settings, model, X, targets, weight, held_out, input_spec, output_spec, group)
     elif validation is not None:
-        evaluator = _evaluator_of_pair(settings, model, validation, input_spec, output_spec, group)
+        evaluator = evaluator_of_pair(settings, model, validation, input_spec, output_spec, group)
     dtype = np.dtype(np.float64) if scales_X else model.dtype
     augmentation = None if augment is None else Augmentation(augment, settings.seed, dtype)
     data = _fit_data(
         settings, model, X, targets, training_weight, rows, input_spec, output_spec, evaluator, augmentation, group
     )
     if settings.train_metrics:  # without class weights, as in validation
-        training = _evaluator(settings, model, X, targets, weight, rows, input_spec, output_spec, group)
+        training = evaluator_of_rows(settings, model, X, targets, weight, rows, input_spec, output_spec, group)
         data = replace(data, training=TrainingMetrics(training))
     for each in data.evaluators:
         each.check()
@@ -222,6 +229,11 @@ def _fit_data(
     )
 
 
+def some_rows(rows: Ints, n: int) -> Ints:
+    """Up to n of the rows, evenly spaced."""
+    return rows[:: max(1, len(rows) // n)][:n]
+
+
 def known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:
     """The classes of an earlier `fit`, or else the declared ones; ValueError if both are given and differ."""
     known = model.head.classes if model.head.link == loss.link else None
@@ -253,84 +265,6 @@ def _split(
     )
 
 
-def _evaluator(
-    settings: TrainSettings,
-    model: Sequential,
-    X: Array,
-    targets: Targets,
-    weight: Floats | None,
-    rows: Ints | None,
-    input_spec: InputSpec,
-    output_spec: OutputSpec,
-    group: Group | None = None,
-) -> Evaluator:
-    """The evaluator of some rows, None: all."""
-    kind = "row" if rows is None else "validation row"
-    rows = targets.labelled(rows, kind)
-    if weight is not None and not weight[slice(None) if rows is None else rows].any():
-        raise ValueError(f"sample_weight is zero for every {kind}: nothing is left to measure")
-    weight = None if weight is None else weight.astype(model.dtype)
-    options = settings.threads, settings.metrics, output_spec, input_spec, settings.precision
-    return Evaluator(model, targets.loss, X, targets.Y, weight, rows, *options, group)
-
-
-def _evaluator_of_pair(
-    settings: TrainSettings,
-    model: Sequential,
-    validation: tuple[Any, ...],
-    input_spec: InputSpec,
-    output_spec: OutputSpec,
-    group: Group,
-) -> Evaluator:
-    """The evaluator of validation=(X, y) or (X, y, sample_weight)."""
-    specs: dict[str, Any] = {"input_spec": input_spec, "output_spec": output_spec}
-    X, targets, weight = _other_rows(settings, model, *validation, **specs, prefix="validation ")
-    return _evaluator(settings, model, X, targets, weight, None, **specs, group=group)
-
-
-def _other_rows(
-    settings: TrainSettings,
-    model: Sequential,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
-    *,
-    input_spec: InputSpec,
-    output_spec: OutputSpec,
-    prefix: str,
-) -> tuple[Array, Targets, Floats | None]:
-    """Rows that are not trained on and their weights, checked like training rows; messages name them with `prefix`.
-
-    The values must fit the model's dtype once they are standardized, if they are.
-    """
-    X = input_spec.rows(X, model.n_in, prefix + "X", input_spec.dtype_of_rows(model.dtype))
-    check_scaled(X, input_spec.scaling, model.dtype, prefix + "X")
-    dtype = None if output_spec.scaling else model.dtype
-    targets = read_targets(y, settings.loss, model.n_out, output_spec.classes, prefix + "y", dtype)
-    check_scaled(targets.Y, output_spec.scaling, model.dtype, prefix + "y")
-    check_same_rows(X, targets.Y, prefix + "X", prefix + "y")
-    return X, targets, _read_weight(settings.loss, sample_weight, len(X), prefix)
-
-
-def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: Any, sample_weight: Any) -> Evaluator:
-    """Check the arguments of `Trainer.evaluate`; TypeError or ValueError if they do not fit."""
-    loss = settings.loss
-    model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
-    what_to_scale(False, model, loss)  # raises if the loss cannot measure standardized targets
-    is_trained = model.head.link == loss.link
-    spec = model.head if is_trained else OutputSpec(loss.link)
-    X, targets, weight = _other_rows(
-        settings, model, X, y, sample_weight, input_spec=model.inputs, output_spec=spec, prefix=""
-    )
-    spec = spec if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
-    return _evaluator(settings, model, X, targets, weight, None, model.inputs, spec)
-
-
-def _read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "") -> Floats | None:
-    _check_takes_weight(loss, sample_weight)
-    return None if sample_weight is None else sample_weights.row_weights(sample_weight, n, prefix + "sample_weight")
-
-
 def _training_weight(
     weight: Floats | None, class_weight: Any, targets: Targets, rows: Ints, dtype: np.dtype[Any]
 ) -> Array | None:
@@ -347,14 +281,6 @@ def _training_weight(
             "the weight of every training row, sample_weight times class_weight, is zero: there is nothing to train on"
         )
     return product
-
-
-def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:
-    if sample_weight is not None and isinstance(loss, Custom) and not loss.takes_weight:
-        raise ValueError(
-            "sample_weight needs a loss that takes weights: give your function a third argument, (Z, Y, weight), and "
-            "return sum weight * row's loss / sum weight, and its derivative"
-        )
 
 
 def _micro_batch(size: int | None, rows: int) -> int:

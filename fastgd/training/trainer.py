@@ -1,9 +1,8 @@
 """The trainer: what users call to train, evaluate, save and load.  The loop itself is in `loop.py`."""
 
 import copy
-import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from .. import optimizers
 from .._common.checks import check_int
@@ -21,18 +20,20 @@ from ..optimizers import Optimizer
 from ..parallel import Group
 from . import diagnostics
 from .attributes import TrainerAttributes, check_model
+from .evaluators import prepare_evaluation
 from .exclusive import check_not_in_training, in_training
-from .fit_data import prepare, prepare_evaluation
+from .fit_data import prepare
 from .loop import train
 from .on_batch import BatchSteps
 from .profile import Profiling
+from .saving import Saving
 from .sharded import check_same, fingerprint
 from .state import TrainSettings, TrainState
 from .stopping import AUTO, loss_tolerance
 
 
 @explains_arguments
-class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
+class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another
@@ -73,12 +74,21 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         an optimiser that has a clip_norm it is recorded in any case.
     train_metrics : bool, default=False
         Whether to measure the metrics on the training rows too, after each epoch and with the weights of rows but not
-        of classes: "accuracy" beside "validation_accuracy".  Unlike Keras' running means, they are those of the model
+        of classes: "accuracy" next to "validation_accuracy".  Unlike Keras' running means, they are those of the model
         at the end of the epoch; they cost one prediction of all rows.
     precision : {"f32", "bf16"}, default="f32"
         "bf16": the factors of the matrix products of training and validation are rounded to bfloat16, as by automatic
         mixed precision in PyTorch; theta, sums, losses and the optimizer stay float32.  Several times as fast where the
         CPU has AMX, for large networks; see `Sequential.plan`.  "f32": all arithmetic in the dtype of the model.
+    comm : mpi4py.MPI.Comm or None, default=None
+        Processes that train one model together, each on its own rows: `MPI.COMM_WORLD`, for example.  They call `fit`
+        with the same other arguments.  None: this process alone.  Not saved: `load` takes it again.
+    shards : int >= 1 or None, default=None
+        Number of parts of the rows, a multiple of the number of processes, which hold as many each.  The results depend
+        on it, but not on the number of processes.  None: one for each process.
+    local_steps : int >= 1, default=1
+        Number of steps that each shard does on its own before theta and the optimiser's state are averaged over all
+        (local SGD).  1: the gradients of each step are summed.
 
     Attributes
     ----------
@@ -223,7 +233,8 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
             callbacks = [each for each in callbacks if group.rank == 0 or not each.on_rank_0_only]
             callbacks += loss_tolerance(epochs, tol, n_iter_no_change, state.callback_states)
             callbacks += [Progress()] if is_verbose else []
-            check_same(fingerprint(settings, state, last_epoch), group)
+            if group.size > 1:
+                check_same(fingerprint(settings, state, last_epoch), group)
             arguments = X, y, validation, sample_weight, class_weight, augment, classes
             data = prepare(settings, state.model, *arguments, group)
             check_same({"the columns of the history": data.columns}, group)
@@ -259,56 +270,6 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         """
         measured = prepare_evaluation(self._settings, self.model, X, y, sample_weight).measure(self.eval_model)
         return {name.removeprefix("validation_"): value for name, (value,) in measured.items()}
-
-    def save(self, path: str | os.PathLike[str] | IO[bytes], format: str | None = None) -> None:
-        """Write all that the next step depends on, except the data, to `path`, which ends in .npz or .safetensors.
-
-        That is theta, the optimiser's state, the counters, the position within the epoch, seeds, schedules, settings
-        and history, and for a run that is in progress or was stopped the states of its callbacks.  An older file is
-        replaced only once the new one is complete.  A binary file object is written in `format`, "npz" (default) or
-        "safetensors".  TypeError if a schedule or optimiser is custom code.
-        """
-        from . import checkpoint
-
-        checkpoint.save(path, self._settings, self._state, format)
-
-    def check_save(self, path: str | os.PathLike[str]) -> None:
-        """Raise what `save(path)` would raise now; no file is changed."""
-        from . import checkpoint
-
-        checkpoint.check(path, self._settings, self._state)
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str] | IO[bytes],
-        *,
-        loss: str | Loss | Callable[..., Any] | None = None,
-        metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
-        comm: Any = None,
-    ) -> "Trainer":
-        """Load a trainer that `save` wrote; `fit(X, y, epochs=None)` with the same data finishes its run.
-
-        Parameters
-        ----------
-        path : path or binary file object
-        loss, metrics
-            As in `Trainer`; None takes those of the file.  Custom losses and metrics are code, which no file holds:
-            pass them again.
-
-        Raises
-        ------
-        ValueError
-            The file is damaged or of another kind, or a custom loss or metric is missing.
-        """
-        from ..models import files
-        from . import checkpoint
-
-        with files.open_arrays(path) as file:
-            trainer: Trainer
-            trainer, missing = checkpoint.restored(cls, checkpoint.load(file), loss=loss, metrics=metrics, comm=comm)
-        checkpoint.check_custom(path, missing, "Trainer.load")
-        return trainer
 
     @property
     def averaged(self) -> Sequential:

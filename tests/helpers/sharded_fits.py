@@ -7,8 +7,8 @@ import numpy as np
 
 import fastgd as gd
 
-X, y = gd.datasets.digits()
-X, y = X[:480] / 16, y[:480]
+_IMAGES, _DIGITS = gd.datasets.digits()
+X, y = _IMAGES[:480] / 16, _DIGITS[:480]
 REGRESSION = X[:, :20], X[:, 20:22] @ [[1.0, 2.0], [-1.0, 0.5]]
 WEIGHT = np.random.default_rng(0).uniform(0.1, 3, 480)
 WEIGHT[::7] = 0
@@ -31,7 +31,8 @@ def classifier(comm: Any, dtype: str = "float32", shards: int = 8, layers: Any =
     """A trainer of a small network for the digits."""
     layers = layers or [gd.Dense(64, 12, "relu"), gd.Dense(12, 10)]
     model = gd.Sequential(*layers, seed=3, dtype=dtype)
-    settings = {"loss": "cross_entropy", "optimizer": gd.SGD(lr=0.1, momentum=0.9), "batch_size": 48} | settings
+    defaults: dict[str, Any] = {"loss": "cross_entropy", "optimizer": gd.SGD(lr=0.1, momentum=0.9), "batch_size": 48}
+    settings = defaults | settings
     return gd.Trainer(model, comm=comm, shards=shards, **settings)
 
 
