@@ -119,7 +119,7 @@ def main() -> None:
     with Pool() as pool:
         options = _options(arguments, pool)
         tasks, reason = _chosen(arguments, options), _why_incomplete(options)
-        folder = arguments.out or (store.SCRATCH if reason else store.home())
+        folder = arguments.out or (store.SCRATCH if reason and not arguments.draw else store.home())
         if arguments.list:
             return _listed(tasks, folder)
         if arguments.resume:

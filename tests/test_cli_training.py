@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from dashboards import ask
 
 from fastgd.tables import TableModel
 from fastgd.tables.member import MemberFit
@@ -55,6 +56,29 @@ def test_patience_and_metric(train, houses):
     out, _ = train(houses, "--target", "price", "--patience", 2, "--metric", "mape", "--epochs", 90, "--hidden", 16)
     assert re.search(r"^validation mape [\d.]+$", out, re.MULTILINE)
     assert TableModel.load("fastgd-model.npz").metadata["epochs"] < 90
+
+
+def test_precision(train, flowers, tmp_path):
+    """--precision bf16 reaches each training, and is told."""
+    for file in (["--max-iter", 2], [flowers, "--target", "kind", "--epochs", 2]):
+        out, _ = train(*file, "--precision", "bf16")
+        assert ", products of bf16\n" in out
+    assert TableModel.load("fastgd-model.npz").metadata["precision"] == "bf16"
+    models = {}
+    for precision in ("f32", "bf16"):
+        train(flowers, "--target", "kind", "--epochs", 2, "--precision", precision)
+        models[precision] = TableModel.load("fastgd-model.npz").members[0].theta
+    assert (models["f32"] != models["bf16"]).any()
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_watch(train, flowers, table):
+    """The address is printed once, and the page ends with the command."""
+    data = [flowers, "--target", "kind", "--ensemble", 2] if table else []
+    _, err = train(*data, "--epochs", 2, "--watch")
+    [url] = re.findall("watch the training at (http.*)", err)
+    with pytest.raises(ConnectionError):
+        ask(url)
 
 
 def test_interrupted(fastgd, houses, monkeypatch):

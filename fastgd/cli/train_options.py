@@ -9,6 +9,7 @@ from typing import Any
 from .. import optimizers
 from .._common.checks import INT_MAX
 from ..activations import ACTIVATIONS
+from ..engine.precision import PRECISIONS
 from .options import (
     MAX_SEED,
     add_aliases,
@@ -143,6 +144,9 @@ def _add_training_options(group: Any) -> None:
     add("--shards", type=integer(1, 1 << 20), metavar="N",
         help="parts of the rows, a multiple of the ranks of mpirun, of which the model depends on the former only "
         "(default: one for each rank)")
+    add("--precision", choices=PRECISIONS, default="f32", metavar="NAME",
+        help="f32, or bf16: matrix products of bfloat16, faster for wide networks on CPUs that multiply it (AMX, "
+        "AVX512-BF16) (default: %(default)s)")
     # fmt: on
 
 
@@ -156,6 +160,8 @@ def _add_output_options(group: Any) -> None:
     add("--plot", type=Path, metavar="FILE",
         help="picture of the learning curves, as .png, .pdf or .svg (default: -curve.png next to the model)")
     add("--no-plot", action="store_true", help="draw no picture")
+    add("--watch", action="store_true",
+        help="serve a page with live curves to the browser of this computer; its address is printed")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only, and the JSON if asked for")
     # fmt: on

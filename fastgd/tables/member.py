@@ -48,6 +48,7 @@ class MemberFit:
     patience, n_threads : int or None
     group : Group
         The processes that train together; all have all rows.
+    precision : {"f32", "bf16"}
     """
 
     recipe: Recipe
@@ -57,6 +58,7 @@ class MemberFit:
     patience: int | None
     n_threads: int | None
     group: Group = field(default_factory=Group)
+    precision: str = "f32"
 
     def fit(
         self, X: Array, Y: Array, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
@@ -112,6 +114,7 @@ class MemberFit:
             n_threads=self.n_threads,
             comm=group.comm,
             shards=group.shards,
+            precision=self.precision,
         )
 
     def _loss(self, classes: Array | None) -> Loss:
