@@ -53,7 +53,9 @@ from .callbacks import (
     TimeBudget,
 )
 from .data.affine import RandomAffine
+from .data.arrow import ArrowSource, ParquetSource
 from .data.replay import ReplayBuffer
+from .data.sources import ArraySource, IterSource, Source
 from .data.splits import Split
 from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
@@ -109,6 +111,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "ArraySource",
+    "ArrowSource",
     "BestEpoch",
     "BinaryFocal",
     "CSVLogger",
@@ -141,6 +145,7 @@ __all__ = [
     "Huber",
     "Identity",
     "InverseTime",
+    "IterSource",
     "KLDiv",
     "LeakyReLU",
     "Lion",
@@ -150,6 +155,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "OneCycle",
+    "ParquetSource",
     "PeriodicEmbedding",
     "Piecewise",
     "Poisson",
@@ -170,6 +176,7 @@ __all__ = [
     "SoftCrossEntropy",
     "Softmax",
     "Softplus",
+    "Source",
     "Split",
     "SquaredHinge",
     "Step",

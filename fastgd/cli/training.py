@@ -20,7 +20,7 @@ from ..optimizers import Optimizer
 from ..parallel import Group
 from ..tables import TableModel
 from ..tables.member import MemberFit
-from ..tables.recipe import Recipe, widths
+from ..tables.recipe import Recipe
 from ..training.trainer import Trainer
 from .ranks import threads_of_rank
 from .train_options import LOSSES
@@ -45,7 +45,7 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
         yield _train_digits(data, options, group, watch, fit_options)
         return
     recipe, threads = recipe_of(data, options), options.threads or threads_of_rank()
-    fit = MemberFit(recipe, None, options.metric, options.patience, threads, group, options.precision)
+    fit = MemberFit(recipe, data.encoder, None, options.metric, options.patience, threads, group, options.precision)
     for i in range(options.ensemble):
         seed = (options.seed + i) % 2**64
         trainer = fit.fit(data.X, data.y, classes, data.valid, seed, watch, sample_weight=None, **fit_options)
@@ -91,17 +91,19 @@ def describe_training(data: TrainingData, options: argparse.Namespace) -> list[s
     is_classification, n_rows = data.classes is not None, len(data.X)
     n_out = 1 if data.classes is None else max(2, len(data.classes))
     recipe = _plain(data, options) if data.encoder is None else recipe_of(data, options)
-    hidden = [width for width in widths(recipe.hidden)]
-    sizes = (data.X.shape[1], *hidden, n_out)
-    n_parameters = sum((n + 1) * m for n, m in zip(sizes[:-1], sizes[1:], strict=True))
-    activation = recipe.activation or ("selu" if is_classification else "mish")
+    if data.encoder is None:
+        model: Sequential = _digits_model(data, recipe, options.seed)
+    else:
+        model = recipe.network(data.encoder, n_rows, n_out, is_classification, options.seed)
+    sizes = (data.X.shape[1], *recipe.widths, n_out)
+    activation = f", {recipe.activation or ('selu' if is_classification else 'mish')}" if recipe.widths else ""
     loss = options.loss or LOSSES["classification" if is_classification else "regression"][0]
     several = f"{options.ensemble} networks" if options.ensemble > 1 else "network"
     optimizer = options.optimizer or ("adam" if data.encoder is None else "adamw as RealMLP")
     epochs, batch = counted(recipe.n_epochs(n_rows), "epoch"), recipe.rows_of_batch(n_rows)
     precision = "" if options.precision == "f32" else f", products of {options.precision}"
     return [
-        f"{several}: {'-'.join(map(str, sizes))}{f', {activation}' * bool(hidden)}, {n_parameters:,} parameters",
+        f"{several}: {'-'.join(map(str, sizes))}{activation}, {model.theta.size:,} parameters",
         f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}{precision}",
     ]
 
@@ -129,8 +131,13 @@ def _plain(data: TrainingData, options: argparse.Namespace) -> Recipe:
         activation=options.activation or "relu",
         epochs=options.epochs or 30,
         batch_size=min(options.batch_size or 32, len(data.X)),
-        dropout=options.dropout,
+        dropout=options.dropout or 0.0,
     )
+
+
+def _digits_model(data: TrainingData, plain: Recipe, seed: int) -> Sequential:
+    sizes = (data.X.shape[1], *plain.widths, 10)
+    return MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout or 0.0, seed=seed)
 
 
 def _train_digits(
@@ -141,8 +148,7 @@ def _train_digits(
     fit_options: dict[str, Any],
 ) -> Trainer:
     plain, n = _plain(data, options), len(data.X)
-    sizes = (data.X.shape[1], *widths(plain.hidden), 10)
-    model = MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout, seed=options.seed)
+    model = _digits_model(data, plain, options.seed)
     model.inputs = data.inputs
     metric: Metric = metrics.get("accuracy") if options.metric is None else options.metric
     trainer = Trainer(
