@@ -22,6 +22,7 @@ from .console import INTERRUPTED, quote, report, report_lines, write
 from .options import Help
 from .pictures import save_picture
 from .report import class_tables, describe, measure, scores_of
+from .sources import STDIN
 from .train_options import EXAMPLES, add_options
 from .trained import TrainedModel, versions
 from .training import describe_training, table_model, train_networks
@@ -48,6 +49,7 @@ def train(options: argparse.Namespace) -> int:
     """Run the sub-command; returns the exit status."""
     started = time.perf_counter()
     model_path, plot_path = _paths(options)
+    _check_inputs(options)
     _check_output(model_path, options)
     data = load_digits(options) if options.file is None else load_table(options)
     _check_metric(data, options)
@@ -85,6 +87,13 @@ def _paths(options: argparse.Namespace) -> tuple[Path, Path]:
     if out.suffix in (".npz", ".safetensors") and not out.is_dir():
         return out, options.plot or out.with_name(f"{out.stem}-curve.png")
     return out / "fastgd-model.npz", options.plot or out / "fastgd-curve.png"
+
+
+def _check_inputs(options: argparse.Namespace) -> None:
+    """Raise FileNotFoundError before anything else is complained about; pipes are left for the one who reads them."""
+    for file in (options.file, options.valid):
+        if isinstance(file, Path) and file != STDIN:
+            file.stat()
 
 
 def _check_output(model_path: Path, options: argparse.Namespace) -> None:
