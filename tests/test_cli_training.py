@@ -43,10 +43,10 @@ def test_validation_file(train, houses, tmp_path):
 def test_settings_of_the_training(train, flowers):
     options = ("--hidden", 16, 8, "--dropout", 0.1, "--weight-decay", 0.01, "--class-weight", "balanced")
     out, _ = train(flowers, "--target", "kind", *options, "--epochs", 5, "--ensemble", 2, "--seed", 3)
-    assert "2 networks: 2-16-8-3, selu, 211 parameters\n" in out
+    assert "2 networks: 2-16-8-3, selu, 481 parameters\n" in out
     model = TableModel.load("fastgd-model.npz")
     assert len(model.members) == 2
-    assert [noise is not None for noise in model.members[0].noises] == [False, True, True]
+    assert [noise is not None for noise in model.members[0].noises] == [False, False, False, True, True]
     assert (model.members[0].theta != model.members[1].theta).any()
     train(flowers, "--target", "kind", *options, "--epochs", 5, "--random-state", 3, "--num-threads", 2)
     assert (TableModel.load("fastgd-model.npz").members[0].theta == model.members[0].theta).all()

@@ -35,6 +35,7 @@ class Group:
 
     Attributes
     ----------
+    comm : mpi4py.MPI.Comm or None
     rank, size : int
         Index of this process, and number of processes.
     shards : int
@@ -52,7 +53,7 @@ class Group:
     def __init__(self, comm: Any = None, shards: int | None = None) -> None:
         if comm is not None and not all(hasattr(comm, name) for name in _METHODS):
             raise TypeError(f"comm must be a communicator of mpi4py, such as MPI.COMM_WORLD, or None, not {comm!r}")
-        self._comm = comm
+        self.comm = comm
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
         self.shards = self.size if shards is None else shards
@@ -69,6 +70,19 @@ class Group:
         """Whether there is one process with one shard: training as without a group."""
         return self.shards == 1
 
+    def share(self, n: int) -> slice:
+        """The rows of this rank among n rows that all ranks have: as many for each shard, and the last few for none."""
+        per_rank = n // self.shards * len(self.own)
+        return slice(self.rank * per_rank, (self.rank + 1) * per_rank)
+
+    def part(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        """The rows of this rank of arrays that all ranks have, divided among them as equally as they go."""
+        return tuple(np.array_split(array, self.size)[self.rank] for array in arrays)
+
+    def batch_size(self, rows: int) -> int:
+        """About `rows` rows for a step of all ranks, as many for each shard."""
+        return max(1, rows // self.shards) * self.shards
+
     def nodes(self, rank: int | None = None) -> list[Node]:
         """The nodes of the tree of sums that a process, or this one, adds up alone."""
         rank, per_rank = self.rank if rank is None else rank, len(self.own)
@@ -82,9 +96,9 @@ class Group:
         RankError
             Another rank is in `fail` instead.
         """
-        if self._comm is None:
+        if self.comm is None:
             return [value]
-        answers = self._comm.allgather((None, value))
+        answers = self.comm.allgather((None, value))
         self._raise_failures([failure for failure, _ in answers])
         return [answer for _, answer in answers]
 
@@ -112,10 +126,10 @@ class Group:
 
     def _fail(self, error: BaseException) -> None:
         """Tell the others, unless they know."""
-        if self._comm is None or self._has_failed:
+        if self.comm is None or self._has_failed:
             return
         self._has_failed = True
-        self._comm.allgather((f"{type(error).__name__}: {error}", None))
+        self.comm.allgather((f"{type(error).__name__}: {error}", None))
 
     def _raise_failures(self, failures: Sequence[str | None]) -> None:
         found = [f"rank {rank} failed: {failure}" for rank, failure in enumerate(failures) if failure is not None]
@@ -138,7 +152,7 @@ class Group:
         -------
         ndarray (ranks, k) float64
         """
-        if self._comm is None:
+        if self.comm is None:
             np.copyto(out, total_of_parts(self.shards, parts))
             return head[np.newaxis]
         if out.nbytes <= _SMALL:
@@ -170,7 +184,7 @@ class Group:
         sent = np.concatenate([part[ends[i] : ends[i + 1]] for i in range(self.size) for part in parts.values()])
         own = lengths[self.rank]
         received = np.empty(sum(map(len, nodes)) * own, out.dtype)
-        self._comm.Alltoallv(
+        self.comm.Alltoallv(
             [sent, [len(parts) * length for length in lengths]],
             [received, [len(of_rank) * own for of_rank in nodes]],
         )
@@ -180,5 +194,5 @@ class Group:
 
     def _gather(self, sent: Array, counts: list[int]) -> Array:
         received = np.empty(sum(counts), sent.dtype)
-        self._comm.Allgatherv(sent, [received, counts])
+        self.comm.Allgatherv(sent, [received, counts])
         return received
