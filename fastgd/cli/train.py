@@ -105,7 +105,11 @@ def _paths(options: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def _check_inputs(options: argparse.Namespace) -> None:
-    """Raise FileNotFoundError before anything else is complained about; pipes are left for the one who reads them."""
+    """Raise now if the options lack a target or name a file that does not exist; a pipe is not opened yet."""
+    if options.file is None:
+        return
+    if options.target is None:
+        raise ValueError(f"which column should be predicted? fastgd train {options.file} --target COLUMN")
     for file in (options.file, options.valid):
         if isinstance(file, Path) and file != STDIN:
             file.stat()
