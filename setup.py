@@ -6,6 +6,7 @@ FASTGD_SANITIZE=address,undefined  a debug build with these sanitizers of the co
 """
 
 import os
+import platform
 import sys
 import sysconfig
 from glob import glob
@@ -24,14 +25,20 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # one wheel for CPython 
 CFLAGS = [
     "-std=c11",
     "-D_GNU_SOURCE",  # madvise and thread affinity, which strict C11 hides
-    "-O3",
+    "-O2",  # -O3 gains nothing where the sources say what to unroll and vectorize, and adds 40 % to the code
+    "-fopenmp-simd",  # these loops; no threads yet
     "-g0",  # Python's own flags add debug symbols, five times the size of the code
+    "-fno-asynchronous-unwind-tables",  # no exception passes through C
     "-ffp-contract=off",  # multiply-adds are fused only where the source says so: the same bits from every compiler
     "-fno-math-errno",  # sqrt is one instruction; changes no value
     "-fno-trapping-math",  # selections can be vectorised; changes no value (-ffast-math would gain nothing more)
     "-fstrict-overflow",  # no integer here wraps; Python's own -fwrapv costs 6 % of a step of 4-16-3
     "-fvisibility=hidden",
 ]
+
+# If the compiler knows them: GCC's last reordering of instructions, which an out-of-order CPU repeats anyway, makes the
+# code less regular, and the compressed wheel 20 kB larger.
+X86_FLAGS = ["-fno-schedule-insns2"]
 
 WAYS_OUT = """{problem}
 
@@ -59,6 +66,8 @@ class BuildExt(build_ext):
         if not self.can_build("#include <Python.h>"):
             raise PlatformError(NO_HEADERS.format(compiler=compiler))
         flags = list(CFLAGS)
+        if platform.machine() in ("x86_64", "AMD64") and self.can_build("int probe;", "-Werror", *X86_FLAGS):
+            flags += X86_FLAGS
         if SANITIZE:
             flags += [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-O1", "-g"]
         if OPENMP and self.can_build("#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }", "-fopenmp"):

@@ -116,8 +116,9 @@ def test_intrinsics_only_in_simd():
     assert {path for path in found if not path.startswith("csrc/simd/")} == set()
 
 
-def test_openmp_pragmas_only_in_the_engine():
-    assert files_with(r"\bpragma\s+omp\b|_Pragma\(\"omp", CORE) <= {"csrc/engine/team.h"}
+def test_openmp_pragmas_in_one_file_for_threads_and_one_for_vectors():
+    threads, vectors = "csrc/engine/team.h", "csrc/simd/contract.h"
+    assert files_with(r"\bpragma\s+omp\b|_Pragma\(\"omp", CORE) <= {threads, vectors}
 
 
 def test_memory_is_allocated_in_one_file():

@@ -29,7 +29,7 @@ static double step_weight(const fgd_chunk *chunk, ptrdiff_t s) {
     return sum;
 }
 
-static int is_last(const fgd_chunk *chunk, const micro_batch *mb) {
+static inline int is_last(const fgd_chunk *chunk, const micro_batch *mb) {
     return mb->row + mb->rows == step_rows(chunk, mb->step);
 }
 

@@ -82,12 +82,12 @@ static void timed_wait(spin_barrier *b, int threads, stopwatch *watch) {
 }
 
 /* Returns when all threads of the group have called it. */
-static void row_group_wait(const row_group *g) { timed_wait(g->barrier, g->columns.size, g->watch); }
+static inline void row_group_wait(const row_group *g) { timed_wait(g->barrier, g->columns.size, g->watch); }
 
 static int panels(int columns) { return (columns + NR - 1) / NR; }
 
 /* A thread's columns [*j0, *j1) of n, in whole panels. */
-static void column_range(worker columns, int n, int *j0, int *j1) {
+static inline void column_range(worker columns, int n, int *j0, int *j1) {
     int end = part_end(columns, panels(n)) * NR;
     *j0 = part_begin(columns, panels(n)) * NR;
     *j1 = end < n ? end : n;
@@ -99,7 +99,7 @@ typedef struct {
 } theta_block;
 
 /* A thread's rows, with all columns. */
-static theta_block row_block(worker self, int rows, int n) {
+static inline theta_block row_block(worker self, int rows, int n) {
     return (theta_block){.i0 = part_begin(self, rows), .i1 = part_end(self, rows), .j0 = 0, .j1 = n};
 }
 

@@ -207,15 +207,19 @@ static void clip_column_norms(const fgd_layer *layer, real *W, double max_norm, 
         int columns = j1 - j < COLUMNS ? j1 - j : COLUMNS, any = 0;
         double sum[COLUMNS] = {0};
         real factor[COLUMNS];
-        for (int i = 0; i < layer->n_in; i++)
+        for (int i = 0; i < layer->n_in; i++) {
+            VECTORIZED
             for (int c = 0; c < columns; c++) sum[c] += (double)W[i * n + j + c] * (double)W[i * n + j + c];
+        }
         for (int c = 0; c < columns; c++) {
             double norm = sqrt(sum[c]);
             factor[c] = norm > max_norm ? (real)(max_norm / norm) : 1;
             any |= norm > max_norm;
         }
-        for (int i = 0; any && i < layer->n_in; i++)
+        for (int i = 0; any && i < layer->n_in; i++) {
+            VECTORIZED
             for (int c = 0; c < columns; c++) W[i * n + j + c] *= factor[c];
+        }
     }
 }
 

@@ -50,6 +50,7 @@ static void gather_rows(const fgd_table *table, const gather_range *range, real 
             int j = 0;                                                                                  \
             for (; j + PER_LINE <= n; j += PER_LINE) {                                                  \
                 prefetch_l1(later + j);                                                                 \
+                VECTORIZED                                                                              \
                 for (int i = j; i < j + PER_LINE; i++) to[i] = convert(from[i]);                        \
             }                                                                                           \
             prefetch_l1(later + j);                                                                     \

@@ -12,7 +12,7 @@
 enum { SORTED = 1024, MIXED = 512, BATCH = 64, MIX_ROUNDS = 8 };
 
 /* The high half of a 128-bit product, whose low half goes to *low. */
-static inline uint64_t high_product(uint64_t a, uint64_t b, uint64_t *low) {
+ALWAYS_INLINE uint64_t high_product(uint64_t a, uint64_t b, uint64_t *low) {
 #ifdef __SIZEOF_INT128__
     unsigned __int128 product = (unsigned __int128)a * b;
     *low = (uint64_t)product;
@@ -26,8 +26,9 @@ static inline uint64_t high_product(uint64_t a, uint64_t b, uint64_t *low) {
 }
 
 /* word (4,) <- a block of Philox4x64-10 with the key (seed, 1) and the counter (block, 0, 0, 0). */
-static void order_words(uint64_t seed, uint64_t block, uint64_t *word) {
+ALWAYS_INLINE void order_words(uint64_t seed, uint64_t block, uint64_t *word) {
     uint64_t c0 = block, c1 = 0, c2 = 0, c3 = 0, k0 = seed, k1 = 1; /* 1: Purpose.SHUFFLE */
+    UNROLLED
     for (int round = 0; round < 10; round++) {
         uint64_t low0, low1, high0 = high_product(0xd2e7470ee14c6c93, c0, &low0);
         uint64_t high1 = high_product(0xca5a826395121157, c2, &low1);
@@ -57,7 +58,7 @@ static void sort_keys(uint32_t *key, int n, int k) {
     if (k == 0) return;
     memset(end, 0, sizeof *end << k);
     for (int i = 0; i < n; i++) end[key[i] >> shift]++;
-    for (int b = 1; b < 1 << k; b++) end[b] = (uint16_t)(end[b] + end[b - 1]);
+    for (int b = 0, sum = 0; b < 1 << k; b++) end[b] = (uint16_t)(sum += end[b]);
     for (int i = 0; i < n; i++) by_bucket[--end[key[i] >> shift]] = key[i];
     for (int i = 0; i < n; i++) {
         uint32_t inserted = by_bucket[i];
@@ -78,6 +79,7 @@ static void sorted_order(uint64_t seed, uint64_t epoch, int n, int64_t *order) {
         for (int j = 0; j < 8; j++) key[i + j] = ((uint32_t)(word[j / 2] >> j % 2 * 32) & ~index) | (uint32_t)(i + j);
     }
     sort_keys(key, n, k);
+    VECTORIZED
     for (int i = 0; i < n; i++) order[i] = key[i] & index;
 }
 
@@ -89,12 +91,16 @@ static void mix_indices(uint32_t first, const uint32_t *key, int k, uint32_t *x)
     int shift = (k - 1) / 2;
     uint32_t mask = (uint32_t)(((uint64_t)1 << k) - 1), shifted = mask >> shift;
     for (uint32_t i = 0; i < MIXED; i++) x[i] = first + i;
-    for (uint32_t *batch = x; batch < x + MIXED; batch += BATCH)
-        for (int r = 0; r < MIX_ROUNDS; r++)
+    for (uint32_t *batch = x; batch < x + MIXED; batch += BATCH) {
+        UNROLLED
+        for (int r = 0; r < MIX_ROUNDS; r++) {
+            VECTORIZED
             for (int i = 0; i < BATCH; i++) {
                 uint32_t v = (batch[i] + key[r]) * (r % 2 ? 0x846ca68b : 0x7feb352d);
                 batch[i] = v ^ (v >> shift & shifted);
             }
+        }
+    }
     for (int i = 0; i < MIXED; i++) x[i] &= mask;
 }
 
@@ -110,7 +116,9 @@ static void mixed_order(uint64_t seed, uint64_t epoch, int64_t n, int64_t *order
         mix_indices((uint32_t)first, key, k, x);
         int kept = 0;
         for (int i = 0; i < MIXED; i += U32_AT_ONCE) kept += u32_keep_up_to(last, x + i, x + kept);
-        for (int i = 0; i < kept; i++) *order++ = x[i];
+        VECTORIZED
+        for (int i = 0; i < kept; i++) order[i] = x[i];
+        order += kept;
     }
 }
 

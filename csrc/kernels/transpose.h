@@ -39,16 +39,43 @@ ALWAYS_INLINE void store_square(vec square[VL], int height, int width, real *to,
     }
 }
 
+/* A matrix of `lines` rows or columns of n values: how far apart these are, and the values of each. */
+typedef struct {
+    ptrdiff_t line, value;
+} line_strides;
+
+ALWAYS_INLINE void copy_lines(const int lines, int n, const real *from, line_strides from_by, real *to,
+                              line_strides to_by) {
+    for (; n > 0; n--, from += from_by.value, to += to_by.value) {
+        UNROLLED
+        for (int i = 0; i < lines; i++) to[i * to_by.line] = from[i * from_by.line];
+    }
+}
+
+/* Fewer rows or columns than this are copied value by value, which is faster. */
+enum { FEW = 4 };
+
+/* The same for lines < FEW, which are then a constant in the loop. */
+static void copy_few(int lines, int n, const real *from, line_strides from_by, real *to, line_strides to_by) {
+    if (lines == 1)
+        copy_lines(1, n, from, from_by, to, to_by);
+    else if (lines == 2)
+        copy_lines(2, n, from, from_by, to, to_by);
+    else if (lines == 3)
+        copy_lines(3, n, from, from_by, to, to_by);
+}
+
 /*
  * to (columns, rows) <- from (rows, columns), transposed, with leading dimensions to_ld and from_ld; streams: 1 to
  * store by v_stream.
  */
 static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld, real *to, ptrdiff_t to_ld,
                       int streams) {
-    enum { FEW = 4 }; /* fewer rows or columns are copied faster one by one */
+    if (columns < FEW) return copy_few(columns, rows, from, (line_strides){1, from_ld}, to, (line_strides){to_ld, 1});
+    if (rows < FEW) return copy_few(rows, columns, from, (line_strides){from_ld, 1}, to, (line_strides){1, to_ld});
     for (int i = 0; i < rows; i += VL) {
-        int height = rows - i < VL ? rows - i : VL, j = 0;
-        for (; height >= FEW && columns - j >= FEW; j += VL) {
+        int height = rows - i < VL ? rows - i : VL;
+        for (int j = 0; j < columns; j += VL) {
             int width = columns - j < VL ? columns - j : VL;
             vec square[VL];
             UNROLLED
@@ -60,8 +87,6 @@ static void transpose(int rows, int columns, const real *from, ptrdiff_t from_ld
             else
                 store_square(square, height, width, to + j * to_ld + i, to_ld, 0);
         }
-        for (; j < columns; j++)
-            for (int r = 0; r < height; r++) to[j * to_ld + i + r] = from[(i + r) * from_ld + j];
     }
     if (streams) stream_end();
 }

@@ -54,7 +54,9 @@ static void dropout_values(const uint32_t *word, double p, real *value) {
     int32_t threshold = p < 1 ? (int32_t)(p * 65536 + 0.5) : 65535;
     if (threshold > 65535) threshold = 65535;
     real factor = (real)(65536. / (65536 - threshold));
+    VECTORIZED
     for (int i = 0; i < GROUP_WORDS; i++) value[i] = (int32_t)(word[i] & 0xffff) < threshold ? 0 : factor;
+    VECTORIZED
     for (int i = 0; i < GROUP_WORDS; i++) value[GROUP_WORDS + i] = (int32_t)(word[i] >> 16) < threshold ? 0 : factor;
 }
 
@@ -81,7 +83,9 @@ ALWAYS_INLINE vec v_normal_quantile(vec v) {
 /* std N(0, 1): 31 bits of a word determine the magnitude, the lowest bit the sign. */
 static void gaussian_noise_values(const uint32_t *word, double std, real *value) {
     real magnitude[GROUP_WORDS], sign[GROUP_WORDS];
+    VECTORIZED
     for (int i = 0; i < GROUP_WORDS; i++) magnitude[i] = (real)(int32_t)(word[i] >> 1);
+    VECTORIZED
     for (int i = 0; i < GROUP_WORDS; i++) sign[i] = word[i] & 1 ? (real)-std : (real)std;
     for (int i = 0; i < GROUP_WORDS; i += VL) {
         vec v = v_fma(v_load(magnitude + i), v_set(0x1p-31), v_set(0x1p-32));

@@ -1,6 +1,8 @@
 # What `_native.pyx` sees of the C core: csrc/fastgd.h, name by name.
 from libc.stdint cimport int64_t, uint64_t
 
+cdef extern from "optimize_for_size.h":
+    pass
 
 cdef extern from "fastgd.h" nogil:
     enum:
