@@ -109,7 +109,7 @@ const char *fgd_rule_name(int i) {
 
 const char *fgd_noise_name(int i) {
 #define NOISE(name, per) #name,
-    static const char *const names[] = {FGD_NOISES(NOISE, NOISE)};
+    static const char *const names[] = {FGD_NOISES(NOISE, NOISE, NOISE)};
 #undef NOISE
     return ENTRY(names, i);
 }

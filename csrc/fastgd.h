@@ -196,6 +196,10 @@ typedef struct {
     fgd_status (*loss)(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
                        double *row_losses, void *dZ);
 
+    /* The number of rows of Z (Y.count, n), all finite, whose largest value, the first of several, is in the column that Y
+       (Y.count, 1), class indices below n, says. */
+    ptrdiff_t (*count_correct)(int n, const void *Z, const fgd_table *Y);
+
     /* *mean <- sum of weight * loss of each row / sum of weights, 0 if that is 0; dZ (Y.count, n) or NULL <- its
        gradient.  FGD_NOT_FINITE: a loss is not; FGD_BAD_VALUE: a weight is negative or not finite, or a target that is
        no label is outside [bounds[0], bounds[1]] or not finite.  mean and dZ are then incomplete. */

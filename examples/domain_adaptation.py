@@ -1,12 +1,10 @@
 """Domain adaptation: a classifier for images of another kind, of which there are no labels.
 
 A trunk turns images into features; one head names the digit, another one the domain, labelled source or unlabelled
-target.  The domain head learns to tell the domains apart.  The trunk learns to name digits and to *prevent* that: it
-takes the gradient of the domain head with the opposite sign, so that features look the same in both domains and what
-was learned on one carries over (Ganin et al., "Domain-adversarial training of neural networks", JMLR 17, 2016).
-
-Reversal needs no layer of its own here.  The two heads return their dL/dA for the features A, and the trunk gets
-dA of the digits - lambda dA of the domains.
+target.  The domain head learns to tell the domains apart.  The trunk learns to name digits and to *prevent* that: the
+domain head begins with a layer that reverses the gradient by the features, so that these come to look the same in both
+domains and what was learned on one carries over (Ganin et al., "Domain-adversarial training of neural networks", JMLR
+17, 2016).
 
 Source: digits as they are.  Targets: other digits, shifted by one pixel, on a noisy background, or with an inverted
 margin.  One sees the accuracy on new rows of the target without adaptation, with it, and with the labels of the target
@@ -28,6 +26,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="domain_adaptation.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 STEPS, BATCH = 1000, 64
 
@@ -54,19 +53,21 @@ DOMAINS = {
 def train(X_source, y_source, X_target, strength):
     """Train a trunk and its head on labels, and if strength > 0 the trunk against a head for domains."""
     trunk = gd.MLP(64, 32, output="relu", seed=seed)
-    digit, domain = gd.MLP(32, 10, seed=seed + 1), gd.MLP(32, 64, 1, seed=seed + 2)
+    reversal = gd.GradientReversal(lambda step: strength * np.tanh(5 * step / STEPS))  # more and more, as in the paper
+    digit = gd.MLP(32, 10, seed=seed + 1)
+    domain = gd.Sequential(reversal, *gd.MLP(32, 64, 1).stack, seed=seed + 2)
     models = trunk, digit, domain
     optimizers = [gd.AdamW(lr=0.001, betas=(0.5, 0.999), weight_decay=0.01) for _ in models]
     cross_entropy, bce = gd.losses.get("cross_entropy"), gd.losses.get("bce")
     domains = np.repeat(np.float32([[0], [1]]), BATCH, axis=0)
-    for step in range(STEPS):
+    for _ in range(STEPS):
         rows, others = rng.integers(len(X_source), size=BATCH), rng.integers(len(X_target), size=BATCH)
         A = trunk.forward(np.concatenate([X_source[rows], X_target[others]]))
         dA = np.zeros_like(A)
         _, dZ = cross_entropy.value_and_gradient(digit.forward(A[:BATCH]), y_source[rows])
         dA[:BATCH] = digit.backward(dZ)
-        _, dZ = bce.value_and_gradient(domain.forward(A), domains)
-        dA -= strength * np.tanh(5 * step / STEPS) * domain.backward(dZ)  # more and more, as in the paper
+        _, dZ = bce.value_and_gradient(domain.forward(A, training=True), domains)
+        dA += domain.backward(dZ)
         trunk.backward(dA, input_gradient=False)
         for model, optimizer in zip(models, optimizers, strict=True):
             optimizer.step(model)
@@ -88,7 +89,7 @@ for name, change in DOMAINS.items():
     before, adapted, best = scores[name]
     print(f"{name}: source only {before:.1%}, adapted {adapted:.1%}, with labels of the target {best:.1%}")
 
-figure = plt.figure(figsize=(11, 4.4), layout="constrained")
+figure = plt.figure(figsize=(11, 4.4))
 left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
 ax, labels = left.subplots(), ("source only", "adapted, no labels of the target", "labels of the target")
 for place, (label, color) in enumerate(zip(labels, (plot.ORANGE, plot.BLUE, plot.GREY), strict=True)):
@@ -97,13 +98,12 @@ for place, (label, color) in enumerate(zip(labels, (plot.ORANGE, plot.BLUE, plot
     ax.bar_label(bars, fmt="%.0f", padding=2)
 ax.set_xticks(range(len(DOMAINS)), list(DOMAINS))
 ax.set(ylabel="accuracy on new rows of the target, %", ylim=(0, 112), yticks=range(0, 101, 20))
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(loc="upper center", ncols=3, frameon=False, fontsize="small")
+ax.legend(loc="upper center", ncols=3, fontsize="small")
 for row, (name, change) in zip(right.subplots(4, 6), {"source": np.copy, **DOMAINS}.items(), strict=True):
     for panel, image in zip(row, change(X[new][:6]), strict=True):
-        panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        panel.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         panel.set(xticks=[], yticks=[])
     row[0].set_ylabel(name.replace(" ", "\n"))
-figure.savefig(arguments.picture, dpi=150)
+figure.savefig(arguments.picture)
 gain = np.mean([adapted - before for before, adapted, _ in scores.values()])
 print(f"result: mean gain of adaptation {gain:.3f}")

@@ -23,11 +23,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import fastgd as gd
+from fastgd import plot
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="lifelong.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 STEPS, BATCH, TRAINED = 150, 32, 1297
 
@@ -39,12 +41,6 @@ rows_of = [np.flatnonzero(np.isin(y, pair)) for pair in pairs]
 TASKS = [rows[rows < TRAINED] for rows in rows_of]
 NEW = [rows[rows >= TRAINED] for rows in rows_of]
 bce = gd.losses.get("bce")
-
-
-def fisher(model, rows):
-    """The diagonal of the Fisher information, for labels drawn from the probabilities that the model gives."""
-    labels = rng.random((len(rows), 1)) < 1 / (1 + np.exp(-model.forward(X[rows])))
-    return model.fisher_diagonal(X[rows], labels.astype("float32"), "bce")
 
 
 def learn(strength=0, memory_rows=0):
@@ -62,7 +58,7 @@ def learn(strength=0, memory_rows=0):
                 model.grad[:] += strength * importance * (model.theta - theta)
             optimizer.step(model)
         if strength:
-            anchors.append((fisher(model, rows), model.theta.copy()))
+            anchors.append((model.fisher_diagonal(X[rows], None, "bce", labels="model"), model.theta.copy()))
         if memory_rows:
             memory.extend(row=rows[:memory_rows])
         accuracy[task] = [((model.forward(X[new]) > 0) == target[new]).mean() for new in NEW]
@@ -70,7 +66,7 @@ def learn(strength=0, memory_rows=0):
 
 
 METHODS = {"plain training": {}, "EWC": {"strength": 1000}, "replay, 20 rows a task": {"memory_rows": 20}}
-figure, axes = plt.subplots(1, 3, figsize=(11, 4.3), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 4.3), sharey=True)
 names = [f"{a} or {b}" for a, b in pairs]
 for ax, (name, settings) in zip(axes, METHODS.items(), strict=True):
     accuracy = learn(**settings)
@@ -87,5 +83,5 @@ for ax, (name, settings) in zip(axes, METHODS.items(), strict=True):
     ax.spines[:].set_visible(False)
 axes[0].set_ylabel("after learning the task")
 figure.colorbar(image, ax=axes, shrink=0.75, label="accuracy on new rows of the task, %")
-figure.savefig(arguments.picture, dpi=150)
+figure.savefig(arguments.picture)
 print(f"result: mean accuracy with replay {last:.3f}")

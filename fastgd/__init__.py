@@ -17,23 +17,27 @@ from ._version import __version__ as __version__
 # type checkers read the same names in __init__.pyi.
 _MODULES = (
     *("activations", "backend", "callbacks", "datasets", "initializers", "inspection", "losses", "metrics"),
-    *("optimizers", "plot", "schedules", "sklearn", "tables"),
+    *("optimizers", "plot", "population", "schedules", "sklearn", "tables"),
 )
 _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
     "Sigmoid Softmax Softplus Tanh",
     "backend": "show_config",
-    "callbacks": "BestEpoch CSVLogger Callback Checkpoint EarlyStopping EveryEpoch EveryStep History ReduceLROnPlateau "
-    "StepBudget TensorBoard TimeBudget",
+    "callbacks": "BestEpoch CSVLogger Callback Checkpoint Dashboard EarlyStopping EveryEpoch EveryStep History "
+    "ReduceLROnPlateau StepBudget TensorBoard TimeBudget",
+    "data.affine": "RandomAffine",
+    "data.arrow": "ArrowSource ParquetSource",
     "data.replay": "ReplayBuffer",
+    "data.sources": "ArraySource IterSource Source",
     "data.splits": "Split",
-    "layers": "Dense Dropout Embedding GaussianNoise PeriodicEmbedding Scale",
+    "layers": "Dense Dropout Embedding GaussianNoise GradientReversal PeriodicEmbedding Scale",
     "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "
     "SoftCrossEntropy SquaredHinge",
     "models": "MLP Sequential load",
     "optimizers": "Adadelta Adagrad Adam AdamW EMA Lion Muon NAdam RAdam RMSprop SGD SWA",
     "schedules": "Cosine CosineLog CosineRestarts Cyclic Exponential InverseTime MultiStep OneCycle Piecewise "
     "Polynomial Step Warmup",
+    "population": "Ensemble Population",
     "training.lbfgs": "fit_lbfgs",
     "training.lr_finder": "lr_finder",
     "training.trainer": "Trainer",

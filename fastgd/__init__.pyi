@@ -11,6 +11,7 @@ from . import (
     metrics,
     optimizers,
     plot,
+    population,
     schedules,
     sklearn,
     tables,
@@ -41,6 +42,7 @@ from .callbacks import (
     Callback,
     Checkpoint,
     CSVLogger,
+    Dashboard,
     EarlyStopping,
     EveryEpoch,
     EveryStep,
@@ -50,9 +52,12 @@ from .callbacks import (
     TensorBoard,
     TimeBudget,
 )
+from .data.affine import RandomAffine
+from .data.arrow import ArrowSource, ParquetSource
 from .data.replay import ReplayBuffer
+from .data.sources import ArraySource, IterSource, Source
 from .data.splits import Split
-from .layers import Dense, Dropout, Embedding, GaussianNoise, PeriodicEmbedding, Scale
+from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
     BCE,
     MAE,
@@ -72,6 +77,7 @@ from .losses import (
 )
 from .models import MLP, Sequential, load
 from .optimizers import EMA, SGD, SWA, Adadelta, Adagrad, Adam, AdamW, Lion, Muon, NAdam, RAdam, RMSprop
+from .population import Ensemble, Population
 from .schedules import (
     Cosine,
     CosineLog,
@@ -105,6 +111,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "ArraySource",
+    "ArrowSource",
     "BestEpoch",
     "BinaryFocal",
     "CSVLogger",
@@ -115,10 +123,12 @@ __all__ = [
     "CosineRestarts",
     "CrossEntropy",
     "Cyclic",
+    "Dashboard",
     "Dense",
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "Ensemble",
     "EveryEpoch",
     "EveryStep",
     "Exponential",
@@ -126,6 +136,7 @@ __all__ = [
     "GELUTanh",
     "Gamma",
     "GaussianNoise",
+    "GradientReversal",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
@@ -134,6 +145,7 @@ __all__ = [
     "Huber",
     "Identity",
     "InverseTime",
+    "IterSource",
     "KLDiv",
     "LeakyReLU",
     "Lion",
@@ -143,13 +155,16 @@ __all__ = [
     "Muon",
     "NAdam",
     "OneCycle",
+    "ParquetSource",
     "PeriodicEmbedding",
     "Piecewise",
     "Poisson",
     "Polynomial",
+    "Population",
     "Quantile",
     "RAdam",
     "RMSprop",
+    "RandomAffine",
     "ReLU",
     "ReLU6",
     "ReduceLROnPlateau",
@@ -161,6 +176,7 @@ __all__ = [
     "SoftCrossEntropy",
     "Softmax",
     "Softplus",
+    "Source",
     "Split",
     "SquaredHinge",
     "Step",
@@ -184,6 +200,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "plot",
+    "population",
     "schedules",
     "show_config",
     "sklearn",

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ._common.checks import check_int
 from ._common.typing import Array, Ints
 from ._version import __version__
 from .engine import numpy_engine, threads
@@ -32,7 +33,16 @@ from .layers.inputs import InputLayer
 from .layers.noise import Noise
 from .losses import Loss
 
-__all__ = ["Engine", "available", "choose", "config", "default_threads", "override", "show_config"]
+__all__ = [
+    "Engine",
+    "available",
+    "choose",
+    "config",
+    "default_threads",
+    "limited_threads",
+    "override",
+    "show_config",
+]
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,41 @@ def _native() -> ModuleType:
     return native
 
 
+_limits: list[int] = []  # those of the blocks of `limited_threads` that have not ended, in whichever thread
+
+
+@contextmanager
+def limited_threads(n_threads: int) -> Iterator[None]:
+    """Context manager during which each training or prediction, of any Python thread, takes at most so many threads.
+
+    It is for programs whose own threads keep the cores busy, such as those that train several models at a time.  The
+    results do not depend on it.
+
+    Parameters
+    ----------
+    n_threads : int >= 1
+
+    Examples
+    --------
+    >>> from fastgd import backend
+    >>> with backend.limited_threads(1):
+    ...     backend.usable_threads(None)
+    1
+    """
+    limit = check_int("n_threads", n_threads)
+    _limits.append(limit)
+    try:
+        yield
+    finally:
+        _limits.remove(limit)
+
+
 def usable_threads(n_threads: int | None) -> int:
     """At most `n_threads` of the threads that this process may use; 0, which leaves it to the engine, for None."""
-    return 0 if n_threads is None else min(n_threads, _available_threads())
+    if not _limits:
+        return 0 if n_threads is None else min(n_threads, _available_threads())
+    limit = min(_limits, default=_available_threads())  # the last block may end just now
+    return min(limit, _available_threads()) if n_threads is None else min(n_threads, limit, _available_threads())
 
 
 @cache

@@ -60,6 +60,33 @@ def test_the_fisher_diagonal_is_the_mean_of_squared_gradients(engine, case):
     np.testing.assert_allclose(model.fisher_diagonal(X, y, loss), np.square(rows).mean(axis=0), rtol=1e-9, atol=1e-15)
 
 
+EXPECTED = [
+    ("cross_entropy", "identity", 3, np.arange(3)),
+    (gd.CrossEntropy(label_smoothing=0.1), "softmax", 3, np.arange(3)),
+    ("soft_cross_entropy", "identity", 3, np.eye(3)),
+    (gd.Focal(gamma=1.5), "identity", 2, np.arange(2)),
+    ("bce", "sigmoid", 1, np.array([[0.0], [1.0]])),
+    ("bce", "identity", 2, np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])),
+    (gd.BCE(pos_weight=3, label_smoothing=0.2), "identity", 2, np.array([[a, b] for a in (0.0, 1) for b in (0.0, 1)])),
+]
+
+
+@pytest.mark.parametrize(("loss", "output", "n_out", "labels"), EXPECTED)
+def test_the_fisher_information_is_an_expectation_over_predicted_labels(engine, loss, output, n_out, labels):
+    stack = gd.Scale(4), gd.Dense(4, 5, "tanh"), gd.Dense(5, n_out, output)
+    model = gd.Sequential(*stack, seed=2, dtype="float64")
+    X = np.random.default_rng(0).normal(size=(6, 4))
+    Z = gd.Sequential(*stack[:-1], gd.Dense(5, n_out), seed=2, dtype="float64").forward(X)  # logits
+    odds = 1 / (1 + np.exp(-Z))
+    expected, of = 0, lambda label: int(np.argmax(label) if label.ndim else label)
+    for label in labels:
+        binary = losses.get(loss).link == "sigmoid"
+        p = np.where(label, odds, 1 - odds).prod(axis=1) if binary else (np.exp(Z).T / np.exp(Z).sum(axis=1))[of(label)]
+        for i in range(6):
+            expected = expected + p[i] * model.fisher_diagonal(X[[i]], label[None], loss) / 6
+    np.testing.assert_allclose(model.fisher_diagonal(X, None, loss, labels="model"), expected, rtol=1e-9, atol=1e-15)
+
+
 def test_hessian_vector_products(engine, case):
     model, X, y, loss = case
     v = np.random.default_rng(3).normal(size=model.size)
@@ -112,6 +139,9 @@ def test_nothing_else_changes(engine):
         (lambda m, X: m.input_gradient(X[:, :3], [0, 1], "cross_entropy"), "4"),
         (lambda m, X: m.fisher_diagonal(X, [0], "cross_entropy"), "2"),
         (lambda m, X: m.fisher_diagonal([[np.nan] * 4], [0], "cross_entropy"), "row 0"),
+        (lambda m, X: m.fisher_diagonal(X, [0, 1], "cross_entropy", labels="model"), "y must be None"),
+        (lambda m, X: m.fisher_diagonal(X, None, "cross_entropy", labels="own"), "labels"),
+        (lambda m, X: m.fisher_diagonal(X, None, "mse", labels="model"), "'mse' defines no probabilities"),
         (lambda m, X: m.hessian_vector_product(X, [0, 1], "cross_entropy", [1.0]), r"\(17,\)|\(15,\), not \(1,\)"),
         (lambda m, X: m.hessian_vector_product(X, [0, 1], "cross_entropy", [np.inf] * 15), "vector"),
         (lambda m, X: m.hessian_vector_product(X, [0, 1], "entropy", [0.0] * 15), "entropy"),

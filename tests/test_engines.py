@@ -100,6 +100,22 @@ def test_losses_of_all_shapes(engine, dtype, loss):
             np.testing.assert_array_equal(got, alone)
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+@pytest.mark.parametrize(("engine", "dtype"), CASES)
+def test_a_measurement_is_a_prediction_with_its_losses(engine, dtype, loss):
+    rng, net, loss = np.random.default_rng(3), Net(engine, dtype, WIDTHS), losses.get(loss)
+    net.theta[:] = np.round(net.theta)  # so that some rows have several largest outputs
+    X, Y = np.round(numbers(rng, 300, 5)), targets(rng, loss, 300, 3)
+    weight, Z, got, want = rng.random(300).astype(dtype), net.empty(300, 3), np.empty(300), np.empty(300)
+    correct = net.network.measure(loss, X, Y, weight, Z, got, 2)
+    np.testing.assert_array_equal(Z, net.predict(X))
+    net.network.loss(loss, Z, Y, weight, want)
+    np.testing.assert_array_equal(got, want)
+    assert correct == (np.count_nonzero(Z.argmax(axis=1) == Y[:, 0]) if loss.target == "labels" else -1)
+    net.theta[-1] = np.inf
+    assert net.network.measure(loss, X, Y, None, Z, got) == -1
+
+
 def test_losses_that_are_not_finite_are_returned_row_by_row(engine):
     net, got = Net(engine, "float32", (1, 1)), np.empty(20)
     Z = np.arange(20, dtype="float32")[:, np.newaxis]

@@ -18,8 +18,9 @@ CORE = [path for path in CSRC if "tests" not in path.parts]
 
 # Rooms (sub-packages and top-level modules) from the lowest up: each imports only from rooms before it.
 ROOMS = (
-    *("_version", "_common", "activations", "initializers", "schedules", "losses", "optimizers", "layers", "data"),
-    *("engine", "backend", "models", "metrics", "callbacks", "training", "plot", "inspection", "tables", "sklearn"),
+    *("_version", "_common", "parallel", "activations", "initializers", "schedules", "losses", "optimizers"),
+    *("layers", "data", "engine", "backend", "models", "metrics", "callbacks", "training", "population"),
+    *("plot", "inspection", "tables", "sklearn"),
     *("datasets", "cli", "__init__", "__main__"),
 )
 # Imports inside a function, on use, that go up: what they need is an extra or rarely asked for; and the engine in use,

@@ -48,7 +48,7 @@ def test_chunks_change_no_bit(engine, monkeypatch):
     monkeypatch.setattr(chunks, "_FIRST_FLOPS", 1)
     monkeypatch.setattr(chunks, "_SECONDS", 0)
     monkeypatch.setattr(chunks, "_COPY_SHARE", np.inf)
-    monkeypatch.setattr(chunks, "_ROWS", 2 * ROWS)
+    monkeypatch.setattr(chunks, "EPOCH_ROWS", 2 * ROWS)
     counter = Chunks()
     fit(stepwise, 6, callbacks=[counter])
     assert counter.count == stepwise.step == 24

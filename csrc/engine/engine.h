@@ -34,6 +34,7 @@
         .forward = forward,                           \
         .backward = backward,                         \
         .loss = loss_of_table,                        \
+        .count_correct = count_correct,               \
         .mean_loss = mean_loss,                       \
         .update = update,                             \
         .checked_update = checked_update,             \

@@ -103,9 +103,10 @@ static void layer_forward(const fgd_layer *layer, const real *W, const real *fro
     multiply(&p, row0, row1, j0, j1);
 }
 
-/* Whether noise is added to a[l], and whether it is multiplicative. */
-static inline int is_noisy(const fgd_workspace *w, const fgd_noise *noise, int l) {
-    return noise->strength && l < w->net->L && w->net->layer[l].noise && noise->strength[l] > 0;
+/* Whether noise acts on a[l], and whether its values are factors of the gradient. */
+static int is_noisy(const fgd_workspace *w, const fgd_noise *noise, int l) {
+    if (!noise->strength || l >= w->net->L || !w->net->layer[l].noise) return 0;
+    return noise->strength[l] > 0 || noise_is_backward[w->net->layer[l].noise];
 }
 static int is_masked(const fgd_workspace *w, const fgd_noise *noise, int l) {
     return w->at[l].mask && is_noisy(w, noise, l);
@@ -124,7 +125,7 @@ static void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise, int 
 /* From the own rows of a[0], all rows of the group of every a[l]. */
 static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_noise *noise, const row_group *g) {
     if (is_noisy(w, noise, 0)) add_layer_noise(w, noise, 0, w->at[0].a, g->own0, g->own1);
-    if (w->bf16) round_activations(w, 0, g);
+    if (w->bf16 && w->at[0].a) round_activations(w, 0, g);
     for (int l = 0, j0, j1; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         const layer_memory *in = &w->at[l], *out = &w->at[l + 1];

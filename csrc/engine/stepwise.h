@@ -12,6 +12,7 @@
 #include "gradient.h"
 #include "inputs.h"
 #include "layers.h"
+#include "micro_batch.h"
 #include "team.h"
 #include "transforms.h"
 #include "workspace.h"
@@ -32,12 +33,11 @@ static void run_forward(void *argument, worker self) {
     const fgd_workspace *w = call->workspace;
     TILES_ARE_USABLE(w->method);
     int n = w->net->layer[w->net->L - 1].n_out;
-    ptrdiff_t ld;
     const layer_memory *out = &w->at[w->net->L];
-    real *X = inputs_of(w, &ld);
     const real *theta = call->theta + w->inputs_size;
     row_group g = own_rows(self, call->X->count, row_unit(w->net));
-    read_table(call->X, g.row0, g.row1, X + g.row0 * ld, ld);
+    gather_range range = {.begin = g.row0, .end = g.row1, .next = g.row1, .known = call->X->count};
+    gather_inputs(w, call->X, &range, self.rank);
     if (!forward_inputs(w, call->theta, &g)) atomic_store(&call->status, FGD_BAD_CODE);
     if (w->bf16) {
         round_all_weights(w, theta, self);
@@ -140,6 +140,27 @@ static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, cons
         status = loss_of_few_rows(loss, n, Z, Y, weight, 1, row, row_losses + row, dZ, y);
     free_aligned(y);
     return status == FGD_NOT_FINITE ? FGD_OK : status;
+}
+
+/* Whether z[label] is the first of the largest values of z (n,). */
+static int is_first_maximum(const real *z, int n, int label) {
+    int not_first = 0;
+    for (int j = 0; j < label; j++) not_first |= z[j] >= z[label];
+    for (int j = label + 1; j < n; j++) not_first |= z[j] > z[label];
+    return !not_first;
+}
+
+static ptrdiff_t count_correct(int n, const void *Z, const fgd_table *Y) {
+    enum { ROWS = 128 };
+    real label[ROWS];
+    ptrdiff_t correct = 0;
+    for (ptrdiff_t row = 0, end; row < Y->count; row = end) {
+        end = row + ROWS < Y->count ? row + ROWS : Y->count;
+        read_table(Y, row, end, label, 1);
+        for (ptrdiff_t r = row; r < end; r++)
+            correct += is_first_maximum((const real *)Z + r * n, n, (int)label[r - row]);
+    }
+    return correct;
 }
 
 /* Whether targets y (count,) lie in [bounds[0], bounds[1]] and are finite. */

@@ -3,8 +3,8 @@
  * fastgd/layers/noise.py.
  *
  * To add one: its entry in the list and its function.  A MULTIPLICATIVE entry generates factors, which are saved as a
- * mask for the backward pass; an ADDITIVE entry generates summands.  Both state the number of values per random
- * word.
+ * mask for the backward pass; an ADDITIVE entry generates summands.  A BACKWARD entry generates factors of the gradient
+ * alone, for strengths that include 0: the inputs stay as they are.  All state the number of values per random word.
  *
  *   void NAME_values(const uint32_t *word, double strength, real *value)
  *       value (PER_WORD * GROUP_WORDS,) <- from the words of one group, (GROUP_WORDS,)
@@ -16,18 +16,21 @@
 #define FGD_NOISE_H
 
 /* clang-format off */
-#define FGD_NOISES(MULTIPLICATIVE, ADDITIVE) \
-    MULTIPLICATIVE(dropout, 2)               \
-    ADDITIVE(gaussian_noise, 1)
+#define FGD_NOISES(MULTIPLICATIVE, ADDITIVE, BACKWARD) \
+    MULTIPLICATIVE(dropout, 2)                         \
+    ADDITIVE(gaussian_noise, 1)                        \
+    BACKWARD(gradient_reversal, 2)
 /* clang-format on */
 
 #define NOISE(name, per_word) NOISE_##name,
-enum { NO_NOISE, FGD_NOISES(NOISE, NOISE) };
+enum { NO_NOISE, FGD_NOISES(NOISE, NOISE, NOISE) };
 #undef NOISE
 
 #define YES(name, per_word) 1,
 #define NO(name, per_word) 0,
-static const int noise_multiplies[] = {0, FGD_NOISES(YES, NO)};
+static const int noise_multiplies[] = {0, FGD_NOISES(YES, NO, NO)};
+static const int noise_is_backward[] = {0, FGD_NOISES(NO, NO, YES)};
+static const int noise_has_mask[] = {0, FGD_NOISES(YES, NO, YES)};
 #undef YES
 #undef NO
 
@@ -40,7 +43,7 @@ static const int noise_multiplies[] = {0, FGD_NOISES(YES, NO)};
 enum { MAX_VALUES = 2 * GROUP_WORDS };
 
 #define PER_WORD(name, per_word) per_word,
-static const int noise_values_per_word[] = {0, FGD_NOISES(PER_WORD, PER_WORD)};
+static const int noise_values_per_word[] = {0, FGD_NOISES(PER_WORD, PER_WORD, PER_WORD)};
 #undef PER_WORD
 
 /*
@@ -90,21 +93,30 @@ static void gaussian_noise_values(const uint32_t *word, double std, real *value)
     }
 }
 
+/* -strength: no function of the words */
+static void gradient_reversal_values(UNUSED const uint32_t *word, double strength, real *value) {
+    for (int i = 0; i < 2 * GROUP_WORDS; i++) value[i] = (real)-strength;
+}
+
 static void noise_values(int kind, const uint32_t *word, double strength, real *value) {
     switch (kind) {
 #define VALUES(name, per_word) \
     case NOISE_##name: name##_values(word, strength, value); return;
-        FGD_NOISES(VALUES, VALUES)
+        FGD_NOISES(VALUES, VALUES, VALUES)
 #undef VALUES
     }
 }
 
-/* to (count,) <- from (count,) times or plus value, which is saved to mask unless that is NULL.  `to` may be `from`. */
-ALWAYS_INLINE void apply_values(int multiplies, int count, const real *value, const real *from, real *to, real *mask) {
+/*
+ * to (count,) <- from (count,) times or plus value, or from alone if the noise is BACKWARD; value is saved to mask
+ * unless that is NULL.  `to` may be `from`.
+ */
+ALWAYS_INLINE void apply_values(int kind, int count, const real *value, const real *from, real *to, real *mask) {
+    int multiplies = noise_multiplies[kind], is_backward = noise_is_backward[kind];
     for (int i = 0; i < count; i += VL) {
         lanes m = v_lanes(count - i);
         vec x = v_load_part(from + i, m), y = v_load(value + i);
-        v_store_part(to + i, multiplies ? v_mul(x, y) : v_add(x, y), m);
+        v_store_part(to + i, multiplies ? v_mul(x, y) : is_backward ? x : v_add(x, y), m);
         if (mask) v_store_part(mask + i, y, m);
     }
 }
@@ -120,8 +132,7 @@ typedef struct {
 /* Rows [row0, row1) of `to` <- those of `from` with the noise of the inputs of layer l in step noise->step. */
 static void add_noise(const noise_inputs *inputs, const fgd_noise *noise, int l, int row0, int row1) {
     uint64_t stream = (uint64_t)noise->step | (uint64_t)l << 48;
-    int n = inputs->n, multiplies = noise_multiplies[inputs->kind];
-    int per_group = noise_values_per_word[inputs->kind] * GROUP_WORDS;
+    int n = inputs->n, per_group = noise_values_per_word[inputs->kind] * GROUP_WORDS;
     uint32_t word[GROUP_WORDS];
     real value[MAX_VALUES + NR]; /* the last vectors are loaded whole */
     memset(value + MAX_VALUES, 0, NR * sizeof *value);
@@ -133,7 +144,7 @@ static void add_noise(const noise_inputs *inputs, const fgd_noise *noise, int l,
             count = per_group - i < n - j ? per_group - i : n - j;
             ptrdiff_t at = row * inputs->ld + j;
             real *mask = inputs->mask ? inputs->mask + at : NULL;
-            apply_values(multiplies, count, value + i, inputs->from + at, inputs->to + at, mask);
+            apply_values(inputs->kind, count, value + i, inputs->from + at, inputs->to + at, mask);
             e += count;
             j += count;
             if (j < n) continue;

@@ -117,11 +117,27 @@ static void test_loss(const fgd_engine *e, int kind, int rows, int n, int weight
     release_arrays();
 }
 
+/* Outputs of few distinct values, so that often several of a row are the largest. */
+static void test_count_correct(const fgd_engine *e, int rows, int n) {
+    double *Z = random_values(rows * n, 2), *Y = random_targets(LOSS_cross_entropy, rows, n);
+    ptrdiff_t want = 0;
+    for (int i = 0; i < rows * n; i++) Z[i] = round(Z[i]);
+    for (int r = 0; r < rows; r++) {
+        int first = 0;
+        for (int j = 1; j < n; j++) first = Z[r * n + j] > Z[r * n + first] ? j : first;
+        want += first == (int)Y[r];
+    }
+    fgd_table y = real_table(64, Y, rows, 1);
+    check(e->count_correct(n, reals(e->bits, Z, rows * n), &y) == want, "correct of %d rows of %d", rows, n);
+    release_arrays();
+}
+
 static void losses(const fgd_engine *e) {
     static const int rows[] = {1, 2, 7, 8, 9, 15, 16, 17, 33}, outputs[] = {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 33};
     for (int kind = 0; fgd_loss_name(kind); kind++)
         for (int i = 0; i < COUNT(rows); i++)
             for (int j = 0; j < COUNT(outputs); j++) test_loss(e, kind, rows[i], outputs[j], (i + j) % 2);
+    for (int n = 2; n < 20; n++) test_count_correct(e, 60 * n % 301, n);
 }
 
 #endif

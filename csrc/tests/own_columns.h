@@ -36,10 +36,19 @@ static void test_own_columns(const fgd_engine *e, int width, int batch, int weig
     release_arrays();
 }
 
+/* A plan counts the copies, of W and b: threads divide the columns of a large layer. */
+static void test_planned_columns(const fgd_engine *e, int width) {
+    fgd_layer layers[] = {{.n_in = INPUTS, .n_out = width, .bias = 1}, {.n_in = width, .n_out = 3}};
+    fgd_net net = {.L = 2, .layer = layers};
+    size_t copies = (size_t)(INPUTS + 1) * (size_t)width * (size_t)e->bits / 8;
+    check(e->plan(&net, BATCH, 2).workspace >= e->plan(&net, BATCH, 1).workspace + copies, "plan of width %d", width);
+}
+
 static void own_columns_of_threads(const fgd_engine *e) {
     int panel = e->plan(&(fgd_net){.L = 1, .layer = &(fgd_layer){.n_in = 1, .n_out = 1}}, 1, 1).tile_columns;
     for (int width = panel + 1; width <= 4 * panel; width += panel > 8 ? panel - 1 : 1)
         test_own_columns(e, width, BATCH, width % 2);
+    test_planned_columns(e, 64 * panel);
     for (int batch = 1; batch <= 40; batch += 13) test_own_columns(e, 2 * panel, batch, 0);
 }
 

@@ -76,14 +76,14 @@ static void reference_init(reference *r, const network *w, int rows, const doubl
     r->dX = doubles(rows * w->layer[0].n_in);
 }
 
-/* x (rows, n[l]) <- x with the noise of the inputs of layer l; to a gradient only multiplicative noise is applied. */
+/* x (rows, n[l]) <- x with the noise of the inputs of layer l; or x <- x times the factors that it has for a gradient. */
 static void reference_apply_noise(const reference *r, int l, double *x, int is_gradient) {
     int kind = r->w->layer[l].noise;
     if (!kind || !r->noise[l]) return;
     for (int i = 0; i < r->rows * r->w->layer[l].n_in; i++) {
-        if (noise_multiplies[kind])
+        if (is_gradient ? noise_has_mask[kind] : noise_multiplies[kind])
             x[i] *= r->noise[l][i];
-        else if (!is_gradient)
+        else if (!is_gradient && !noise_is_backward[kind])
             x[i] += r->noise[l][i];
     }
 }

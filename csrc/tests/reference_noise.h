@@ -63,6 +63,7 @@ static double reference_noise_value(int kind, uint64_t seed, uint64_t stream, pt
         double threshold = fmin(floor(strength * 65536 + 0.5), 65535);
         return (e / 64 % 2 ? word >> 16 : word & 0xffff) < threshold ? 0 : 65536 / (65536 - threshold);
     }
+    if (kind == NOISE_gradient_reversal) return -strength;
     uint32_t word = reference_word(seed, stream, (uint64_t)e / 64, (int)(e % 64));
     return (word & 1 ? -strength : strength) * two_sided_quantile((word / 2 + 0.5) * 0x1p-31);
 }
@@ -73,7 +74,7 @@ static void reference_noise(reference *r, const fgd_noise *noise) {
         int count = r->rows * r->w->layer[l].n_in, kind = r->w->layer[l].noise;
         uint64_t stream = (uint64_t)noise->step | (uint64_t)l << 48;
         r->noise[l] = NULL;
-        if (!kind || noise->strength[l] == 0) continue;
+        if (!kind || (noise->strength[l] == 0 && kind != NOISE_gradient_reversal)) continue;
         double *value = doubles(count);
         for (int e = 0; e < count; e++)
             value[e] = reference_noise_value(kind, noise->seed, stream, e, noise->strength[l]);

@@ -42,9 +42,11 @@ class Purpose(IntEnum):
     AUGMENT = 5
     BIAS = 6
     REPLAY = 7
+    SHARD = 8
+    BLOCK = 9
 
 
-INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY = Purpose
+INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY, SHARD, BLOCK = Purpose
 
 
 def new_seed() -> int:
@@ -62,6 +64,8 @@ def check_seed(seed: SupportsIndex) -> int:
     ValueError
         `seed` is outside [0, 2**64).
     """
+    if type(seed) is int and 0 <= seed < 2**64:
+        return seed  # most seeds: the question whether it has a method takes microseconds
     if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, SupportsIndex):
         raise TypeError(f"seed must be an integer in [0, 2**64) or None, not {seed!r}")
     value = operator.index(seed)

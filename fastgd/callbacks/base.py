@@ -35,6 +35,8 @@ class Run:
         Number of rows trained on so far in this `fit`, counting repetitions.
     loss : float
         Mean training loss of the last chunk of steps.
+    sample_inputs : callable or None
+        Returns up to 100 training rows, always the same, as the network takes them; None after the `fit`.
     """
 
     first_epoch: int
@@ -43,6 +45,11 @@ class Run:
     columns: tuple[str, ...]
     rows_done: int = 0
     loss: float = math.nan
+    sample_inputs: Callable[[], NDArray[Any]] | None = None
+
+    def forget_data(self) -> None:
+        """Keep no reference to the data after the `fit`."""
+        self.sample_inputs = None
 
 
 class Training(Protocol):
@@ -104,9 +111,12 @@ class Callback:
     setting_checks : mapping of str to callable, of the class
         How settings are checked whenever they are assigned, in the constructor or later: check(name, value) returns the
         value to store, or raises.
+    on_rank_0_only : bool, of the class
+        Whether one process of several that train together has this callback: one that writes, and decides nothing.
     """
 
     setting_checks: ClassVar[Mapping[str, Check]] = MappingProxyType({})
+    on_rank_0_only: ClassVar[bool] = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = type(self).setting_checks.get(name)

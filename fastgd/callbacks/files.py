@@ -64,6 +64,7 @@ class Checkpoint(Callback):
         the trainer has parts that cannot be saved.
     """
 
+    on_rank_0_only = True
     setting_checks = MappingProxyType(
         {
             "path": _check_pattern,
@@ -152,6 +153,7 @@ class CSVLogger(Callback):
         The file cannot be written.
     """
 
+    on_rank_0_only = True
     setting_checks = MappingProxyType({"path": _check_path, "append": check_bool})
 
     def __init__(self, path: str | os.PathLike[str], append: bool = True) -> None:
@@ -225,6 +227,7 @@ class TensorBoard(Callback):
         At the start of `fit`: tensorboardX is not installed.
     """
 
+    on_rank_0_only = True
     setting_checks = MappingProxyType({"folder": _check_path})
 
     def __init__(self, folder: str | os.PathLike[str] = "runs") -> None:

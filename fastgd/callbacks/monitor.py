@@ -64,7 +64,7 @@ class Monitor(Callback):
         self.best_epoch = self._wait = self._n_epochs = 0
 
     def on_fit_begin(self, trainer: Training) -> None:
-        self._begin(_is_lower_better(self, trainer))
+        self._begin(is_lower_better_in(self, trainer))
 
     def on_fit_end(self, trainer: Training) -> None:
         if self._n_epochs and not self.best_epoch and trainer.stop_reason != "error":
@@ -91,7 +91,7 @@ class Monitor(Callback):
         self._wait = int(state["waited"])
 
 
-def _is_lower_better(callback: Monitor, trainer: Training) -> bool:
+def is_lower_better_in(callback: Monitor, trainer: Training) -> bool:
     """Whether the monitored column should decrease; ValueError if it does not exist or nothing tells."""
     column, columns = callback.monitor, trainer.run.columns
     if column not in columns:

@@ -51,7 +51,7 @@ class Progress(Callback):
 
     def _begin(self, trainer: Training) -> None:
         run = trainer.run
-        self._display = _choose_display(run.rows * (run.last_epoch - run.first_epoch))
+        self._display = choose_display(run.rows * (run.last_epoch - run.first_epoch))
         if self._display.in_place:
             self._update(trainer)
 
@@ -177,7 +177,8 @@ class _Bar:
         self._bar.close()
 
 
-def _choose_display(total: int) -> Display:
+def choose_display(total: int) -> Display:
+    """The display for this terminal, notebook or file, of something of which there are `total`."""
     is_notebook = _is_notebook()
     if not is_notebook and not sys.stderr.isatty():
         return _Log()

@@ -17,6 +17,7 @@ from .._version import __version__
 from . import bench, evaluate, explain, info, predict, train
 from .console import INTERRUPTED, fail, flush, warn
 from .options import Help
+from .ranks import only_first_rank_prints
 
 # What shells report of a program that SIGPIPE has ended.
 BROKEN_PIPE = 141
@@ -35,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, 2 after an error, 130 after Ctrl-C, or 141 if the reader of the output closed the pipe.
     """
+    with only_first_rank_prints():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         status = _run(arguments)
         flush()

@@ -17,11 +17,14 @@ import numpy as np
 from .. import plot
 from .._common.checks import counted
 from ..callbacks.history import History
+from ..parallel import Group
 from ..training.trainer import Trainer
 from .console import INTERRUPTED, quote, report, report_lines, write
 from .options import Help
 from .pictures import save_picture
+from .ranks import launched_group
 from .report import class_tables, describe, measure, scores_of
+from .sources import STDIN
 from .train_options import EXAMPLES, add_options
 from .trained import TrainedModel, versions
 from .training import describe_training, table_model, train_networks
@@ -46,20 +49,34 @@ def add_parser(commands: Any) -> None:
 
 def train(options: argparse.Namespace) -> int:
     """Run the sub-command; returns the exit status."""
+    group = launched_group(options.shards)
+    if group.size > 1 and str(options.file) == "-":
+        raise ValueError("only one process can read standard input: give a file to all ranks of mpirun")
+    with group.together():
+        status = _train(options, group)
+        group.exchange(None)  # a rank that could not write the files says so here
+    return status
+
+
+def _train(options: argparse.Namespace, group: Group) -> int:
+    """The work of a rank of the group: all read the table and train, the first one reports and writes the files."""
     started = time.perf_counter()
     model_path, plot_path = _paths(options)
+    _check_inputs(options)
     _check_output(model_path, options)
     data = load_digits(options) if options.file is None else load_table(options)
     _check_metric(data, options)
     tell: Callable[[str], None] = (lambda text: None) if options.quiet or options.json else report
     for line in _describe(data, options):
         tell(line)
-    trainers = list(train_networks(data, options))
+    trainers = list(train_networks(data, options, group))
     is_interrupted = trainers[-1].stop_reason == "interrupted"
     trainers = [trainer for trainer in trainers if trainer.step]
     if not trainers:
         tell("interrupted before the first step: no model was written")
         return INTERRUPTED
+    if group.rank > 0:
+        return INTERRUPTED if is_interrupted else 0
     table = None if data.encoder is None else table_model(data, trainers)
     model = TrainedModel((trainers[0].model,) if table is None else table.members, table)
     scores = _scores(model, data, options)
@@ -85,6 +102,17 @@ def _paths(options: argparse.Namespace) -> tuple[Path, Path]:
     if out.suffix in (".npz", ".safetensors") and not out.is_dir():
         return out, options.plot or out.with_name(f"{out.stem}-curve.png")
     return out / "fastgd-model.npz", options.plot or out / "fastgd-curve.png"
+
+
+def _check_inputs(options: argparse.Namespace) -> None:
+    """Raise now if the options lack a target or name a file that does not exist; a pipe is not opened yet."""
+    if options.file is None:
+        return
+    if options.target is None:
+        raise ValueError(f"which column should be predicted? fastgd train {options.file} --target COLUMN")
+    for file in (options.file, options.valid):
+        if isinstance(file, Path) and file != STDIN:
+            file.stat()
 
 
 def _check_output(model_path: Path, options: argparse.Namespace) -> None:
@@ -188,6 +216,7 @@ def _facts(data: TrainingData, trainers: list[Trainer], scores: dict[str, Any]) 
         "epochs": trainer.epoch,
         "loss": trainer.loss.name,
         "batch_size": trainer.batch_size,
+        "precision": trainer.precision,
         "scores": scores,
         "versions": {} if data.encoder is None else versions(),
     }

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from .._common.typing import Array, Floats, Ints
+from ..parallel import Group
 from .arrays import check_codes, finite_rows, frame_columns, is_frame
 from .scaling import Scaling
+from .shared import Shared
 
 # Names of columns listed in a message.
 _LISTED = 5
@@ -54,7 +56,7 @@ class InputSpec:
 
         Parameters
         ----------
-        X : array, nested list, data frame or Arrow table, shape (rows, n_in)
+        X : array, nested list, data frame, Arrow table or Shared, shape (rows, n_in)
         n_in : int
         name : str, default="X"
             Name of X in error messages.
@@ -70,6 +72,10 @@ class InputSpec:
         TypeError, ValueError
             A column is missing or unknown, X is not a table of finite numbers, or a code is out of range.
         """
+        if isinstance(X, Shared):
+            names = None if self.names is None else tuple(self.names)
+            whole = X.read((n_in, dtype, names, self.codes), lambda values: self.rows(values, n_in, name, dtype))
+            return whole if X.rows is None else whole[X.rows]
         given = column_names(X, name)
         order = None if given is None or self.names is None else _order(given, self.names, name)
         rows = finite_rows(X, n_in, name, dtype, given)
@@ -88,16 +94,19 @@ class InputSpec:
         """Dtype that must hold the rows of the user, for a model of `dtype`: any if they are standardized first."""
         return None if self.scaling else dtype
 
-    def with_scaling_of(self, rows: Array, chosen: Ints, weight: Floats | None) -> InputSpec:
+    def with_scaling_of(
+        self, rows: Array, chosen: Ints, weight: Floats | None, group: Group | None = None
+    ) -> InputSpec:
         """The specification with mean and std of the chosen rows, as `Scaling.of` measures them; codes stay."""
-        scaling = Scaling.of(rows, chosen, weight)
+        scaling = Scaling.of(rows, chosen, weight, group=group)
         codes = [column for column, _ in self.codes]
         scaling.mean[codes], scaling.std[codes] = 0.0, 1.0
         return replace(self, scaling=scaling)
 
     def with_names_of(self, X: Any) -> InputSpec:
         """The specification of a training on X, whose names of columns it takes unless it has some."""
-        return replace(self, names=column_names(X) if self.names is None else self.names, fitted=True)
+        names = column_names(X) if self.names is None else self.names
+        return self if self.fitted and names is self.names else replace(self, names=names, fitted=True)
 
     def scale(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows as the network takes them: standardized, or unchanged."""
@@ -132,6 +141,8 @@ def column_names(X: Any, name: str = "X") -> Array | None:
     TypeError
         Some labels are text, and others are not.
     """
+    if isinstance(X, Shared):
+        X = X.values
     if isinstance(X, np.ndarray) or not is_frame(X):
         return None
     labels = frame_columns(X)

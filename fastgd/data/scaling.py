@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._common.typing import Array, Floats, Ints
+from ..parallel import Group
 from .arrays import check_finite
 
 # Rows that are read at once, so that memory maps of any size need little memory.
@@ -34,7 +35,9 @@ class Scaling:
     std: Floats
 
     @classmethod
-    def of(cls, values: Array, rows: Ints, weight: Floats | None = None, name: str = "X") -> Scaling:
+    def of(
+        cls, values: Array, rows: Ints, weight: Floats | None = None, name: str = "X", group: Group | None = None
+    ) -> Scaling:
         """Measure some rows.
 
         Two passes in float64 over blocks of rows, so the result is a function of the values in their order.
@@ -48,16 +51,20 @@ class Scaling:
             Weights of the rows, not all 0.
         name : str, default="X"
             Name of the values in the error message.
+        group : Group or None, default=None
+            Processes whose rows are measured together, shard by shard.
 
         Raises
         ------
         ValueError
             Values are so large that their squares overflow float64.
         """
-        origin = values[rows[0]].astype(np.float64)  # deviations from a value are exactly 0 in a constant column
+        group = group or Group()
+        # Deviations from a value are exactly 0 in a constant column.
+        origin = group.exchange(values[rows[0]])[0].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = origin + _mean(values, rows, weight, origin, 1)
-            std = np.sqrt(_mean(values, rows, weight, mean, 2))
+            mean = origin + _mean(values, rows, weight, origin, 1, group)
+            std = np.sqrt(_mean(values, rows, weight, mean, 2, group))
         if not np.isfinite(std).all():
             column = int(np.argmin(np.isfinite(std)))
             raise ValueError(f"{name} cannot be standardized: the values of column {column} are too large for float64")
@@ -92,8 +99,18 @@ class Scaling:
         return cls(mean, std)
 
 
-def _mean(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int) -> Floats:
-    """The mean of (values - origin) ** power, with the power 1 or 2, over the rows, (columns,)."""
+def _mean(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int, group: Group) -> Floats:
+    """The mean of (values - origin) ** power, with the power 1 or 2, over the rows of all shards, (columns,)."""
+    n = len(rows) // len(group.own)
+    parts = [rows[i * n : (i + 1) * n] for i in range(len(group.own))]
+    sums = [_sum(values, part, weight, origin, power) for part in parts]
+    total = group.concatenate(np.array(sums)).sum(axis=0)
+    mean: Floats = total[:-1] / total[-1]
+    return mean
+
+
+def _sum(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int) -> Floats:
+    """The sum of (values - origin) ** power over the rows, and of their weights, (columns + 1,)."""
     total, divisor = np.zeros(values.shape[1]), 0.0
     for start in range(0, len(rows), _BLOCK):
         chosen = rows[start : start + _BLOCK]
@@ -104,4 +121,4 @@ def _mean(values: Array, rows: Ints, weight: Floats | None, origin: Floats, powe
             terms *= weight[chosen, np.newaxis]
         total += terms.sum(axis=0)
         divisor += len(chosen) if weight is None else float(weight[chosen].sum())
-    return total / divisor
+    return np.append(total, divisor)

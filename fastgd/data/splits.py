@@ -1,5 +1,6 @@
 """The split of the rows into training and validation rows."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from ..losses.link import REGRESSION_LINKS
 from .arrays import is_missing_value, to_array
 from .labels import label_array
 from .outputs import OutputSpec
+
+# Rows up to which a split is kept for the next call.
+_KEPT_ROWS = 1 << 16
 
 
 @explains_arguments
@@ -164,6 +168,21 @@ def split_rows(n: int, fraction: float, seed: int) -> tuple[Ints, Ints]:
     >>> len(training), len(validation)
     (7, 3)
     """
+    if n <= _KEPT_ROWS:
+        return _split_few(n, fraction, random.check_seed(seed))
+    return _split(n, fraction, seed)
+
+
+@lru_cache(maxsize=4)  # a search, an ensemble or a training that is continued splits the same rows again and again
+def _split_few(n: int, fraction: float, seed: int) -> tuple[Ints, Ints]:
+    """`split_rows` of few rows; read-only."""
+    training, held_out = _split(n, fraction, seed)
+    training.setflags(write=False)
+    held_out.setflags(write=False)
+    return training, held_out
+
+
+def _split(n: int, fraction: float, seed: int) -> tuple[Ints, Ints]:
     if not 0 < fraction < 1:
         raise ValueError(f"validation must be a fraction in (0, 1) or a pair (X, y), not {fraction}")
     n_held_out = round(n * fraction)

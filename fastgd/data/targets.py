@@ -4,18 +4,20 @@ Together with `arrays.py`, the only module that inspects user data.  Each functi
 for the engine or raises an error that states what was expected, what was passed and how to fix it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .._common.checks import in_interval
-from .._common.typing import Array
+from .._common.typing import Array, Ints
 from ..losses import Loss
 from ..losses.arguments import REAL
 from ..losses.link import BINARY_LINKS
 from .arrays import as_numeric, as_rows, check_finite, frame_column, frame_columns, is_frame, to_array
 from .labels import class_index, describe_classes, factorize, label_array
+from .shared import Shared
 
 # Tolerance for the sum of the probabilities of a row: the rounding error of a thousand classes in float16.
 _SUM_TOLERANCE = 1e-2
@@ -46,6 +48,11 @@ class Targets:
     loss: Loss
     ignored: Array | None = None
 
+    def take(self, rows: Ints | slice) -> "Targets":
+        """The targets of some rows, of which none need have each class."""
+        ignored = None if self.ignored is None else self.ignored[rows]
+        return replace(self, Y=self.Y[rows], ignored=None if ignored is None or not ignored.any() else ignored)
+
     def labelled(self, rows: Any, kind: str) -> Any:
         """Those of some rows, or of all for None, that are not ignored; ValueError if every `kind` of row is."""
         if self.ignored is None:
@@ -68,7 +75,7 @@ def read_targets(
 
     Parameters
     ----------
-    y : array, list, series, data frame or Arrow array; shape (rows,) or (rows, n_out)
+    y : array, list, series, data frame, Arrow array or Shared; shape (rows,) or (rows, n_out)
         Multiclass losses: labels of any kind in `labels.py`; for cross-entropy also rows of probabilities (one-hot).
         Binary losses with one output: labels of two classes; with several outputs: rows of 0 and 1, or values in
         between, or -1 and 1 for hinge losses.  Quantile loss: (rows,) or (rows, targets).  Other losses: real values.
@@ -103,6 +110,10 @@ def read_targets(
     >>> targets.Y.ravel().tolist(), targets.classes.tolist(), targets.squeeze
     ([0, 1, 0], ['no', 'yes'], True)
     """
+    if isinstance(y, Shared):
+        key = loss, n_out, None if classes is None else tuple(classes.tolist()), dtype
+        whole = y.read(key, lambda values: read_targets(values, loss, n_out, classes, name, dtype))
+        return whole if y.rows is None else whole.take(y.rows)
     array = _to_target_array(y, name)
     if loss.target == "any":
         return Targets(as_numeric(array, name), None, array.ndim == 1 and n_out == 1, loss)
@@ -153,6 +164,46 @@ def declared_classes(classes: Any, loss: Loss, n_out: int) -> Array:
     return found
 
 
+def distinct_labels(y: Any, name: str = "y") -> list[Any] | None:
+    """The labels in y, each once; None if it has several columns.  Exceptions are those of `labels.factorize`."""
+    array = _to_target_array(y, name)
+    if array.ndim == 2 and array.shape[1] != 1:
+        return None
+    labels: list[Any] = factorize(array.reshape(-1), name)[0].tolist()
+    return labels
+
+
+def takes_labels(loss: Loss, n_out: int) -> bool:
+    """Whether targets of a loss on n_out outputs may be labels, one per row."""
+    return loss.target == "labels" or (loss.link in BINARY_LINKS and n_out == 1)
+
+
+def classes_of_parts(found: Iterable[list[Any] | None], loss: Loss, n_out: int) -> Array | None:
+    """The classes of targets in several parts, for `read_targets` of each.
+
+    Parameters
+    ----------
+    found : iterable of list or None
+        The distinct labels of each part, as `distinct_labels` returns them.
+    loss : Loss
+    n_out : int
+        Number of outputs of the model.
+
+    Returns
+    -------
+    ndarray or None
+        None where the targets are rows of probabilities, or numbers that are class indices or probabilities.
+    """
+    parts = list(found)
+    if any(labels is None for labels in parts):
+        return None
+    labels = label_array([label for part in parts for label in part or ()])
+    has_number = labels.dtype.kind in ("iu" if loss.target == "labels" else "biuf")
+    limit = n_out - 1 if loss.target == "labels" else 1
+    is_default = has_number and labels.min() >= 0 and labels.max() <= limit
+    return None if is_default else factorize(labels, "y")[0]
+
+
 def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> None:
     """Raise ValueError unless X and Y have the same number of rows."""
     if len(X) != len(Y):
@@ -161,7 +212,7 @@ def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> N
 
 def _to_target_array(y: Any, name: str) -> Array:
     """An array of any dtype, 1-D or 2-D; a list of labels of mixed types becomes an array of objects, never of text."""
-    if is_frame(y) and len(frame_columns(y)) == 1:
+    if not isinstance(y, np.ndarray) and is_frame(y) and len(frame_columns(y)) == 1:
         y = frame_column(y, 0)
     is_flat_list = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
     array = label_array(y) if is_flat_list else to_array(y, name)
@@ -269,7 +320,8 @@ def _encode_labels(labels: Array, classes: Array | None, n_out: int, loss: Loss,
         raise ValueError(f"loss {loss.name!r} needs one output per class; for a single output use loss='bce'")
     are_integers = labels.dtype.kind in "iu" and (classes is None or classes.tolist() == list(range(n_out)))
     if are_integers and labels.min() >= 0 and labels.max() < n_out:
-        return np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1), np.arange(n_out)
+        index = np.ascontiguousarray(labels, dtype=np.int64).reshape(-1, 1)
+        return index, np.arange(n_out) if classes is None else classes
     uniques, inverse = factorize(labels, name)
     if classes is None and len(uniques) > n_out:
         advice = "; for a regression use loss='mse'" if labels.dtype.kind == "f" else ""

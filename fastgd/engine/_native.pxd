@@ -131,6 +131,7 @@ cdef extern from "fastgd.h" nogil:
         fgd_status (*backward)(fgd_workspace *, const void *, const void *, void *, int, void *, int) noexcept nogil
         fgd_status (*loss)(const fgd_loss *, int, const void *, const fgd_table *, const void *, double *,
                            void *) noexcept nogil
+        ptrdiff_t (*count_correct)(int, const void *, const fgd_table *) noexcept nogil
         fgd_status (*mean_loss)(const fgd_loss *, int, const double *, const void *, const fgd_table *, const void *,
                                 double *, void *) noexcept nogil
         fgd_status (*update)(int, const double *, const fgd_transforms *, ptrdiff_t, const void *, void *,

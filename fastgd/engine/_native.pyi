@@ -65,6 +65,9 @@ class Executor:
     def loss(
         self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None
     ) -> None: ...
+    def measure(
+        self, loss: Loss, X: Array, Y: Array, weight: Array | None, Z: Array, losses: Floats, n_threads: int = 0
+    ) -> int: ...
     def update(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None: ...

@@ -274,26 +274,21 @@ cdef class Executor:
 
     def loss(self, loss, Z, Y, weight, rows, dZ=None):
         """rows (B,) float64 <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its gradient."""
-        cdef fgd_table table
-        cdef fgd_status status
-        cdef _Params params = _params(loss.params)
-        cdef fgd_loss c_loss = fgd_loss(LOSSES[loss.c_name], params.data)
-        cdef _Array _y = _table("Y", Y, 1 if fgd_loss_needs_labels(c_loss.kind) else self.n_out, &table)
-        cdef Py_ssize_t count = table.count
-        cdef _Array z = _dense("Z", Z, self.real, count, self.n_out)
-        cdef _Array r = _dense("rows", rows, b"d", count, -1, True), w = None, d = None
-        cdef void *weights = NULL
+        cdef _RowLosses to = _row_losses(self, loss, Z, Y, weight, rows)
+        cdef _Array d = None
         cdef void *to_dz = NULL
-        if weight is not None:
-            w = _dense("weight", weight, self.real, count)
-            weights = w.view.buf
+        cdef fgd_status status
         if dZ is not None:
-            d = _dense("dZ", dZ, self.real, count, self.n_out, True)
+            d = _dense("dZ", dZ, self.real, to.targets.count, self.n_out, True)
             to_dz = d.view.buf
         with nogil:
-            status = self.engine.loss(&c_loss, self.n_out, z.view.buf, &table, weights, <double *> r.view.buf, to_dz)
+            status = to.compute(to_dz)
         if status != FGD_OK:
             _fail(status)
+
+    def measure(self, loss, X, Y, weight, Z, losses, int n_threads=0):
+        """Z (B, n_out) <- the outputs for X, losses (B,) <- those of `loss`; returns how many classes are right."""
+        return _measure(self, loss, X, Y, weight, Z, losses, n_threads)
 
     def update(self, optimizer, coefficients, state, transforms=None):
         """theta, state <- one step of optimizer.rule with grad."""

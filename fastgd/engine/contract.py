@@ -91,6 +91,15 @@ class Executor(Protocol):
     def loss(self, loss: Loss, Z: Array, Y: Array, weight: Array | None, rows: Floats, dZ: Array | None = None) -> None:
         """rows (B,) <- weight * loss of each row of Z (B, n_out); dZ (B, n_out) or None <- its gradient."""
 
+    def measure(
+        self, loss: Loss, X: Array, Y: Array, weight: Array | None, Z: Array, losses: Floats, n_threads: int = 0
+    ) -> int:
+        """`predict` to Z (B, n_out), then `loss` to losses (B,); returns the number of rows of the right class.
+
+        That is the class index in Y, where it is the first of the largest outputs.  -1: Y holds no class indices, or an
+        output is not finite.
+        """
+
     def update(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None:

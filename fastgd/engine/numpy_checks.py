@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._common.typing import Array, Ints
+from ..optimizers.transforms import Transforms
 from .chunk import Chunk
 
 
@@ -30,3 +31,20 @@ def checked_order(chunk: Chunk, steps: slice) -> Ints:
     if order.size and not (order.min() >= 0 and order.max() < n):
         raise ValueError(f"order must hold row indices in 0 ... {n - 1}, not {order.min()} ... {order.max()}")
     return order
+
+
+def check_transforms(transforms: Transforms | None, steps: int, theta: Array, parts: int) -> None:
+    """Raise TypeError or ValueError if transforms do not fit so many steps, and a network of so many parts of theta."""
+    if transforms is None:
+        return
+    check_array("per_step", transforms.per_step, (steps, 2), np.float64)
+    check_array("per_group", transforms.per_group, (steps, 3 * transforms.n_groups), np.float64)
+    check_array("group", transforms.group, (parts,), np.int64)
+    if transforms.group.min() < 0 or transforms.group.max() >= transforms.n_groups:
+        raise ValueError(f"group must hold indices in 0 ... {transforms.n_groups - 1}, not {transforms.group}")
+    if transforms.average is not None:
+        check_array("average", transforms.average, (theta.size,), theta.dtype)
+    if transforms.norm is not None:
+        check_array("norm", transforms.norm, (steps,), np.float64)
+    if transforms.micro_batch < 1:
+        raise ValueError(f"micro_batch must be 1 or more, not {transforms.micro_batch}")

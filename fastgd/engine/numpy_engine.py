@@ -24,9 +24,9 @@ from ..optimizers.transforms import update as update_with_transforms
 from . import threads
 from .chunk import Chunk
 from .contract import DZ_NOT_FINITE, IN_USE, NO_FORWARD, NO_PHASES, OVERLAP, X_NOT_FINITE
-from .numpy_checks import check_array, checked_order
+from .numpy_checks import check_array, check_transforms, checked_order
 from .numpy_inputs import InputChain
-from .numpy_layers import LayerLike, LayerPass, parts_of, views_of
+from .numpy_layers import LayerLike, LayerPass, backward_pass, forward_pass, input_gradient, parts_of, views_of
 from .numpy_losses import Losses
 from .numpy_orders import fill_orders
 from .numpy_products import PRODUCTS
@@ -160,19 +160,27 @@ class Executor:
         if dZ is not None:
             dZ[:] = (loss.row_gradients(Z, Y).T * w).T
 
+    def measure(
+        self, loss: Loss, X: Array, Y: Array, weight: Array | None, Z: Array, losses: Floats, n_threads: int = 0
+    ) -> int:
+        is_finite = self.predict(X, Z, n_threads)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.loss(loss, Z, Y, weight, losses)
+        return int(np.count_nonzero(Z.argmax(axis=1) == Y[:, 0])) if is_finite and loss.target == "labels" else -1
+
     def update(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> None:
         with self._exclusive():
             check_array("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
-            self._check_transforms(transforms, 1)
+            check_transforms(transforms, 1, self._theta, len(self._parts))
             self._update(optimizer, coefficients, state, transforms, 0)
 
     def updates(
         self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None = None
     ) -> CheckedUpdates:
         check_array("state", state, (optimizer.slots, self._theta.size), self._theta.dtype)
-        self._check_transforms(transforms, len(coefficients))
+        check_transforms(transforms, len(coefficients), self._theta, len(self._parts))
 
         def update(i: int) -> None:
             with self._exclusive():
@@ -235,36 +243,29 @@ class Executor:
 
     def _forward(self, A: Array, noise: NoiseSpec | None) -> tuple[Array, list[LayerPass]]:
         """Outputs of the rows A (B, n_in) with the noise of a step, and what the backward pass needs of each layer."""
-        kept, A = [], self._inputs.forward(A)
-        for l, layer in enumerate(self._layers):
-            A, multipliers = self._add_noise(l, A, noise)
-            z = self._products.affine(A, layer.W, layer.b)
-            a = layer.activation.forward(z)
-            kept.append(LayerPass(A, z if layer.activation.saved == "z" else a, multipliers))
-            A = a
-        return A, kept
+        A = self._inputs.forward(A)
+        return forward_pass(self._layers, A, self._products, lambda l, A: self._add_noise(l, A, noise))
 
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
-        """The inputs A (B, n_in) of layer l with noise, and the multipliers (B, n_in) if it is multiplicative."""
+        """The inputs A (B, n_in) of layer l with noise, and factors (B, n_in) of the gradient by them, or None."""
         noise = self._noises[l]
-        if noise is None or spec is None or not spec.strengths[0, l] > 0:
+        if noise is None or spec is None or not (spec.strengths[0, l] > 0 or noise.is_backward):
             return A, None
         shape = spec.row + len(A), A.shape[1]
         values = noise.sample(spec.seed, spec.step, l, shape, float(spec.strengths[0, l]))[spec.row :].astype(A.dtype)
+        if noise.is_backward:
+            return A, values
         return (A * values, values) if noise.multiplies else (A + values, None)
 
     def _backward(self, kept: list[LayerPass], dA: Array, dX: Array | None = None, accumulate: bool = False) -> None:
         """`grad` <- dL/dtheta (or += to accumulate), dX <- dL/dX, from dA = dL/d outputs (B, n_out)."""
-        for i in range(len(kept) - 1, -1, -1):
-            layer = self._layers[i]
-            dz = layer.activation.backward(kept[i].x, dA)
-            self._products.matmul(kept[i].A.T, dz, layer.dW, accumulate)
+        for layer, saved, dz in backward_pass(self._layers, kept, dA, self._products):
+            self._products.matmul(saved.A.T, dz, layer.dW, accumulate)
             if layer.db.size:
                 self._products.sum_rows(dz, layer.db, accumulate)
-            if i > 0 or dX is not None or self._inputs.parts:
-                dA = self._products.matmul(dz, layer.W.T)
-                multipliers = kept[i].multipliers
-                dA = dA if multipliers is None else dA * multipliers
+        if dX is None and not self._inputs.parts:
+            return
+        dA = input_gradient(layer, saved, dz, self._products)
         if self._inputs.parts:
             dA = self._inputs.backward(dA, accumulate)
         if dX is not None:
@@ -315,21 +316,6 @@ class Executor:
         if loss.target == "labels" and Y.size and not (Y.min() >= 0 and Y.max() < self._n_out):
             raise ValueError(f"class indices must be in 0 ... {self._n_out - 1}, not {Y.min()} ... {Y.max()}")
 
-    def _check_transforms(self, transforms: Transforms | None, steps: int) -> None:
-        if transforms is None:
-            return
-        check_array("per_step", transforms.per_step, (steps, 2), np.float64)
-        check_array("per_group", transforms.per_group, (steps, 3 * transforms.n_groups), np.float64)
-        check_array("group", transforms.group, (len(self._parts),), np.int64)
-        if transforms.group.min() < 0 or transforms.group.max() >= transforms.n_groups:
-            raise ValueError(f"group must hold indices in 0 ... {transforms.n_groups - 1}, not {transforms.group}")
-        if transforms.average is not None:
-            check_array("average", transforms.average, (self._theta.size,), self._theta.dtype)
-        if transforms.norm is not None:
-            check_array("norm", transforms.norm, (steps,), np.float64)
-        if transforms.micro_batch < 1:
-            raise ValueError(f"micro_batch must be 1 or more, not {transforms.micro_batch}")
-
     def _check_chunk(self, chunk: Chunk) -> None:
         """The last line of defence; nothing has changed when it raises."""
         if chunk.phases is not None:
@@ -344,5 +330,5 @@ class Executor:
         check_array("state", chunk.state, (chunk.optimizer.slots, self._theta.size), dtype)
         check_array("order", chunk.order, (len(chunk.order),), np.int64)
         check_array("starts", chunk.starts, (steps + 1,), np.int64)
-        self._check_transforms(chunk.transforms, steps)
+        check_transforms(chunk.transforms, steps, self._theta, len(self._parts))
         self._check_noise(chunk.noise, steps)

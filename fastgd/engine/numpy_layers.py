@@ -1,13 +1,14 @@
-"""The NumPy engine's layers: views of the flat vectors, and what a forward pass keeps for the backward pass."""
+"""The NumPy engine's layers: views of the flat vectors, and the passes through them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from .._common.typing import Array
 from ..activations import Activation
 from ..optimizers.transforms import Part
+from .numpy_products import Products
 
 
 class LayerLike(Protocol):
@@ -46,7 +47,7 @@ class LayerPass(NamedTuple):
     x : (B, n_out)
         What `activation.backward` reads: the layer's outputs or z.
     multipliers : (B, n_in) or None
-        What noise has multiplied the inputs by.
+        Factors of the gradient by the inputs: what noise has multiplied these by.
     """
 
     A: Array
@@ -72,3 +73,44 @@ def parts_of(layers: Sequence[LayerLike], start: int) -> Iterator[Part]:
         yield slice(start, middle), (layer.n_in, layer.n_out)
         yield slice(middle, stop), None
         start = stop
+
+
+def _as_they_are(l: int, A: Array) -> tuple[Array, None]:
+    return A, None
+
+
+def forward_pass(
+    layers: Sequence[LayerViews],
+    A: Array,
+    products: Products,
+    add_noise: Callable[[int, Array], tuple[Array, Array | None]] = _as_they_are,
+) -> tuple[Array, list[LayerPass]]:
+    """Outputs (B, n_out) of the rows A (B, n_in), and what the backward pass needs of each layer.
+
+    `add_noise` (l, A) returns the inputs A of layer l with noise, and the multipliers of its `LayerPass`.
+    """
+    kept = []
+    for l, layer in enumerate(layers):
+        A, multipliers = add_noise(l, A)
+        z = products.affine(A, layer.W, layer.b)
+        a = layer.activation.forward(z)
+        kept.append(LayerPass(A, z if layer.activation.saved == "z" else a, multipliers))
+        A = a
+    return A, kept
+
+
+def backward_pass(
+    layers: Sequence[LayerViews], kept: Sequence[LayerPass], dA: Array, products: Products
+) -> Iterator[tuple[LayerViews, LayerPass, Array]]:
+    """Each layer, last first, with what it kept and dL/dz (B, n_out) of z = A W + b, from dA = dL/d outputs."""
+    for l in range(len(layers) - 1, -1, -1):
+        dz = layers[l].activation.backward(kept[l].x, dA)
+        yield layers[l], kept[l], dz
+        if l > 0:
+            dA = input_gradient(layers[l], kept[l], dz, products)
+
+
+def input_gradient(layer: LayerViews, kept: LayerPass, dz: Array, products: Products) -> Array:
+    """The gradient by the inputs (B, n_in) of a layer, before noise, from dL/dz (B, n_out)."""
+    dA = products.matmul(dz, layer.W.T)
+    return dA if kept.multipliers is None else dA * kept.multipliers

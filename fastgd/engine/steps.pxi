@@ -1,5 +1,4 @@
-# What custom training loops call besides an Executor: losses of a batch, and updates that are bound once. Included by
-# `_native.pyx`.
+# Losses of rows and of a batch, measurements, and updates that are bound once. Included by `_native.pyx`.
 
 
 @cython.final
@@ -20,6 +19,50 @@ cdef _Loss _loss(loss):
     l.labels = fgd_loss_needs_labels(l.to.kind)
     l.bounds = contract.bounds_of(loss.interval)
     return l
+
+
+@cython.final
+@cython.no_gc
+cdef class _RowLosses:
+    """The losses of some rows, and the arrays that they refer to."""
+    cdef Executor of
+    cdef _Params params
+    cdef fgd_loss loss
+    cdef fgd_table targets
+    cdef void *weights
+    cdef _Array Y, Z, weight, losses
+
+    cdef fgd_status compute(self, void *dZ) noexcept nogil:
+        return self.of.engine.loss(&self.loss, self.of.n_out, self.Z.view.buf, &self.targets, self.weights,
+                                   <double *> self.losses.view.buf, dZ)
+
+
+cdef _RowLosses _row_losses(Executor of, loss, Z, Y, weight, losses):
+    cdef _RowLosses r = _RowLosses.__new__(_RowLosses)
+    r.of, r.params = of, _params(loss.params)
+    r.loss = fgd_loss(LOSSES[loss.c_name], r.params.data)
+    r.Y = _table("Y", Y, 1 if fgd_loss_needs_labels(r.loss.kind) else of.n_out, &r.targets)
+    r.Z = _dense("Z", Z, of.real, r.targets.count, of.n_out)
+    r.losses = _dense("rows", losses, b"d", r.targets.count, -1, True)
+    if weight is not None:
+        r.weight = _dense("weight", weight, of.real, r.targets.count)
+        r.weights = r.weight.view.buf
+    return r
+
+
+cdef Py_ssize_t _measure(Executor of, loss, X, Y, weight, Z, losses, int n_threads) except -2:
+    """Z <- outputs, losses <- those of rows; the number of rows of the right class, or -1."""
+    cdef _RowLosses to = _row_losses(of, loss, Z, Y, weight, losses)
+    cdef bint finite = of.predict(X, Z, n_threads)
+    cdef Py_ssize_t correct = -1
+    cdef fgd_status status
+    with nogil:
+        status = to.compute(NULL)
+        if status == FGD_OK and finite and fgd_loss_needs_labels(to.loss.kind):
+            correct = of.engine.count_correct(of.n_out, to.Z.view.buf, &to.targets)
+    if status != FGD_OK:
+        _fail(status)
+    return correct
 
 
 @cython.final

@@ -3,7 +3,7 @@
 from .dense import Dense
 from .embedding import Embedding
 from .inputs import Scale
-from .noise import Dropout, GaussianNoise
+from .noise import Dropout, GaussianNoise, GradientReversal
 from .periodic import PeriodicEmbedding
 
-__all__ = ["Dense", "Dropout", "Embedding", "GaussianNoise", "PeriodicEmbedding", "Scale"]
+__all__ = ["Dense", "Dropout", "Embedding", "GaussianNoise", "GradientReversal", "PeriodicEmbedding", "Scale"]

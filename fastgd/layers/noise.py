@@ -1,4 +1,4 @@
-"""Noise on the inputs of layers, in training only: the definitions, and the layout of its random numbers.
+"""What acts on the inputs of layers in training only: the definitions, and the layout of their random numbers.
 
 The inputs of layer l in step s are one matrix A (rows, n). Element e = row n + column takes number e of stream (s, l)
 of the seed, so a number depends only on its position: not on the number of threads, on how steps are grouped into
@@ -8,6 +8,7 @@ write its class here, list it in `NOISES`, and add its entry there.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Noise(Record, ABC):
         epoch -> number.
     multiplies : bool
         Whether inputs are multiplied by the samples; otherwise samples are added to them.
+    is_backward : bool
+        Whether the inputs stay as they are, and samples are factors of the gradient by them, even in a strength of 0.
     per_word : int
         Samples made from each 32-bit random word.
     """
@@ -47,6 +50,7 @@ class Noise(Record, ABC):
     setting: ClassVar[str]
     interval: ClassVar[str]
     multiplies: ClassVar[bool]
+    is_backward: ClassVar[bool] = False
     per_word: ClassVar[int]
 
     def __post_init__(self) -> None:
@@ -65,7 +69,7 @@ class Noise(Record, ABC):
         return np.broadcast_to(strengths, epoch_times.shape)
 
     def sample(self, seed: int, step: int, layer: int, shape: tuple[int, int], strength: float) -> Floats:
-        """What the inputs (rows, n) of layer number `layer` are multiplied by, or what is added to them, in a step.
+        """What the inputs (rows, n) of layer number `layer`, or gradients by them, are changed by in a step.
 
         Parameters
         ----------
@@ -162,6 +166,52 @@ class GaussianNoise(Noise):
         return np.where(words & np.uint32(1), -strength, strength) * magnitude
 
 
+@dataclass(eq=False, repr=False)
+class GradientReversal(Noise):
+    """Inputs of the next layer pass unchanged; the gradient by them is multiplied by -weight.
+
+    The layers after it descend on the loss, those before it ascend. In a domain-adversarial network it lies between the
+    features and the layers that tell domains apart, which so teach the features to hide the domain.
+
+    Parameters
+    ----------
+    weight : float >= 0, Schedule or callable, default=1.0
+        The factor, lambda in the paper. In a custom loop, schedules and functions are evaluated at the number of passes
+        `forward(X, training=True)`, in `Trainer.fit` at the number of epochs.
+
+    Notes
+    -----
+    It acts on each `backward`, whether its `forward` was one in training or not. `input_gradient`, `fisher_diagonal`
+    and `hessian_vector_product` are derivatives of the function that the model computes, and know no reversal.
+
+    References
+    ----------
+    Ganin et al., "Domain-adversarial training of neural networks", JMLR 17, 2016.
+
+    Examples
+    --------
+    A head that tells two domains apart, for features of 32 columns:
+
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> head = gd.Sequential(gd.GradientReversal(0.5), gd.Dense(32, 16, "relu"), gd.Dense(16, 1), seed=0)
+    >>> plain = gd.Sequential(*head.stack[1:], seed=0)
+    >>> A, dZ = np.ones((4, 32)), np.ones((4, 1))
+    >>> bool((head.forward(A) == plain.forward(A)).all())
+    True
+    >>> bool((head.backward(dZ) == -0.5 * plain.backward(dZ)).all())
+    True
+    """
+
+    weight: Rate = 1.0
+
+    name, setting, interval = "gradient_reversal", "weight", "[0, inf)"
+    multiplies, is_backward, per_word = False, True, 2
+
+    def from_words(self, words: NDArray[np.uint32], strength: float) -> Floats:
+        return np.full((len(words), _GROUP * self.per_word), -strength)
+
+
 # Numerators and denominators of PPND7, constant term first.
 _CENTRE = (3.3871327179, 50.434271938, 159.29113202, 59.109374720), (1.0, 17.895169469, 78.757757664, 67.187563600)
 _TAIL = (1.4234372777, 2.7568153900, 1.3067284816, 0.17023821103), (1.0, 0.73700164250, 0.12021132975)
@@ -176,7 +226,7 @@ def _quantile(v: Floats) -> Floats:
     return np.where(q > 0.425, tail, centre)
 
 
-NOISES: dict[str, type[Any]] = registry(Dropout, GaussianNoise)
+NOISES: dict[str, type[Any]] = registry(Dropout, GaussianNoise, GradientReversal)
 
 
 class NoiseSpec(NamedTuple):
@@ -204,7 +254,7 @@ class NoiseSpec(NamedTuple):
 
 
 def noise_spec(
-    noises: Sequence[Noise | None], seed: int, step: int, epoch_times: Floats, total_epochs: float
+    noises: Sequence[Noise | None], seed: int, step: int, epoch_times: Floats, total_epochs: float = math.inf
 ) -> NoiseSpec | None:
     """The noise of the steps starting at number `step`; None for a network without noise.
 
@@ -217,7 +267,7 @@ def noise_spec(
         Number of the first step in the whole run.
     epoch_times : (steps,) float64
         Epochs done before each step, for scheduled strengths.
-    total_epochs : float
+    total_epochs : float, default=inf
         Epochs of the whole run; inf if unknown.
 
     Raises

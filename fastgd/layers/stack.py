@@ -36,7 +36,9 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Layer, ...], tuple[Noise | None, 
     for index, layer in enumerate(stack):
         if isinstance(layer, Noise):
             if noises[-1]:
-                raise ValueError(f"{noises[-1]!r} and {layer!r} follow each other: only one noise may precede a Dense")
+                raise ValueError(
+                    f"{noises[-1]!r} and {layer!r} follow each other: only one of them may precede a Dense"
+                )
             noises[-1] = layer
             continue
         _check_layer(layer, index)
@@ -44,7 +46,7 @@ def split(stack: Sequence[Any]) -> tuple[tuple[Layer, ...], tuple[Noise | None, 
         layers.append(layer)
         noises.append(None)
     if noises.pop():
-        raise ValueError(f"{stack[-1]!r} at the end would add noise to the outputs: put it before the last Dense")
+        raise ValueError(f"{stack[-1]!r} acts on the inputs of a Dense, but none follows: put it before the last Dense")
     if not layers:
         raise ValueError("Sequential needs at least one layer, as in Sequential(Dense(64, 10))")
     if not isinstance(layers[-1], Dense):
@@ -63,8 +65,8 @@ def _check_layer(layer: Any, index: int) -> None:
         raise TypeError("Sequential takes its layers one by one: write Sequential(*layers), not Sequential(layers)")
     if not isinstance(layer, (Dense, InputLayer)):
         raise TypeError(
-            f"layer {index} must be a Dense, a Dropout or a GaussianNoise, or before the first Dense an Embedding, a "
-            f"PeriodicEmbedding or a Scale, not {layer!r}"
+            f"layer {index} must be a Dense, a Dropout, a GaussianNoise or a GradientReversal, or before the first "
+            f"Dense an Embedding, a PeriodicEmbedding or a Scale, not {layer!r}"
         )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import losses
+from .._common.checks import check_choice
 from .._common.typing import Array
 from ..data.arrays import as_numeric, check_finite
 from ..engine.numpy_inputs import InputChain
-from ..layers.dense import Dense
+from ..engine.numpy_layers import backward_pass, forward_pass, input_gradient, views_of
+from ..engine.numpy_products import PRODUCTS
 from ..layers.stack import dense_layers, input_layers, stacked
 from ..losses.base import Loss
+from ..losses.predicted import output_gradients
 from .network_cache import ExecutorCache, layers_for
 from .parts import Parts
 from .passes import Passes
@@ -72,21 +74,32 @@ class Derivatives(Passes, Parts):
         network.backward(np.ascontiguousarray(function.gradient(Z, y)), dX, 0, False, True)
         return dX
 
-    def fisher_diagonal(self, X: Any, y: Any, loss: str | Loss) -> Array:
+    def fisher_diagonal(self, X: Any, y: Any, loss: str | Loss, labels: str = "given") -> Array:
         """The mean over the rows of the squared gradient of each row's loss: (size,), in the layout of theta.
 
-        With the negative logarithm of a probability as loss, it is the diagonal of the empirical Fisher information:
-        how much each parameter matters for these rows.  The gradient of a weight in one row is a product a_i dz_j, so
-        that the sum of the squares over all rows is one matrix product, (a^2)^T dz^2.
+        With the negative logarithm of a probability as loss, it is the diagonal of the Fisher information: how much
+        each parameter matters for these rows.  The gradient of a weight in one row is a product a_i dz_j, so that the
+        sum of the squares over all rows is one matrix product, (a^2)^T dz^2.
 
         Parameters
         ----------
         X, y, loss
-            As in `input_gradient`.
+            As in `input_gradient`; y is None with labels="model".
+        labels : {"given", "model"}, default="given"
+            "given": the squared gradients for the labels y, known as the empirical Fisher information.  "model": their
+            expectation over labels with the probabilities that the model predicts, which is the Fisher information
+            itself; for losses of a classifier.  It takes a backward pass for each output.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument does not fit, or the loss defines no probabilities of labels.
 
         References
         ----------
         Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", PNAS 114, 2017.
+        Kunstner, Balles & Hennig, "Limitations of the empirical Fisher approximation for natural gradient descent",
+        NeurIPS 2019: how the two differ.
 
         Examples
         --------
@@ -95,18 +108,27 @@ class Derivatives(Passes, Parts):
         >>> model.theta = [3, -1, 7]
         >>> model.fisher_diagonal([[1.0, 2.0]], [7.0], "mse")
         array([ 4., 16.,  4.], dtype=float32)
+        >>> model.theta = [0, 0, 0]
+        >>> model.fisher_diagonal([[1.0, 2.0]], None, "bce", labels="model")  # p (1 - p) x^2
+        array([0.25, 1.  , 0.25], dtype=float32)
         """
         function = losses.get(loss)
+        check_choice("labels", labels, ("given", "model"))
+        if labels == "model" and y is not None:
+            raise ValueError('y must be None with labels="model", which takes the labels that the model predicts')
         X = self.inputs.rows(X, self.n_in, dtype=self.dtype).astype(self.dtype, copy=False)
-        squares = np.empty_like(self._theta)
-        inputs, stop = InputChain(input_layers(self.layers), self._theta, squares), self.size
-        for layer, A, dz in self._backpropagate(inputs.forward(X), y, function):
-            weights = slice(stop - layer.size, stop - layer.size + layer.n_in * layer.n_out)
-            np.matmul(np.square(A).T, np.square(dz), out=squares[weights].reshape(layer.n_in, layer.n_out))
-            squares[weights.stop : stop] = np.square(dz).sum(axis=0)[: stop - weights.stop]
-            stop -= layer.size
-        if inputs.parts:
-            inputs.backward(dz @ self._theta[weights].reshape(layer.n_in, layer.n_out).T, power=2)
+        squares, products = np.zeros_like(self._theta), PRODUCTS["f32"]
+        before, dense = input_layers(self.layers), dense_layers(layers_for(self.layers, function.link))
+        inputs = InputChain(before, self._theta, squares)
+        views = list(views_of(dense, self._theta, squares, sum(layer.size for layer in before)))
+        Z, kept = forward_pass(views, inputs.forward(X), products)
+        gradients = [function.gradient(Z, y)] if labels == "given" else output_gradients(function, Z)
+        for dZ in gradients:
+            for layer, saved, dz in backward_pass(views, kept, dZ, products):
+                layer.dW[:] += np.square(saved.A).T @ np.square(dz)
+                layer.db[:] += np.square(dz).sum(axis=0)[: layer.db.size]
+            if inputs.parts:
+                inputs.backward(input_gradient(layer, saved, dz, products), accumulate=True, power=2)
         squares /= len(X)
         return squares
 
@@ -157,23 +179,3 @@ class Derivatives(Passes, Parts):
         model = type(self).__new__(type(self))
         model._allocate(stacked(self.layers, self.noises), self.seed, "float64")
         return model
-
-    def _backpropagate(self, A: Array, y: Any, loss: Loss) -> Iterator[tuple[Dense, Array, Array]]:
-        """Each dense layer, last first, with its inputs (rows, n_in) and each row's gradient by a W + b (rows, n_out).
-
-        A (rows, n_in) are the inputs of the first one.
-        """
-        layers = dense_layers(layers_for(self.layers, loss.link))
-        first, parameters, passes = len(self.layers) - len(layers), self.parameters(), []
-        for index, layer in enumerate(layers, start=first):
-            z = A @ parameters[f"{index}.weight"] + parameters.get(f"{index}.bias", self.dtype.type(0))
-            a = layer.activation.forward(z)
-            passes.append((A, z if layer.activation.saved == "z" else a))
-            A = a
-        dA = loss.gradient(A, y)
-        for index, layer in reversed(list(enumerate(layers, start=first))):
-            inputs, x = passes[index - first]
-            dz = layer.activation.backward(x, dA)
-            yield layer, inputs, dz
-            if index > first:
-                dA = dz @ parameters[f"{index}.weight"].T

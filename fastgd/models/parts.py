@@ -11,32 +11,15 @@ import numpy as np
 from .._common.checks import check_choice, check_int, check_scalar, shown
 from .._common.typing import Array
 from ..backend import usable_threads
-from ..data.inputs import InputSpec
 from ..data.labels import check_labels
 from ..data.outputs import OutputSpec
-from ..layers.dense import Dense
-from ..layers.noise import Noise
-from ..layers.stack import Layer, stacked
+from ..layers.stack import stacked
 from .copyable import Copyable
 from .layer_outputs import layer_outputs
-from .network_cache import ExecutorCache
 
 
 class Parts(Copyable):
     """A model of which parts can be taken, shared and put together; `Sequential` describes the attributes."""
-
-    layers: tuple[Layer, ...]
-    dense_layers: tuple[Dense, ...]
-    noises: tuple[Noise | None, ...]
-    n_in: int
-    n_out: int
-    dtype: np.dtype[Any]
-    seed: int
-    inputs: InputSpec
-    head: OutputSpec
-    mask: Array | None
-    _grad: Array
-    _executors: ExecutorCache
 
     def parameters(self) -> dict[str, Array]:
         """Views of theta by name."""
@@ -162,7 +145,7 @@ class Parts(Copyable):
         [(2, 5), (2, 3)]
         """
         kind = check_choice("kind", kind, ("outputs", "pre-activations"))
-        threads = 0 if n_threads is None else usable_threads(check_int("n_threads", n_threads))
+        threads = usable_threads(None if n_threads is None else check_int("n_threads", n_threads))
         X = self.inputs.read(X, self.n_in, self.dtype)
         return [out for _, _, out in layer_outputs(self, X, threads, kind)]
 

@@ -31,6 +31,7 @@ class Passes:
     seed: int
     passes: int
     noises: tuple[Noise | None, ...]
+    _reverses: bool
     dense_layers: tuple[Dense, ...]
     inputs: InputSpec
     _executors: ExecutorCache
@@ -60,7 +61,8 @@ class Passes:
         TypeError, ValueError
             X or out does not fit, or X is not finite; nothing was changed.
         """
-        network, noise = self._executors.get("identity", precision), self._noise_of_pass() if training else None
+        network = self._executors.get("identity", precision)
+        noise = self._noise_of_pass(training) if training or self._reverses else None
         try:
             if type(X) is np.ndarray and len(X):
                 Z = np.empty((len(X), self.n_out), self.dtype) if out is None else out
@@ -139,9 +141,10 @@ class Passes:
         """The noise of some steps as engines take it, None if there is none; see `layers.noise.noise_spec`."""
         return noise_spec(self.noises[-len(self.dense_layers) :], seed, step, epoch_times, total_epochs)
 
-    def _noise_of_pass(self) -> NoiseSpec | None:
-        """The noise of the next pass in training."""
-        return self.noise(self.seed, self.passes, np.array([float(self.passes)])) if any(self.noises) else None
+    def _noise_of_pass(self, training: bool) -> NoiseSpec | None:
+        """The noise of the next pass; outside training only what changes nothing but gradients."""
+        noises = self.noises if training else [each if each and each.is_backward else None for each in self.noises]
+        return noise_spec(noises[-len(self.dense_layers) :], self.seed, self.passes, np.array([float(self.passes)]))
 
     def _output(self, out: Any, shape: tuple[int, int]) -> Array:
         """`out`, checked, or a new array."""

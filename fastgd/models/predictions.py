@@ -41,7 +41,7 @@ def network_outputs(
     FloatingPointError
         An output overflows the model's dtype.
     """
-    threads = 0 if n_threads is None else usable_threads(check_int("n_threads", n_threads))
+    threads = usable_threads(None if n_threads is None else check_int("n_threads", n_threads))
     network, is_finite = model.network_for(link, precision), None
     fits = out is None or (type(out) is np.ndarray and out.flags.carray)
     if fits and type(X) is np.ndarray and X.ndim == 2 and len(X) and model.inputs.scaling is None:

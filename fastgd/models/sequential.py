@@ -5,7 +5,7 @@ gradient and every slot of an optimiser have the same layout.  An engine does th
 views and names.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, DTypeLike
 from .._common import random
 from .._common.checks import check_int
 from .._common.explain import ExplainsAttributes
-from .._common.memory import zeros
 from .._common.typing import Array
 from ..data.arrays import as_numeric, check_finite, check_model_dtype
 from ..data.inputs import InputSpec
@@ -23,8 +22,6 @@ from ..engine.contract import Executor
 from ..engine.plan import Plan
 from ..layers.stack import (
     AnyLayer,
-    code_columns,
-    dense_layers,
     layer_from_config,
     layer_to_config,
     shapes,
@@ -33,10 +30,8 @@ from ..layers.stack import (
     table,
     views,
 )
-from ..optimizers.binding import ModelIdentity
 from .derivatives import Derivatives
 from .freezing import Freezing
-from .network_cache import ExecutorCache
 from .predictions import network_outputs
 from .pruning import Pruning, mask_from_config, mask_to_config
 
@@ -53,9 +48,9 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
 
     Parameters
     ----------
-    *layers : Dense, Dropout, GaussianNoise, Embedding, PeriodicEmbedding or Scale
-        At least one Dense; the widths of consecutive layers must match.  Noise acts on the inputs of the Dense that
-        follows it.  The last three are input layers, which come before the first Dense.
+    *layers : Dense, Dropout, GaussianNoise, GradientReversal, Embedding, PeriodicEmbedding or Scale
+        At least one Dense; the widths of consecutive layers must match.  The next three act in training, on the inputs
+        of the Dense that follows them.  The last three are input layers, which come before the first Dense.
     seed : int in [0, 2**64) or None, default=None
         Seed of the initial weights and biases; None draws one.  The same seed gives the same weights on every machine.
     dtype : {"float32", "float64"}, default="float32"
@@ -99,29 +94,6 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     def __init__(self, *layers: AnyLayer, seed: int | None = None, dtype: DTypeLike = "float32") -> None:
         self._allocate(layers, seed, dtype)
         self.reset()
-
-    def _allocate(
-        self,
-        stack: Sequence[AnyLayer],
-        seed: int | None,
-        dtype: DTypeLike,
-        theta: Array | None = None,
-        grad: Array | None = None,
-        owner: ExecutorCache | None = None,
-    ) -> None:
-        """Set every attribute; see `Copyable`."""
-        layers, noises = split(stack)
-        self.layers, self.noises, self.passes = layers, noises, 0
-        self.dense_layers = dense_layers(layers)
-        self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
-        self.size = sum(layer.size for layer in layers)
-        self.dtype = check_model_dtype(dtype)
-        self.seed = random.new_seed() if seed is None else random.check_seed(seed)
-        self.inputs, self.head = self._initial_inputs(), self._initial_head()
-        self.identity = ModelIdentity()
-        self._theta = zeros(self.size, self.dtype) if theta is None else theta
-        self._grad = zeros(self.size, self.dtype) if grad is None else grad
-        self._executors = ExecutorCache(layers, noises, self._theta, self._grad, owner)
 
     def reset(self, seed: int | None = None) -> None:
         """Undo all training: initial parameters, or those of another `seed`; no classes, column names or scaling."""
@@ -171,14 +143,6 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     def network_for(self, link: str, precision: str = "f32") -> Executor:
         """The network for a loss with this link; ValueError if it does not fit the last activation, or the dtype."""
         return self._executors.get(link, precision)
-
-    def _initial_inputs(self) -> InputSpec:
-        """The specification of an untrained model, which knows of its columns only which hold codes."""
-        return InputSpec(codes=tuple(code_columns(self.layers).items()))
-
-    def _initial_head(self) -> OutputSpec:
-        """The head of an untrained model, for which only a softmax tells what the outputs mean."""
-        return OutputSpec("softmax" if self.dense_layers[-1].activation.rowwise else "identity")
 
     @property
     def feature_names_in_(self) -> Array | None:

@@ -14,6 +14,7 @@ from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
+from ..parallel import Group
 from ..schedules.base import Span
 from .chunks import PartialEpoch
 from .exclusive import check_not_in_training
@@ -114,6 +115,7 @@ class TrainerAttributes:
     """Base class of `Trainer`, which documents them."""
 
     _settings: TrainSettings
+    _comm: Any = None
     _state: TrainState
 
     loss = SettingAttribute[Loss]()
@@ -127,6 +129,9 @@ class TrainerAttributes:
     standardize = SettingAttribute[bool | str]()
     train_metrics = SettingAttribute[bool]()
     precision = SettingAttribute[str](lambda trainer, precision: check_precision(precision, trainer.model.dtype))
+
+    shards = SettingAttribute[int](lambda trainer, shards: Group(trainer._comm, shards).shards)
+    local_steps = SettingAttribute[int]()
 
     model = StateAttribute[Sequential](_other_model)
     optimizer = StateAttribute[Optimizer](_other_optimizer)

@@ -6,6 +6,7 @@ how the steps are divided into calls does not change a bit of the result.
 
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from ..optimizers.transforms import WHOLE_STEP, Transforms
 from ..schedules.base import evaluate
 
 # Rows whose order is made at once: it covers many small epochs, but stays in L2, and a fit touches little new memory.
-_ROWS = 1 << 17
+EPOCH_ROWS = 1 << 17
 # Seconds of one call of the engine: long enough to hide the cost of Python, short enough for progress and Ctrl-C.
 _SECONDS = 0.06
 # Maximum share of the time spent on copying theta before each call, for a snapshot to return to.
@@ -66,6 +67,11 @@ class EpochBlock:
         Rows of a step; the last one of an epoch may have fewer.
     done : int
         Number of steps done.
+    ranks : int, default=1
+        Number of processes that each have as many rows in each step; see `sharded`.
+    totals : (steps,) float64 or None, default=None
+        Total weights of the rows of each step in all of them; None: those of the rows of this process.
+    steps_per_epoch : int
     starts : (steps + 1,) int64
         Step s reads order[starts[s]:starts[s + 1]].
     sizes : (steps of an epoch,) float64
@@ -83,6 +89,9 @@ class EpochBlock:
     order: Ints
     step_rows: int
     done: int = 0
+    ranks: int = 1
+    totals: Floats | None = None
+    steps_per_epoch: int = field(init=False)
     starts: Ints = field(init=False)
     sizes: Floats = field(init=False)
     epoch_times: Floats = field(init=False)
@@ -92,22 +101,24 @@ class EpochBlock:
     rates: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        rows = len(self.order) // self.epochs
-        n = -(-rows // self.step_rows)
-        step, epoch = np.arange(n), np.arange(self.epochs)[:, np.newaxis]
-        self.sizes = np.full(n, float(self.step_rows))
-        self.sizes[-1] = rows - (n - 1) * self.step_rows
-        self.starts, times = np.empty(self.epochs * n + 1, np.int64), np.empty(self.epochs * n + 1)
-        np.add(epoch * rows, step * self.step_rows, out=self.starts[:-1].reshape(-1, n))
-        np.add(self.first + epoch, step / n, out=times[:-1].reshape(-1, n))
-        self.starts[-1], times[-1] = len(self.order), self.last
+        self.starts, self.sizes, shares = _divide(self.epochs, self.rows, self.step_rows)
+        self.steps_per_epoch = n = len(shares)
+        times = np.empty(self.epochs * n + 1)
+        np.add(np.arange(self.first, self.last)[:, np.newaxis], shares, out=times[:-1].reshape(-1, n))
+        times[-1] = self.last
         self.epoch_times, self.epoch_ends = times[:-1], times[1:]
         self.losses, self.norms, self.rates = np.empty((3, self.epochs * n))
         self.norms.fill(np.nan)
 
     @property
-    def steps_per_epoch(self) -> int:
-        return len(self.sizes)
+    def rows(self) -> int:
+        """Number of rows of an epoch."""
+        return len(self.order) // self.epochs
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Rows of an epoch, and of a step, in all processes."""
+        return self.rows * self.ranks, self.step_rows * self.ranks
 
     @property
     def epochs_done(self) -> int:
@@ -122,16 +133,15 @@ class EpochBlock:
     def partial_epoch(self, recorded: int) -> PartialEpoch | None:
         """The steps done since the end of epoch `recorded`, the last one in the history; None if there are none."""
         steps = slice((recorded - self.first) * self.steps_per_epoch, self.done)
-        rows = len(self.order) // self.epochs
         if steps.start == steps.stop:
             return None
-        return PartialEpoch(rows, self.step_rows, self.losses[steps], self.norms[steps])
+        return PartialEpoch(*self._size, self.losses[steps], self.norms[steps])
 
     def resume(self, partial: PartialEpoch | None) -> None:
         """Continue the first epoch where `partial` ended if its rows and steps are the same, else start it again."""
         if partial is None or len(partial.losses) > self.steps_per_epoch:
             return
-        if (partial.rows, partial.step_rows) == (len(self.order) // self.epochs, self.step_rows):
+        if (partial.rows, partial.step_rows) == self._size:
             self.done = len(partial.losses)
             self.losses[: self.done] = partial.losses
             self.norms[: self.done] = partial.norms
@@ -156,12 +166,15 @@ class EpochBlock:
     def epoch_losses(self, first: int, last: int, weight: Array | None) -> list[float]:
         """Mean loss over the rows of each of the epochs `first` to `last` - 1, with the weights (rows of X,)."""
         losses = self._by_epoch(self.losses, first, last)
-        if weight is None:
-            sums = self.sizes[np.newaxis]
-        else:
+        sums, total = self.sizes, float(self.rows)
+        if self.totals is not None:
+            sums = self._by_epoch(self.totals, first, last)
+            total = sums.sum(axis=1)
+        elif weight is not None:
             order, starts = self.order_of(self._steps(first, last))
             sums = np.add.reduceat(weight[order], starts[:-1], dtype=np.float64).reshape(losses.shape)
-        means: list[float] = ((losses * sums).sum(axis=1) / sums.sum(axis=1)).tolist()
+            total = sums.sum(axis=1)
+        means: list[float] = ((losses * sums).sum(axis=1) / total).tolist()
         return means
 
     def epoch_norms(self, first: int, last: int) -> list[float]:
@@ -182,8 +195,22 @@ class EpochBlock:
         return slice((first - self.first) * self.steps_per_epoch, (last - self.first) * self.steps_per_epoch)
 
 
+@lru_cache(maxsize=2)  # the blocks of a run, but for the last one, have the same steps
+def _divide(epochs: int, rows: int, step_rows: int) -> tuple[Ints, Floats, Floats]:
+    """`starts` and `sizes` of a block, and the share of its epoch that is done before each step; read-only."""
+    n = -(-rows // step_rows)
+    starts, sizes = np.empty(epochs * n + 1, np.int64), np.full(n, float(step_rows))
+    first_rows = np.arange(0, epochs * rows, rows)[:, np.newaxis]
+    np.add(first_rows, np.arange(0, rows, step_rows), out=starts[:-1].reshape(-1, n))
+    starts[-1], sizes[-1] = epochs * rows, rows - (n - 1) * step_rows
+    arrays = starts, sizes, np.arange(n) / n
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
+
+
 def plan_epochs(rows: Ints, first: int, last: int, step_rows: int, seed: int, shuffle: bool) -> EpochBlock:
-    """The next epochs of a run, at least one and at most about `_ROWS` rows.
+    """The next epochs of a run, at least one and at most about `EPOCH_ROWS` rows.
 
     Parameters
     ----------
@@ -197,7 +224,7 @@ def plan_epochs(rows: Ints, first: int, last: int, step_rows: int, seed: int, sh
     shuffle : bool
         False: the rows in the given order in each epoch.
     """
-    epochs = min(last - first, max(1, _ROWS // len(rows)))
+    epochs = min(last - first, max(1, EPOCH_ROWS // len(rows)))
     if not shuffle:
         return EpochBlock(first, epochs, np.tile(rows, epochs), step_rows)
     order = np.empty((epochs, len(rows)), np.int64)
@@ -228,7 +255,7 @@ def step_coefficients(
     """
     epoch_times = block.epoch_times[steps]
     block.rates[steps] = evaluate("lr", optimizer.lr, NON_NEGATIVE, epoch_times, total_epochs)
-    t = optimizer.steps + np.arange(1, len(epoch_times) + 1)
+    t = np.arange(optimizer.steps + 1, optimizer.steps + 1 + len(epoch_times))
     rows = micro_batch if micro_batch < block.step_rows else WHOLE_STEP
     norms = block.norms[steps] if record_norms else None
     transforms = optimizer.transforms(model, t, block.epoch_ends[steps], epoch_times, total_epochs, rows, norms)

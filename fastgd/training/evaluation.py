@@ -15,6 +15,7 @@ from ..losses.link import BINARY_LINKS, REGRESSION_LINKS
 from ..metrics import Metric, scikit_learn
 from ..metrics import get as get_metric
 from ..models.sequential import Sequential
+from ..parallel import Group
 from .stepwise import measure
 
 # Rows that are predicted at once, so that outputs and gathered rows stay small however large the data are.
@@ -44,6 +45,8 @@ class Evaluator:
         How X becomes inputs of the network.
     precision : {"f32", "bf16"}, default="f32"
         In which outputs are computed.
+    group : Group or None, default=None
+        Processes whose rows are measured together: each predicts its own.
 
     Attributes
     ----------
@@ -64,6 +67,7 @@ class Evaluator:
         output_spec: OutputSpec | None = None,
         input_spec: InputSpec | None = None,
         precision: str = "f32",
+        group: Group | None = None,
     ) -> None:
         self._model, self._loss, self._n_threads, self._precision = model, loss, n_threads, precision
         self._X, self._Y, self._rows, self._output_spec = X, Y, rows, output_spec or OutputSpec(loss.link)
@@ -73,7 +77,13 @@ class Evaluator:
         self._read_rows: tuple[Array, Array] | None = None
         default = [] if loss.metric is None else [get_metric(loss.metric)]
         self._metrics = default if metrics is None else list(metrics)
-        Y = Y if rows is None else Y[rows]
+        is_accuracy = self._metrics == [get_metric("accuracy")] and loss.target == "labels"
+        self._counts_correct = is_accuracy and self._weight is None  # then the engine counts the rows that are right
+        self._group = group or Group()
+        self._n_of_all = sum(self._group.exchange(self._n))
+        weights = self._weight_of_all = None if self._weight is None else self._group.concatenate(self._weight)
+        self._divisor = float(self._n_of_all) if weights is None else weights.sum(dtype=np.float64)
+        Y = self._group.concatenate(Y if rows is None else Y[rows])
         self._y_true = {kind: self._targets(kind, Y) for kind in {metric.of for metric in self._metrics}}
         self.columns = ("validation_loss", *(f"validation_{metric.name}" for metric in self._metrics))
 
@@ -113,20 +123,30 @@ class Evaluator:
         ValueError
             A metric raised an exception, or did not return a number.
         """
-        values = self._measure(model or self._model, self._metrics)
-        return {column: [value] for column, value in zip(self.columns, values, strict=True)}
+        return {column: [value] for column, value in zip(self.columns, self.values(model), strict=True)}
+
+    def values(self, model: Sequential | None = None) -> list[float]:
+        """The value of each column; see `measure`."""
+        return self._measure(model or self._model, self._metrics)
 
     def _measure(self, model: Sequential, metrics: Sequence[Metric]) -> list[float]:
         """The mean loss, and the value of each metric."""
-        losses = np.empty(self._n)
+        losses, correct = np.empty(self._n), 0
         blocks: dict[str, list[Array]] = {metric.of: [] for metric in metrics}
         for block in self._blocks():
-            Z = self._measure_block(model, block, losses[block])
-            for kind, predictions in blocks.items():
+            Z, count = self._measure_block(model, block, losses[block])
+            correct = -1 if min(count, correct) < 0 else correct + count
+            for kind, predictions in blocks.items() if not self._counts_correct else ():
                 predictions.append(self._predictions(kind, Z))
-        y_pred = {kind: parts[0] if len(parts) == 1 else np.concatenate(parts) for kind, parts in blocks.items()}
-        divisor = float(self._n) if self._weight is None else self._weight.sum(dtype=np.float64)
-        return [float(losses.sum() / divisor), *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
+        loss = float(self._group.concatenate(losses).sum() / self._divisor)
+        if not self._counts_correct:
+            y_pred = {kind: self._group.concatenate(np.concatenate(parts)) for kind, parts in blocks.items()}
+            return [loss, *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
+        counts = self._group.exchange(correct)
+        if min(counts) >= 0:
+            return [loss, sum(counts) / self._n_of_all]
+        self._counts_correct = False  # an output is not finite: the definition says what that is
+        return self._measure(model, metrics)
 
     def _score(self, metric: Metric, y_pred: Array) -> float:
         try:
@@ -159,21 +179,24 @@ class Evaluator:
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, min(start + _BLOCK, self._n)) for start in range(0, self._n, _BLOCK))
 
-    def _measure_block(self, model: Sequential, block: slice, losses: Floats) -> Array:
-        """Outputs of a block of rows; `losses` <- the weighted loss of each."""
+    def _measure_block(self, model: Sequential, block: slice, losses: Floats) -> tuple[Array, int]:
+        """Outputs of a block of rows, and how many are right or -1; `losses` <- the weighted loss of each."""
         weight = None if self._weight is None else self._weight[block]
         Z = np.empty((len(losses), model.n_out), model.dtype)
         network = model.network_for(self._loss.link, self._precision)
         X, Y = self._read_block(block)
+        if not isinstance(self._loss, Custom):
+            return Z, network.measure(self._loss, X, Y, weight, Z, losses, self._n_threads)
         network.predict(X, Z, self._n_threads)
         measure(network, self._loss, Z, Y, weight, losses, None)
-        return Z
+        return Z, -1
 
     def _weights(self, kind: str) -> Array | None:
         """Weight of each prediction: as "encoded", a row with several binary outputs has several predictions."""
-        if self._weight is None or kind != "encoded" or self._loss.link not in BINARY_LINKS:
-            return self._weight
-        return np.repeat(self._weight, self._model.n_out)
+        weight = self._weight_of_all
+        if weight is None or kind != "encoded" or self._loss.link not in BINARY_LINKS:
+            return weight
+        return np.repeat(weight, self._model.n_out)
 
     def _targets(self, kind: str, Y: Array) -> Array:
         """What a metric compares with: class indices, each binary target or the targets; or the user's labels."""
@@ -203,7 +226,7 @@ class Evaluator:
 
 
 class TrainingMetrics:
-    """The metrics of training rows, under their own names: "accuracy" beside "validation_accuracy".
+    """The metrics of training rows, under their own names: "accuracy" next to "validation_accuracy".
 
     Parameters
     ----------
@@ -226,5 +249,8 @@ class TrainingMetrics:
 
     def measure(self, model: Sequential) -> dict[str, list[float]]:
         """As `Evaluator.measure`."""
-        values = list(self._evaluator.measure(model).values())
-        return dict(zip(self.columns, values[1:], strict=True))
+        return {column: [value] for column, value in zip(self.columns, self.values(model), strict=True)}
+
+    def values(self, model: Sequential) -> list[float]:
+        """As `Evaluator.values`."""
+        return self._evaluator.values(model)[1:]

@@ -1,6 +1,9 @@
 """The data of one `fit`: checked, and as the engine reads them."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -16,12 +19,16 @@ from ..data.inputs import InputSpec
 from ..data.labels import describe_classes
 from ..data.outputs import OutputSpec
 from ..data.scaling import Scaling
-from ..data.splits import Split, split_rows
+from ..data.splits import Split
 from ..data.targets import Targets, check_same_rows, declared_classes, read_targets
 from ..losses import Loss
 from ..losses.custom import Custom
 from ..models.sequential import Sequential
+from ..parallel import Group
+from .chunks import EpochBlock, plan_epochs
 from .evaluation import Evaluator, TrainingMetrics
+from .evaluators import evaluator_of_pair, evaluator_of_rows, read_weight
+from .sharded import check_rows, refuse_for_shards, shared_classes, split_shards
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
 
@@ -29,6 +36,8 @@ from .state import TrainSettings
 DEFAULT_BATCH_SIZE = 32
 # Bytes of rows that are augmented or standardized ahead of one call of the engine.
 _MAX_BYTES = 1 << 24
+# Number of training rows that are examined as a sample.
+_SAMPLE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +99,22 @@ class FitData:
             X = self.input_spec.scale(X, self.dtype, "the result of augment")
         return X, self.Y[order], None if self.weight is None else self.weight[order], np.arange(len(order))
 
+    @property
+    def n_rows(self) -> int:
+        """Number of training rows."""
+        return len(self.rows)
+
+    def plan(self, settings: TrainSettings, first: int, last: int) -> EpochBlock:
+        """The steps of the next epochs, at least one and at most up to `last`, after `first` epochs."""
+        return plan_epochs(self.rows, first, last, self.step_rows, settings.seed, settings.shuffle)
+
+    def at(self, block: EpochBlock, poll: Callable[[], None]) -> FitData:
+        """The data that the next steps of the block read; `poll` is called while they are awaited."""
+        return self
+
+    def close(self) -> None:
+        """End what reads the data."""
+
     def describe(self, model: Sequential) -> None:
         """Tell the model how its inputs are made and its outputs are read."""
         model.inputs, model.head = self.input_spec, self.output_spec
@@ -98,6 +123,10 @@ class FitData:
         """Some rows of X, given by indices or a slice, as the network takes them."""
         X: Array = self.X[rows]
         return self.input_spec.scale(X, self.dtype) if self.scales_late else X
+
+    def sample_inputs(self) -> Array:
+        """Some training rows, evenly spaced, as the network takes them."""
+        return self.inputs(some_rows(self.rows, _SAMPLE))
 
     @property
     def calls_python(self) -> bool:
@@ -132,43 +161,52 @@ def prepare(
     class_weight: Any = None,
     augment: Function | None = None,
     classes: Any = None,
+    group: Group | None = None,
 ) -> FitData:
     """Check the arguments of `Trainer.fit`; nothing is changed.
+
+    Parameters
+    ----------
+    group : Group or None, default=None
+        The processes that train together; None: this one alone.
 
     Raises
     ------
     TypeError, ValueError
         An argument does not fit the model, the settings or another argument.
     """
-    loss = settings.loss
+    loss, group = settings.loss, group or Group()
+    refuse_for_shards(group, augment=augment, class_weight=class_weight == "balanced" and class_weight)
     model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     scales_X, scales_y = what_to_scale(settings.standardize, model, loss)
     input_spec = model.inputs.with_names_of(X)
     X = input_spec.rows(X, model.n_in, dtype=None if scales_X else model.dtype)
     known = known_classes(model, loss, classes)
+    known = shared_classes(y, loss, model.n_out, group) if known is None else known
     targets = read_targets(y, loss, model.n_out, known, dtype=None if scales_y else model.dtype)
     check_same_rows(X, targets.Y)
-    weight = _read_weight(loss, sample_weight, len(X))
+    weight = read_weight(loss, sample_weight, len(X))
     output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
-    rows, held_out = _split(settings, targets.Y, output_spec, validation)
+    rows, held_out = _split(settings, targets.Y, output_spec, validation, group)
     rows = targets.labelled(rows, "training row")
+    check_rows(len(rows), group, "training rows")
     training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
     if scales_X and input_spec.scaling is None:
-        input_spec = input_spec.with_scaling_of(X, rows, weight)
+        input_spec = input_spec.with_scaling_of(X, rows, weight, group)
     if scales_y and output_spec.scaling is None:
-        output_spec = replace(output_spec, scaling=Scaling.of(targets.Y, rows, weight, "y"))
+        output_spec = replace(output_spec, scaling=Scaling.of(targets.Y, rows, weight, "y", group))
     evaluator: Evaluator | None = None
     if held_out is not None:
-        evaluator = _evaluator(settings, model, X, targets, weight, held_out, input_spec, output_spec)
+        evaluator = evaluator_of_rows(settings, model, X, targets, weight, held_out, input_spec, output_spec, group)
     elif validation is not None:
-        evaluator = _evaluator_of_pair(settings, model, validation, input_spec, output_spec)
+        evaluator = evaluator_of_pair(settings, model, validation, input_spec, output_spec, group)
     dtype = np.dtype(np.float64) if scales_X else model.dtype
     augmentation = None if augment is None else Augmentation(augment, settings.seed, dtype)
     data = _fit_data(
-        settings, model, X, targets, training_weight, rows, input_spec, output_spec, evaluator, augmentation
+        settings, model, X, targets, training_weight, rows, input_spec, output_spec, evaluator, augmentation, group
     )
     if settings.train_metrics:  # without class weights, as in validation
-        training = _evaluator(settings, model, X, targets, weight, rows, input_spec, output_spec)
+        training = evaluator_of_rows(settings, model, X, targets, weight, rows, input_spec, output_spec, group)
         data = replace(data, training=TrainingMetrics(training))
     for each in data.evaluators:
         each.check()
@@ -186,18 +224,19 @@ def _fit_data(
     output_spec: OutputSpec,
     evaluator: Evaluator | None,
     augmentation: Augmentation | None,
+    group: Group,
 ) -> FitData:
     """The data as the engine reads them: X and y standardized, batches no larger than the training rows."""
     scales_late = input_spec.scaling is not None and (augmentation is not None or is_memory_mapped(X))
     if scales_late:
         check_scaled(X, input_spec.scaling, model.dtype, "X")
-    micro_batch = _micro_batch(settings.batch_size, len(rows))
+    micro_batch, step_rows = rows_at_once(settings, len(rows), group)
     return FitData(
         X=X if scales_late else input_spec.scale(X, model.dtype),
         Y=output_spec.scale_targets(targets.Y, model.dtype),
         weight=weight,
         rows=rows,
-        step_rows=min(micro_batch * settings.accumulate, len(rows)),
+        step_rows=step_rows,
         micro_batch=micro_batch,
         loss=targets.loss,
         input_spec=input_spec,
@@ -207,6 +246,11 @@ def _fit_data(
         augmentation=augmentation,
         scales_late=scales_late,
     )
+
+
+def some_rows(rows: Ints, n: int) -> Ints:
+    """Up to n of the rows, evenly spaced."""
+    return rows[:: max(1, len(rows) // n)][:n]
 
 
 def known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:
@@ -223,94 +267,21 @@ def known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:
     return classes if known is None else known
 
 
-def _split(settings: TrainSettings, Y: Array, output_spec: OutputSpec, validation: Any) -> tuple[Ints, Ints | None]:
+def _split(
+    settings: TrainSettings, Y: Array, output_spec: OutputSpec, validation: Any, group: Group
+) -> tuple[Ints, Ints | None]:
     """Indices of the training rows, and of the rows that are held out for validation, None if none are."""
     if validation is None or isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
         return np.arange(len(Y)), None
     if isinstance(validation, Real) and not isinstance(validation, bool):
-        return split_rows(len(Y), float(validation), settings.seed)
+        return split_shards(len(Y), float(validation), settings.seed, group)
     if isinstance(validation, Split):
+        refuse_for_shards(group, validation=validation)
         return validation.rows(Y, output_spec, settings.seed)
     raise TypeError(
         "validation must be a fraction in (0, 1), a Split, a pair (X, y), (X, y, sample_weight) or None, not "
         f"{type(validation).__name__}"
     )
-
-
-def _evaluator(
-    settings: TrainSettings,
-    model: Sequential,
-    X: Array,
-    targets: Targets,
-    weight: Floats | None,
-    rows: Ints | None,
-    input_spec: InputSpec,
-    output_spec: OutputSpec,
-) -> Evaluator:
-    """The evaluator of some rows, None: all."""
-    kind = "row" if rows is None else "validation row"
-    rows = targets.labelled(rows, kind)
-    if weight is not None and not weight[slice(None) if rows is None else rows].any():
-        raise ValueError(f"sample_weight is zero for every {kind}: nothing is left to measure")
-    weight = None if weight is None else weight.astype(model.dtype)
-    options = settings.threads, settings.metrics, output_spec, input_spec, settings.precision
-    return Evaluator(model, targets.loss, X, targets.Y, weight, rows, *options)
-
-
-def _evaluator_of_pair(
-    settings: TrainSettings,
-    model: Sequential,
-    validation: tuple[Any, ...],
-    input_spec: InputSpec,
-    output_spec: OutputSpec,
-) -> Evaluator:
-    """The evaluator of validation=(X, y) or (X, y, sample_weight)."""
-    specs: dict[str, Any] = {"input_spec": input_spec, "output_spec": output_spec}
-    X, targets, weight = _other_rows(settings, model, *validation, **specs, prefix="validation ")
-    return _evaluator(settings, model, X, targets, weight, None, **specs)
-
-
-def _other_rows(
-    settings: TrainSettings,
-    model: Sequential,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
-    *,
-    input_spec: InputSpec,
-    output_spec: OutputSpec,
-    prefix: str,
-) -> tuple[Array, Targets, Floats | None]:
-    """Rows that are not trained on and their weights, checked like training rows; messages name them with `prefix`.
-
-    The values must fit the model's dtype once they are standardized, if they are.
-    """
-    X = input_spec.rows(X, model.n_in, prefix + "X", input_spec.dtype_of_rows(model.dtype))
-    check_scaled(X, input_spec.scaling, model.dtype, prefix + "X")
-    dtype = None if output_spec.scaling else model.dtype
-    targets = read_targets(y, settings.loss, model.n_out, output_spec.classes, prefix + "y", dtype)
-    check_scaled(targets.Y, output_spec.scaling, model.dtype, prefix + "y")
-    check_same_rows(X, targets.Y, prefix + "X", prefix + "y")
-    return X, targets, _read_weight(settings.loss, sample_weight, len(X), prefix)
-
-
-def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: Any, sample_weight: Any) -> Evaluator:
-    """Check the arguments of `Trainer.evaluate`; TypeError or ValueError if they do not fit."""
-    loss = settings.loss
-    model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
-    what_to_scale(False, model, loss)  # raises if the loss cannot measure standardized targets
-    is_trained = model.head.link == loss.link
-    spec = model.head if is_trained else OutputSpec(loss.link)
-    X, targets, weight = _other_rows(
-        settings, model, X, y, sample_weight, input_spec=model.inputs, output_spec=spec, prefix=""
-    )
-    spec = spec if is_trained else OutputSpec(loss.link, targets.classes, targets.squeeze)
-    return _evaluator(settings, model, X, targets, weight, None, model.inputs, spec)
-
-
-def _read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "") -> Floats | None:
-    _check_takes_weight(loss, sample_weight)
-    return None if sample_weight is None else sample_weights.row_weights(sample_weight, n, prefix + "sample_weight")
 
 
 def _training_weight(
@@ -331,12 +302,11 @@ def _training_weight(
     return product
 
 
-def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:
-    if sample_weight is not None and isinstance(loss, Custom) and not loss.takes_weight:
-        raise ValueError(
-            "sample_weight needs a loss that takes weights: give your function a third argument, (Z, Y, weight), and "
-            "return sum weight * row's loss / sum weight, and its derivative"
-        )
+def rows_at_once(settings: TrainSettings, rows: int, group: Group | None = None) -> tuple[int, int]:
+    """Rows that pass through the network at once, and rows of a step, of so many training rows of this process."""
+    batch_size = None if settings.batch_size is None else settings.batch_size // (group or Group()).size
+    micro_batch = _micro_batch(batch_size, rows)
+    return micro_batch, min(micro_batch * settings.accumulate, rows)
 
 
 def _micro_batch(size: int | None, rows: int) -> int:

@@ -18,18 +18,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeAlias
 
-import numpy as np
-
 from .._common.typing import Array, Ints
 from ..callbacks.base import CallbackList, Run
 from ..engine.chunk import Chunk
 from ..engine.contract import Executor
 from ..losses import LossNotFinite
+from ..losses.custom import all_finite
+from ..parallel import Group
 from . import diagnostics
-from .chunks import ChunkSizer, EpochBlock, plan_epochs
+from .chunks import ChunkSizer, EpochBlock
 from .fit_data import FitData
 from .interrupt import DeferredInterrupt
 from .savepoint import Arrays, Counters, all_or_nothing
+from .sharded import ShardedSteps, plan_shards, total_weights
 from .state import TrainSettings, TrainState
 from .steps import make_chunk
 from .stepwise import CustomLossError, train_chunk
@@ -39,7 +40,13 @@ Columns: TypeAlias = dict[str, list[float]]
 
 
 def train(
-    settings: TrainSettings, state: TrainState, data: FitData, callbacks: CallbackList, last_epoch: int, resume: bool
+    settings: TrainSettings,
+    state: TrainState,
+    data: FitData,
+    callbacks: CallbackList,
+    last_epoch: int,
+    resume: bool,
+    group: Group,
 ) -> None:
     """Train up to epoch `last_epoch`, or until a callback or Ctrl-C stops it.
 
@@ -47,6 +54,8 @@ def train(
     ----------
     resume : bool
         Whether to restore what the run that was stopped left for its callbacks, and its theta.
+    group : Group
+        The processes that train together.
 
     Raises
     ------
@@ -57,17 +66,20 @@ def train(
         engine raised: see above.
     """
     columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
-    run = Run(state.epoch, last_epoch, len(data.rows), columns)
+    rows = data.n_rows * group.size
+    run = Run(state.epoch, last_epoch, rows, columns, sample_inputs=data.sample_inputs)
     with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
         try:
             with ExitStack() as on_exit, _stop_reason(state):
                 on_exit.callback(state.drop_unchanged_theta)
+                on_exit.callback(run.forget_data)
                 callbacks.on_fit_begin(on_exit)
                 if resume:
                     state.resume(callbacks)
                 state.begin(last_epoch, callbacks)
                 on_exit.callback(state.suspend)
-                _Loop(settings, state, data, callbacks, interrupt).run()
+                on_exit.callback(data.close)
+                _Loop(settings, state, data, callbacks, interrupt, group).run()
         finally:
             with _stop_reason(state):
                 interrupt.deliver()
@@ -97,6 +109,7 @@ class _Loop:
         data: FitData,
         callbacks: CallbackList,
         interrupt: DeferredInterrupt,
+        group: Group,
     ) -> None:
         self.settings, self.state, self.data, self.callbacks = settings, state, data, callbacks
         self.interrupt, self.arrays = interrupt, Arrays()
@@ -104,26 +117,46 @@ class _Loop:
         # A chunk may go past the end of an epoch, and measure what there is to measure there, if nothing of the user is
         # called then.
         self.within_epoch = callbacks.need_every_epoch or any(each.calls_python for each in data.evaluators)
+        self.within_epoch = self.within_epoch or not group.is_trivial
         self.measures_later = self.within_epoch and bool(data.evaluators)
+        self.group = group
+        self.sharded = None if group.is_trivial else ShardedSteps(group, settings.seed, settings.local_steps)
         self.epoch_began = time.perf_counter()
 
     def run(self) -> None:
         """Execute block after block of epochs; the memory of each serves the next."""
         self.data.describe(self.state.model)
-        self.interrupt.deliver()
+        self._deliver()
         while self.state.epoch < self.state.run.last_epoch and self.state.stop_reason is None:
             self._run_block()
 
     def _run_block(self) -> None:
         """Execute chunk after chunk of the next epochs."""
-        settings, state, data, last = self.settings, self.state, self.data, self.state.run.last_epoch
-        block = plan_epochs(data.rows, state.epoch, last, data.step_rows, settings.seed, settings.shuffle)
+        state, last = self.state, self.state.run.last_epoch
+        block = self._plan(state.epoch, last)
         block.resume(state.partial_epoch)
         if block.done:
             block.rates[: block.done] = state.optimizer.schedule(block.epoch_times[: block.done], state.span)
         while state.epoch < block.last and state.stop_reason is None:
             self._advance(block)
-            self.interrupt.deliver()
+            self._deliver()
+
+    def _plan(self, first: int, last: int) -> EpochBlock:
+        settings, data = self.settings, self.data
+        if self.sharded is None:
+            return data.plan(settings, first, last)
+        arguments = data.rows, first, last, data.step_rows, settings.seed, settings.shuffle
+        block = plan_shards(*arguments, self.group)
+        block.totals = total_weights(block, data.weight, self.group)
+        return block
+
+    def _deliver(self) -> None:
+        """Stop for Ctrl-C, and on all ranks if one stops."""
+        if self.group.size > 1:
+            reason = "interrupted" if self.interrupt.is_pending else self.state.stop_reason
+            reasons = [found for found in self.group.exchange(reason) if found is not None]
+            self.state.stop_reason = reasons[0] if reasons else None
+        self.interrupt.deliver()
 
     def _advance(self, block: EpochBlock) -> None:
         """Train a chunk of steps, measure the epoch that has ended, and tell the callbacks."""
@@ -141,8 +174,8 @@ class _Loop:
 
         What a custom loss raised is raised once the steps before it are accounted for.
         """
-        n_steps = max(1, min(self.sizer.steps, self.callbacks.max_steps(), self.data.max_steps()))
-        steps = block.next_steps(int(n_steps), self.within_epoch)
+        self.data = self.data.at(block, self.interrupt.deliver)
+        steps = block.next_steps(self._n_steps(block), self.within_epoch)
         rule_state = self._bind()
         began = time.perf_counter()
         chunk = make_chunk(self.settings, self.state, self.data, block, steps, rule_state)
@@ -153,11 +186,19 @@ class _Loop:
             n_done, measured, error = self._execute(block, steps, chunk)
             copying = saved - prepared
             self.sizer.update(n_done, copying, training=time.perf_counter() - began - copying)
-            self._count(block, n_done, int(chunk.starts[n_done]))
+            self._count(block, n_done, int(chunk.starts[n_done]) * self.group.size)
             logs = None if self.measures_later else self._record_epochs(block, measured)
         if error is not None:
             raise error
         return logs
+
+    def _n_steps(self, block: EpochBlock) -> int:
+        """Maximum number of steps in the next chunk."""
+        n_steps = min(self.sizer.steps, self.callbacks.max_steps(), self.data.max_steps())
+        if self.sharded is None:
+            return max(1, int(n_steps))
+        local_steps = self.sharded.max_steps(block)
+        return self.sharded.agree(max(1, int(n_steps))) if local_steps is None else local_steps
 
     def _bind(self) -> Array:
         """The optimiser's slots.  A callback may have replaced them, or the optimiser."""
@@ -179,11 +220,13 @@ class _Loop:
         network = model.network_for(chunk.loss.link, self.settings.precision)
         measured: Columns = {}
         try:
-            if self.measures_later or not self.data.evaluators:
+            if self.sharded is not None and block.totals is not None:
+                n_done = self.sharded.train(model, network, chunk, block.totals[steps], self._must_stop())
+            elif self.measures_later or not self.data.evaluators:
                 n_done = train_chunk(network, chunk, model.n_out, self._must_stop())
             else:
                 n_done, measured = chunk.n_steps, self._train_and_measure(network, chunk, block.ends_of_epochs(steps))
-            if not np.isfinite(model.theta).all():  # there may be no later loss that reveals it
+            if not all_finite(model.theta):  # there may be no later loss that reveals it
                 raise LossNotFinite(n_done - 1)
         except LossNotFinite as failure:
             order, starts = block.order_of(steps)
@@ -195,14 +238,14 @@ class _Loop:
 
     def _train_and_measure(self, network: Executor, chunk: Chunk, ends: list[int]) -> Columns:
         """Execute the steps of a chunk; returns what was measured after those at which an epoch ends."""
-        columns: Columns = {}
-        for first, last in zip([0, *ends], [*ends, chunk.n_steps], strict=True):
-            if first > 0:
-                for name, values in self._measure().items():
-                    columns.setdefault(name, []).extend(values)
-            if first < last:
-                network.train(chunk, first, last)
-        return columns
+        rows, done = [], 0
+        for end in ends:
+            network.train(chunk, done, end)
+            rows.append(self._measure())
+            done = end
+        if done < chunk.n_steps:
+            network.train(chunk, done)
+        return self._columns(rows)
 
     def _must_stop(self) -> Callable[[], bool]:
         """Whether a chunk that begins now is to end early, asked between steps with a custom loss."""
@@ -231,17 +274,19 @@ class _Loop:
 
     def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
         """Measure the epoch that has ended and add it to the history; returns its row."""
-        measured = self._measure()
+        measured = self._columns([self._measure()])
         with all_or_nothing(Counters(self.state, block)):
             return self._record_epochs(block, measured)
 
-    def _measure(self) -> Columns:
+    def _measure(self) -> list[float]:
         """What is measured at the end of an epoch."""
         model = self.state.eval_model
-        measured: Columns = {}
-        for evaluator in self.data.evaluators:
-            measured |= evaluator.measure(model)
-        return measured
+        return [value for evaluator in self.data.evaluators for value in evaluator.values(model)]
+
+    def _columns(self, rows: list[list[float]]) -> Columns:
+        """What was measured at the ends of some epochs, by column."""
+        names = (name for evaluator in self.data.evaluators for name in evaluator.columns)
+        return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
 
     def _record_epochs(self, block: EpochBlock, measured: Columns) -> dict[str, float] | None:
         """Add the epochs that have ended to the history; returns the last one's row, None if none has."""

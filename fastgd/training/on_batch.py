@@ -19,6 +19,7 @@ from ..losses.link import BINARY_LINKS
 from ..models.sequential import Sequential
 from .exclusive import check_not_in_training
 from .fit_data import known_classes
+from .sharded import refuse_shards
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings, TrainState
 
@@ -60,6 +61,7 @@ class BatchSteps:
         """
         state, loss, value = self._state, self._settings.loss, None
         check_not_in_training(state.model)
+        refuse_shards(self._settings, "train_on_batch")
         plain = self._plain
         is_plain = plain is not None and plain[0] is state.model.head and plain[1] is loss
         if is_plain and type(X) is np.ndarray and type(y) is np.ndarray and len(X):

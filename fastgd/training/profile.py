@@ -16,6 +16,7 @@ from ..schedules.base import Span
 from .chunks import ChunkSizer, EpochBlock, plan_epochs
 from .exclusive import check_not_in_training
 from .fit_data import FitData, prepare
+from .sharded import refuse_shards
 from .state import TrainSettings, TrainState
 from .steps import make_chunk
 
@@ -106,6 +107,7 @@ class Profiling:
         total               6.68
         """
         check_not_in_training(self._state.model)
+        refuse_shards(self._settings, "profile")
         model, optimizer = copy.deepcopy(self._state.model), self._state.optimizer.copy()
         data = prepare(self._settings, model, X, y, sample_weight=sample_weight)
         if isinstance(data.loss, Custom):

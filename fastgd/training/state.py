@@ -44,6 +44,8 @@ class TrainSettings:
     standardize: bool | str = False
     train_metrics: bool = False
     precision: str = "f32"
+    shards: int = 1
+    local_steps: int = 1
 
     def __post_init__(self) -> None:
         checked = {
@@ -58,6 +60,8 @@ class TrainSettings:
             "standardize": check_standardize(self.standardize),
             "train_metrics": check_bool("train_metrics", self.train_metrics),
             "precision": check_precision(self.precision),
+            "shards": check_int("shards", self.shards),
+            "local_steps": check_int("local_steps", self.local_steps),
         }
         if self.batch_size is None and self.accumulate > 1:
             raise ValueError(
@@ -65,9 +69,26 @@ class TrainSettings:
             )
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        self._check_shards()
         has_metrics = self.loss.metric is not None if self.metrics is None else bool(self.metrics)
         if self.train_metrics and not has_metrics:
             raise ValueError("train_metrics=True has nothing to measure: pass metrics=[...]")
+
+    def _check_shards(self) -> None:
+        if self.shards == 1:
+            if self.local_steps > 1:
+                raise ValueError(f"local_steps={self.local_steps} needs several shards, or ranks: see `comm`")
+            return
+        if self.batch_size is not None and self.batch_size % self.shards:
+            raise ValueError(
+                f"batch_size={self.batch_size} must be a multiple of shards={self.shards}, which share the rows "
+                "of a step equally"
+            )
+        if self.accumulate > 1:
+            raise ValueError(
+                f"accumulate={self.accumulate} cannot be used with shards: their rows pass through the network one "
+                "shard after the other, so more shards save memory, too"
+            )
 
     def __repr__(self) -> str:
         given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not f.default}

@@ -1,9 +1,8 @@
 """The trainer: what users call to train, evaluate, save and load.  The loop itself is in `loop.py`."""
 
 import copy
-import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from .. import optimizers
 from .._common.checks import check_int
@@ -12,25 +11,30 @@ from ..callbacks.base import Callback, CallbackList, check_callbacks
 from ..callbacks.history import History
 from ..callbacks.progress import Progress
 from ..data.augment import Function
+from ..data.sources import Source
 from ..data.splits import Split
 from ..engine.precision import check_precision
 from ..losses import Loss
 from ..metrics import Metric
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
+from ..parallel import Group
 from . import diagnostics
 from .attributes import TrainerAttributes, check_model
+from .evaluators import prepare_evaluation
 from .exclusive import check_not_in_training, in_training
-from .fit_data import prepare, prepare_evaluation
 from .loop import train
 from .on_batch import BatchSteps
 from .profile import Profiling
+from .saving import Saving
+from .sharded import check_same, fingerprint
+from .source_data import prepare
 from .state import TrainSettings, TrainState
 from .stopping import AUTO, loss_tolerance
 
 
 @explains_arguments
-class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
+class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttributes):
     """Trains a model by mini-batch gradient descent.
 
     The parameters are attributes, too, and checked when they are assigned.  During a `fit`, in a callback, another
@@ -71,12 +75,21 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         an optimiser that has a clip_norm it is recorded in any case.
     train_metrics : bool, default=False
         Whether to measure the metrics on the training rows too, after each epoch and with the weights of rows but not
-        of classes: "accuracy" beside "validation_accuracy".  Unlike Keras' running means, they are those of the model
+        of classes: "accuracy" next to "validation_accuracy".  Unlike Keras' running means, they are those of the model
         at the end of the epoch; they cost one prediction of all rows.
     precision : {"f32", "bf16"}, default="f32"
         "bf16": the factors of the matrix products of training and validation are rounded to bfloat16, as by automatic
         mixed precision in PyTorch; theta, sums, losses and the optimizer stay float32.  Several times as fast where the
         CPU has AMX, for large networks; see `Sequential.plan`.  "f32": all arithmetic in the dtype of the model.
+    comm : mpi4py.MPI.Comm or None, default=None
+        Processes that train one model together, each on its own rows: `MPI.COMM_WORLD`, for example.  They call `fit`
+        with the same other arguments.  None: this process alone.  Not saved: `load` takes it again.
+    shards : int >= 1 or None, default=None
+        Number of parts of the rows, a multiple of the number of processes, which hold as many each.  The results depend
+        on it, but not on the number of processes.  None: one for each process.
+    local_steps : int >= 1, default=1
+        Number of steps that each shard does on its own before theta and the optimiser's state are averaged over all
+        (local SGD).  1: the gradients of each step are summed.
 
     Attributes
     ----------
@@ -115,11 +128,16 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         standardize: bool | str = False,
         train_metrics: bool = False,
         precision: str = "f32",
+        comm: Any = None,
+        shards: int | None = None,
+        local_steps: int = 1,
     ) -> None:
+        self._comm = comm
         self._state = TrainState(check_model(model), optimizers.get(optimizer))
         settings: dict[str, Any] = {"batch_size": batch_size, "accumulate": accumulate, "shuffle": shuffle}
         settings |= {"n_threads": n_threads, "metrics": metrics, "grad_norm": grad_norm, "standardize": standardize}
         settings |= {"train_metrics": train_metrics, "precision": check_precision(precision, model.dtype)}
+        settings |= {"shards": Group(comm, shards).shards, "local_steps": local_steps}
         self._settings = TrainSettings(cast(Loss, loss), seed=model.seed if seed is None else seed, **settings)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -130,9 +148,9 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         epochs: int | str | None = AUTO,
-        validation: float | Split | tuple[Any, ...] | None = None,
+        validation: float | Split | Source | tuple[Any, ...] | None = None,
         sample_weight: Any = None,
         class_weight: Mapping[Any, float] | str | None = None,
         callbacks: Iterable[Callback] = (),
@@ -151,18 +169,20 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
 
         Parameters
         ----------
-        X : array, nested list, data frame or Arrow table, shape (rows, n_in)
-            Finite numbers.  Names of columns are kept: from then on, columns of frames are taken by name.
+        X : array, nested list, data frame, Arrow table or Source, shape (rows, n_in)
+            Finite numbers.  Names of columns are kept: from then on, columns of frames are taken by name.  A `Source`,
+            or a function that returns an iterable of blocks (X, y) or (X, y, sample_weight), is read while it trains.
         y : array, list, series or data frame, shape (rows,) or (rows, n_out)
-            Labels (text, bytes, numbers, booleans, dates, or tuples of these), class probabilities, or numbers.
+            Labels (text, bytes, numbers, booleans, dates, or tuples of these), class probabilities, or numbers.  None
+            with a source, which has them.
         epochs : int >= 1, "auto" or None, default="auto"
             Passes over the training rows; an epoch that is resumed counts as one.  "auto": as many as it takes until
             the training loss no longer falls, at most 200; see `tol`.  None: as many as were left when the last `fit`
             was stopped, or the trainer saved; with the same other arguments the run ends in the same bits as one that
             was never stopped.
-        validation : float in (0, 1), Split, (X, y), (X, y, sample_weight) or None, default=None
+        validation : float in (0, 1), Split, (X, y), (X, y, sample_weight), Source or None, default=None
             Share of the rows to hold out (see `Split`), or other rows, on which loss and metrics are measured after
-            each epoch.
+            each epoch; those of a source are held in memory.
         sample_weight : array (rows,), default=None
             Weights >= 0 of the rows in the mean loss, and in loss and metrics of validation by a share of them.
         class_weight : {label: weight >= 0}, "balanced" or None, default=None
@@ -206,20 +226,28 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         trainer in the same way, with theta as of step `step`: `fit(epochs=None)` continues from there.
         """
         settings, state = self._settings, self._state
+        group = Group(self._comm, settings.shards)
         is_verbose = verbose if isinstance(verbose, bool) else check_int("verbose", verbose, minimum=0) > 0
-        with in_training(state.model):
+        is_verbose = is_verbose and group.rank == 0
+        with in_training(state.model), group.together():
             state.optimizer.check_model(state.model)
             last_epoch = state.target_epoch(epochs)
             callbacks = check_callbacks(callbacks)
+            callbacks = [each for each in callbacks if group.rank == 0 or not each.on_rank_0_only]
             callbacks += loss_tolerance(epochs, tol, n_iter_no_change, state.callback_states)
             callbacks += [Progress()] if is_verbose else []
-            data = prepare(settings, state.model, X, y, validation, sample_weight, class_weight, augment, classes)
+            if group.size > 1:
+                check_same(fingerprint(settings, state, last_epoch), group)
+            arguments = X, y, validation, sample_weight, class_weight, augment, classes
+            data = prepare(settings, state.model, *arguments, group)
+            check_same({"the columns of the history": data.columns}, group)
             if is_verbose and not state.step:
                 diagnostics.check_data(data, settings.loss.link)
-            train(settings, state, data, CallbackList(callbacks, self), last_epoch, resume=epochs is None)
+            train(settings, state, data, CallbackList(callbacks, self), last_epoch, epochs is None, group)
             if is_verbose:
                 diagnostics.check_network(state.model, data)
                 diagnostics.check_progress(state.history, state.run, state.stop_reason)
+            group.exchange(None)  # a rank whose last callbacks failed says so here
         return state.history
 
     @explains_arguments
@@ -245,60 +273,6 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, ExplainsAttributes):
         """
         measured = prepare_evaluation(self._settings, self.model, X, y, sample_weight).measure(self.eval_model)
         return {name.removeprefix("validation_"): value for name, (value,) in measured.items()}
-
-    def save(self, path: str | os.PathLike[str] | IO[bytes], format: str | None = None) -> None:
-        """Write all that the next step depends on, except the data, to `path`, which ends in .npz or .safetensors.
-
-        That is theta, the optimiser's state, the counters, the position within the epoch, seeds, schedules, settings
-        and history, and for a run that is in progress or was stopped the states of its callbacks.  An older file is
-        replaced only once the new one is complete.  A binary file object is written in `format`, "npz" (default) or
-        "safetensors".  TypeError if a schedule or optimiser is custom code.
-        """
-        from . import checkpoint
-
-        checkpoint.save(path, self._settings, self._state, format)
-
-    def check_save(self, path: str | os.PathLike[str]) -> None:
-        """Raise what `save(path)` would raise now; no file is changed."""
-        from . import checkpoint
-
-        checkpoint.check(path, self._settings, self._state)
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str] | IO[bytes],
-        *,
-        loss: str | Loss | Callable[..., Any] | None = None,
-        metrics: Iterable[str | Callable[..., float] | Metric] | None = None,
-    ) -> "Trainer":
-        """Load a trainer that `save` wrote; `fit(X, y, epochs=None)` with the same data finishes its run.
-
-        Parameters
-        ----------
-        path : path or binary file object
-        loss, metrics
-            As in `Trainer`; None takes those of the file.  Custom losses and metrics are code, which no file holds:
-            pass them again.
-
-        Raises
-        ------
-        ValueError
-            The file is damaged or of another kind, or a custom loss or metric is missing.
-        """
-        from ..models import files
-        from . import checkpoint
-
-        with files.open_arrays(path) as file:
-            settings, state = checkpoint.load(file)
-            settings |= {name: value for name, value in (("loss", loss), ("metrics", metrics)) if value is not None}
-            missing = [name for name in ("loss", "metrics") if name not in settings]
-            trainer = None if missing else cls(state.model, optimizer=state.optimizer, **settings)
-        if trainer is None:
-            arguments = ", ".join(f"{name}=..." for name in missing)
-            raise ValueError(f"{path} cannot hold custom code: pass it again, Trainer.load(path, {arguments})")
-        trainer._state = state
-        return trainer
 
     @property
     def averaged(self) -> Sequential:

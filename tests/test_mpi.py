@@ -1,0 +1,123 @@
+"""Processes of a real MPI: mpirun of MPICH or Open MPI, with mpi4py."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ranks import run
+from sharded_fits import CASES
+from test_readme import blocks
+
+import fastgd as gd
+
+pytest.importorskip("mpi4py", reason="needs mpi4py")
+MPIRUN = shutil.which("mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+pytestmark = pytest.mark.skipif(MPIRUN is None, reason="needs mpirun")
+
+HELPERS = Path(__file__).parent / "helpers"
+SECONDS = 60
+
+# A training that lasts until it is stopped; each rank first prints its process id.
+ENDLESS = """
+import os
+from mpi4py import MPI
+from sharded_fits import classifier, fit
+comm = MPI.COMM_WORLD
+print(comm.rank, os.getpid(), flush=True)
+theta, _, reason = fit(classifier(comm), comm, epochs=10**6)
+results = comm.gather((reason, theta))
+if comm.rank == 0:
+    print("ended", *(reason for reason, _ in results), len(set(results)))
+"""
+
+
+def start(ranks, *command):
+    """mpirun of a Python program, which may run as root and on fewer cores."""
+    settings = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PYTHONHASHSEED": "0"}
+    settings |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
+    path = os.pathsep.join([str(HELPERS), *sys.path])
+    environment = os.environ | settings | {"PYTHONPATH": path, "FASTGD_NUM_THREADS": "1"}
+    command = [MPIRUN, "-n", str(ranks), sys.executable, *command]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env=environment, **streams)
+
+
+def output_of(process):
+    """What it prints until it ends, within some seconds."""
+    try:
+        return process.communicate(timeout=SECONDS)[0]
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("case", ["validation", "local"])
+def test_same_bits_in_processes(case, ranks):
+    [(theta, history, _)] = run(1, CASES[case])
+    expected = hashlib.sha256(theta + history.encode()).hexdigest()
+    assert output_of(start(ranks, "-m", "sharded_fits", case)).split() == [expected] * ranks
+
+
+def test_the_page_runs_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits.py").write_text(blocks("python", "docs/many-machines.md")[0])
+    models = []
+    for ranks in (1, 2):
+        output = output_of(start(ranks, "digits.py"))
+        assert float(re.search(r"^0\.\d{4}$", output, re.MULTILINE)[0]) > 0.93
+        models.append(gd.load("digits.npz").theta)
+    assert (models[0] == models[1]).all()
+
+
+def test_the_command_line_trains_on_ranks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["-m", "fastgd", "train", "--epochs", "3", "--shards", "4", "--no-plot", "--class-weight", "balanced"]
+    for ranks in (1, 2):
+        output = output_of(start(ranks, *command, "--out", f"{ranks}.npz"))
+        assert output.count(f"wrote {ranks}.npz") == 1, output
+    one, two = gd.load("1.npz"), gd.load("2.npz")
+    assert (one.theta == two.theta).all()
+
+
+def test_the_command_line_fails_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    process = start(2, "-m", "fastgd", "train", "absent.csv", "--target", "y")
+    assert output_of(process).splitlines()[0] == "fastgd: error: absent.csv: No such file or directory"
+    assert process.returncode == 2
+
+
+@pytest.fixture
+def endless():
+    """Two ranks that train, and their process ids."""
+    process = start(2, "-c", ENDLESS)
+    try:
+        pids = dict(map(int, process.stdout.readline().split()) for _ in range(2))
+        time.sleep(0.5)
+        yield process, pids
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_interrupt_of_one_rank_ends_all(endless):
+    process, pids = endless
+    os.kill(pids[1], signal.SIGINT)
+    assert output_of(process).splitlines() == ["ended interrupted interrupted 1"]
+    assert process.returncode == 0
+
+
+def test_the_death_of_a_rank_ends_all(endless):
+    process, pids = endless
+    os.kill(pids[1], signal.SIGKILL)
+    output = output_of(process)
+    assert process.returncode != 0
+    assert "ended" not in output
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
