@@ -4,11 +4,10 @@ from pathlib import Path
 
 from . import figures, report, store, subjects
 from .summary import Result, table
-from .targets import targets
 
 HEAD = """# Performance
 
-fastgd beside PyTorch, JAX, TensorFlow, Keras, scikit-learn, NumPy and ONNX Runtime, and beside the limits of the
+fastgd compared with PyTorch, JAX, TensorFlow, Keras, scikit-learn, NumPy and ONNX Runtime, and with the limits of the
 machine, on every CPU on which `python -m benchmarks` has been run. Each column is one CPU; the page linked below it has
 all contenders, pictures and raw results.
 
@@ -44,7 +43,6 @@ SUBJECTS = (
     subjects.GROWTH,
     subjects.LATE,
     subjects.IMPORTS,
-    subjects.TARGETS,
 )
 
 
@@ -64,17 +62,12 @@ def page(found: dict[str, Result]) -> str:
     cpus = {results["machine"]["cpu"]: results for results in found.values()}
     lines = [HEAD, *table(("", *cpus), _machines(found)), ""]
     lines += [line for subject in SUBJECTS for line in subject.lines(cpus)]
-    return "\n".join(lines).strip() + f"\n\n{METHOD.strip()}\n"
+    last = "\n".join(subjects.TARGETS.lines(cpus)).strip()
+    return "\n".join(lines).strip() + f"\n\n{METHOD.strip()}\n" + (f"\n{last}\n" if last else "")
 
 
 def _machines(found: dict[str, Result]) -> list[tuple[str, ...]]:
     columns = [subjects.machine_rows(results) for results in found.values()]
     labels = dict.fromkeys(label for rows in columns for label in rows)
     rows = [(label, *(column.get(label, subjects.MISSING) for column in columns)) for label in labels]
-    rows.append(("targets reached", *(_reached(results) for results in found.values())))
     return [*rows, ("everything", *(f"[{folder}]({folder}/README.md)" for folder in found))]
-
-
-def _reached(results: Result) -> str:
-    lines = list(targets(results))
-    return f"{sum(line.is_met for line in lines)} of {len(lines)}"

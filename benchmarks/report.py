@@ -64,7 +64,7 @@ def _training(results: Result) -> Iterator[str]:
     yield "All contenders, µs per step (threads of the better run):\n"
     yield from _contenders(section.items(), TRAINERS)
     if {"fma", "bandwidth"} <= results.get("limits", {}).keys():
-        yield "\nThe speed of each step beside the limits of the machine:\n"
+        yield "\nThe speed of each step, and the limits of the machine:\n"
         yield "![Roofline](roofline.svg)"
     yield from _failed(section)
 
@@ -267,7 +267,6 @@ def _data(results: Result) -> Iterator[str]:
 
 
 SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
-    _targets,
     _training,
     _float64,
     _bf16,
@@ -283,4 +282,5 @@ SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _footprints,
     _loops,
     _late,
+    _targets,
 )

@@ -23,8 +23,9 @@ _HOMES = {
     "activations": "ELU GELU GELUTanh HardSigmoid HardSwish HardTanh Identity LeakyReLU Mish ReLU ReLU6 SELU SiLU "
     "Sigmoid Softmax Softplus Tanh",
     "backend": "show_config",
-    "callbacks": "BestEpoch CSVLogger Callback Checkpoint EarlyStopping EveryEpoch EveryStep History ReduceLROnPlateau "
-    "StepBudget TensorBoard TimeBudget",
+    "callbacks": "BestEpoch CSVLogger Callback Checkpoint Dashboard EarlyStopping EveryEpoch EveryStep History "
+    "ReduceLROnPlateau StepBudget TensorBoard TimeBudget",
+    "data.affine": "RandomAffine",
     "data.arrow": "ArrowSource ParquetSource",
     "data.replay": "ReplayBuffer",
     "data.sources": "ArraySource IterSource Source",

@@ -42,6 +42,7 @@ from .callbacks import (
     Callback,
     Checkpoint,
     CSVLogger,
+    Dashboard,
     EarlyStopping,
     EveryEpoch,
     EveryStep,
@@ -51,6 +52,7 @@ from .callbacks import (
     TensorBoard,
     TimeBudget,
 )
+from .data.affine import RandomAffine
 from .data.arrow import ArrowSource, ParquetSource
 from .data.replay import ReplayBuffer
 from .data.sources import ArraySource, IterSource, Source
@@ -121,6 +123,7 @@ __all__ = [
     "CosineRestarts",
     "CrossEntropy",
     "Cyclic",
+    "Dashboard",
     "Dense",
     "Dropout",
     "EarlyStopping",
@@ -161,6 +164,7 @@ __all__ = [
     "Quantile",
     "RAdam",
     "RMSprop",
+    "RandomAffine",
     "ReLU",
     "ReLU6",
     "ReduceLROnPlateau",

@@ -94,6 +94,8 @@ def test_good_settings_are_converted():
         (callbacks.Checkpoint("a.npz", minutes=2), "Checkpoint(path='a.npz', minutes=2.0)"),
         (callbacks.Checkpoint("a.npz", best="loss"), "Checkpoint(path='a.npz', best='loss')"),
         (callbacks.CSVLogger("~/a.csv"), "CSVLogger(path='~/a.csv')"),
+        (callbacks.Dashboard(), "Dashboard()"),
+        (callbacks.Dashboard(port=8000), "Dashboard(port=8000)"),
         (callbacks.TensorBoard(), "TensorBoard(folder='runs')"),
         (callbacks.TimeBudget(60), "TimeBudget(seconds=60.0)"),
         (callbacks.StepBudget(60), "StepBudget(steps=60)"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from ranks import run
 from sharded_fits import CASES
+from test_readme import blocks
+
+import fastgd as gd
 
 pytest.importorskip("mpi4py", reason="needs mpi4py")
 MPIRUN = shutil.which("mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
@@ -59,6 +63,34 @@ def test_same_bits_in_processes(case, ranks):
     [(theta, history, _)] = run(1, CASES[case])
     expected = hashlib.sha256(theta + history.encode()).hexdigest()
     assert output_of(start(ranks, "-m", "sharded_fits", case)).split() == [expected] * ranks
+
+
+def test_the_page_runs_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits.py").write_text(blocks("python", "docs/many-machines.md")[0])
+    models = []
+    for ranks in (1, 2):
+        output = output_of(start(ranks, "digits.py"))
+        assert float(re.search(r"^0\.\d{4}$", output, re.MULTILINE)[0]) > 0.93
+        models.append(gd.load("digits.npz").theta)
+    assert (models[0] == models[1]).all()
+
+
+def test_the_command_line_trains_on_ranks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["-m", "fastgd", "train", "--epochs", "3", "--shards", "4", "--no-plot", "--class-weight", "balanced"]
+    for ranks in (1, 2):
+        output = output_of(start(ranks, *command, "--out", f"{ranks}.npz"))
+        assert output.count(f"wrote {ranks}.npz") == 1, output
+    one, two = gd.load("1.npz"), gd.load("2.npz")
+    assert (one.theta == two.theta).all()
+
+
+def test_the_command_line_fails_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    process = start(2, "-m", "fastgd", "train", "absent.csv", "--target", "y")
+    assert output_of(process).splitlines()[0] == "fastgd: error: absent.csv: No such file or directory"
+    assert process.returncode == 2
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ EXTRAS = {"matplotlib", "pandas", "polars", "safetensors", "scipy", "sklearn", "
 ON_USE = {"argparse", "csv", "difflib", "inspect", "json", "multiprocessing", "platform", "subprocess", "zipfile"}
 ON_USE |= {"numpy.ma"}
 ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "sklearn", "tables")}
+ON_USE |= {"fastgd.callbacks.dashboard_server"}
 ON_USE |= {f"fastgd.training.{name}" for name in ("checkpoint", "lbfgs", "lr_finder")}
 
 

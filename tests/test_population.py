@@ -29,6 +29,13 @@ def test_bits_of_training_alone(engine, n_threads):
     assert histories == [trainer.history for trainer in population.trainers]
 
 
+def test_members_with_shards():
+    population = gd.Population(members(2, shards=2))
+    for _ in population.rounds(X, Y, EPOCHS, validation=0.25, verbose=0):
+        pass
+    assert all_same(population.trainers, alone(members(2, shards=2), X, Y, EPOCHS, validation=0.25))
+
+
 def test_order_and_company_change_nothing():
     chosen = [3, 0, 2]
     population = gd.Population([member(i) for i in chosen])

@@ -144,6 +144,11 @@ def test_what_one_member_does_not_take():
         population.rounds(X, Y, 1, validaton=0.2)
 
 
+class Communicator:
+    Get_size = Get_rank = staticmethod(lambda: 1)
+    allgather = Allgatherv = Alltoallv = None
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -154,6 +159,7 @@ def test_what_one_member_does_not_take():
             lambda: [member(0), gd.Trainer(gd.MLP(3, 10), loss="cross_entropy")],
             "member 0 has 64 inputs, but member 1 3",
         ),
+        (lambda: [member(0), member(1, comm=Communicator())], r"member 1 has a communicator \(comm=\)"),
         (lambda: [member(0)] * 2, "members 0 and 1 have the same model"),
         (lambda: [member(i, optimizer=RULE) for i in (0, 1)], "members 0 and 1 have the same optimizer"),
     ],

@@ -13,6 +13,7 @@ from fastgd.sklearn import (
     LinearRegressor,
     MLPClassifier,
     MLPRegressor,
+    PopulationSearchCV,
     TabularClassifier,
     TabularRegressor,
 )
@@ -22,6 +23,8 @@ ESTIMATORS = [
     MLPRegressor(hidden_layer_sizes=30, max_iter=100, learning_rate_init=0.005),
     LinearClassifier(),
     LinearRegressor(),
+    PopulationSearchCV(LinearClassifier(), {"alpha": [0.1, 1.0]}, cv=2),
+    PopulationSearchCV(LinearRegressor(), {"alpha": [0.1, 1.0]}, cv=2),
     TabularClassifier(hidden_layer_sizes=16, max_iter=20, batch_size=16),
     TabularRegressor(hidden_layer_sizes=16, max_iter=20, batch_size=16),
 ]

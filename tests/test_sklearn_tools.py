@@ -43,7 +43,7 @@ def test_without_scikit_learn(monkeypatch):
     monkeypatch.delitem(vars(gd.sklearn), "MLPClassifier", raising=False)
     with pytest.raises(ImportError, match=r'pip install "fastgd\[sklearn\]"'):
         gd.sklearn.MLPClassifier  # noqa: B018
-    with pytest.raises(AttributeError, match="it has LinearClassifier"):
+    with pytest.raises(AttributeError, match="it has HalvingPopulationSearchCV, Linear"):
         gd.sklearn.Perceptron  # noqa: B018
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .base import Callback, Run, Training
 from .budgets import StepBudget, TimeBudget
+from .dashboard import Dashboard
 from .files import Checkpoint, CSVLogger, TensorBoard
 from .functions import EveryEpoch, EveryStep
 from .history import History
@@ -21,6 +22,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "Checkpoint",
+    "Dashboard",
     "EarlyStopping",
     "EveryEpoch",
     "EveryStep",

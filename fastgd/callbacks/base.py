@@ -35,6 +35,8 @@ class Run:
         Number of rows trained on so far in this `fit`, counting repetitions.
     loss : float
         Mean training loss of the last chunk of steps.
+    sample_inputs : callable or None
+        Returns up to 100 training rows, always the same, as the network takes them; None after the `fit`.
     """
 
     first_epoch: int
@@ -43,6 +45,11 @@ class Run:
     columns: tuple[str, ...]
     rows_done: int = 0
     loss: float = math.nan
+    sample_inputs: Callable[[], NDArray[Any]] | None = None
+
+    def forget_data(self) -> None:
+        """Keep no reference to the data after the `fit`."""
+        self.sample_inputs = None
 
 
 class Training(Protocol):

@@ -45,3 +45,8 @@ def layer_outputs(
                 engine.executor([*others, linear], *vectors).predict(X, z, n_threads)
                 yield index, layer, z
         X, start = out, part.stop
+
+
+def dead_units(out: Array) -> int:
+    """The number of units whose outputs, the columns of `out`, are the same for all rows."""
+    return int((out == out[0]).all(axis=0).sum())

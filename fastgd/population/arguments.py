@@ -46,6 +46,8 @@ def check_trainers(trainers: Any) -> list[Trainer]:
         if trainer.model.n_in != checked[0].model.n_in:
             widths = f"{checked[0].model.n_in} inputs, but member {i} {trainer.model.n_in}"
             raise ValueError(f"the members must take the same columns of X: member 0 has {widths}")
+        if trainer._comm is not None:
+            raise ValueError(f"member {i} has a communicator (comm=), which threads cannot share: leave it out")
     for part in ("model", "optimizer"):
         _check_distinct(checked, part)
     return checked

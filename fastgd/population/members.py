@@ -10,6 +10,7 @@ from typing import Any
 from .._common.typing import Array, Ints
 from ..callbacks.base import Callback, Training
 from ..data.shared import Shared
+from ..parallel import Group
 from ..training.fit_data import prepare
 from ..training.stopping import AUTO_TOL, PATIENCE
 from ..training.trainer import Trainer
@@ -79,7 +80,8 @@ class Member:
         trainer, others = self.trainer, {name: self.options[name] for name in ("class_weight", "augment", "classes")}
         trainer.optimizer.check_model(trainer.model)
         weight = self.sample_weight
-        prepare(trainer._settings, trainer.model, self.X, self.y, self.validation, weight, **others)
+        group = Group(None, trainer.shards)
+        prepare(trainer._settings, trainer.model, self.X, self.y, self.validation, weight, **others, group=group)
 
     def train(self, epochs: int | None, is_stopped: Callable[[], bool]) -> None:
         """Train until so many epochs of the run are done, None: to the goal; or until `is_stopped` says so."""

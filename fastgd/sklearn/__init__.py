@@ -3,6 +3,7 @@
 `MLPClassifier` and `MLPRegressor` take the place of the classes of these names in `sklearn.neural_network`;
 `LinearClassifier` and `LinearRegressor` are the same without hidden layers.  docs/scikit-learn.md says what they add,
 and what differs.  `TabularClassifier` and `TabularRegressor` take tables as they are: see docs/tables.md.
+`PopulationSearchCV` and `HalvingPopulationSearchCV` search for hyper-parameters: see docs/many-models.md.
 
 >>> from fastgd.sklearn import MLPClassifier
 >>> import fastgd as gd
@@ -18,22 +19,27 @@ if TYPE_CHECKING:
     from .classifier import MLPClassifier
     from .linear import LinearClassifier, LinearRegressor
     from .regressor import MLPRegressor
+    from .search import HalvingPopulationSearchCV, PopulationSearchCV
     from .tabular import TabularClassifier, TabularRegressor
 
 __all__ = [
+    "HalvingPopulationSearchCV",
     "LinearClassifier",
     "LinearRegressor",
     "MLPClassifier",
     "MLPRegressor",
+    "PopulationSearchCV",
     "TabularClassifier",
     "TabularRegressor",
 ]
 
 _HOMES = {
+    "HalvingPopulationSearchCV": "search",
     "LinearClassifier": "linear",
     "LinearRegressor": "linear",
     "MLPClassifier": "classifier",
     "MLPRegressor": "regressor",
+    "PopulationSearchCV": "search",
     "TabularClassifier": "tabular",
     "TabularRegressor": "tabular",
 }

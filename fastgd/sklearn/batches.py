@@ -15,6 +15,7 @@ from .callbacks import FitTasks, TaskPerEpoch
 from .convergence import Convergence, Score, initial_record
 from .objectives import Objective
 from .solvers import make_optimizer, set_penalty
+from .threads import StopWithThread, check_stopped
 
 
 class Rows(NamedTuple):
@@ -93,7 +94,7 @@ def _run(estimator: Any, trainer: Trainer, rows: Rows, callbacks: list[Any], inc
         "epochs": 1 if incremental else estimator.max_iter,
         "validation": rows.held_out,
         "sample_weight": rows.weight,
-        "callbacks": [*callbacks, *(estimator.callbacks or ())],
+        "callbacks": [*callbacks, StopWithThread(), *(estimator.callbacks or ())],
         "classes": estimator._known_classes(),
     }
     try:
@@ -104,6 +105,7 @@ def _run(estimator: Any, trainer: Trainer, rows: Rows, callbacks: list[Any], inc
         estimator.validation_scores_.append(float("nan"))
         warn_user(f"The training diverged, and the best epoch before is kept: {error}", ConvergenceWarning)
     if trainer.stop_reason == "interrupted":
+        check_stopped()
         warn_user("Training interrupted by user.")
 
 

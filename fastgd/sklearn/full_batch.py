@@ -16,6 +16,7 @@ from ..training.state import TrainSettings
 from .callbacks import FitTasks
 from .networks import penalized
 from .objectives import Objective
+from .threads import check_stopped
 
 
 def fit_full_batch(
@@ -35,6 +36,7 @@ def fit_full_batch(
     settings = TrainSettings(objective.loss, n_threads=estimator.n_threads)
 
     def on_step(history: History) -> bool:
+        check_stopped()
         theta = model.theta.astype(np.float64)
         penalty = 0.5 * float(decay * theta @ theta)
         estimator.n_iter_ = history["epoch"][-1]

@@ -8,17 +8,17 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.typing import Array, Floats, Ints
+from .._common.typing import Array, Floats
 from .._common.warn import warn_user
 from ..callbacks.base import Run
 from ..callbacks.history import History
 from ..layers.dense import Dense
 from ..losses import Loss
-from ..models.layer_outputs import layer_outputs
+from ..models.layer_outputs import dead_units, layer_outputs
 from ..models.sequential import Sequential
-from .fit_data import FitData
+from .fit_data import FitData, some_rows
 
-# Number of training rows to examine, evenly spaced, and of validation rows to look for among the training rows.
+# Number of validation rows to look for among the training rows.
 _SAMPLE = 100
 # Number of training rows to compare with these, and approximate number of columns in the first comparison.
 _COMPARED, _COMPARED_COLUMNS = 50_000, 6
@@ -71,7 +71,7 @@ def check_data(data: FitData, link: str) -> None:
 def check_network(model: Sequential, data: FitData) -> None:
     """Examine the hidden layers after the last step, on some training rows."""
     hidden = len(model.dense_layers) - 1
-    for index, layer, out in islice(layer_outputs(model, data.inputs(_some(data.rows)), 1), hidden):
+    for index, layer, out in islice(layer_outputs(model, data.sample_inputs(), 1), hidden):
         text = _dead(index, layer, out) or _saturated(index, layer, out)
         if text:
             warn_user(text, AdviceWarning)
@@ -168,7 +168,7 @@ def _is_regression(loss: Loss) -> bool:
 def _dead(index: int, layer: Dense, out: Array) -> str:
     if layer.activation.name not in _RELUS:
         return ""
-    dead = int((out == out[0]).all(axis=0).sum())
+    dead = dead_units(out)
     if dead <= _DEAD * layer.n_out:
         return ""
     return (
@@ -194,7 +194,7 @@ def _saturated(index: int, layer: Dense, out: Array) -> str:
 
 def _unscaled(data: FitData) -> str:
     """A column whose root mean square is far above 1, or rows that are too large as a whole."""
-    squares = np.square(data.inputs(_some(data.rows)), dtype=np.float64)
+    squares = np.square(data.sample_inputs(), dtype=np.float64)
     size = np.sqrt(squares.mean(axis=0))
     column = int(size.argmax())
     typical = np.sort(squares.mean(axis=1))[len(squares) // 2]  # the median: a few large values do no harm
@@ -213,7 +213,7 @@ def _unscaled_targets(data: FitData) -> str:
     """Targets of a regression whose mean or standard deviation is far from that of a network's first outputs."""
     if not _is_regression(data.loss):
         return ""
-    y = data.Y[_some(data.rows, _TARGETS)].astype(np.float64)
+    y = data.Y[some_rows(data.rows, _TARGETS)].astype(np.float64)
     size, std = np.sqrt(np.square(y).mean(axis=0)), y.std(axis=0)
     if not (size > _LARGE_TARGET).any() and not ((std > 0) & (std < _SMALL_TARGET)).any():
         return ""
@@ -229,7 +229,7 @@ def _unscaled_targets(data: FitData) -> str:
 def _classes_as_numbers(data: FitData, link: str) -> str:
     if link != "identity" or data.Y.shape[1:] != (1,):
         return ""
-    y = data.Y[_some(data.rows, 10 * _CLASSES)][:, 0]
+    y = data.Y[some_rows(data.rows, 10 * _CLASSES)][:, 0]
     values = np.unique(y)
     are_indices = len(values) <= min(_CLASSES, len(y) // 10) and np.array_equal(values, np.arange(len(values)))
     if len(values) < 2 or not are_indices:
@@ -290,8 +290,3 @@ def _bucket(key: Floats) -> NDArray[np.uint64]:
 
 def _bytes(X: Array, Y: Array) -> list[bytes]:
     return [row.tobytes() for row in np.concatenate([X, Y], axis=1, dtype=np.float64)]
-
-
-def _some(rows: Ints, n: int = _SAMPLE) -> Ints:
-    """Up to n of the rows, evenly spaced."""
-    return rows[:: max(1, len(rows) // n)][:n]

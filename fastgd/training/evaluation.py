@@ -226,7 +226,7 @@ class Evaluator:
 
 
 class TrainingMetrics:
-    """The metrics of training rows, under their own names: "accuracy" beside "validation_accuracy".
+    """The metrics of training rows, under their own names: "accuracy" next to "validation_accuracy".
 
     Parameters
     ----------

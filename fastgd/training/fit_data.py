@@ -36,6 +36,8 @@ from .state import TrainSettings
 DEFAULT_BATCH_SIZE = 32
 # Bytes of rows that are augmented or standardized ahead of one call of the engine.
 _MAX_BYTES = 1 << 24
+# Number of training rows that are examined as a sample.
+_SAMPLE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +123,10 @@ class FitData:
         """Some rows of X, given by indices or a slice, as the network takes them."""
         X: Array = self.X[rows]
         return self.input_spec.scale(X, self.dtype) if self.scales_late else X
+
+    def sample_inputs(self) -> Array:
+        """Some training rows, evenly spaced, as the network takes them."""
+        return self.inputs(some_rows(self.rows, _SAMPLE))
 
     @property
     def calls_python(self) -> bool:
@@ -240,6 +246,11 @@ def _fit_data(
         augmentation=augmentation,
         scales_late=scales_late,
     )
+
+
+def some_rows(rows: Ints, n: int) -> Ints:
+    """Up to n of the rows, evenly spaced."""
+    return rows[:: max(1, len(rows) // n)][:n]
 
 
 def known_classes(model: Sequential, loss: Loss, declared: Any) -> Array | None:

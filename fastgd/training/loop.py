@@ -66,11 +66,13 @@ def train(
         engine raised: see above.
     """
     columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
-    run = Run(state.epoch, last_epoch, data.n_rows * group.size, columns)
+    rows = data.n_rows * group.size
+    run = Run(state.epoch, last_epoch, rows, columns, sample_inputs=data.sample_inputs)
     with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
         try:
             with ExitStack() as on_exit, _stop_reason(state):
                 on_exit.callback(state.drop_unchanged_theta)
+                on_exit.callback(run.forget_data)
                 callbacks.on_fit_begin(on_exit)
                 if resume:
                     state.resume(callbacks)

@@ -75,7 +75,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         an optimiser that has a clip_norm it is recorded in any case.
     train_metrics : bool, default=False
         Whether to measure the metrics on the training rows too, after each epoch and with the weights of rows but not
-        of classes: "accuracy" beside "validation_accuracy".  Unlike Keras' running means, they are those of the model
+        of classes: "accuracy" next to "validation_accuracy".  Unlike Keras' running means, they are those of the model
         at the end of the epoch; they cost one prediction of all rows.
     precision : {"f32", "bf16"}, default="f32"
         "bf16": the factors of the matrix products of training and validation are rounded to bfloat16, as by automatic
