@@ -33,4 +33,6 @@ RESULTS = {
     "compression": Result("accuracy lost by pruning 90 % of the weights", 0.01, 0.015, lower_is_better=True),
     "lifelong": Result("mean accuracy with replay", 0.91, 0.05),
     "meta": Result("squared error of Reptile from ten points", 0.3, 0.25, lower_is_better=True),
+    "search": Result("accuracy of the chosen ensemble", 0.975, 0.02),
+    "ensemble": Result("distance from 90 % coverage", 0.015, 0.025, lower_is_better=True),
 }

@@ -134,7 +134,19 @@ def test_the_model_of_a_trainer_cannot_be_exchanged():
 
 # ---- copies and pickles
 
-COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
+
+def through_shared_memory(value):
+    """As Ray and joblib do it: arrays are read in place, in memory that must not be written."""
+    buffers = []
+    data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    return pickle.loads(data, buffers=[bytes(buffer.raw()) for buffer in buffers])
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+    "shared memory": through_shared_memory,
+}
 
 
 @pytest.mark.parametrize("how", COPIES)

@@ -112,6 +112,12 @@ class State(Settings, ABC):
 
     __copy__ = copy
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickle; what lies in memory that other processes share, as with Ray and joblib, is copied."""
+        for name, value in state.items():
+            is_locked = isinstance(value, np.ndarray) and not value.flags.writeable
+            vars(self)[name] = value.copy() if is_locked else value
+
     def _check_together(self) -> None:
         super()._check_together()
         if self.state is None:

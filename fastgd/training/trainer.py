@@ -236,7 +236,8 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
             callbacks = [each for each in callbacks if group.rank == 0 or not each.on_rank_0_only]
             callbacks += loss_tolerance(epochs, tol, n_iter_no_change, state.callback_states)
             callbacks += [Progress()] if is_verbose else []
-            check_same(fingerprint(settings, state, last_epoch), group)
+            if group.size > 1:
+                check_same(fingerprint(settings, state, last_epoch), group)
             arguments = X, y, validation, sample_weight, class_weight, augment, classes
             data = prepare(settings, state.model, *arguments, group)
             check_same({"the columns of the history": data.columns}, group)
