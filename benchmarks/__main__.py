@@ -7,6 +7,7 @@
     python -m benchmarks --quick              training with the fastest peers, in less than three minutes
     python -m benchmarks --draw               rewrite pages and figures from all results.json
     python -m benchmarks --list               the parts, when each was measured, and how long that took
+    python -m benchmarks tables --help        scores of networks and trees on real tables
 
 Every part is added to results.json as soon as it has been measured. Only complete measurements go to docs/performance:
 those of --quick, with fewer or shorter turns, or without some of the peers are printed, and written to
@@ -110,11 +111,15 @@ def _listed(tasks: Parts, folder: Path) -> None:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["tables"]:  # it needs pandas and scikit-learn, and has options of its own
+        from . import tables
+
+        return tables.main(sys.argv[2:])
     arguments = _parse()
     with Pool() as pool:
         options = _options(arguments, pool)
         tasks, reason = _chosen(arguments, options), _why_incomplete(options)
-        folder = arguments.out or (store.SCRATCH if reason else store.home())
+        folder = arguments.out or (store.SCRATCH if reason and not arguments.draw else store.home())
         if arguments.list:
             return _listed(tasks, folder)
         if arguments.resume:

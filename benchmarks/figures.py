@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fastgd import plot
+
 from .peers import CONTENDERS, TRAINERS, is_peer
 from .real import PROGRAMS
 from .summary import Result, best, fastest_peer, microseconds, peak, times
@@ -33,15 +35,7 @@ COLORS = {
     "onnxruntime": "#000000",
 }
 DASHED = ("torch-manual", "fastgd-buffer")  # because another contender has that colour
-STYLE = {
-    "svg.hashsalt": "fastgd",  # the same results give the same file
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
+STYLE = plot.STYLE | {"font.size": 9, "axes.titlesize": 10}
 
 
 def draw(results: Result, folder: Path) -> None:
@@ -66,10 +60,8 @@ def _training(results: Result) -> Figure:
         _bars(ax, race, len(names))
     for ax in axes.flat[len(races) :]:
         ax.set_visible(False)
-    title = (
-        "Speed of a training step relative to fastgd (longer is faster); time of a step, and how many times fastgd's"
-    )
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle("Speed of a training step; its time, and how many times that of fastgd", fontsize=11)
+    figure.supxlabel("speed relative to fastgd: longer is faster", fontsize=10)
     return figure
 
 
@@ -95,10 +87,10 @@ def _bar_color(name: str) -> str:
 
 def _roofline(results: Result) -> Figure:
     """Steps of fastgd and of its fastest peer, with the machine's limits."""
-    figure, ax = plt.subplots(figsize=(7.5, 5))
+    figure, ax = plt.subplots(figsize=(7.5, 5.6))
     limits, races = results["limits"], results["training"]
     threads = max(limits["fma"]["float32"], key=int)
-    top = max(limits["fma"]["float32"][threads], *(peak(race) for race in races.values()))
+    top = limits["fma"]["float32"][threads]
     left, right = 0.05, 1e3
     ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(5, top * 1.6), ylabel="GFLOP/s")
     ax.set(title="Whole training steps under the machine's limits")
@@ -140,7 +132,7 @@ def _points(ax: Axes, name: str, race: Result, is_above: bool) -> None:
             ax.plot(x, y, "o", label=label if is_first else None, **look)
     if ours:
         place = (x, race["flops"] / ours.seconds / 1e9)
-        ax.annotate(name, place, (0, 7 if is_above else -14), textcoords="offset points", ha="center", fontsize=9)
+        ax.annotate(name, place, (0, 4.5 if is_above else -12), textcoords="offset points", ha="center", fontsize=8)
 
 
 def _prediction(results: Result) -> Figure:

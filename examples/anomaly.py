@@ -34,6 +34,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="anomaly.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 random = np.random.default_rng(options.seed)
 
 
@@ -78,7 +79,7 @@ tumours = scores(autoencoder(X[rows[:250]], 30, noise=1.0, activation="tanh"), X
 for name, score in tumours.items():
     print(f"breast cancer, {name}: ROC AUC {roc_auc_score(benign[new] == 0, score):.3f}")
 
-figure = plt.figure(figsize=(15, 4.6), layout="constrained")
+figure = plt.figure(figsize=(15, 4.6))
 left, middle, right = figure.subfigures(1, 3, width_ratios=(1, 1.1, 1))
 ax = left.subplots()
 for name, color in colors.items():
@@ -86,16 +87,16 @@ for name, color in colors.items():
 ax.axhline(0.5, color=plot.GREY, linewidth=1, linestyle=":", label="guessing")
 ax.set(title="A digit that was not in the training", xlabel="the digit", ylabel="area under the ROC curve")
 ax.set(xticks=range(10), ylim=(0, 1.02))
-ax.legend(frameon=False, loc="lower left")
+ax.legend(loc="lower left")
 
 digit = 4
 middle.suptitle(f"By the network that has not seen a {digit}")
-panels = middle.subplots(3, 6)
-shown = [*random.permutation(np.flatnonzero(~known & (y != digit)))[:3], *np.flatnonzero(y == digit)[:3]]
+panels = middle.subplots(3, 4)
+shown = [*random.permutation(np.flatnonzero(~known & (y != digit)))[:2], *np.flatnonzero(y == digit)[:2]]
 for column, image in zip(panels.T, images[shown], strict=True):
     restored = models[digit].predict(image[None])[0]
-    column[0].imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    column[1].imshow(restored.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+    column[0].imshow(image.reshape(8, 8), vmin=0, vmax=1)
+    column[1].imshow(restored.reshape(8, 8), vmin=0, vmax=1)
     column[2].imshow((restored - image).reshape(8, 8), cmap="RdBu_r", vmin=-1, vmax=1)
     column[2].set_xlabel(f"{np.mean((restored - image) ** 2):.3f}")
 for ax, text in zip(panels[:, 0], ("image", "restored", "difference\nand score"), strict=True):
@@ -110,8 +111,6 @@ for name, color in colors.items():
     ax.plot(100 * false, 100 * true, color=color, linewidth=2, label=f"{name}: area {area:.3f}")
 ax.plot([0, 100], [0, 100], ":", color=plot.GREY, linewidth=1, label="guessing")
 ax.set(title="Malignant among benign tumours", xlabel="benign reported, %", ylabel="malignant found, %")
-ax.legend(frameon=False, loc="lower right")
-for ax in (left.axes[0], right.axes[0]):
-    ax.spines[["top", "right"]].set_visible(False)
-figure.savefig(options.picture, dpi=150)
+ax.legend(loc="lower right")
+figure.savefig(options.picture)
 print(f"result: mean ROC AUC of ten left-out digits {np.mean(areas['autoencoder']):.4f}")

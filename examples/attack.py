@@ -24,6 +24,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="attack.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 
 X, y = gd.datasets.digits()
@@ -70,7 +71,7 @@ EPS = 0.15  # of the adversarial training and of the examples
 WANTED = (y_new + 1) % 10  # of the targeted attack
 models = {"usual training": train(0), "adversarial training": train(EPS)}
 attacks = {"noise": (noise, ":"), "FGSM": (fgsm, "--"), "PGD": (pgd, "-")}
-figure = plt.figure(figsize=(11, 4.8), layout="constrained")
+figure = plt.figure(figsize=(11, 4.8))
 left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
 ax, rows = left.subplots(), iter(right.subplots(5, 6))
 
@@ -80,7 +81,7 @@ def show(name, images, seen, color):
     panels = next(rows)
     panels[0].set_ylabel(name, color=color, fontsize=9)
     for panel, image, true, digit in zip(panels, images, y_new, seen, strict=False):
-        panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        panel.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         panel.set_title(f"{true} → {digit}", fontsize=9, color="black" if digit == true else "red")
         panel.set(xticks=[], yticks=[])
 
@@ -104,7 +105,6 @@ right.suptitle(f"True digit → seen by the model, eps = {EPS}", fontsize=11)
 ax.axvline(EPS, color=plot.GREY, linewidth=1)
 ax.annotate("eps in training", (EPS, 102), xytext=(4, 0), textcoords="offset points", color=plot.GREY)
 ax.set(xlabel="eps, largest change of a pixel", ylabel="accuracy on 500 new digits, %", xlim=(0, 0.3), ylim=(0, 107))
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(loc="lower left", fontsize="small", frameon=False)
-figure.savefig(arguments.picture, dpi=150)
+ax.legend(loc="lower left", fontsize="small")
+figure.savefig(arguments.picture)
 print(f"result: accuracy under PGD after adversarial training {curves['PGD'][6] / 100:.3f}")

@@ -32,6 +32,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="bands.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 X, y = load_diabetes(return_X_y=True)
 X *= np.sqrt(len(X))  # columns of mean 0 and standard deviation 1
@@ -88,7 +89,7 @@ for fold, new in enumerate(np.array_split(order, 5)):
     bands["ensemble"][:, new], share = ensemble_bands(training, new, seed)
     shares.append(share)
 
-figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), width_ratios=(1, 1, 0.8), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), width_ratios=(1, 1, 0.8))
 coverage = {}
 for name, color in names.items():
     low, high = bands[name]
@@ -110,14 +111,12 @@ for ax, name in zip(axes, ("calibrated quantiles", "ensemble"), strict=False):
     ax.plot(place[hit], y[new][hit], ".", color="black", markersize=4, label="inside 90%")
     ax.plot(place[~hit], y[new][~hit], "x", color=plot.ORANGE, markersize=6, markeredgewidth=2, label="outside")
     ax.set(title=f"{name.capitalize()}: {hit.sum()} of {len(new)} patients inside 90%", ylim=(-20, 420))
-    ax.set(xlabel="patients not seen in training, by predicted progression", ylabel="progression after one year")
-    ax.legend(frameon=False, loc="upper left", ncols=2)
+    ax.set(xlabel="new patients, in the order of the prediction", ylabel="progression after one year")
+    ax.legend(loc="upper left", ncols=2)
 axes[2].axhline(0, color="black", linewidth=1, linestyle="--", label="as promised")
 axes[2].set(title="Share of all 442 patients inside their bands", xlabel="promised, %", ylim=(-8, 8))
 axes[2].set(ylabel="inside less promised, percentage points", xticks=100 * LEVELS)
-axes[2].legend(frameon=False, loc="upper left")
-for ax in axes:
-    ax.spines[["top", "right"]].set_visible(False)
-figure.savefig(options.picture, dpi=150)
+axes[2].legend(loc="upper left")
+figure.savefig(options.picture)
 error = max(abs(coverage[name][-1] - 0.9) for name in ("calibrated quantiles", "ensemble"))
 print(f"result: distance from 90 % coverage {error:.4f}")

@@ -30,6 +30,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="cartpole.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng, GAMMA = arguments.seed, np.random.default_rng(arguments.seed), 0.99
 
 
@@ -128,7 +129,7 @@ METHODS = {
     "DQN": (dqn, 30_000, {}),
 }
 scores = []
-figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 4.4))
 for color, (name, (learn, budget, settings)) in zip(plot.PALETTE, METHODS.items(), strict=False):
     curve, start = [(0, 0)], time.perf_counter()
     for played, net in learn(budget, **settings):
@@ -142,7 +143,6 @@ ax.axhline(475, color=plot.GREY, linewidth=1, linestyle=":")
 ax.text(0.995, 478, "solved", ha="right", transform=ax.get_yaxis_transform())
 ax.set(title="CartPole-v1", xlabel="steps played, thousands", ylabel="return, mean of 20 episodes")
 ax.set(xlim=(0, None), ylim=(0, 515))
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(loc="lower right", frameon=False)
-figure.savefig(arguments.picture, dpi=150)
+ax.legend(loc="lower right")
+figure.savefig(arguments.picture)
 print(f"result: lowest mean return of the three methods {min(scores):.1f}")

@@ -26,6 +26,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="compression.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 
 X, y = gd.datasets.digits()
@@ -85,7 +86,7 @@ for width in (32, 16, 12, 8, 6, 4, 3):
     curves["distilled"].append((weights(start), np.mean(pupils)))
     curves["trained directly"].append((weights(start), np.mean(alone)))
 
-figure, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 4.6))
 ax.axhline(accuracy(large), color="black", linewidth=1, linestyle=":")
 ax.annotate(
     f"large network, {weights(large):,} weights",
@@ -104,8 +105,7 @@ ax.set(
     xlim=(130, 40_000),
     ylim=(60, 103),
 )
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(loc="lower right", frameon=False)
-figure.savefig(arguments.picture, dpi=150)
+ax.legend(loc="lower right")
+figure.savefig(arguments.picture)
 size, percent = next(point for point in curves["pruned"] if point[0] < 0.11 * weights(large))
 print(f"result: accuracy lost by pruning 90 % of the weights {(accuracy(large) - percent) / 100:.3f}")

@@ -26,6 +26,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="domain_adaptation.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 STEPS, BATCH = 1000, 64
 
@@ -88,7 +89,7 @@ for name, change in DOMAINS.items():
     before, adapted, best = scores[name]
     print(f"{name}: source only {before:.1%}, adapted {adapted:.1%}, with labels of the target {best:.1%}")
 
-figure = plt.figure(figsize=(11, 4.4), layout="constrained")
+figure = plt.figure(figsize=(11, 4.4))
 left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
 ax, labels = left.subplots(), ("source only", "adapted, no labels of the target", "labels of the target")
 for place, (label, color) in enumerate(zip(labels, (plot.ORANGE, plot.BLUE, plot.GREY), strict=True)):
@@ -97,13 +98,12 @@ for place, (label, color) in enumerate(zip(labels, (plot.ORANGE, plot.BLUE, plot
     ax.bar_label(bars, fmt="%.0f", padding=2)
 ax.set_xticks(range(len(DOMAINS)), list(DOMAINS))
 ax.set(ylabel="accuracy on new rows of the target, %", ylim=(0, 112), yticks=range(0, 101, 20))
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(loc="upper center", ncols=3, frameon=False, fontsize="small")
+ax.legend(loc="upper center", ncols=3, fontsize="small")
 for row, (name, change) in zip(right.subplots(4, 6), {"source": np.copy, **DOMAINS}.items(), strict=True):
     for panel, image in zip(row, change(X[new][:6]), strict=True):
-        panel.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        panel.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         panel.set(xticks=[], yticks=[])
     row[0].set_ylabel(name.replace(" ", "\n"))
-figure.savefig(arguments.picture, dpi=150)
+figure.savefig(arguments.picture)
 gain = np.mean([adapted - before for before, adapted, _ in scores.values()])
 print(f"result: mean gain of adaptation {gain:.3f}")

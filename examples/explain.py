@@ -29,6 +29,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="explain.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 
 
@@ -98,7 +99,7 @@ size = np.abs(shares).mean(axis=0)
 top = np.argsort(-size)[:8]
 print(f"Breast cancer: accuracy {(trainer.model.predict(X_rows) == y_rows).mean():.1%}")
 
-figure = plt.figure(figsize=(12, 6.4), layout="constrained")
+figure = plt.figure(figsize=(12, 6.4))
 left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
 names = ["image", *list(maps)[:4]]
 axes = left.subplots(5, 5)
@@ -117,7 +118,7 @@ for color, (name, curve) in zip((*plot.PALETTE[:4], plot.GREY), curves.items(), 
     above.plot(counts, 100 * np.array(curve), color=color, linewidth=1.8, label=f"{name}, area {np.mean(curve):.2f}")
 above.set(title="Deletion: the lower, the better the map", xlabel="pixels deleted", ylabel="answers that stay, %")
 above.set(ylim=(0, 150), yticks=range(0, 101, 20), xlim=(0, 20), xticks=range(0, 21, 5))
-above.legend(loc="upper center", ncols=2, fontsize="small", frameon=False)
+above.legend(loc="upper center", ncols=2, fontsize="small")
 below.barh(range(len(top)), size[top], color=plot.GREEN, height=0.7)
 below.set_yticks(range(len(top)), table.feature_names[top], fontsize=9)
 below.invert_yaxis()
@@ -125,7 +126,5 @@ below.set(
     title="Breast cancer: integrated gradients, the 8 largest",
     xlabel="mean size of the attribution, log-odds",
 )
-for ax in (above, below):
-    ax.spines[["top", "right"]].set_visible(False)
-figure.savefig(arguments.picture, dpi=150)
+figure.savefig(arguments.picture)
 print(f"result: area under the deletion curve of integrated gradients {np.mean(curves['integrated gradients']):.3f}")

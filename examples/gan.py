@@ -31,6 +31,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="gan.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 bce = gd.losses.get("bce")
 
@@ -97,7 +98,7 @@ D = gd.MLP(64, 128, 128, 1, activation="leaky_relu", dropout=0.3, seed=seed + 1)
 (writer,) = train(lambda n: X[rng.integers(len(X), size=n)], G, D, 64, rates=(0.002, 0.001), noise=0.5, stops=(3000,))
 written = writer.predict(normal(2000, G.n_in))
 
-figure = plt.figure(figsize=(11, 6.8), layout="constrained")
+figure = plt.figure(figsize=(11, 6.8))
 top, bottom = figure.subfigures(2, 1, height_ratios=(1.05, 1.45))
 for ax, cloud, title in zip(top.subplots(1, 5, sharey=True), clouds, ("real", *STOPS), strict=True):
     ax.scatter(*cloud.T, s=3, linewidth=0, alpha=0.5, color=plot.GREY if title == "real" else plot.BLUE)
@@ -105,13 +106,13 @@ for ax, cloud, title in zip(top.subplots(1, 5, sharey=True), clouds, ("real", *S
 top.suptitle(f"Mixture of eight Gaussians: {covered} modes covered, {good.mean():.0%} of the samples good")
 for ax, images, title in zip(bottom.subplots(1, 2), (X[:96], written[:96]), ("Real", "Generated"), strict=True):
     sheet = np.pad(images.reshape(8, 12, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    ax.imshow(sheet.swapaxes(1, 2).reshape(80, 120), cmap="gray_r", vmin=0, vmax=1)
+    ax.imshow(sheet.swapaxes(1, 2).reshape(80, 120), vmin=0, vmax=1)
     confidence, entropy = judged(X if title == "Real" else written)
     ax.set_title(f"{title} digits: confidence {confidence:.2f}, entropy {entropy:.2f} nat")
     ax.axis("off")
     print(
         f"{title} digits: mean confidence of the classifier {confidence:.2f}, entropy of its labels {entropy:.2f} nat"
     )
-figure.savefig(arguments.picture, dpi=150)
+figure.savefig(arguments.picture)
 print("Share of samples in each mode:", *(f"{share:.1%}" for share in shares))
 print(f"result: share of good samples in {covered} of 8 modes {good.mean():.3f}")

@@ -12,6 +12,8 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
+
 
 def normal(Z, Y):
     """Mean of -log N(y; mean, e^s) up to a constant, and its gradient by Z = (mean, s), where s is the log variance."""
@@ -42,15 +44,15 @@ mean, deviation = Z[:, 0], np.exp(Z[:, 1] / 2)
 inside = (abs(y - np.interp(x, grid, mean)) < 2 * np.interp(x, grid, deviation)).mean()
 print(f"validation loss {history['validation_loss'][-1]:.3f}; {inside:.1%} of the points within 2 deviations")
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
 left.plot(x, y, ".", color=plot.GREY, alpha=0.5, markersize=4, label="data")
 band = {"color": plot.BLUE, "alpha": 0.2, "linewidth": 0, "label": "mean ± 2 deviations"}
 left.fill_between(grid, mean - 2 * deviation, mean + 2 * deviation, **band)
 left.plot(grid, mean, color=plot.BLUE, linewidth=2.2, label="mean")
 left.set(title=f"Mean and spread ({inside:.1%} inside)", xlabel="x", ylabel="y", ylim=(-2.5, 3.2))
-left.legend(frameon=False, ncol=3, loc="upper left")
+left.legend(ncol=3, loc="upper left")
 right.plot(grid, spread(grid), "--", color=plot.GREY, label="true")
 right.plot(grid, deviation, color=plot.BLUE, linewidth=2.2, label="predicted")
 right.set(title="Standard deviation of the noise", xlabel="x", ylabel="deviation", ylim=(0, None))
-right.legend(frameon=False)
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "gaussian.png", dpi=150)
+right.legend()
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "gaussian.png")

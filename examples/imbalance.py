@@ -21,6 +21,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="imbalance.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 
 def simulate(rows, seed):
@@ -38,7 +39,7 @@ runs = {
     'bce, class_weight="balanced"': {"loss": "bce", "class_weight": "balanced"},
     "BinaryFocal(gamma=2, alpha=0.9)": {"loss": gd.BinaryFocal(gamma=2, alpha=0.9)},
 }
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1, 1.2), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1, 1.2))
 for label, color in enumerate((plot.GREY, "black")):
     left.scatter(*X[y == label].T, s=7, color=color, alpha=0.25 + 0.6 * label, linewidth=0, label=f"class {label}")
 grid = np.linspace(-3.5, 3.5, 200)
@@ -54,14 +55,16 @@ for row, (color, (name, settings)) in enumerate(zip(plot.PALETTE, runs.items(), 
     print(f"{name}: accuracy {(y_pred == y_new).mean():.1%}, recall {recall:.0%}, precision {precision:.0%}")
     p = model.predict_proba(plane)[:, 1].reshape(200, 200)
     left.contour(grid, grid, p, [0.5], colors=color, linewidths=2)
+    left.plot([], [], color=color, linewidth=2, label=name)
     percent = 100 * recall, 100 * precision
-    right.barh([row - 0.2, row + 0.2], percent, 0.36, color=[color, "white"], edgecolor=color)
+    right.barh([row - 0.2, row + 0.2], percent, 0.36, color=[color, "white"], edgecolor=color, linewidth=1.5)
 left.set(title="Decision boundaries (class 1 above)", xlabel="x1", ylabel="x2", aspect="equal")
 left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5))
-left.legend(loc="lower left")
-right.set(title="On new rows", xlabel="recall (filled) and precision (hollow) of class 1, %")
-right.set_yticks(range(len(runs)), [name.replace(", c", ",\nc").replace("(", "\n(") for name in runs])
+figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+for label, color in (("recall", plot.GREY), ("precision", "white")):
+    right.barh(0, 0, color=color, edgecolor=plot.GREY, linewidth=1.5, label=label)
+right.set(title="On new rows", xlabel="recall and precision of class 1, %", xlim=(0, 100), yticks=[])
+right.legend(loc="upper right")
 right.invert_yaxis()
-right.spines[["top", "right"]].set_visible(False)
-figure.savefig(options.picture, dpi=150)
+figure.savefig(options.picture)
 print(f"result: recall with class weights {recalls[1]:.3f}")

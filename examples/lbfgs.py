@@ -11,6 +11,7 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
 x = np.linspace(-3, 3, 60)[:, None]
 y = np.sin(2 * x[:, 0]) * np.exp(-(x[:, 0] ** 2) / 4)  # without noise: the loss can reach 0
 STEPS = 300
@@ -34,7 +35,7 @@ runs = {
 fitted = model()
 runs["L-BFGS"] = fitted, gd.fit_lbfgs(fitted, x, y, loss="mse", epochs=STEPS, tol=1e-9)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
 left.plot(x, y, "o", color=plot.GREY, markersize=3, label="data")
 for color, (name, (trained, history)) in zip(plot.PALETTE, runs.items(), strict=False):
     error, seconds = np.square(trained.predict(x) - y).mean(), sum(history["seconds"])
@@ -43,7 +44,5 @@ for color, (name, (trained, history)) in zip(plot.PALETTE, runs.items(), strict=
     right.plot(history["epoch"], history["loss"], color=color, linewidth=1.8, label=name)
 left.set(title="Fitted curves", xlabel="x", ylabel="y")
 right.set(title="Loss", xlabel="step (on all rows)", ylabel="mean squared error", xscale="log", yscale="log")
-right.legend(frameon=False)
-for ax in (left, right):
-    ax.spines[["top", "right"]].set_visible(False)
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "lbfgs.png", dpi=150)
+figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "lbfgs.png")

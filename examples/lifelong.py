@@ -23,11 +23,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import fastgd as gd
+from fastgd import plot
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="lifelong.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 STEPS, BATCH, TRAINED = 150, 32, 1297
 
@@ -64,7 +66,7 @@ def learn(strength=0, memory_rows=0):
 
 
 METHODS = {"plain training": {}, "EWC": {"strength": 1000}, "replay, 20 rows a task": {"memory_rows": 20}}
-figure, axes = plt.subplots(1, 3, figsize=(11, 4.3), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 4.3), sharey=True)
 names = [f"{a} or {b}" for a, b in pairs]
 for ax, (name, settings) in zip(axes, METHODS.items(), strict=True):
     accuracy = learn(**settings)
@@ -81,5 +83,5 @@ for ax, (name, settings) in zip(axes, METHODS.items(), strict=True):
     ax.spines[:].set_visible(False)
 axes[0].set_ylabel("after learning the task")
 figure.colorbar(image, ax=axes, shrink=0.75, label="accuracy on new rows of the task, %")
-figure.savefig(arguments.picture, dpi=150)
+figure.savefig(arguments.picture)
 print(f"result: mean accuracy with replay {last:.3f}")

@@ -20,6 +20,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="line.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 # 1. A model with unknown parameters: y = b + w x.
 model = gd.MLP(1, 1)
@@ -54,16 +55,15 @@ least_squares = np.polyfit(x, y, 1)  # the same line by solving two linear equat
 print(f"gradient descent: y = {b[0]:.3f} + {w[0, 0]:.3f} x after {trainer.epoch} steps ({trainer.stop_reason})")
 print(f"least squares:    y = {least_squares[1]:.3f} + {least_squares[0]:.3f} x")
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
 ends = np.array([0.0, 2.0])
 left.plot(x, y, ".", color=plot.GREY, label="data")
-for step in (0, 2, 5, 15):
+for step, color in zip((0, 2, 5, 15), plt.get_cmap("YlOrRd")(np.linspace(0.3, 0.9, 4)), strict=True):
     (w_then, b_then) = path[step]
-    left.plot(ends, b_then + w_then * ends, color=plot.ORANGE, alpha=0.3 + step / 25, label=f"after {step} steps")
+    left.plot(ends, b_then + w_then * ends, color=color, label=f"after {step} steps")
 left.plot(ends, model.predict(ends[:, None]), color=plot.BLUE, linewidth=2, label=f"after {trainer.epoch} steps")
 left.set(title="The line y = b + w x", xlabel="x", ylabel="y", ylim=(0, 7.5))
-left.spines[["top", "right"]].set_visible(False)
-left.legend(ncol=2, frameon=False, loc="upper left")
+left.legend(ncol=2, loc="upper left")
 plot.loss_surface(loss, path, names=("w", "b"), ax=right, title="Loss L(w, b) and the path of (w, b)")
-figure.savefig(options.picture, dpi=150)
+figure.savefig(options.picture)
 print(f"result: distance from the least-squares line {np.abs(model.theta - least_squares).max():.4f}")

@@ -29,6 +29,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("picture", nargs="?", default="meta.png")
 parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
+plt.style.use(plot.STYLE)
 seed, rng = arguments.seed, np.random.default_rng(arguments.seed)
 
 
@@ -96,7 +97,7 @@ mse, cross_entropy = gd.losses.get("mse"), gd.losses.get("cross_entropy")
 METHODS = {"from scratch": None, "all tasks at once": joint, "MAML, first order": maml, "Reptile": reptile}
 COLORS = plot.GREY, plot.GREEN, plot.ORANGE, plot.BLUE
 SHOTS, STEPS, N_TASKS = (1, 2, 5, 10, 20), (0, 1, 2, 4, 8, 16, 32), 100
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2))
 (example,), line = sinusoid(10), np.linspace(-5, 5, 200, dtype="float32")[:, None]
 
 
@@ -143,8 +144,6 @@ middle.set(xscale="log", yscale="log")
 middle.set_xticks(SHOTS, SHOTS)
 middle.minorticks_off()
 right.set(title="Five new digits, 5 images of each", xlabel="steps", ylabel="accuracy, %")
-for ax in (left, middle, right):
-    ax.spines[["top", "right"]].set_visible(False)
-figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-figure.savefig(arguments.picture, dpi=150)
+figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+figure.savefig(arguments.picture)
 print(f"result: squared error of Reptile from ten points {errors[SHOTS.index(10)]:.3f}")

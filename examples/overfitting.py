@@ -12,6 +12,7 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
 PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "overfitting.png")
 NOISE = 0.2
 
@@ -31,7 +32,7 @@ def train(loss, data, new, model, epochs, optimizer, callbacks=()):
 
 def draw(runs, title, name, unit, ticks, **scale):
     """Draw training losses on the left and validation losses on the right, with a dot at the end of each run."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
     figure.suptitle(title)
     for ax, column, rows in zip(axes, ("loss", "validation_loss"), ("training", "validation"), strict=True):
         for color, (label, h) in zip(plot.PALETTE, runs.items(), strict=False):
@@ -39,12 +40,11 @@ def draw(runs, title, name, unit, ticks, **scale):
         ax.set(title=f"{rows} rows", xlabel="epoch", xlim=(0, None), **scale)
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.minorticks_off()
-        ax.spines[["top", "right"]].set_visible(False)
         if unit == "mean squared error":
             ax.axhline(NOISE**2, color=plot.GREY, linewidth=1, linestyle=":", label="noise")
     axes[0].set_ylabel(f"loss ({unit})")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
-    figure.savefig(name, dpi=120)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.savefig(name)
     for label, h in runs.items():
         end, best = h["validation_loss"][-1], min(h["validation_loss"])
         print(f"{label}: training {h['loss'][-1]:.3f}, validation {end:.3f} at the end, {best:.3f} at best")

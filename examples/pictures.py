@@ -12,6 +12,7 @@ import numpy as np
 import fastgd as gd
 from fastgd import callbacks, plot
 
+plt.style.use(plot.STYLE)
 PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures.png")
 
 
@@ -19,7 +20,7 @@ def spirals(rows, arms=3):
     """Points (rows, 2) on spiral arms, and the index of the arm of each point."""
     rng = np.random.default_rng(0)
     arm, radius = np.arange(rows) % arms, np.sqrt(rng.uniform(0.02, 1, rows))
-    angle = 2 * np.pi * arm / arms + 4 * radius + 0.15 * rng.normal(size=rows)
+    angle = 2 * np.pi * arm / arms + 4 * radius + 0.35 * rng.normal(size=rows)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), arm
 
 
@@ -27,16 +28,16 @@ X, y = spirals(600)
 path = []
 model = gd.MLP(2, 32, 32, 3, activation="tanh", seed=0)
 trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.Adam(lr=gd.Cosine(0.01)), seed=0)
-record = callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=19)
-history = trainer.fit(X, y, epochs=100, validation=0.2, callbacks=[record], verbose=0)
+record = callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=57)
+history = trainer.fit(X, y, epochs=300, validation=0.2, callbacks=[record], verbose=0)
 print(f"three spirals: validation accuracy {history['validation_accuracy'][-1]:.1%}")
 
-figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(15, 4.6))
 plot.curve(history, ax=axes[0], title="Loss per epoch")
 plot.decision_regions(model, X, y, ax=axes[1], title="Decision regions")
-plot.landscape(model, X, y, loss="cross_entropy", path=path, ax=axes[2], title="Path of theta over the loss")
-figure.savefig(PICTURE, dpi=120)
-plot.activations(model, X).savefig(PICTURE.with_stem(PICTURE.stem + "-outputs"), dpi=120)
+plot.landscape(model, X, y, loss="cross_entropy", path=path, points=81, ax=axes[2], title="Path of theta over the loss")
+figure.savefig(PICTURE)
+plot.activations(model, X).savefig(PICTURE.with_stem(PICTURE.stem + "-outputs"))
 
 images, digits = gd.datasets.digits()
 classifier = gd.MLP(64, 16, 10, activation="tanh", seed=0)
@@ -44,5 +45,5 @@ optimizer = gd.AdamW(lr=0.01, weight_decay=0.3)  # removes the initial noise fro
 gd.Trainer(classifier, loss="cross_entropy", optimizer=optimizer, seed=0).fit(images / 16, digits, 40, verbose=0)
 print(f"digits: accuracy {(classifier.predict(images / 16) == digits).mean():.1%}")
 plot.weights(classifier, title="Weights of 16 units of the first layer").savefig(
-    PICTURE.with_stem(PICTURE.stem + "-weights"), dpi=120
+    PICTURE.with_stem(PICTURE.stem + "-weights")
 )

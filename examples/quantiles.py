@@ -11,6 +11,7 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 random = np.random.default_rng(0)
 
@@ -37,7 +38,7 @@ for quantile, share in zip(QUANTILES, below, strict=True):
 
 grid = np.linspace(0, 10, 300)
 curves = 10 * model.predict(grid[:, None] / 5 - 1)
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(1.6, 1), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(1.6, 1))
 left.plot(x_new[:800], y_new[:800], ".", color=plot.GREY, alpha=0.6, markersize=4, label="new data")
 for low, high, alpha in ((0, 4, 0.18), (1, 3, 0.3)):
     label = f"{QUANTILES[high] - QUANTILES[low]:.0%} interval"
@@ -45,9 +46,9 @@ for low, high, alpha in ((0, 4, 0.18), (1, 3, 0.3)):
 left.plot(grid, curves[:, 2], color=plot.BLUE, linewidth=2.2, label="median")
 left.set(title=f"Five quantiles of one network ({inside:.1%} of new data in the 90% interval)", ylim=(0, 70))
 left.set(xlabel="distance, km", ylabel="time, minutes", xlim=(0, 10))
-left.legend(frameon=False, loc="upper left")
+left.legend(loc="upper left")
 right.plot([0, 1], [0, 1], "--", color=plot.GREY, linewidth=1, label="nominal")
 right.plot(QUANTILES, below, "o-", color=plot.ORANGE, linewidth=2.2, label="on new data")
 right.set(title="Calibration", xlabel="quantile", ylabel="share of new data below it", aspect="equal")
-right.legend(frameon=False, loc="upper left")
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "quantiles.png", dpi=150)
+right.legend(loc="upper left")
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "quantiles.png")

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
 X, y = gd.datasets.digits()
 X = X / 16  # pixels from 0 to 1
 EPOCHS = 15
@@ -29,7 +30,7 @@ schedules = {
     "OneCycle, 4 times": gd.OneCycle(4 * rate),
     "custom: rate / (1 + t / 5)": lambda epoch: rate / (1 + epoch / 5),
 }
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.4), layout="constrained")
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.4))
 test.plot(ax=left)
 for color, (name, lr) in zip(plot.PALETTE, schedules.items(), strict=False):
     trainer = gd.Trainer(model(), loss="cross_entropy", optimizer=gd.SGD(lr=lr, momentum=0.9), seed=0)
@@ -39,7 +40,5 @@ for color, (name, lr) in zip(plot.PALETTE, schedules.items(), strict=False):
     right.plot(history["epoch"], history["validation_loss"], "o-", color=color, markersize=4, label=name)
 middle.set(title="Learning rate at the end of each epoch", xlabel="epoch", yscale="log", ylim=(1e-3, 1))
 right.set(title="Validation loss", xlabel="epoch", ylim=(0, 0.6))
-figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False)
-for ax in (middle, right):
-    ax.spines[["top", "right"]].set_visible(False)
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "rates.png", dpi=150)
+right.legend(fontsize="small")
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "rates.png")

@@ -24,36 +24,14 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="self_supervised.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 random = np.random.default_rng(options.seed)
 
 X, y = gd.datasets.digits()
 X = (X / 16).astype("float32")  # pixels from 0 to 1
-MIDDLE = 3.5
-PLACES = np.stack([*np.indices((8, 8)).reshape(2, 64) - MIDDLE, np.ones(64)]).astype("float32")  # (row, column, 1)
+distort = gd.RandomAffine(degrees=15, translate=(0.125, 0.125), scale=(0.9, 1.1), shape=(8, 8))
 rows = random.permutation(len(X))
 unlabelled, test = rows[500:], rows[:500]
-
-
-def distort(batch, rng):
-    """Turn each image by up to 15 degrees, zoom it by up to 10 % and move it by up to a pixel along each axis."""
-    limits = np.array([[np.deg2rad(15)], [0.1], [1.0], [1.0]])
-    angle, zoom, down, right = rng.uniform(-limits, limits, (4, len(batch))).astype("float32")
-    cos, sin = (1 + zoom) * np.cos(angle), (1 + zoom) * np.sin(angle)
-    affine = np.stack([cos, -sin, MIDDLE + down, sin, cos, MIDDLE + right], axis=1).reshape(-1, 2, 3)
-    return brightness(batch, affine @ PLACES)
-
-
-def brightness(images, places):
-    """Brightness at fractional places (n, 2, 64), row and column, by bilinear interpolation; 0 outside the image."""
-    framed = np.zeros((len(images), 10, 10), "float32")
-    framed[:, 1:9, 1:9] = images.reshape(-1, 8, 8)
-    places = np.clip(places + 1, 0, 8.999)
-    whole = places.astype("int32")
-    (i, j), (down, right) = np.swapaxes(whole, 0, 1), np.swapaxes(places - whole, 0, 1)
-    first = 100 * np.arange(len(images), dtype="int32")[:, None] + 10 * i + j
-    a, b, c, d = (framed.ravel()[first + k] for k in (0, 1, 10, 11))  # the four pixels around each place
-    upper, lower = a + right * (b - a), c + right * (d - c)
-    return upper + down * (lower - upper)
 
 
 def spoil(batch, rng):
@@ -104,14 +82,14 @@ for n, means in zip(counts, percent.mean(axis=1), strict=True):
     shown = ", ".join(f"{name} {mean:.1f} %" for name, mean in zip(names, means, strict=True))
     print(f"{n} labels a class: {shown}")
 
-figure = plt.figure(figsize=(12, 4.6), layout="constrained")
+figure = plt.figure(figsize=(12, 4.6))
 left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
 left.suptitle("Images of the test: original, spoilt, restored")
 images = X[[test[y[test] == digit][0] for digit in range(7)]]
 spoilt = spoil(images, random)
 for row, pictures in zip(left.subplots(3, 7), (images, spoilt, autoencoder.predict(spoilt)), strict=True):
     for ax, image in zip(row, pictures, strict=True):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         ax.set_axis_off()
 ax = right.subplots()
 for (name, color), values in zip(names.items(), percent.transpose(2, 0, 1), strict=True):
@@ -121,8 +99,7 @@ ax.set(title=f"Mean and range of {DRAWS} draws of labelled images", xlabel="labe
 ax.set(ylabel="accuracy on the test, %", xscale="log")
 ax.set_xticks(counts, counts)
 ax.minorticks_off()
-ax.spines[["top", "right"]].set_visible(False)
-ax.legend(frameon=False, loc="lower right")
-figure.savefig(options.picture, dpi=150)
+ax.legend(loc="lower right")
+figure.savefig(options.picture)
 scratch, augmented, pretrained = percent[counts.index(5)].mean(axis=0)
 print(f"result: percentage points gained with 5 labels a class {pretrained - max(scratch, augmented):.2f}")

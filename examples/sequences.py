@@ -36,6 +36,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="sequences.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 
 def mackey_glass(length, delay=17, per_unit=10):
@@ -124,7 +125,7 @@ for length in lengths:
     found = ", ".join(f"{name} {shares[-1]:.0%}" for name, shares in recall.items())
     print(f"pieces of {length} characters ({len(y)} for training, {len(y_new)} in the test): recognised {found}")
 
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(16, 4.4), layout="constrained")
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(16, 4.4))
 left.plot(t[test] + AHEAD, later[test], color=plot.GREY, linewidth=3, alpha=0.5, label="x(t)")
 left.plot(t[test] + AHEAD, linear[test], color=plot.ORANGE, linewidth=1, label="linear prediction")
 left.plot(t[test] + AHEAD, model.predict(windows[test]), color=plot.BLUE, linewidth=1.2, label="network")
@@ -143,7 +144,6 @@ right.set(xscale="log", ylim=(0, 102))
 right.set_xticks(lengths, lengths)
 right.minorticks_off()
 for ax, place, columns in ((left, "upper left", 3), (middle, "upper right", 2), (right, "lower right", 1)):
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc=place, ncols=columns)
-figure.savefig(options.picture, dpi=150)
+    ax.legend(loc=place, ncols=columns)
+figure.savefig(options.picture)
 print(f"result: NDEI of the network {error:.4f}")

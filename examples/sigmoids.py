@@ -25,6 +25,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="sigmoids.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 
 def curve(x):
@@ -63,7 +64,7 @@ def error(model):
 grid = np.linspace(-3, 3, 400)
 kinds = {"sigmoid": ("sigmoids", 8, plot.BLUE), "hard_sigmoid": ("hard sigmoids", 16, plot.GREEN)}  # drawn: 8 and 16
 counts = 1, 2, 3, 4, 6, 8, 12, 16
-figure, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(14, 4.4))
 for ax, (activation, (name, drawn, color)) in zip(axes, kinds.items(), strict=False):
     models = {units: fit(activation, units) for units in counts}
     errors = [error(model) for model in models.values()]
@@ -80,7 +81,6 @@ axes[2].axhline(NOISE, color=plot.GREY, linewidth=1, linestyle=":", label="noise
 axes[2].set(title="Distance from the true curve", xlabel="number of terms", ylabel="root mean squared error")
 axes[2].set_ylim(0, None)
 for ax in axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
-figure.savefig(options.picture, dpi=150)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
+figure.savefig(options.picture)
 print(f"result: error of 8 sigmoids {result:.4f}")

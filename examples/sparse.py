@@ -11,6 +11,7 @@ import numpy as np
 import fastgd as gd
 from fastgd import plot
 
+plt.style.use(plot.STYLE)
 COLUMNS, ROWS = 20, 200
 
 
@@ -30,7 +31,7 @@ runs = {
     "elastic net: l1=0.01, weight_decay=0.05": {"l1": 0.01, "weight_decay": 0.05, "groups": unpenalised},
     "max_norm=1": {"max_norm": 1.0},
 }
-figure, axes = plt.subplots(len(runs), 1, figsize=(8, 7), sharex=True, layout="constrained")
+figure, axes = plt.subplots(len(runs), 1, figsize=(8, 7), sharex=True, sharey=True)
 for ax, (name, settings) in zip(axes, runs.items(), strict=True):
     model = gd.MLP(COLUMNS, 32, 32, 1, seed=0)
     optimizer = gd.SGD(lr=gd.Cosine(0.02), momentum=0.9, **settings)
@@ -40,7 +41,6 @@ for ax, (name, settings) in zip(axes, runs.items(), strict=True):
     print(f"{name}: error on new rows {error:.2f}; irrelevant columns weigh {ratio:.0%} of the relevant ones")
     ax.bar(range(COLUMNS), weights, color=[plot.ORANGE] * 3 + [plot.GREY] * (COLUMNS - 3))
     ax.set_title(f"{name} (error on new rows {error:.2f})", fontsize="medium", loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
 axes[len(runs) // 2].set_ylabel("norm of the column's weights in the first layer")
-axes[-1].set(xlabel="column (orange: relevant)", xticks=range(COLUMNS))
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "sparse.png", dpi=150)
+axes[-1].set(xlabel="column (orange: y depends on it)", xticks=range(COLUMNS))
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "sparse.png")

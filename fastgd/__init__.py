@@ -25,7 +25,10 @@ _HOMES = {
     "backend": "show_config",
     "callbacks": "BestEpoch CSVLogger Callback Checkpoint Dashboard EarlyStopping EveryEpoch EveryStep History "
     "ReduceLROnPlateau StepBudget TensorBoard TimeBudget",
+    "data.affine": "RandomAffine",
+    "data.arrow": "ArrowSource ParquetSource",
     "data.replay": "ReplayBuffer",
+    "data.sources": "ArraySource IterSource Source",
     "data.splits": "Split",
     "layers": "Dense Dropout Embedding GaussianNoise GradientReversal PeriodicEmbedding Scale",
     "losses": "BCE BinaryFocal CrossEntropy Focal Gamma Hinge Huber KLDiv LogCosh MAE MSE Poisson Quantile "

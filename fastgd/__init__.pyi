@@ -52,7 +52,10 @@ from .callbacks import (
     TensorBoard,
     TimeBudget,
 )
+from .data.affine import RandomAffine
+from .data.arrow import ArrowSource, ParquetSource
 from .data.replay import ReplayBuffer
+from .data.sources import ArraySource, IterSource, Source
 from .data.splits import Split
 from .layers import Dense, Dropout, Embedding, GaussianNoise, GradientReversal, PeriodicEmbedding, Scale
 from .losses import (
@@ -108,6 +111,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "ArraySource",
+    "ArrowSource",
     "BestEpoch",
     "BinaryFocal",
     "CSVLogger",
@@ -140,6 +145,7 @@ __all__ = [
     "Huber",
     "Identity",
     "InverseTime",
+    "IterSource",
     "KLDiv",
     "LeakyReLU",
     "Lion",
@@ -149,6 +155,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "OneCycle",
+    "ParquetSource",
     "PeriodicEmbedding",
     "Piecewise",
     "Poisson",
@@ -157,6 +164,7 @@ __all__ = [
     "Quantile",
     "RAdam",
     "RMSprop",
+    "RandomAffine",
     "ReLU",
     "ReLU6",
     "ReduceLROnPlateau",
@@ -168,6 +176,7 @@ __all__ = [
     "SoftCrossEntropy",
     "Softmax",
     "Softplus",
+    "Source",
     "Split",
     "SquaredHinge",
     "Step",

@@ -152,6 +152,13 @@ def test_the_plan_names_the_precision_and_what_would_be_faster(engine):
     assert "precision" not in str(model().plan(32))
 
 
+@pytest.mark.parametrize(("sizes", "batch", "is_faster"), [((4, 16, 2), 32, True), ((64, 512, 512, 10), 128, False)])
+def test_the_plan_expects_large_networks_to_be_faster_with_tiles(sizes, batch, is_faster):
+    plan = gd.MLP(*sizes, seed=0).plan(batch, precision="bf16")
+    if plan.unit == "AMX tiles":
+        assert plan.f32_is_faster == is_faster
+
+
 def test_the_configuration_says_what_multiplies(engine, capsys):
     unit = gd.show_config()["bf16"]
     assert unit == (model().plan(32, precision="bf16").unit or "NumPy")

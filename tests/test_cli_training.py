@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from dashboards import ask
 
 from fastgd.tables import TableModel
 from fastgd.tables.member import MemberFit
@@ -42,10 +43,10 @@ def test_validation_file(train, houses, tmp_path):
 def test_settings_of_the_training(train, flowers):
     options = ("--hidden", 16, 8, "--dropout", 0.1, "--weight-decay", 0.01, "--class-weight", "balanced")
     out, _ = train(flowers, "--target", "kind", *options, "--epochs", 5, "--ensemble", 2, "--seed", 3)
-    assert "2 networks: 2-16-8-3, selu, 211 parameters\n" in out
+    assert "2 networks: 2-16-8-3, selu, 481 parameters\n" in out
     model = TableModel.load("fastgd-model.npz")
     assert len(model.members) == 2
-    assert [noise is not None for noise in model.members[0].noises] == [False, True, True]
+    assert [noise is not None for noise in model.members[0].noises] == [False, False, False, True, True]
     assert (model.members[0].theta != model.members[1].theta).any()
     train(flowers, "--target", "kind", *options, "--epochs", 5, "--random-state", 3, "--num-threads", 2)
     assert (TableModel.load("fastgd-model.npz").members[0].theta == model.members[0].theta).all()
@@ -55,6 +56,29 @@ def test_patience_and_metric(train, houses):
     out, _ = train(houses, "--target", "price", "--patience", 2, "--metric", "mape", "--epochs", 90, "--hidden", 16)
     assert re.search(r"^validation mape [\d.]+$", out, re.MULTILINE)
     assert TableModel.load("fastgd-model.npz").metadata["epochs"] < 90
+
+
+def test_precision(train, flowers, tmp_path):
+    """--precision bf16 reaches each training, and is told."""
+    for file in (["--max-iter", 2], [flowers, "--target", "kind", "--epochs", 2]):
+        out, _ = train(*file, "--precision", "bf16")
+        assert ", products of bf16\n" in out
+    assert TableModel.load("fastgd-model.npz").metadata["precision"] == "bf16"
+    models = {}
+    for precision in ("f32", "bf16"):
+        train(flowers, "--target", "kind", "--epochs", 2, "--precision", precision)
+        models[precision] = TableModel.load("fastgd-model.npz").members[0].theta
+    assert (models["f32"] != models["bf16"]).any()
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_watch(train, flowers, table):
+    """The address is printed once, and the page ends with the command."""
+    data = [flowers, "--target", "kind", "--ensemble", 2] if table else []
+    _, err = train(*data, "--epochs", 2, "--watch")
+    [url] = re.findall("watch the training at (http.*)", err)
+    with pytest.raises(ConnectionError):
+        ask(url)
 
 
 def test_interrupted(fastgd, houses, monkeypatch):

@@ -3,6 +3,7 @@
 import base64
 import math
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from dashboards import X, data_of, fit, make_trainer, y
 
 import fastgd as gd
 from fastgd.callbacks import dashboard as module
+from fastgd.data.inputs import InputSpec
 
 
 @pytest.fixture
@@ -73,6 +75,8 @@ def test_pictures_of_weights():
     assert pictures(gd.Dense(60, 3)) is None
     assert pictures(gd.Dense(16, 3)) is None  # a table of 16 columns
     assert pictures(gd.Scale(64), gd.Dense(64, 3)) is None
+    model.inputs = InputSpec(names=np.array([f"column {i}" for i in range(64)], object))
+    assert module._pictures(model) is None
 
 
 def test_long_histories_are_thinned():
@@ -152,25 +156,40 @@ def test_the_training_is_the_same(dashboard):
     assert (a.model.theta == b.model.theta).all()
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
-def test_in_a_browser(dashboard, tmp_path):
-    """The page draws a training without an error; FASTGD_SCREENSHOT=file.png keeps what it looks like."""
-    trainer = make_trainer(grad_norm=True, train_metrics=True)
-    fit(dashboard, trainer, epochs=20)
-    shot = Path(os.environ.get("FASTGD_SCREENSHOT", tmp_path / "dashboard.png"))
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += [
-        "--window-size=1260,960",
-        "--hide-scrollbars",
-        "--virtual-time-budget=3000",
-        "--enable-logging=stderr",
-        "--v=0",
-    ]
-    command = ["chromium", *options, "--dump-dom", f"--screenshot={shot}", dashboard.url]
+def page_of(url, tmp_path, screenshot):
+    """What Chromium makes of the page, as HTML."""
+    if shutil.which("chromium") is None:
+        pytest.skip("needs Debian's chromium")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1260,960"]
+    options += ["--virtual-time-budget=3000", "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = ["chromium", *options, "--dump-dom", f"--screenshot={screenshot}", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert "CONSOLE" not in done.stderr
     assert 'data-version="' in done.stdout
-    assert done.stdout.count("<path") == 7  # loss 2, accuracy 2, learning rate, norm, rows per second
-    assert done.stdout.count("<canvas") == 32
-    assert "20 of 20" in done.stdout
+    return done.stdout
+
+
+def test_in_a_browser(dashboard, tmp_path):
+    """The page draws a training without an error; FASTGD_SCREENSHOT=file.png keeps what it looks like."""
+    shot = Path(os.environ.get("FASTGD_SCREENSHOT", tmp_path / "dashboard.png"))
+    fit(dashboard, make_trainer(grad_norm=True, train_metrics=True), epochs=20)
+    page = page_of(dashboard.url, tmp_path, shot)
+    assert page.count("<path") == 7  # loss 2, accuracy 2, learning rate, norm, rows per second
+    assert page.count("<canvas") == 32
+    assert "20 of 20" in page
     assert shot.stat().st_size > 10_000
+
+
+def test_gaps_in_a_browser(dashboard, tmp_path):
+    """A value that is not finite interrupts the curve."""
+
+    class Gap(gd.Callback):
+        def on_epoch_end(self, trainer, logs):
+            if trainer.epoch == 5:
+                trainer.history["validation_loss"][-1] = math.nan
+
+    trainer = make_trainer(64, 10)
+    trainer.fit(X, y, epochs=9, validation=0.2, callbacks=[Gap(), dashboard], verbose=0)
+    paths = re.findall(r'<path class="curve" d="([^"]*)"', page_of(dashboard.url, tmp_path, tmp_path / "gap.png"))
+    assert [path.count("M") for path in paths][:2] == [1, 2]
+    assert paths[1].count("L") == 9 - 1 - 2

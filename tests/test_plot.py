@@ -50,6 +50,21 @@ def test_curves(pyplot):
     assert loss.get_yscale() == "log"
 
 
+def test_the_style_is_one_that_matplotlib_knows(pyplot):
+    """`plt.style.use` ignores nothing that it contains."""
+    with pyplot.style.context(plot.STYLE):
+        figure, ax = pyplot.subplots()
+        assert not ax.spines["top"].get_visible()
+        assert [ax.plot([0, 1])[0].get_color() for _ in plot.PALETTE] == list(plot.PALETTE)
+        assert figure.get_layout_engine() is not None
+    assert set(plot.STYLE) <= set(pyplot.rcParams)
+
+
+def test_the_axis_of_epochs_starts_at_the_first(pyplot):
+    record = {"epoch": np.arange(1, 201), "loss": np.linspace(1, 0.5, 200)}
+    assert plot.curve(record).get_xlim() == (0.5, 200.5)
+
+
 def test_curve_without_validation_on_given_axes(pyplot):
     ax = pyplot.figure().add_subplot()
     record = {"epoch": [1, 2], "loss": [1.0, 0.5]}

@@ -76,16 +76,6 @@ def test_the_page_on_inspection_runs_as_printed():
     )
 
 
-@pytest.mark.parametrize("page", ["losses", "noise", "optimizers"])
-def test_other_pages_run_as_printed(page):
-    """They rely on the names that the tour defines."""
-    X, y = gd.datasets.digits()
-    model = gd.MLP(64, 32, 10, seed=0)
-    trainer = gd.Trainer(model, loss="cross_entropy")
-    session = session_of(f"docs/{page}.md", gd=gd, X=X / 16, y=y, model=model, trainer=trainer)
-    assert session["model"] is not model or session["trainer"] is not trainer
-
-
 @pytest.mark.parametrize(
     "page", [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))], ids=lambda path: path.name
 )

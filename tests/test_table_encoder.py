@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from fastgd.tables import TableEncoder
-from fastgd.tables.robust_scaling import RobustScaling
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -89,101 +88,6 @@ def test_names_of_features():
     assert len(set(names)) == len(names)
 
 
-def test_numbers_are_scaled_by_median_and_quartiles():
-    x = np.array([0.0, 1, 2, 3, 4, 1000])
-    q1, q2, q3 = np.quantile(x, [0.25, 0.5, 0.75])
-    s = (x - q2) / (q3 - q1)
-    encoded = TableEncoder().fit_transform({"x": x})
-    np.testing.assert_allclose(encoded[:, 0], s / np.sqrt(1 + (s / 3) ** 2), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("values", "center", "factor"),
-    [
-        ([1, 2, 3, 4, 5], 3, 1 / 2),
-        ([0] * 9 + [8], 0, 1 / 4),  # the quartiles are equal: half the range
-        ([7] * 5, 7, 0),
-        ([np.nan] * 3, 0, 0),
-        ([np.nan, 1, 2, 3, 4, 5, np.nan], 3, 1 / 2),
-    ],
-)
-def test_robust_scaling(values, center, factor):
-    scaling = RobustScaling.fit(np.array(values, np.float64)[:, None])
-    assert (scaling.center, scaling.factor) == ((center,), (factor,))
-
-
-def test_gaps_in_numbers_are_the_median_and_a_feature():
-    encoder = TableEncoder()
-    matrix = encoder.fit_transform({"x": [1.0, None, 2.0, 3.0, float("nan"), 4.0]})
-    assert encoder.feature_names == ("x", "x is missing")
-    np.testing.assert_array_equal(matrix[[1, 4], 0], 0)
-    assert len(set(matrix[[1, 4], 1])) == 1
-    assert matrix[0, 1] != matrix[1, 1]
-
-
-def test_categories():
-    encoder = TableEncoder()
-    train = encoder.fit_transform({"c": list("aabbccc"), "two": list("xyxyxyx")})
-    assert encoder.feature_names == ("c=a", "c=b", "c=c", "two=y")
-    other = encoder.transform({"c": ["a", "new", None], "two": ["x", "z", None]})
-    np.testing.assert_array_equal(other[0], train[0])
-    np.testing.assert_array_equal(other[1, :3], other[2, :3])  # neither is any of the categories
-    assert train[0, 3] < other[1, 3] < train[1, 3]  # half-way between two categories
-    assert other[1, 3] == other[2, 3]
-
-
-def test_rare_and_unseen_categories_share_a_feature():
-    values = [f"v{i}" for i in range(10) for _ in range(20 - i)]
-    encoder = TableEncoder(max_one_hot=4)
-    train = encoder.fit_transform({"c": values})
-    assert encoder.feature_names == ("c=v0", "c=v1", "c=v2", "c: other")
-    np.testing.assert_array_equal(encoder.transform({"c": ["v9", "unseen"]}), train[[-1, -1]])
-
-
-def test_dates_in_text_and_as_objects():
-    texts = ["2024-02-29", "2023-12-31 18:30", "2024-07-01T06:00:00.5Z", None]
-    times = [
-        datetime.date(2024, 2, 29),
-        datetime.datetime(2023, 12, 31, 18, 30),
-        datetime.datetime(2024, 7, 1, 6, 0, 0, 500000),
-        None,
-    ]
-    zone = datetime.timezone(datetime.timedelta(hours=2))
-    zoned = [
-        None if t is None else datetime.datetime(t.year, t.month, t.day, tzinfo=datetime.UTC).astimezone(zone)
-        for t in times
-    ]
-    encoder = TableEncoder()
-    expected = encoder.fit_transform({"t": texts})
-    assert encoder.kinds == {"t": "date"}
-    np.testing.assert_array_equal(
-        encoder.transform({"t": np.array([str(t) if t else "NaT" for t in times], "datetime64[us]")}), expected
-    )
-    np.testing.assert_array_equal(encoder.transform({"t": zoned})[0], expected[0])
-    assert TableEncoder().fit({"t": ["2024-13-01", "2024-01-01", "2024-01-01"]}).kinds == {"t": "category"}
-
-
-def test_parts_of_dates():
-    days = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]")
-    encoder = TableEncoder(kinds={"t": "date"}).fit({"t": days})
-    assert encoder.feature_names == (
-        "t",
-        *(f"t: {part} of the {p}" for p in ("year", "week") for part in ("sine", "cosine")),
-    )
-    raw = encoder.columns[0].encoding.encode(
-        *_values(np.array(["2019-01-01", "2019-01-07", "2019-07-03"], "datetime64[D]"))
-    )
-    np.testing.assert_allclose(raw[0, 1:3], [0, 1], atol=1e-12)
-    np.testing.assert_allclose(raw[1, 3:], [0, 1], atol=1e-12)  # a Monday
-    np.testing.assert_allclose(raw[2, 1:3], [0, -1], atol=1e-12)  # day 183 of 366
-
-
-def _values(column):
-    from fastgd.tables.values import read_values
-
-    return read_values(column, "t"), "t"
-
-
 def findings(encoder):
     return {finding.column: finding.kind for finding in encoder.findings}
 
@@ -210,6 +114,22 @@ def test_columns_that_are_left_out():
     assert encoder.unknown_columns({**table, "later": [1] * N}) == ["later"]
     kept = TableEncoder(kinds={"id": "number", "code": "category"}, drop=["comment"]).fit(table)
     assert kept.kinds == {"id": "number", "code": "category", "size": "number", "gaps only": "number"}
+
+
+def test_text_that_holds_numbers():
+    """Different numbers are numbers, though a frame has them as text; codes and few values stay categories."""
+    numbers = RNG.normal(100, 10, N).round(3)
+    table = {
+        "price": [None if i == 3 else str(v) for i, v in enumerate(numbers)],
+        "rating": RNG.choice(["1", "2", "3"], N),
+        "zip": [f"0{i:04}" for i in range(N)],
+        "count": [str(i) for i in range(N)],
+    }
+    encoder = TableEncoder().fit(table)
+    assert encoder.kinds == {"price": "number", "rating": "category"}
+    assert findings(encoder) == {"zip": "identifier", "count": "identifier"}
+    as_numbers = TableEncoder().fit_transform({"price": np.where(np.arange(N) == 3, np.nan, numbers)})
+    np.testing.assert_array_equal(encoder.transform(table)[:, :2], as_numbers)
 
 
 def test_columns_of_arrays_are_no_identifiers():
@@ -249,6 +169,14 @@ def test_configurations(table):
     assert copy.to_config() == encoder.to_config()
     assert copy.feature_names == encoder.feature_names
     np.testing.assert_array_equal(copy.transform(table), expected)
+
+
+def test_configurations_without_tails_and_codes_are_read():
+    encoder = TableEncoder()
+    expected = encoder.fit_transform(COLUMNS)
+    config = {name: value for name, value in encoder.to_config().items() if name != "embed"}
+    copy = TableEncoder.from_config(config | {"format": "fastgd table encoder 1"})
+    np.testing.assert_array_equal(copy.transform(COLUMNS), expected)
 
 
 @pytest.mark.parametrize("change", [{"format": "other"}, {"columns": [{}]}, {"max_one_hot": "x"}, {"columns": "long"}])

@@ -2,16 +2,17 @@
 
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd.layers import Dense
+from fastgd.layers import Dense, Embedding
 from fastgd.losses import MSE
 from fastgd.models import Sequential
 from fastgd.optimizers import Adam
-from fastgd.tables import TableModel
+from fastgd.tables import TableEncoder, TableModel
 from fastgd.tables.recipe import Recipe
 
 N = 400
@@ -196,7 +197,61 @@ def test_a_refused_fit_changes_nothing(regressor):
     np.testing.assert_array_equal(regressor.predict(TABLE), expected)
 
 
-@pytest.mark.parametrize(("rows", "epochs", "batch"), [(100, 256, 100), (10_000, 104, 256), (10**6, 48, 1024)])
+def test_files_of_networks_without_input_layers_are_read():
+    """A file of the first format of encoders, and the predictions of the release that wrote it."""
+    table = {
+        "size": [1.0, None, 4.0, 4.5, 200.0],
+        "colour": ["red", "blue", "red", None, "green"],
+        "sold": ["2024-01-05", "2024-02-29", None, "2024-07-01", "2023-12-31"],
+    }
+    model = TableModel.load(Path(__file__).parent / "helpers" / "table_model_1.npz")
+    expected = [0.0, 0.9600144028663635, 2.0230495929718018, 3.0131731033325195, 3.733302116394043]
+    np.testing.assert_allclose(model.predict(table), expected, rtol=1e-6)
+
+
+def test_layers_of_the_network():
+    """Codes become vectors, numbers get periodic features, and all features a factor; a linear model has neither."""
+    table = {"x": RNG.normal(size=300), "code": [f"v{i % 40}" for i in range(300)], "y": RNG.normal(size=300)}
+    encoder = TableEncoder(embed=True).fit(table)
+    embedding, periodic, scale, dense, *_ = Recipe().network(encoder, 300, 1, False, seed=0).layers
+    assert (embedding.cardinalities, periodic.columns, scale.n_in) == ({1: 40}, (0, 1), 2 + 8 + 2 * 3)
+    assert dense.n_in == scale.n_out
+    assert [type(layer) for layer in Recipe(hidden=()).network(encoder, 300, 1, False, 0).layers] == [Embedding, Dense]
+
+
+def test_many_categories_are_learned_and_saved(tmp_path):
+    """The effect of each of 50 categories, by vectors of their codes; a new category is a rare one."""
+    names = [f"v{i}" for i in range(50)]
+    effects = RNG.normal(size=50)
+    codes = RNG.integers(0, 50, 2000)
+    table, y = {"code": [names[code] for code in codes]}, effects[codes]
+    model = TableModel("regression", hidden=32, max_one_hot=4, seed=0).fit(table, y, verbose=0)
+    predicted = model.predict(table)
+    assert np.mean((predicted - y) ** 2) < 0.1 * y.var()
+    model.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(TableModel.load(tmp_path / "model.npz").predict(table), predicted)
+    assert np.isfinite(model.predict({"code": ["new", None]})).all()
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_networks_that_train_at_the_same_time_have_the_bits_of_those_that_train_alone(task):
+    y = LABELS if task == "classification" else NUMBERS
+    together = TableModel(task, n_ensemble=3, seed=5, **SMALL).fit(TABLE, y, verbose=0)
+    with_callback = TableModel(task, n_ensemble=3, seed=5, callbacks=[gd.Callback()], **SMALL).fit(TABLE, y, verbose=0)
+    for i, (member, other) in enumerate(zip(together.members, with_callback.members, strict=True)):
+        alone = TableModel(task, seed=5 + i, **SMALL).fit(TABLE, y, verbose=0).members[0]
+        np.testing.assert_array_equal(member.theta, alone.theta)
+        np.testing.assert_array_equal(other.theta, alone.theta)
+
+
+@pytest.mark.parametrize(("rows", "dropout"), [(1000, 0.3), (8192, 0.15)])
+def test_dropout_by_the_number_of_rows(rows, dropout):
+    encoder = TableEncoder().fit(TABLE)
+    noises = Recipe().network(encoder, rows, 1, False, seed=0).noises
+    assert {noise.strength for noise in noises if noise} == {dropout}
+
+
+@pytest.mark.parametrize(("rows", "epochs", "batch"), [(100, 32, 100), (10_000, 64, 256), (10**6, 16, 1024)])
 def test_settings_by_the_number_of_rows(rows, epochs, batch):
     assert (Recipe().n_epochs(rows), Recipe().rows_of_batch(rows)) == (epochs, batch)
     assert (Recipe(epochs=7, batch_size=32).n_epochs(rows), Recipe(batch_size=32).rows_of_batch(rows)) == (7, 32)
@@ -207,8 +262,9 @@ def test_learning_rates_by_layer_are_the_tangent_parametrisation(decay):
     """Training of W with the recipe's factors is training of W' = W sqrt(n) with one learning rate for all weights."""
     X, y = RNG.normal(size=(64, 5)), RNG.normal(size=(64, 1))
     recipe = Recipe(hidden=(7, 6), lr=gd.schedules.Constant(0.01), weight_decay=decay)
-    network = recipe.network(5, 1, is_classification=False, seed=3)
-    network = Sequential(*(Dense.from_config(layer.to_config()) for layer in network.layers), seed=3, dtype="float64")
+    network = recipe.network(TableEncoder().fit(X), 64, 1, is_classification=False, seed=3)
+    layers = (type(layer).from_config(layer.to_config()) for layer in network.layers)
+    network = Sequential(*layers, seed=3, dtype="float64")
     optimizer = recipe.optimizer(network, is_classification=False)
     optimizer.eps = 1e-30  # the only part that depends on the scale of the gradient
     tangent = {}
@@ -223,8 +279,10 @@ def test_learning_rates_by_layer_are_the_tangent_parametrisation(decay):
         gradients = {name: values.copy() for name, values in network.gradients().items()}
         optimizer.step(network)
         for name, values in tangent.items():
-            root = math.sqrt(network.layers[int(name.split(".")[0])].n_in) if name.endswith("weight") else 1
-            _adam(values, gradients[name] / root, moments[name], step, *((0.01, decay) if root != 1 else (0.001, 0.0)))
+            layer, kind = name.split(".")
+            root = math.sqrt(network.layers[int(layer)].n_in) if kind == "weight" else 1
+            settings = {"weight": (0.01, decay), "scale": (0.06, 0.0)}.get(kind, (0.001, 0.0))
+            _adam(values, gradients[name] / root, moments[name], step, *settings)
             np.testing.assert_allclose(network.parameters()[name] * root, values, rtol=1e-9, atol=1e-12)
     assert isinstance(optimizer, Adam)
 

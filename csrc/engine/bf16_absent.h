@@ -4,6 +4,7 @@
 #ifndef FGD_BF16_ABSENT_H
 #define FGD_BF16_ABSENT_H
 
+#include "../kernels/gather.h"
 #include "gradient_sink.h"
 #include "partition.h"
 #include "workspace.h"
@@ -19,5 +20,12 @@ static inline void bf16_input_gradient(UNUSED const fgd_workspace *w, UNUSED rea
                                        UNUSED const row_group *g) {}
 static inline void bf16_gradients(UNUSED const fgd_workspace *w, UNUSED int rows, UNUSED const gradient_sink *sink,
                                   UNUSED worker self, UNUSED thread_grid grid) {}
+
+static inline ptrdiff_t blocks_size(UNUSED const fgd_net *net) { return 0; }
+static inline void take_blocks(UNUSED const fgd_workspace *w, UNUSED const real *theta, UNUSED real *blocks) {}
+static inline void return_blocks(UNUSED const fgd_workspace *w, UNUSED real *theta) {}
+
+static inline void gather_rounded(UNUSED const fgd_workspace *w, UNUSED const fgd_table *X,
+                                  UNUSED const gather_range *range, UNUSED int thread) {}
 
 #endif

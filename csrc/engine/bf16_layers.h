@@ -10,6 +10,7 @@
 
 #include "../kernels/bf16_product.h"
 #include "activate.h"
+#include "bf16_rounding.h"
 #include "partition.h"
 #include "workspace.h"
 
@@ -21,84 +22,6 @@
 
 /* Pairs of rows in a block, and in a part of what follows a product. */
 enum { PAIRS = SIDE / 2, PART_PAIRS = 4, ROW_PARTS = PAIRS / PART_PAIRS };
-
-/* A thread's blocks of `count` rows or columns. */
-static void range_of_blocks(worker self, ptrdiff_t count, int *begin, int *end) {
-    *begin = part_begin(self, block_count(count));
-    *end = part_end(self, block_count(count));
-}
-
-/* ---- rounding of matrices ---- */
-
-/* Block (i, j) of a[l], of which `rows` rows are there. */
-static void round_activation_block(const fgd_workspace *w, int l, ptrdiff_t rows, int i, int j, bf16_scratch *s) {
-    const bf16_matrices *to = &w->bf16[l];
-    ptrdiff_t row = (ptrdiff_t)i * SIDE, column = (ptrdiff_t)j * SIDE;
-    block_forms forms = {.rows = block_at(to->a, i, j), .pairs = s->words};
-    store_block(w->at[l].a + row * w->at[l].ld + column, w->at[l].ld, rows - row, w->net->layer[l].n_in - column,
-                forms);
-    for (int t = 0; t < 2; t++) transpose_tile(s->words, t, block_at(to->at, j, i));
-}
-
-/* sums (SIDE,) <- the sums of the columns of a block of x, of `rows` rows and `columns` columns */
-static void sum_columns(const real *x, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t columns, real *sums) {
-    block_row sum = load_row(x, 0);
-    for (int r = 0; r < SIDE && r < rows; r++, x += ld) sum = add_to_row(sum, load_row(x, columns));
-    store_row(sums, sum, SIDE);
-}
-
-/* The sums over the rows of block (i, j) of a dz that has n columns. */
-static real *sums_at(const bf16_matrices *of, ptrdiff_t n, int i, int j) {
-    return of->sums + ((ptrdiff_t)i * block_count(n) + j) * SIDE;
-}
-
-/* Block (i, j) of dz[l]. */
-static void round_gradient_block(const fgd_workspace *w, int l, ptrdiff_t rows, int i, int j, bf16_scratch *s) {
-    const bf16_matrices *to = &w->bf16[l];
-    ptrdiff_t row = (ptrdiff_t)i * SIDE, column = (ptrdiff_t)j * SIDE, ld = w->at[l].ld;
-    ptrdiff_t columns = w->net->layer[l - 1].n_out - column;
-    const real *dz = w->at[l].dz + row * ld + column;
-    block_forms forms = {.rows = s->words, .pairs = block_at(to->dz, j, i)};
-    store_block(dz, ld, rows - row, columns, forms);
-    sum_columns(dz, ld, rows - row, columns, sums_at(to, columns + column, i, j));
-    for (int t = 0; t < 2; t++) transpose_tile(s->words, t, block_at(to->dzt, i, j));
-}
-
-/* The own rows of a[l], l < L, of a group. */
-static void round_activations(const fgd_workspace *w, int l, const row_group *g) {
-    for (int i = g->own0 / SIDE; i < block_count(g->own1); i++)
-        for (int j = 0; j < block_count(w->net->layer[l].n_in); j++)
-            round_activation_block(w, l, g->own1, i, j, w->scratch + g->thread);
-}
-
-/* The own rows of dz[l], l > 0. */
-static void round_gradients(const fgd_workspace *w, int l, const row_group *g) {
-    for (int i = g->own0 / SIDE; i < block_count(g->own1); i++)
-        for (int j = 0; j < block_count(w->net->layer[l - 1].n_out); j++)
-            round_gradient_block(w, l, g->own1, i, j, w->scratch + g->thread);
-}
-
-/* A thread's blocks of W, to w, a right factor, and to w_rows, a left one, unless it has no blocks. */
-static void round_weights(const fgd_layer *layer, const real *W, bf16_factor w, bf16_factor w_rows, worker self,
-                          bf16_scratch *s) {
-    int i0, i1;
-    ptrdiff_t n = layer->n_out;
-    range_of_blocks(self, layer->n_in, &i0, &i1);
-    for (int i = i0; i < i1; i++)
-        for (int j = 0; j < block_count(n); j++) {
-            block_forms forms = {.rows = w_rows.blocks ? block_at(w_rows, i, j) : s->words, .pairs = block_at(w, j, i)};
-            store_block(W + i * SIDE * n + j * SIDE, n, layer->n_in - i * SIDE, n - j * SIDE, forms);
-        }
-}
-
-/* A thread's part of every W. */
-static void round_all_weights(const fgd_workspace *w, const real *theta, worker self) {
-    for (int l = 0; l < w->net->L; l++) {
-        const fgd_layer *layer = &w->net->layer[l];
-        round_weights(layer, theta, w->bf16[l].w, w->bf16[l].w_rows, self, w->scratch + self.rank);
-        theta += layer_size(layer);
-    }
-}
 
 /* ---- forward ---- */
 
@@ -188,11 +111,6 @@ static void bf16_forward(const forward_sink *sink, bf16_method method, bf16_fact
     bf16_multiply(&p, range);
 }
 
-/* Whether f' is computed from the values of a or z: that of relu from the signs, which rounding keeps. */
-static int needs_values(const fgd_layer *layer) {
-    return layer->activation != ACTIVATION_relu && layer->activation != ACTIVATION_identity;
-}
-
 /* layer_forward of a group's rows and a thread's columns; complete: neither noise nor a function of rows follows. */
 static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, real *to, int complete,
                                const row_group *g) {
@@ -206,7 +124,7 @@ static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, rea
     if (complete && l + 1 < w->net->L) {
         sink.to = out->a;
         sink.tot = out->at;
-        if (!needs_values(layer)) sink.a = NULL;
+        if (!needs_values(layer->activation)) sink.a = NULL;
     }
     c_range range = {.i0 = g->row0 / SIDE, .i1 = block_count(g->row1)};
     range_of_blocks(g->columns, layer->n_out, &range.j0, &range.j1);
@@ -233,7 +151,7 @@ ALWAYS_INLINE block_row backward_row(const backward_sink *sink, ptrdiff_t at, co
                                      real *g, ptrdiff_t columns) {
     const fgd_layer *before = sink->before;
     int n = columns < SIDE ? (int)columns : SIDE;
-    if (before && needs_values(before)) activation_backward(before, n, sink->x + at, g);
+    if (before && needs_values(before->activation)) activation_backward(before, n, sink->x + at, g);
     block_row row = load_row(g, columns);
     if (!before || before->activation != ACTIVATION_relu) return row;
     block_row x = rows_of_a ? load_rounded_row(rows_of_a, i) : load_row(sink->x + at, columns);

@@ -11,6 +11,7 @@
 #include "../fastgd.h"
 #include "../kernels/bf16.h"
 #include "../kernels/bf16_product.h"
+#include "../tables/activations.h"
 #include "memory.h"
 
 #if FGD_BITS == 32
@@ -22,6 +23,7 @@ typedef struct {
     bf16_factor a, at;       /* a[l], and transposed; l < L */
     bf16_factor w, w_rows;   /* W of layer l, right and left; l < L */
     bf16_factor dz, dzt;     /* dz[l], and transposed; l > 0 */
+    real *blocks;            /* during a chunk: W of layer l in blocks of SIDE x SIDE, row after row; or NULL */
     real *sums;              /* (blocks of rows, columns in whole blocks) sums of dz[l] over the rows of a block */
 } bf16_matrices;
 
@@ -72,6 +74,9 @@ static bf16_matrices *bf16_matrices_init(UNUSED const fgd_net *net, UNUSED ptrdi
 static size_t scratch_bytes(UNUSED const fgd_net *net) { return 0; }
 
 #endif
+
+/* Whether f' is computed from the values of a or z: that of relu from the signs, which rounding keeps. */
+static int needs_values(int activation) { return activation != ACTIVATION_relu && activation != ACTIVATION_identity; }
 
 /* The rows that belong together: those of a thread begin at a multiple of this number. */
 static inline int row_unit(const fgd_net *net) { return is_bf16(net) ? 32 : 1; }

@@ -125,7 +125,7 @@ static void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise, int 
 /* From the own rows of a[0], all rows of the group of every a[l]. */
 static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_noise *noise, const row_group *g) {
     if (is_noisy(w, noise, 0)) add_layer_noise(w, noise, 0, w->at[0].a, g->own0, g->own1);
-    if (w->bf16) round_activations(w, 0, g);
+    if (w->bf16 && w->at[0].a) round_activations(w, 0, g);
     for (int l = 0, j0, j1; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         const layer_memory *in = &w->at[l], *out = &w->at[l + 1];

@@ -7,6 +7,7 @@
 #include "../fastgd.h"
 #include "../kernels/blocks.h"
 #include "../kernels/gather.h"
+#include "bf16_layers.h"
 #include "partition.h"
 #include "workspace.h"
 
@@ -55,18 +56,27 @@ static fgd_noise micro_batch_noise(const fgd_chunk *chunk, int L, const micro_ba
     return noise;
 }
 
+/* The rows of a range of X to the inputs of the network: row by row, from its row range->begin on. */
+static void gather_inputs(const fgd_workspace *w, const fgd_table *X, const gather_range *range, int thread) {
+    ptrdiff_t ld;
+    real *to = inputs_of(w, &ld);
+    if (to)
+        gather_rows(X, range, to + range->begin * ld, ld);
+    else
+        gather_rounded(w, X, range, thread);
+}
+
 /* Inputs, targets and weights of the own rows of a micro-batch, to the workspace. */
 static void gather_micro_batch(const fgd_workspace *w, const fgd_chunk *chunk, const micro_batch *mb,
                                const row_group *g) {
-    ptrdiff_t first = chunk->starts[mb->step] + mb->row, ld;
+    ptrdiff_t first = chunk->starts[mb->step] + mb->row;
     const layer_memory *out = &w->at[w->net->L];
-    real *X = inputs_of(w, &ld);
     gather_range range = {.order = chunk->order + first,
                           .begin = g->own0,
                           .end = g->own1,
                           .next = mb->rows + g->own0,
                           .known = chunk->starts[chunk->n_steps] - first};
-    gather_rows(&chunk->X, &range, X + g->own0 * ld, ld);
+    gather_inputs(w, &chunk->X, &range, g->thread);
     gather_rows(&chunk->Y, &range, w->y + g->own0 * out->ld, out->ld);
     const real *weight = chunk->weight;
     for (int r = g->own0; weight && r < g->own1; r++) w->weight[r] = weight[range.order[r]];

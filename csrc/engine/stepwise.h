@@ -12,6 +12,7 @@
 #include "gradient.h"
 #include "inputs.h"
 #include "layers.h"
+#include "micro_batch.h"
 #include "team.h"
 #include "transforms.h"
 #include "workspace.h"
@@ -32,12 +33,11 @@ static void run_forward(void *argument, worker self) {
     const fgd_workspace *w = call->workspace;
     TILES_ARE_USABLE(w->method);
     int n = w->net->layer[w->net->L - 1].n_out;
-    ptrdiff_t ld;
     const layer_memory *out = &w->at[w->net->L];
-    real *X = inputs_of(w, &ld);
     const real *theta = call->theta + w->inputs_size;
     row_group g = own_rows(self, call->X->count, row_unit(w->net));
-    read_table(call->X, g.row0, g.row1, X + g.row0 * ld, ld);
+    gather_range range = {.begin = g.row0, .end = g.row1, .next = g.row1, .known = call->X->count};
+    gather_inputs(w, call->X, &range, self.rank);
     if (!forward_inputs(w, call->theta, &g)) atomic_store(&call->status, FGD_BAD_CODE);
     if (w->bf16) {
         round_all_weights(w, theta, self);

@@ -276,10 +276,17 @@ static int reserve_own_columns(training *t, int max) {
     return !team_copies_columns(t, grid, max) || reserve_columns(t->workspace, own_columns_size(net, max));
 }
 
+/* Whether W is kept in blocks during a chunk: products of bf16 factors update it block by block, and no line belongs to
+   two threads.  To copy it, and back, costs what some steps gain. */
+static int keeps_blocks(const fgd_workspace *w, const fgd_chunk *chunk) {
+    enum { MIN_STEPS = 16 };
+    return w->bf16 && !chunk->transforms && chunk->rule == RULE_sgd && chunk->n_steps >= MIN_STEPS;
+}
+
 static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     if (has_bad_row(chunk)) return FGD_BAD_ROW_NUMBER;
 
-    int max = training_threads(w->net, w->max_rows, chunk->n_threads);
+    int max = training_threads(w->net, w->max_rows, chunk->n_threads, w->method);
     training t = {.workspace = w, .chunk = chunk, .size = theta_size(w->net), .n_threads = max, .since = seconds_now()};
     t.update = chunk_update(w, chunk, &t.barrier);
     t.tuned = chunk->n_threads == 0 && max > 1;
@@ -299,11 +306,14 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     t.update.muon = (real *)((char *)t.barriers + shared);
 
     w->rows = 0;
+    int in_blocks = keeps_blocks(w, chunk) && reserve_columns(w, blocks_size(w->net));
+    if (in_blocks) take_blocks(w, (real *)chunk->theta + w->inputs_size, w->columns);
     do {
         atomic_store(&t.stay, t.n_threads);
         for (int i = 0; i < max; i++) atomic_store(&t.passed[i].count, 0);
         run_team(t.n_threads, run_training, &t);
     } while (t.next_step < chunk->n_steps && atomic_load(&t.status) == FGD_OK);
+    if (in_blocks) return_blocks(w, (real *)chunk->theta + w->inputs_size);
     free_aligned(t.barriers);
     return (fgd_status)atomic_load(&t.status);
 }

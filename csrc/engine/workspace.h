@@ -23,9 +23,9 @@
 /* The matrices at one end of a layer: number l are the inputs of layer l and the outputs of layer l - 1, n[l] wide. */
 typedef struct {
     ptrdiff_t ld;
-    real *a;     /* activations; a[0] = X */
+    real *a;     /* activations; a[0] = X; NULL if only products of bf16 factors read them */
     real *z;     /* inputs of the activation, if its derivative needs them, else NULL */
-    real *dz;    /* dL/dz; NULL for l = 0 unless there are input layers */
+    real *dz;    /* dL/dz, likewise; NULL for l = 0 unless there are input layers */
     real *clean; /* the activations before noise, if noise may be added to a, else NULL */
     real *mask;  /* the factors of multiplicative noise, if that may be applied to a, else NULL */
     real *wt;    /* W of layer l transposed, for dA = dZ W^T, in panels of NR columns: panel j / NR is (n_out, NR).
@@ -115,14 +115,27 @@ static size_t panels_bytes(const fgd_layer *layer) {
     return round_up((size_t)layer->n_in, NR) * (size_t)layer->n_out * sizeof(real);
 }
 
+/* Whether a[l] and dz[l] are kept as reals: those that follow a product of bf16 factors only if something other than the
+   next product reads them. */
+static int keeps_activations(const fgd_net *net, int l) {
+    if (!is_bf16(net) || l == net->L || net->layer[l].noise) return 1;
+    if (l == 0) return net->n_inputs > 0;
+    int f = net->layer[l - 1].activation;
+    return activation_is_row[f] || (needs_values(f) && !activation_needs_z[f]);
+}
+static int keeps_gradients(const fgd_net *net, int l) {
+    if (!is_bf16(net) || l == net->L || l == 0) return 1;
+    return activation_is_row[net->layer[l - 1].activation] || noise_multiplies[net->layer[l].noise];
+}
+
 /* The matrices at number l; those that the network does not need stay NULL. */
 static void layer_memory_init(layer_memory *m, const fgd_net *net, int l, ptrdiff_t max_rows, arena *from) {
     const fgd_layer *before = l > 0 ? &net->layer[l - 1] : NULL, *after = l < net->L ? &net->layer[l] : NULL;
     int noise = after ? after->noise : NO_NOISE;
     *m = (layer_memory){.ld = odd_lines(after ? after->n_in + 1 : before->n_out)};
     size_t bytes = (size_t)(max_rows * m->ld) * sizeof(real);
-    m->a = arena_take(from, bytes);
-    if (is_transposed(net, l)) m->dz = arena_take(from, bytes);
+    if (keeps_activations(net, l)) m->a = arena_take(from, bytes);
+    if (is_transposed(net, l) && keeps_gradients(net, l)) m->dz = arena_take(from, bytes);
     if (before && activation_needs_z[before->activation]) m->z = arena_take(from, bytes);
     if (before && noise) m->clean = arena_take(from, bytes);
     if (noise_has_mask[noise]) m->mask = arena_take(from, bytes);
@@ -178,14 +191,14 @@ static fgd_workspace *new_workspace(const fgd_net *net, ptrdiff_t max_rows, int 
     workspace_init(net, max_rows, base);
     fgd_workspace *w = (fgd_workspace *)base;
     w->method = method_of(net, tiles);
-    for (int l = 0; l < net->L; l++)
+    for (int l = 0; l < net->L && !is_bf16(net); l++)
         for (ptrdiff_t r = 0; r < max_rows; r++) w->at[l].a[r * w->at[l].ld + net->layer[l].n_in] = 1;
     if (net->n_inputs == 0 || reserve_first_transpose(w)) return w;
     free_aligned(w);
     return NULL;
 }
 
-/* Where the rows of X go: the inputs of the first input layer, or of the first layer. */
+/* Where the rows of X go: the inputs of the first input layer, or of the first layer; NULL: to bf16 factors only. */
 static real *inputs_of(const fgd_workspace *w, ptrdiff_t *ld) {
     int none = w->net->n_inputs == 0;
     *ld = none ? w->at[0].ld : w->inputs->ld;

@@ -35,19 +35,26 @@ static void update_init(update_context *u, int rule, const double *coefficients,
 FGD_RULES(RULE)
 #undef RULE
 
-/* One step on `count` elements of theta from `at` on; gradient (count,). */
-static void update_flat(const update_context *u, ptrdiff_t at, const real *gradient, ptrdiff_t count) {
+/* One step on elements of theta: rows of `count` that begin at `at` and are ld apart; gradient: rows g_ld apart. */
+static void update_matrix(const update_context *u, ptrdiff_t at, ptrdiff_t ld, const real *gradient, ptrdiff_t g_ld,
+                          ptrdiff_t rows, ptrdiff_t count) {
     switch (u->rule) {
-#define RULE(name, slots, coefficients)                                \
-    case RULE_##name:                                                  \
-        for (ptrdiff_t i = 0; i < count; i += VL) {                    \
-            lanes m = v_lanes(count - i);                              \
-            update_##name(u, at + i, v_load_part(gradient + i, m), m); \
-        }                                                              \
+#define RULE(name, slots, coefficients)                                    \
+    case RULE_##name:                                                      \
+        for (; rows > 0; rows--, at += ld, gradient += g_ld)               \
+            for (ptrdiff_t i = 0; i < count; i += VL) {                    \
+                lanes m = v_lanes(count - i);                              \
+                update_##name(u, at + i, v_load_part(gradient + i, m), m); \
+            }                                                              \
         return;
         FGD_RULES(RULE)
 #undef RULE
     }
+}
+
+/* One step on `count` elements of theta from `at` on; gradient (count,). */
+static void update_flat(const update_context *u, ptrdiff_t at, const real *gradient, ptrdiff_t count) {
+    update_matrix(u, at, 0, gradient, 0, 1, count);
 }
 
 #endif

@@ -66,7 +66,7 @@ def fit(activation, units, seed=0):
 
 
 models = {name: fit(name, 10) for name in ("hard_sigmoid", "sigmoid", "relu")}
-grid = np.linspace(-3, 3, 400)
+grid = np.linspace(-3, 3, 200)
 for name, model in models.items():
     print(f"{name}: loss {np.mean((model.predict(x[:, None]) - y) ** 2):.4f}")
 # [end]
@@ -84,7 +84,7 @@ print(b0 + c @ a, model.predict([[0.5]])[0])  # their sum, and the same by fastg
 from style import BLUE, GREEN, GREY, ORANGE, panels, save, tidy
 
 figure, (left, middle, right) = panels(3, 3.0, 3.2)
-left.plot(x, y, ".", color=GREY, alpha=0.4, markersize=3, label="data")
+left.plot(x, y, ".", color=GREY, alpha=0.4, markersize=3, rasterized=True, label="data")
 left.plot(grid, np.polyval(np.polyfit(x, y, 1), grid), color=ORANGE, label="best line")
 tidy(left, "Model bias: a line", "x", "y", "upper left", ylim=(-3.2, 3.2))
 hard = np.array(
@@ -108,7 +108,7 @@ save(figure, "bend")
 figure, axes = panels(3, 3.0, 3.2, sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     parts = model.activations(grid[:, None])[0] * model.parameters()["1.weight"][:, 0]
-    ax.plot(x, y, ".", color=GREY, alpha=0.3, markersize=3)
+    ax.plot(x, y, ".", color=GREY, alpha=0.3, markersize=3, rasterized=True)
     ax.plot(grid, parts, color=ORANGE, linewidth=0.7)
     ax.plot([], [], color=ORANGE, linewidth=0.7, label="the ten terms")
     ax.plot(grid, model.predict(grid[:, None]), color=BLUE, linewidth=2, label="their sum, plus b")

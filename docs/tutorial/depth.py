@@ -49,7 +49,8 @@ for ax, (depth, of_seeds) in zip(axes, models.items(), strict=True):
     scores = [np.mean(model.predict(X_new) == y_new) for model in of_seeds]
     model = of_seeds[int(np.argsort(scores)[2])]  # the median of the five
     chance = model.predict_proba(grid.reshape(-1, 2).astype("float32"))[:, 1].reshape(150, 150)
-    ax.contourf(side, side, chance, levels=[-0.1, 0.5, 1.1], colors=[BLUE, ORANGE], alpha=0.25)
+    regions = ax.contourf(side, side, chance, levels=[-0.1, 0.5, 1.1], colors=[BLUE, ORANGE], alpha=0.25)
+    regions.set_rasterized(True)
     for label, color in ((0, BLUE), (1, ORANGE)):
         ax.plot(*X[y == label].T, ".", color=color, markersize=2, rasterized=True)
     layers = f"{depth} hidden layer" + "s" * (depth > 1)

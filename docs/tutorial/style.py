@@ -35,7 +35,7 @@ def contours(ax, L, b_range, w_range, levels):
 
 
 def save(figure, name):
-    """Write the picture as SVG, the same bytes for the same curves."""
+    """Write the picture as SVG, the same bytes for the same curves; many points are a bitmap in it."""
     folder = FOLDER if FOLDER.is_dir() else FOLDER.parent
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(folder / f"{name}.svg", dpi=150, metadata={"Date": None, "Creator": None})
     plt.close(figure)

@@ -43,9 +43,10 @@ class Purpose(IntEnum):
     BIAS = 6
     REPLAY = 7
     SHARD = 8
+    BLOCK = 9
 
 
-INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY, SHARD = Purpose
+INIT, SHUFFLE, SPLIT, DROPOUT, NOISE, AUGMENT, BIAS, REPLAY, SHARD, BLOCK = Purpose
 
 
 def new_seed() -> int:

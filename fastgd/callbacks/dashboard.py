@@ -217,12 +217,14 @@ def _thinned(history: Any) -> dict[str, list[float]]:
 
 
 def _pictures(model: Any) -> dict[str, Any] | None:
-    """The weights of the first units as pictures of int8, if the inputs have the number of pixels of a square."""
+    """The weights of the first units as pictures of int8; None for a table, and for inputs that fill no square."""
     import base64
 
     layer = model.layers[0]
     side = math.isqrt(model.n_in)
     if layer is not model.dense_layers[0] or side * side != model.n_in or side * side < _PICTURE:
+        return None
+    if model.inputs.names is not None:  # columns of a table
         return None
     W: Array = model.parameters()["0.weight"]
     every = -(-side // _PIXELS)

@@ -203,6 +203,7 @@ def _facts(data: TrainingData, trainers: list[Trainer], scores: dict[str, Any]) 
         "epochs": trainer.epoch,
         "loss": trainer.loss.name,
         "batch_size": trainer.batch_size,
+        "precision": trainer.precision,
         "scores": scores,
         "versions": {} if data.encoder is None else versions(),
     }

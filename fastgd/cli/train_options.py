@@ -9,6 +9,7 @@ from typing import Any
 from .. import optimizers
 from .._common.checks import INT_MAX
 from ..activations import ACTIVATIONS
+from ..engine.precision import PRECISIONS
 from .options import (
     MAX_SEED,
     add_aliases,
@@ -103,8 +104,9 @@ def _add_network_options(group: Any) -> None:
     add("--activation", choices=_HIDDEN_ACTIVATIONS, metavar="NAME",
         help=f"of the hidden layers: {', '.join(_HIDDEN_ACTIVATIONS)} (default: selu for classes, mish for numbers, "
         "digits: relu)")
-    add("--dropout", type=real("[0, 1)"), default=0.0, metavar="P",
-        help="share of the hidden units that are dropped in each step (default: %(default)s)")
+    add("--dropout", type=real("[0, 1)"), metavar="P",
+        help="share of the hidden units that are dropped in each step (default: 0.3, or 0.15 from 8192 rows on, "
+        "digits: 0)")
     add("--ensemble", type=integer(1, 1000), default=1, metavar="N",
         help="networks to train, whose predictions are averaged (default: %(default)s)")
     # fmt: on
@@ -125,13 +127,14 @@ def _add_training_options(group: Any) -> None:
     add("--class-weight", choices=("balanced", "none"), default="none", metavar="balanced",
         help="balanced: rare classes count as much as frequent ones")
     add("--epochs", type=integer(1, INT_MAX), metavar="N",
-        help="passes over the rows (default: 256, of more than 4,096 rows fewer, but at least 48, digits: 30)")
+        help="passes over the rows (default: 64, of fewer than 1,024 rows 32, of more than 65,536 fewer, but at least "
+        "16, digits: 30)")
     add("--patience", type=integer(1, INT_MAX), metavar="N",
         help="stop after so many epochs without improvement on the validation rows (default: never); the best epoch "
         "is kept in either case")
     add("--metric", type=metric, metavar="NAME",
         help="what improves: accuracy, balanced_accuracy, rmse, mae, r2 ..., or with scikit-learn any of its metrics "
-        "and scorers, as f1_macro (default: accuracy, or the loss of a regression)")
+        "and scorers, as f1_macro (default: the loss, digits: accuracy)")
     add("--batch-size", type=integer(1, INT_MAX), metavar="N",
         help="rows per step (default: 256, of more than 65,536 rows up to 1,024, digits: 32)")
     add("--seed", type=integer(0, MAX_SEED), default=0, metavar="N",
@@ -141,6 +144,9 @@ def _add_training_options(group: Any) -> None:
     add("--shards", type=integer(1, 1 << 20), metavar="N",
         help="parts of the rows, a multiple of the ranks of mpirun, of which the model depends on the former only "
         "(default: one for each rank)")
+    add("--precision", choices=PRECISIONS, default="f32", metavar="NAME",
+        help="f32, or bf16: matrix products of bfloat16, faster for wide networks on CPUs that multiply it (AMX, "
+        "AVX512-BF16) (default: %(default)s)")
     # fmt: on
 
 
@@ -154,6 +160,8 @@ def _add_output_options(group: Any) -> None:
     add("--plot", type=Path, metavar="FILE",
         help="picture of the learning curves, as .png, .pdf or .svg (default: -curve.png next to the model)")
     add("--no-plot", action="store_true", help="draw no picture")
+    add("--watch", action="store_true",
+        help="serve a page with live curves to the browser of this computer; its address is printed")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only, and the JSON if asked for")
     # fmt: on

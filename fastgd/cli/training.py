@@ -12,7 +12,7 @@ import numpy as np
 from .. import losses, metrics, optimizers
 from .._common.checks import counted
 from .._common.typing import Array
-from ..callbacks import BestEpoch, EarlyStopping
+from ..callbacks import BestEpoch, Dashboard, EarlyStopping
 from ..callbacks.base import Callback
 from ..metrics import Metric
 from ..models import MLP, Sequential
@@ -20,7 +20,7 @@ from ..optimizers import Optimizer
 from ..parallel import Group
 from ..tables import TableModel
 from ..tables.member import MemberFit
-from ..tables.recipe import Recipe, widths
+from ..tables.recipe import Recipe
 from ..training.trainer import Trainer
 from .ranks import threads_of_rank
 from .train_options import LOSSES
@@ -40,14 +40,15 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
         raise ValueError("--class-weight balanced is for classes, but this is a regression")
     weights = _balanced(data.y) if options.class_weight == "balanced" else None
     fit_options = {"class_weight": weights, "verbose": 0 if options.quiet else 1}
-    threads = options.threads or threads_of_rank()
+    watch: list[Callback] = [Dashboard()] if options.watch else []
     if data.encoder is None:
-        yield _train_digits(data, options, fit_options, threads, group)
+        yield _train_digits(data, options, group, watch, fit_options)
         return
-    fit = MemberFit(recipe_of(data, options), None, options.metric, options.patience, threads, group)
+    recipe, threads = recipe_of(data, options), options.threads or threads_of_rank()
+    fit = MemberFit(recipe, data.encoder, None, options.metric, options.patience, threads, group, options.precision)
     for i in range(options.ensemble):
         seed = (options.seed + i) % 2**64
-        trainer = fit.fit(data.X, data.y, classes, data.valid, seed, callbacks=[], sample_weight=None, **fit_options)
+        trainer = fit.fit(data.X, data.y, classes, data.valid, seed, watch, sample_weight=None, **fit_options)
         yield trainer
         if trainer.stop_reason == "interrupted":
             return
@@ -90,17 +91,20 @@ def describe_training(data: TrainingData, options: argparse.Namespace) -> list[s
     is_classification, n_rows = data.classes is not None, len(data.X)
     n_out = 1 if data.classes is None else max(2, len(data.classes))
     recipe = _plain(data, options) if data.encoder is None else recipe_of(data, options)
-    hidden = [width for width in widths(recipe.hidden)]
-    sizes = (data.X.shape[1], *hidden, n_out)
-    n_parameters = sum((n + 1) * m for n, m in zip(sizes[:-1], sizes[1:], strict=True))
-    activation = recipe.activation or ("selu" if is_classification else "mish")
+    if data.encoder is None:
+        model: Sequential = _digits_model(data, recipe, options.seed)
+    else:
+        model = recipe.network(data.encoder, n_rows, n_out, is_classification, options.seed)
+    sizes = (data.X.shape[1], *recipe.widths, n_out)
+    activation = f", {recipe.activation or ('selu' if is_classification else 'mish')}" if recipe.widths else ""
     loss = options.loss or LOSSES["classification" if is_classification else "regression"][0]
     several = f"{options.ensemble} networks" if options.ensemble > 1 else "network"
     optimizer = options.optimizer or ("adam" if data.encoder is None else "adamw as RealMLP")
     epochs, batch = counted(recipe.n_epochs(n_rows), "epoch"), recipe.rows_of_batch(n_rows)
+    precision = "" if options.precision == "f32" else f", products of {options.precision}"
     return [
-        f"{several}: {'-'.join(map(str, sizes))}{f', {activation}' * bool(hidden)}, {n_parameters:,} parameters",
-        f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}",
+        f"{several}: {'-'.join(map(str, sizes))}{activation}, {model.theta.size:,} parameters",
+        f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}{precision}",
     ]
 
 
@@ -127,16 +131,24 @@ def _plain(data: TrainingData, options: argparse.Namespace) -> Recipe:
         activation=options.activation or "relu",
         epochs=options.epochs or 30,
         batch_size=min(options.batch_size or 32, len(data.X)),
-        dropout=options.dropout,
+        dropout=options.dropout or 0.0,
     )
 
 
+def _digits_model(data: TrainingData, plain: Recipe, seed: int) -> Sequential:
+    sizes = (data.X.shape[1], *plain.widths, 10)
+    return MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout or 0.0, seed=seed)
+
+
 def _train_digits(
-    data: TrainingData, options: argparse.Namespace, fit_options: dict[str, Any], threads: int | None, group: Group
+    data: TrainingData,
+    options: argparse.Namespace,
+    group: Group,
+    watch: list[Callback],
+    fit_options: dict[str, Any],
 ) -> Trainer:
     plain, n = _plain(data, options), len(data.X)
-    sizes = (data.X.shape[1], *widths(plain.hidden), 10)
-    model = MLP(*sizes, activation=str(plain.activation), dropout=plain.dropout, seed=options.seed)
+    model = _digits_model(data, plain, options.seed)
     model.inputs = data.inputs
     metric: Metric = metrics.get("accuracy") if options.metric is None else options.metric
     trainer = Trainer(
@@ -144,16 +156,15 @@ def _train_digits(
         loss=losses.get(options.loss or LOSSES["classification"][0]),
         optimizer=_optimizer(options.optimizer or "adam", options.lr, options.weight_decay),
         batch_size=group.batch_size(plain.rows_of_batch(n)),
-        n_threads=threads,
+        n_threads=options.threads or threads_of_rank(),
         metrics=[metric],
+        precision=options.precision,
         comm=group.comm,
         shards=group.shards,
     )
     monitor = "validation_loss" if options.metric is None else f"validation_{metric.name}"
-    best: list[Callback] = [
-        BestEpoch(monitor) if options.patience is None else EarlyStopping(monitor, patience=options.patience)
-    ]
+    best = BestEpoch(monitor) if options.patience is None else EarlyStopping(monitor, patience=options.patience)
+    callbacks = [best, *watch] if data.valid else watch
     valid, share = None if data.valid is None else group.part(data.valid), group.share(n)
-    callbacks = best if valid else []
     trainer.fit(data.X[share], data.y[share], plain.n_epochs(n), validation=valid, callbacks=callbacks, **fit_options)
     return trainer

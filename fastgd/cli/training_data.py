@@ -159,7 +159,8 @@ def _find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
     if not set(features.columns) - set(options.drop):
         raise ValueError("no columns are left to predict from: fewer --drop")
     try:
-        encoder = TableEncoder(kinds=dict(options.kind), drop=options.drop).fit(features, frame[options.target])
+        encoder = TableEncoder(kinds=dict(options.kind), drop=options.drop, embed=True)
+        encoder.fit(features, frame[options.target])
     except ValueError as error:
         raise ValueError(f"{name_of(options.file)}: {error}") from None
     if not options.quiet:
@@ -170,7 +171,7 @@ def _find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
 def _fit_again(found: TableEncoder, features: Any, options: argparse.Namespace) -> TableEncoder:
     """An encoder of the same columns whose scales and categories are those of the training rows."""
     left_out = [finding.column for finding in found.findings if finding.dropped]
-    return TableEncoder(kinds=found.kinds, drop=[*options.drop, *left_out]).fit(features)
+    return TableEncoder(kinds=found.kinds, drop=[*options.drop, *left_out], embed=True).fit(features)
 
 
 def _tell(encoder: TableEncoder) -> None:

@@ -4,7 +4,7 @@ Only the ratios of weights matter, because losses and metrics are divided by the
 and where they would underflow or overflow in a sum they are scaled by a power of two, which changes no ratio.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,29 @@ def row_weights(values: Any, n: int, name: str = "sample_weight") -> Floats:
     >>> row_weights([1, 0, 2], 3)
     array([1., 0., 2.])
     """
+    weight = _checked(values, n, name)
+    if not weight.any():
+        raise ValueError(f"{name} is zero for every row: there is nothing to train on")
+    return normalized(weight)
+
+
+def block_weights(values: Any, n: int, name: str) -> Floats:
+    """Check the weights of one of several blocks of rows; parameters and result are those of `row_weights`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `row_weights`, but all weights may be zero, and as blocks are not scaled alike, none may need to be scaled.
+    """
+    weight = _checked(values, n, name)
+    largest = float(weight.max())
+    if largest and abs(int(np.frexp(largest)[1])) > _MAX_EXPONENT:
+        raise ValueError(f"{name} has {largest:g}: scale the weights, so that the largest of a block is about 1")
+    return weight
+
+
+def _checked(values: Any, n: int, name: str) -> Floats:
+    """Finite weights >= 0 of n rows in float64."""
     weight = as_numeric(values, name)
     if weight.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one weight per row of X, not {weight.shape}")
@@ -56,9 +79,7 @@ def row_weights(values: Any, n: int, name: str = "sample_weight") -> Floats:
     if (weight < 0).any():
         row = int(np.argmax(weight < 0))
         raise ValueError(f"{name} must be >= 0, but is {weight[row]} in row {row}")
-    if not weight.any():
-        raise ValueError(f"{name} is zero for every row: there is nothing to train on")
-    return normalized(weight.astype(np.float64))
+    return weight.astype(np.float64)
 
 
 def normalized(weight: Floats) -> Floats:
@@ -101,12 +122,9 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -
     """
     index, classes = _class_index_of_rows(targets)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(index[rows], minlength=len(classes))
-        per_class = len(rows) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        per_class = _balanced(np.bincount(index[rows], minlength=len(classes)))
     elif isinstance(class_weight, Mapping):
-        # The elements of dates: `tolist` makes other objects of them.
-        labels = list(classes) if classes.dtype.kind in "Mm" else classes.tolist()
-        index_of = {label: i for i, label in enumerate(labels)}
+        index_of = {label: i for i, label in enumerate(_keys(classes))}
         per_class = np.ones(len(classes))
         for label, weight in class_weight.items():
             if label not in index_of:
@@ -117,6 +135,27 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -
     else:
         raise TypeError(f'class_weight must be {{label: weight}} or "balanced", not {class_weight!r}')
     return normalized(per_class)[index]
+
+
+def balanced_weights(parts: Iterable[Targets]) -> dict[Any, float]:
+    """The weight of each class that "balanced" stands for, over the rows of several parts with the same classes."""
+    counts, classes = np.zeros(0, np.int64), np.zeros(0)
+    for targets in parts:
+        index, classes = _class_index_of_rows(targets)
+        of_part = np.bincount(index, minlength=len(classes))
+        counts = of_part + counts if len(counts) else of_part
+    return dict(zip(_keys(classes), _balanced(counts).tolist(), strict=True))
+
+
+def _balanced(counts: Array) -> Floats:
+    """Rows / (classes * rows of the class), from the number of rows of each class."""
+    per_class: Floats = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return per_class
+
+
+def _keys(classes: Array) -> list[Any]:
+    """The labels of the classes as a mapping has them: of dates the elements, of which `tolist` makes other objects."""
+    return list(classes) if classes.dtype.kind in "Mm" else classes.tolist()
 
 
 def _class_index_of_rows(targets: Targets) -> tuple[Array, Array]:

@@ -101,7 +101,9 @@ class Scaling:
 
 def _mean(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int, group: Group) -> Floats:
     """The mean of (values - origin) ** power, with the power 1 or 2, over the rows of all shards, (columns,)."""
-    sums = [_sum(values, part, weight, origin, power) for part in np.split(rows, len(group.own))]
+    n = len(rows) // len(group.own)
+    parts = [rows[i * n : (i + 1) * n] for i in range(len(group.own))]
+    sums = [_sum(values, part, weight, origin, power) for part in parts]
     total = group.concatenate(np.array(sums)).sum(axis=0)
     mean: Floats = total[:-1] / total[-1]
     return mean

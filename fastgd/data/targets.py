@@ -4,6 +4,7 @@ Together with `arrays.py`, the only module that inspects user data.  Each functi
 for the engine or raises an error that states what was expected, what was passed and how to fix it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,6 +171,37 @@ def distinct_labels(y: Any, name: str = "y") -> list[Any] | None:
         return None
     labels: list[Any] = factorize(array.reshape(-1), name)[0].tolist()
     return labels
+
+
+def takes_labels(loss: Loss, n_out: int) -> bool:
+    """Whether targets of a loss on n_out outputs may be labels, one per row."""
+    return loss.target == "labels" or (loss.link in BINARY_LINKS and n_out == 1)
+
+
+def classes_of_parts(found: Iterable[list[Any] | None], loss: Loss, n_out: int) -> Array | None:
+    """The classes of targets in several parts, for `read_targets` of each.
+
+    Parameters
+    ----------
+    found : iterable of list or None
+        The distinct labels of each part, as `distinct_labels` returns them.
+    loss : Loss
+    n_out : int
+        Number of outputs of the model.
+
+    Returns
+    -------
+    ndarray or None
+        None where the targets are rows of probabilities, or numbers that are class indices or probabilities.
+    """
+    parts = list(found)
+    if any(labels is None for labels in parts):
+        return None
+    labels = label_array([label for part in parts for label in part or ()])
+    has_number = labels.dtype.kind in ("iu" if loss.target == "labels" else "biuf")
+    limit = n_out - 1 if loss.target == "labels" else 1
+    is_default = has_number and labels.min() >= 0 and labels.max() <= limit
+    return None if is_default else factorize(labels, "y")[0]
 
 
 def check_same_rows(X: Array, Y: Array, name: str = "X", target: str = "y") -> None:

@@ -2,9 +2,10 @@
 
 Functions that take `ax` draw on it, or on a new figure if it is None.  All functions return the axes or figure that
 they drew on, which can be changed and saved with matplotlib: `plot.curves(history).savefig("curves.png")`.
+`plt.style.use(plot.STYLE)` gives other figures the same look.
 """
 
-from .axes import BLUE, GREEN, GREY, ORANGE, PALETTE
+from .axes import BLUE, GREEN, GREY, ORANGE, PALETTE, STYLE
 from .models import activations, decision_regions, landscape, weights
 from .training import curve, curves, loss_surface, rate_test
 
@@ -14,6 +15,7 @@ __all__ = [
     "GREY",
     "ORANGE",
     "PALETTE",
+    "STYLE",
     "activations",
     "curve",
     "curves",

@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 # Distinguishable by colour-blind readers and in greyscale.  Okabe & Ito, "Color Universal Design", 2008.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+# One look of the pictures of fastgd, as settings of matplotlib: `plt.style.use(plot.STYLE)`.
+STYLE: dict[str, Any] = {
+    "axes.prop_cycle": f"cycler('color', {list(PALETTE)})",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "grid.alpha": 0.3,
+    "image.cmap": "gray_r",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "fastgd",  # the same picture gives the same file
+}
 
 
 def pyplot() -> Any:

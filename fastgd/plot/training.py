@@ -84,6 +84,7 @@ def curve(
         _mark_best(ax, epoch, drawn["validation"][0], lower)
     if quantity == "loss":
         _scale_loss_axis(ax, np.concatenate([values for values, _ in drawn.values()]))
+    ax.set_xlim(epoch[0] - 0.5, epoch[-1] + 0.5)
     ax.locator_params(axis="x", integer=True)
     legend_below(ax)
     return ax

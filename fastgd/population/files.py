@@ -44,14 +44,11 @@ def load_population(source: files.Target, **custom: Any) -> tuple[list[Trainer],
             raise ValueError(f"its format is {config.get('format')!r}, not {_FORMAT!r} (Trainer.load reads trainers)")
         arrays = file.arrays(specs_of(config["members"], checkpoint.load))
         parts = [Part(member, f"{i}.", arrays) for i, member in enumerate(config["members"])]
-        restored = [Trainer._restored(*checkpoint.load(part), **custom) for part in parts]
+        restored = [checkpoint.restored(Trainer, checkpoint.load(part), **custom) for part in parts]
         goals = [None if goal is None else _goal(**goal) for goal in config["goals"]]
         errors = {int(i): str(text) for i, text in config["errors"]}
-    missing = sorted({name for _, names in restored for name in names})
-    trainers = [trainer for trainer, _ in restored if trainer is not None]
-    if missing:
-        arguments = ", ".join(f"{name}=..." for name in missing)
-        raise ValueError(f"{source} cannot hold custom code: pass it again, Population.load(path, {arguments})")
+    checkpoint.check_custom(source, sorted({name for _, names in restored for name in names}), "Population.load")
+    trainers = [trainer for trainer, _ in restored]
     return trainers, {t: goal for t, goal in zip(trainers, goals, strict=True) if goal is not None}, errors
 
 

@@ -31,11 +31,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     learning_rate : float > 0 or schedule, default=None
         Peak of the learning rate, which goes up and down in four cycles, or a schedule; None: 0.04.
     max_iter : int >= 1, default=None
-        Number of epochs; None: 256, or fewer if there are more than 4096 training rows, but at least 48.
+        Number of epochs; None: 64, or 32 if there are fewer than 1024 training rows; of more than 65,536 rows fewer,
+        but at least 16.
     batch_size : int >= 1, default=None
         Rows of a step; None: 256, or up to 1024 for large tables.
-    dropout : float in [0, 1) or schedule, default=0.15
-        Probability that the output of a hidden unit is dropped in a training step.
+    dropout : float in [0, 1) or schedule, default=None
+        Probability that the output of a hidden unit is dropped in a training step; None: 0.3, or 0.15 from 8192
+        training rows on.
     weight_decay : float >= 0 or schedule, default=0.0
         Decoupled decay of the weights.
     n_ensemble : int >= 1, default=1
@@ -47,13 +49,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     n_iter_no_change : int >= 1 or None, default=None
         Number of epochs without improvement after which the training stops; None: never.
     scoring : str, callable or Metric, default=None
-        What the best epoch is best at; None: the accuracy.
+        What the best epoch is best at; None: the loss.
     kinds : dict of str to str, default=None
         Kinds of columns that are not to be guessed: "number", "category", "boolean", "date", "text", "identifier".
     drop : list of str, default=None
         Columns to leave out.
     max_one_hot : int >= 2, default=32
-        Largest number of columns that are made of a category; the rarer values share the last of them.
+        Largest number of columns that are made of a category; one with more values becomes a vector that is trained.
     callbacks : sequence of fastgd.Callback or None, default=None
         Called during the training of each network.
     random_state : int, RandomState or None, default=None
@@ -110,7 +112,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         learning_rate: Any = None,
         max_iter: int | None = None,
         batch_size: int | None = None,
-        dropout: Any = 0.15,
+        dropout: Any = None,
         weight_decay: Any = 0.0,
         n_ensemble: int = 1,
         class_weight: Any = None,
@@ -221,7 +223,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         learning_rate: Any = None,
         max_iter: int | None = None,
         batch_size: int | None = None,
-        dropout: Any = 0.15,
+        dropout: Any = None,
         weight_decay: Any = 0.0,
         n_ensemble: int = 1,
         quantiles: Any = None,

@@ -17,7 +17,8 @@ from .reading import read_frame, read_table
 from .table import MISSING, Table, TableError, Target
 
 if TYPE_CHECKING:
-    from .encoder import Column, TableEncoder
+    from .encoded_column import Column
+    from .encoder import TableEncoder
     from .kinds import Finding
     from .table_model import TableModel
 
@@ -34,7 +35,7 @@ __all__ = [
     "read_table",
 ]
 
-_HOMES = {"Column": "encoder", "Finding": "kinds", "TableEncoder": "encoder", "TableModel": "table_model"}
+_HOMES = {"Column": "encoded_column", "Finding": "kinds", "TableEncoder": "encoder", "TableModel": "table_model"}
 
 
 def __getattr__(name: str) -> object:

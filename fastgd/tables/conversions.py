@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ from .._common.typing import Floats
 from .values import Values
 
 _TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+_CODE = re.compile(r"\s*[+-]?0\d+\s*|.*_.*")  # Python reads as numbers: leading zeros, as those of ZIP codes, and 12_34
 _LARGEST = 1e150  # of numbers: squares of larger ones overflow
 
 
@@ -32,6 +34,17 @@ def as_numbers(values: Values, name: str) -> Floats:
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(f"column {name!r} must hold finite numbers, but row {row} is {numbers[row]:g}")
     return numbers
+
+
+def numbers_in_text(values: Values) -> Values | None:
+    """The numbers that labels are the texts of; None if one is another text, or a code such as "007"."""
+    if any(_CODE.fullmatch(text) for text in values.labels):
+        return None
+    try:
+        numbers = np.array([float(text) for text in values.labels])
+    except ValueError:
+        return None
+    return Values("numbers", np.append(numbers, np.nan)[values.data]) if np.isfinite(numbers).all() else None
 
 
 def as_truth(values: Values, name: str) -> Floats:

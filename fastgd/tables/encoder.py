@@ -2,86 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from .._common.checks import check_choice, check_int, closest
 from .._common.explain import explains_arguments
-from .._common.typing import Array, Floats
-from .encodings import ENCODINGS, Category, Encoding
+from .._common.typing import Array
+from .encoded_column import Column
+from .encodings import Category, Codes
 from .frames import columns_of
 from .kinds import KINDS, Finding
-from .robust_scaling import RobustScaling
 from .selection import Selection, select
 from .values import Values, read_values
 
-_FORMAT = "fastgd table encoder 1"
+_FORMAT = "fastgd table encoder 2"
+_FORMATS = ("fastgd table encoder 1", _FORMAT)  # the first had no long tails
 _LISTED = 5  # names in a message
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the table that is used, and what becomes of it.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"number", "category", "boolean", "date"}
-    encoding : Encoding
-    has_gaps : bool
-        Whether one more feature tells that the value is missing.
-    scaling : RobustScaling
-        Of the features.
-    """
-
-    name: str
-    kind: str
-    encoding: Encoding
-    has_gaps: bool
-    scaling: RobustScaling
-
-    @classmethod
-    def fit(cls, values: Values, name: str, kind: str, max_one_hot: int) -> Column:
-        """Measure the values of a column of this kind."""
-        encoding, has_gaps = ENCODINGS[kind].fit(values, name, max_one_hot), bool(values.missing.any())
-        columns = _with_gaps(encoding.encode(values, name), values, has_gaps)
-        return cls(name, kind, encoding, has_gaps, RobustScaling.fit(columns))
-
-    @property
-    def features(self) -> list[str]:
-        """Names of the features that are made of the column."""
-        return self.encoding.features(self.name) + [f"{self.name} is missing"] * self.has_gaps
-
-    def encode(self, values: Values) -> Floats:
-        """The features, (rows, features)."""
-        return self.scaling.apply(_with_gaps(self.encoding.encode(values, self.name), values, self.has_gaps))
-
-    def to_config(self) -> dict[str, Any]:
-        """The column as JSON."""
-        scaling = {"center": list(self.scaling.center), "factor": list(self.scaling.factor)}
-        encoding = {"encoding": self.encoding.to_config(), "has_gaps": self.has_gaps}
-        return {"name": self.name, "kind": self.kind, **encoding, **scaling}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Column:
-        """The column of `to_config`."""
-        encoding = ENCODINGS[config["kind"]].from_config(config["encoding"])
-        scaling = RobustScaling(tuple(config["center"]), tuple(config["factor"]))
-        column = cls(str(config["name"]), config["kind"], encoding, bool(config["has_gaps"]), scaling)
-        if not len(column.features) == len(scaling.center) == len(scaling.factor):
-            raise ValueError(f"the scaling of column {column.name!r} does not fit its {len(column.features)} features")
-        return column
 
 
 @explains_arguments
 class TableEncoder:
     """Makes a float32 matrix of a table with numbers, categories, dates and gaps, always in the same way.
 
-    Numbers are scaled robustly, categories become a column for each value, dates the elapsed time and its place in the
-    year, the week and the day.  Columns that cannot be learned from are left out.
+    Numbers are scaled robustly, and once more where they have a long tail; categories become a column for each value,
+    dates the elapsed time and its place in the year, the week and the day.  Columns that cannot be learned from are
+    left out.
 
     Parameters
     ----------
@@ -92,6 +40,8 @@ class TableEncoder:
         Columns to leave out.
     max_one_hot : int >= 2, default=32
         Largest number of columns that are made of a category; the rarer values share the last of them.
+    embed : bool, default=False
+        Whether a category with more values than that becomes one column of codes, for `fastgd.Embedding`.
 
     Attributes
     ----------
@@ -128,13 +78,18 @@ class TableEncoder:
     """
 
     def __init__(
-        self, *, kinds: Mapping[str, str] | None = None, drop: Collection[str] = (), max_one_hot: int = 32
+        self,
+        *,
+        kinds: Mapping[str, str] | None = None,
+        drop: Collection[str] = (),
+        max_one_hot: int = 32,
+        embed: bool = False,
     ) -> None:
         self._kinds = {name: check_choice(f"kinds[{name!r}]", kind, KINDS) for name, kind in (kinds or {}).items()}
         if isinstance(drop, str):
             raise TypeError(f"drop must be a list of names of columns, such as [{drop!r}], not a text")
         self._drop = tuple(drop)
-        self.max_one_hot = check_int("max_one_hot", max_one_hot, minimum=2)
+        self.max_one_hot, self.embed = check_int("max_one_hot", max_one_hot, minimum=2), bool(embed)
         self.columns: tuple[Column, ...] = ()
         self.findings: tuple[Finding, ...] = ()
         self.has_names = False
@@ -148,6 +103,16 @@ class TableEncoder:
     def feature_names(self) -> tuple[str, ...]:
         """The names of the columns of the matrix."""
         return tuple(feature for column in self.columns for feature in column.features)
+
+    @property
+    def cardinalities(self) -> dict[int, int]:
+        """The numbers of codes of those columns of the matrix that hold codes, by index."""
+        return {index: column.cardinality for index, column in self._first_features() if column.cardinality}
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The indices of the features that are numbers, scaled robustly, and elapsed times."""
+        return tuple(index for index, column in self._first_features() if column.kind in ("number", "date"))
 
     def fit(self, table: Any, y: Any = None) -> TableEncoder:
         """Decide what becomes of each column.
@@ -210,6 +175,7 @@ class TableEncoder:
             "kinds": self._kinds,
             "drop": list(self._drop),
             "max_one_hot": self.max_one_hot,
+            "embed": self.embed,
             "has_names": self.has_names,
             "n_columns": self._n_columns if self.columns else 0,
             "columns": [column.to_config() for column in self.columns],
@@ -219,9 +185,10 @@ class TableEncoder:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TableEncoder:
         """The encoder of `to_config`; it makes the same matrix, bit for bit."""
-        if config.get("format") != _FORMAT:
+        if config.get("format") not in _FORMATS:
             raise ValueError(f"the format of an encoder is {_FORMAT!r}, not {config.get('format')!r}")
-        encoder = cls(kinds=config["kinds"], drop=config["drop"], max_one_hot=config["max_one_hot"])
+        settings = {name: config[name] for name in ("kinds", "drop", "max_one_hot")}
+        encoder = cls(**settings, embed=config.get("embed", False))
         encoder.columns = tuple(Column.from_config(column) for column in config["columns"])
         encoder.findings = tuple(Finding(**finding) for finding in config["findings"])
         encoder.has_names, encoder._n_columns = bool(config["has_names"]), int(config["n_columns"])
@@ -240,7 +207,8 @@ class TableEncoder:
             reasons = "; ".join(f"{finding.column!r} {finding.message}" for finding in selection.findings[:_LISTED])
             raise ValueError(f"the table has no column to learn from{': ' if reasons else ''}{reasons}")
         used = {name: values[name] for name in selection.kinds}
-        columns = [Column.fit(used[name], name, kind, self.max_one_hot) for name, kind in selection.kinds.items()]
+        sizes = self.max_one_hot, self.embed
+        columns = [Column.fit(used[name], name, kind, *sizes) for name, kind in selection.kinds.items()]
         self.columns, self.findings = tuple(columns), tuple(selection.findings)
         self.has_names, self._n_columns = is_named, len(given)
         return used
@@ -254,9 +222,16 @@ class TableEncoder:
             start = end
         return matrix
 
+    def _first_features(self) -> Iterator[tuple[int, Column]]:
+        """The columns, and the index of the first feature of each."""
+        index = 0
+        for column in self.columns:
+            yield index, column
+            index += len(column.features)
+
     def _as_text(self) -> list[str]:
         """Columns of which a file is to be read as text, whatever they hold."""
-        kept = [column.name for column in self.columns if isinstance(column.encoding, Category)]
+        kept = [column.name for column in self.columns if isinstance(column.encoding, (Category, Codes))]
         return [*self._drop, *(name for name, kind in self._kinds.items() if kind in ("category", "text")), *kept]
 
     def _check_fitted(self) -> None:
@@ -278,10 +253,6 @@ class TableEncoder:
         if missing:
             others = [name for name in columns if name not in self.kinds]
             raise ValueError(f"the table lacks {_listed(missing)}, which fit has seen{_hint(missing[0], others)}")
-
-
-def _with_gaps(columns: Floats, values: Values, has_gaps: bool) -> Floats:
-    return np.column_stack([columns, values.missing]) if has_gaps else columns
 
 
 def _read_target(y: Any, n_rows: int) -> Values | None:

@@ -19,6 +19,7 @@ from .values import Values
 
 _DAY = 86400.0
 _PERIODS = ("year", "week", "day")
+_FREQUENT = 3  # rows from which on a category has a vector of its own
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,44 @@ class Category(Encoding):
         if len(self.categories) == 2 and not self.has_others:
             return [f"{name}={self.categories[1]}"]
         return [f"{name}={category}" for category in self.categories] + [f"{name}: other"] * self.has_others
+
+
+@dataclass(frozen=True)
+class Codes(Encoding):
+    """One column of codes 0, 1, ..., of which `fastgd.Embedding` makes vectors: what many categories become.
+
+    The last code but one stands for the rare categories and those that come up later, the last for missing values.
+    Without gaps in training there is no such code: missing values are then among the others.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        Those of the first codes, sorted.
+    has_gaps : bool
+    """
+
+    categories: tuple[str, ...]
+    has_gaps: bool
+
+    @classmethod
+    def fit(cls, values: Values, name: str, max_one_hot: int) -> Encoding:
+        values = as_labels(values)
+        counts = np.bincount(values.present, minlength=len(values.labels))
+        is_kept = counts >= _FREQUENT
+        is_kept[counts.argmin()] = False  # so that some rows train the code of the others
+        kept = tuple(label for label, keep in zip(values.labels, is_kept, strict=True) if keep)
+        return cls(kept, bool(values.missing.any()))
+
+    @property
+    def cardinality(self) -> int:
+        """Number of codes."""
+        return len(self.categories) + 1 + self.has_gaps
+
+    def encode(self, values: Values, name: str) -> Floats:
+        values, others = as_labels(values), len(self.categories)
+        code_of = {category: code for code, category in enumerate(self.categories)}
+        codes = [*(code_of.get(label, others) for label in values.labels), others + self.has_gaps]
+        return np.array(codes, np.float64)[values.data][:, None]
 
 
 @dataclass(frozen=True)

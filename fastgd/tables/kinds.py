@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common.typing import Floats
-from .conversions import as_labels
+from .conversions import as_labels, numbers_in_text
 from .encodings import ENCODINGS
 from .values import Values
 
@@ -45,6 +45,9 @@ def find_kind(values: Values) -> tuple[str, str]:
     """The kind of a column, and, if it is to be left out, why."""
     n_rows, n_distinct = len(values.data), values.n_distinct
     if n_rows >= _MIN_ROWS and values.form == "labels" and n_distinct > _TEXT * n_rows:
+        numbers = numbers_in_text(values)
+        if numbers is not None:
+            return find_kind(numbers)
         is_identifier = n_distinct >= _UNIQUE * n_rows and not any(" " in label for label in values.labels)
         message = f"has {n_distinct:,} different texts in {n_rows:,} rows"
         return ("identifier" if is_identifier else "text"), message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,10 @@ from ..data.splits import Split
 from ..losses import Loss, Quantile
 from ..metrics import Metric, get
 from ..parallel import Group
+from ..population import Population
 from ..training.standardization import takes_standardized
 from ..training.trainer import Trainer
+from .encoder import TableEncoder
 from .recipe import Recipe
 
 _NEVER = 2**31 - 1
@@ -36,21 +39,26 @@ class MemberFit:
     Attributes
     ----------
     recipe : Recipe
+    encoder : TableEncoder
+        Has made the matrix.
     levels : list of float or None
         Quantiles to predict.
     metric : Metric or None
-        What is best on the held-out rows; None: the accuracy, or the loss.
+        What is best on the held-out rows; None: the loss.
     patience, n_threads : int or None
     group : Group
         The processes that train together; all have all rows.
+    precision : {"f32", "bf16"}
     """
 
     recipe: Recipe
+    encoder: TableEncoder
     levels: list[float] | None
     metric: Metric | None
     patience: int | None
     n_threads: int | None
     group: Group = field(default_factory=Group)
+    precision: str = "f32"
 
     def fit(
         self, X: Array, Y: Array, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
@@ -69,33 +77,45 @@ class MemberFit:
         **options
             Of `Trainer.fit`.
         """
-        is_classification, loss = classes is not None, self._loss(classes)
-        if isinstance(validation, float):
-            validation = Split(validation, stratify=is_classification and _has_pairs(Y))
-        n_held = round(len(X) * validation.fraction) if isinstance(validation, Split) else 0
-        rows = max(1, len(X) - n_held)
-        network = self.recipe.network(X.shape[1], _n_outputs(loss, Y, classes, self.levels), is_classification, seed)
-        metric = get("accuracy") if self.metric is None and is_classification else self.metric
-        group = self.group
-        trainer = Trainer(
+        validation = _as_split(validation, Y, classes)
+        rows = _n_training_rows(len(X), validation)
+        trainer = self._trainer(X, Y, classes, rows, seed)
+        if isinstance(validation, tuple):
+            validation = self.group.part(validation)
+        share = self.group.share(len(X))
+        callbacks = [*self._best_epoch(validation), *callbacks]
+        options |= {"validation": validation, "callbacks": callbacks, "classes": classes}
+        trainer.fit(X[share], Y[share], self.recipe.n_epochs(rows), **options)
+        return trainer
+
+    def fit_all(
+        self, X: Array, Y: Array, classes: Array | None, validation: Any, seeds: Sequence[int], **options: Any
+    ) -> list[Trainer]:
+        """Train a network for each seed, all at the same time, each to the bits of `fit`."""
+        validation = _as_split(validation, Y, classes)
+        rows = _n_training_rows(len(X), validation)
+        population = Population((self._trainer(X, Y, classes, rows, seed) for seed in seeds), n_threads=self.n_threads)
+        options |= {"callbacks": lambda i: self._best_epoch(validation), "classes": classes}
+        population.fit(X, Y, self.recipe.n_epochs(rows), validation, **options)
+        return population.trainers
+
+    def _trainer(self, X: Array, Y: Array, classes: Array | None, rows: int, seed: int) -> Trainer:
+        is_classification, loss, group = classes is not None, self._loss(classes), self.group
+        n_out = _n_outputs(loss, Y, classes, self.levels)
+        network = self.recipe.network(self.encoder, rows, n_out, is_classification, seed)
+        measured = get("accuracy") if self.metric is None and is_classification else self.metric
+        return Trainer(
             network,
             loss=loss,
             optimizer=self.recipe.optimizer(network, is_classification),
             batch_size=group.batch_size(self.recipe.rows_of_batch(rows)),
             standardize="y" if not is_classification and takes_standardized(loss) else False,
-            metrics=[] if metric is None else [metric],
+            metrics=[] if measured is None else [measured],
             n_threads=self.n_threads,
             comm=group.comm,
             shards=group.shards,
+            precision=self.precision,
         )
-        best = [] if validation is None else [self._best_epoch(metric)]
-        epochs = self.recipe.n_epochs(rows)
-        if isinstance(validation, tuple):
-            validation = group.part(validation)
-        share = group.share(len(X))
-        options |= {"validation": validation, "callbacks": [*best, *callbacks], "classes": classes}
-        trainer.fit(X[share], Y[share], epochs, **options)
-        return trainer
 
     def _loss(self, classes: Array | None) -> Loss:
         if self.levels is not None:
@@ -105,9 +125,24 @@ class MemberFit:
             raise ValueError(f'classes need a loss such as "cross_entropy" or "focal", not {shown(loss)}')
         return loss
 
-    def _best_epoch(self, metric: Metric | None) -> Callback:
-        column = "validation_loss" if metric is None else f"validation_{metric.name}"
-        return _BestEpoch(column, _NEVER if self.patience is None else self.patience)
+    def _best_epoch(self, validation: Any) -> list[Callback]:
+        """What restores the best epoch, if there are rows to tell it by."""
+        if validation is None:
+            return []
+        column = "validation_loss" if self.metric is None else f"validation_{self.metric.name}"
+        return [_BestEpoch(column, _NEVER if self.patience is None else self.patience)]
+
+
+def _as_split(validation: Any, Y: Array, classes: Array | None) -> Any:
+    """A share of the rows as a split, which keeps the shares of classes if it can."""
+    if not isinstance(validation, float):
+        return validation
+    return Split(validation, stratify=classes is not None and _has_pairs(Y))
+
+
+def _n_training_rows(n_rows: int, validation: Any) -> int:
+    n_held = round(n_rows * validation.fraction) if isinstance(validation, Split) else 0
+    return max(1, n_rows - n_held)
 
 
 def _n_outputs(loss: Loss, Y: Array, classes: Array | None, levels: list[float] | None) -> int:

@@ -1,4 +1,4 @@
-"""Robust scaling: columns around their median, in units of their interquartile range, without far outliers."""
+"""Robust scaling: columns around their median, in units of their interquartile range, without outliers; long tails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from .._common.typing import Floats
 
 _FAR = 1e9  # numbers of units beyond which a value is as far as it can be
+_TAIL = 6.0  # units beyond which the clipping hides most of the difference between two values ...
+_SHARE, _COUNT = 0.01, 10  # ... and how many values there must be to be a tail rather than mistakes
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,51 @@ class RobustScaling:
         scaled = np.clip(np.where(np.isnan(columns), 0.0, scaled), -_FAR, _FAR)
         clipped: Floats = scaled / np.sqrt(1 + np.square(scaled / 3))
         return clipped
+
+
+@dataclass(frozen=True)
+class TailScaling:
+    """x -> (x - mean) * factor, where x is first brought into [low, high], for a column with a long tail.
+
+    Robust scaling makes almost the same of all values far from the median.  If they are many, their differences matter,
+    as those of long delays do for the delay at arrival.
+
+    Attributes
+    ----------
+    mean : float
+        Of the column; a missing value counts as it.
+    factor : float
+        1 / (standard deviation).
+    low, high : float
+        Smallest and largest value of the training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([0.0] * 50 + [1.0] * 25 + [2.0] * 25 + [100.0] * 20)
+    >>> scaling = TailScaling.fit(values, RobustScaling.fit(values[:, None]))
+    >>> scaling.apply(np.array([0.0, 50.0, 100.0, 1e9, np.nan])).round(2).tolist()
+    [-0.47, 0.88, 2.24, 2.24, 0.0]
+    """
+
+    mean: float
+    factor: float
+    low: float
+    high: float
+
+    @classmethod
+    def fit(cls, values: Floats, robust: RobustScaling) -> TailScaling | None:
+        """Measure the values (rows,), NaN where one is missing, of a column with this scaling; None: no long tail."""
+        values = values[~np.isnan(values)]
+        n_far = int((np.abs(values - robust.center[0]) * robust.factor[0] > _TAIL).sum())
+        if n_far < max(_COUNT, _SHARE * len(values)):
+            return None
+        return cls(float(values.mean()), float(1 / values.std()), float(values.min()), float(values.max()))
+
+    def apply(self, values: Floats) -> Floats:
+        """Scale the values (rows,); without missing values thereafter."""
+        scaled: Floats = (np.clip(values, self.low, self.high) - self.mean) * self.factor
+        return np.where(np.isnan(values), 0.0, scaled)
 
 
 def _measure(values: Floats) -> tuple[float, float]:

@@ -31,9 +31,9 @@ TASKS = ("classification", "regression")
 class TableModel:
     """One network or several, trained on a table as it is.
 
-    The columns are encoded by a `TableEncoder`.  The defaults of the network and of its training are those of
-    RealMLP-TD-S with dropout, a perceptron of three layers whose settings have been tuned on many tables.  Of the
-    epochs, the one that is best on held-out rows is kept.
+    The columns are encoded by a `TableEncoder`.  The network and its training are after RealMLP, a perceptron of three
+    layers whose settings have been tuned on many tables: features with trained factors, numbers with periodic features,
+    categories of many values as vectors.  Of the epochs, the one that is best on held-out rows is kept.
 
     Parameters
     ----------
@@ -48,16 +48,18 @@ class TableModel:
         Peak of the learning rate, which goes up and down in four cycles (`CosineLog`), or a schedule; None: 0.04 for
         classes, 0.07 for numbers.
     epochs : int >= 1, default=None
-        None: 256, or fewer if there are more than 4096 training rows, but at least 48.
+        None: 64, or 32 if there are fewer than 1024 training rows; of more than 65,536 rows fewer, but at
+        least 16.
     batch_size : int >= 1, default=None
         None: 256, or up to 1024 for large tables.
-    dropout : float in [0, 1) or schedule, default=0.15
-        Probability that the output of a hidden unit is dropped in a step.
+    dropout : float in [0, 1) or schedule, default=None
+        Probability that the output of a hidden unit is dropped in a step; None: 0.3, or 0.15 from 8192 training rows
+        on.
     weight_decay : float >= 0 or schedule, default=0.0
         Decoupled decay of the weights.
     n_ensemble : int >= 1, default=1
-        Number of networks, trained with different initial values and held-out rows; predictions and probabilities are
-        their means.
+        Number of networks, trained at the same time with different initial values and held-out rows; predictions and
+        probabilities are their means.
     quantiles : float or sequence of float, each in (0, 1), default=None
         Of a regression: what `predict_quantiles` returns.  `predict` returns the median then.
     validation : float in (0, 1) or None, default=0.2
@@ -65,15 +67,17 @@ class TableModel:
     patience : int >= 1 or None, default=None
         Number of epochs without improvement after which the training stops; None: never.
     metric : str, callable or Metric, default=None
-        What is best on the held-out rows; None: the accuracy, or the loss of numbers.
+        What is best on the held-out rows; None: the loss.
     class_weight : {label: weight >= 0}, "balanced" or None, default=None
-    kinds, drop, max_one_hot
+    kinds, drop
         As in `TableEncoder`.
+    max_one_hot : int >= 2, default=32
+        Largest number of columns that are made of a category; one with more values becomes a vector that is trained.
     seed : int in [0, 2**64), default=0
     n_threads : int >= 1 or None, default=None
         Maximum number of threads; the results do not depend on it.
     callbacks : iterable of Callback, default=()
-        Called during the training of each network.
+        Called during the training of each network; the networks are then trained one after the other.
 
     Attributes
     ----------
@@ -114,7 +118,7 @@ class TableModel:
         lr: Rate | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        dropout: Rate = 0.15,
+        dropout: Rate | None = None,
         weight_decay: Rate = 0.0,
         n_ensemble: int = 1,
         quantiles: float | Sequence[float] | None = None,
@@ -138,7 +142,7 @@ class TableModel:
         self.metric = None if metric is None else metrics.get(metric)
         self.class_weight, self.seed, self.n_threads = class_weight, check_seed(seed), n_threads
         self.callbacks = list(callbacks)
-        self.encoder = TableEncoder(kinds=kinds, drop=drop, max_one_hot=max_one_hot)
+        self.encoder = TableEncoder(kinds=kinds, drop=drop, max_one_hot=max_one_hot, embed=True)
         self.members: tuple[Sequential, ...] = ()
         self.histories: tuple[History, ...] = ()
         self.classes: Array | None = None
@@ -177,11 +181,15 @@ class TableModel:
         Y, classes = self._read_target(y)
         held_out = _read_eval_set(eval_set, encoder)
         weights = {"sample_weight": sample_weight, "class_weight": self.class_weight}
-        options = {**weights, "callbacks": self.callbacks, "verbose": verbose}
-        member = MemberFit(self.recipe, self._levels(), self.metric, self.patience, self.n_threads)
+        options: dict[str, Any] = {**weights, "verbose": verbose}
+        member = MemberFit(self.recipe, encoder, self._levels(), self.metric, self.patience, self.n_threads)
         seeds = [(self.seed + i) % 2**64 for i in range(self.n_ensemble)]
         validation = self.validation if held_out is None else held_out
-        trained = [member.fit(X, Y, classes, validation, seed, **options) for seed in seeds]
+        if self.n_ensemble > 1 and not self.callbacks:
+            trained = member.fit_all(X, Y, classes, validation, seeds, **options)
+        else:  # callbacks may not be called for two networks at a time
+            options["callbacks"] = self.callbacks
+            trained = [member.fit(X, Y, classes, validation, seed, **options) for seed in seeds]
         self.encoder, self.classes = encoder, classes
         self.members = tuple(trainer.model for trainer in trained)
         self.histories = tuple(trainer.history for trainer in trained)

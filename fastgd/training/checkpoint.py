@@ -5,7 +5,7 @@ the history, the losses of the unfinished epoch and the vectors of callbacks; it
 seeds.  Nothing in it is code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,23 @@ def load(file: files.Reader) -> tuple[dict[str, Any], TrainState]:
         settings["loss"] = from_config(config["loss"], LOSSES)
     optimizer = from_config(config["optimizer"], OPTIMIZERS)
     return settings, _train_state(config, arrays, model, optimizer)
+
+
+def restored(make: Any, loaded: tuple[dict[str, Any], TrainState], **given: Any) -> tuple[Any, list[str]]:
+    """The trainer that `make` makes of what was loaded and given; None if custom code is missing, and its arguments."""
+    settings, state = loaded
+    settings |= {name: value for name, value in given.items() if value is not None}
+    if missing := [name for name in ("loss", "metrics") if name not in settings]:
+        return None, missing
+    trainer = make(state.model, optimizer=state.optimizer, **settings)
+    trainer._state = state
+    return trainer, []
+
+
+def check_custom(source: files.Target, missing: Iterable[str], function: str) -> None:
+    """Raise ValueError if custom code is missing that has to be passed to `function`."""
+    if arguments := ", ".join(f"{name}=..." for name in missing):
+        raise ValueError(f"{source} cannot hold custom code: pass it again, {function}(path, {arguments})")
 
 
 def _other_arrays(config: dict[str, Any], parameters: files.ArraySpecs) -> files.ArraySpecs:

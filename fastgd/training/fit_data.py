@@ -1,6 +1,9 @@
 """The data of one `fit`: checked, and as the engine reads them."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -22,6 +25,7 @@ from ..losses import Loss
 from ..losses.custom import Custom
 from ..models.sequential import Sequential
 from ..parallel import Group
+from .chunks import EpochBlock, plan_epochs
 from .evaluation import Evaluator, TrainingMetrics
 from .evaluators import evaluator_of_pair, evaluator_of_rows, read_weight
 from .sharded import check_rows, refuse_for_shards, shared_classes, split_shards
@@ -94,6 +98,22 @@ class FitData:
             X = self.augmentation.apply(self.X, order, starts, step)
             X = self.input_spec.scale(X, self.dtype, "the result of augment")
         return X, self.Y[order], None if self.weight is None else self.weight[order], np.arange(len(order))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of training rows."""
+        return len(self.rows)
+
+    def plan(self, settings: TrainSettings, first: int, last: int) -> EpochBlock:
+        """The steps of the next epochs, at least one and at most up to `last`, after `first` epochs."""
+        return plan_epochs(self.rows, first, last, self.step_rows, settings.seed, settings.shuffle)
+
+    def at(self, block: EpochBlock, poll: Callable[[], None]) -> FitData:
+        """The data that the next steps of the block read; `poll` is called while they are awaited."""
+        return self
+
+    def close(self) -> None:
+        """End what reads the data."""
 
     def describe(self, model: Sequential) -> None:
         """Tell the model how its inputs are made and its outputs are read."""
@@ -210,14 +230,13 @@ def _fit_data(
     scales_late = input_spec.scaling is not None and (augmentation is not None or is_memory_mapped(X))
     if scales_late:
         check_scaled(X, input_spec.scaling, model.dtype, "X")
-    batch_size = None if settings.batch_size is None else settings.batch_size // group.size
-    micro_batch = _micro_batch(batch_size, len(rows))
+    micro_batch, step_rows = rows_at_once(settings, len(rows), group)
     return FitData(
         X=X if scales_late else input_spec.scale(X, model.dtype),
         Y=output_spec.scale_targets(targets.Y, model.dtype),
         weight=weight,
         rows=rows,
-        step_rows=min(micro_batch * settings.accumulate, len(rows)),
+        step_rows=step_rows,
         micro_batch=micro_batch,
         loss=targets.loss,
         input_spec=input_spec,
@@ -281,6 +300,13 @@ def _training_weight(
             "the weight of every training row, sample_weight times class_weight, is zero: there is nothing to train on"
         )
     return product
+
+
+def rows_at_once(settings: TrainSettings, rows: int, group: Group | None = None) -> tuple[int, int]:
+    """Rows that pass through the network at once, and rows of a step, of so many training rows of this process."""
+    batch_size = None if settings.batch_size is None else settings.batch_size // (group or Group()).size
+    micro_batch = _micro_batch(batch_size, rows)
+    return micro_batch, min(micro_batch * settings.accumulate, rows)
 
 
 def _micro_batch(size: int | None, rows: int) -> int:

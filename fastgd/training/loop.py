@@ -26,7 +26,7 @@ from ..losses import LossNotFinite
 from ..losses.custom import all_finite
 from ..parallel import Group
 from . import diagnostics
-from .chunks import ChunkSizer, EpochBlock, plan_epochs
+from .chunks import ChunkSizer, EpochBlock
 from .fit_data import FitData
 from .interrupt import DeferredInterrupt
 from .savepoint import Arrays, Counters, all_or_nothing
@@ -66,7 +66,7 @@ def train(
         engine raised: see above.
     """
     columns = data.columns + (("grad_norm",) if settings.records_norm(state.optimizer) else ())
-    rows = len(data.rows) * group.size
+    rows = data.n_rows * group.size
     run = Run(state.epoch, last_epoch, rows, columns, sample_inputs=data.sample_inputs)
     with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
         try:
@@ -78,6 +78,7 @@ def train(
                     state.resume(callbacks)
                 state.begin(last_epoch, callbacks)
                 on_exit.callback(state.suspend)
+                on_exit.callback(data.close)
                 _Loop(settings, state, data, callbacks, interrupt, group).run()
         finally:
             with _stop_reason(state):
@@ -142,9 +143,9 @@ class _Loop:
 
     def _plan(self, first: int, last: int) -> EpochBlock:
         settings, data = self.settings, self.data
-        arguments = data.rows, first, last, data.step_rows, settings.seed, settings.shuffle
         if self.sharded is None:
-            return plan_epochs(*arguments)
+            return data.plan(settings, first, last)
+        arguments = data.rows, first, last, data.step_rows, settings.seed, settings.shuffle
         block = plan_shards(*arguments, self.group)
         block.totals = total_weights(block, data.weight, self.group)
         return block
@@ -173,6 +174,7 @@ class _Loop:
 
         What a custom loss raised is raised once the steps before it are accounted for.
         """
+        self.data = self.data.at(block, self.interrupt.deliver)
         steps = block.next_steps(self._n_steps(block), self.within_epoch)
         rule_state = self._bind()
         began = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar
 
 from ..losses import Loss
 from ..metrics import Metric
@@ -64,20 +64,7 @@ class Saving:
         from . import checkpoint
 
         with files.open_arrays(path) as file:
-            trainer, missing = cls._restored(*checkpoint.load(file), loss=loss, metrics=metrics, comm=comm)
-        if trainer is None:
-            arguments = ", ".join(f"{name}=..." for name in missing)
-            raise ValueError(f"{path} cannot hold custom code: pass it again, Trainer.load(path, {arguments})")
+            trainer: T
+            trainer, missing = checkpoint.restored(cls, checkpoint.load(file), loss=loss, metrics=metrics, comm=comm)
+        checkpoint.check_custom(path, missing, "Trainer.load")
         return trainer
-
-    @classmethod
-    def _restored(
-        cls: type[T], settings: dict[str, Any], state: TrainState, **passed: Any
-    ) -> tuple[T | None, list[str]]:
-        """The trainer of a file; None if custom code is missing, and the arguments that would pass it."""
-        settings |= {name: value for name, value in passed.items() if value is not None}
-        if missing := [name for name in ("loss", "metrics") if name not in settings]:
-            return None, missing
-        trainer: T = cast(Any, cls)(state.model, optimizer=state.optimizer, **settings)
-        trainer._state = state
-        return trainer, []

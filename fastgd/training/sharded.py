@@ -17,14 +17,12 @@ import numpy as np
 from .. import backend
 from .._common import random
 from .._common.typing import Array, Floats, Ints
-from ..data.labels import factorize, label_array
 from ..data.splits import split_rows
-from ..data.targets import distinct_labels
+from ..data.targets import classes_of_parts, distinct_labels, takes_labels
 from ..engine.chunk import Chunk
 from ..engine.contract import Executor
 from ..losses.base import Loss, LossNotFinite
 from ..losses.custom import all_finite
-from ..losses.link import BINARY_LINKS
 from ..models.sequential import Sequential
 from ..optimizers.bound_steps import UpdateNotFinite
 from ..parallel import Group
@@ -52,19 +50,9 @@ def split_shards(n: int, fraction: float, seed: int, group: Group) -> tuple[Ints
 
 def shared_classes(y: Any, loss: Loss, n_out: int, group: Group) -> Array | None:
     """The classes in the targets of all ranks; None if targets of the loss are no labels, or there is one rank."""
-    takes_labels = loss.target == "labels" or (loss.link in BINARY_LINKS and n_out == 1)
-    if group.size == 1 or not takes_labels:
+    if group.size == 1 or not takes_labels(loss, n_out):
         return None
-    found = group.exchange(distinct_labels(y))
-    if any(labels is None for labels in found):
-        return None  # rows of probabilities
-    labels = label_array([label for of_rank in found for label in of_rank])
-    has_number = labels.dtype.kind in ("iu" if loss.target == "labels" else "biuf")
-    limit = n_out - 1 if loss.target == "labels" else 1
-    has_default = (
-        has_number and labels.min() >= 0 and labels.max() <= limit
-    )  # then labels are indices, or probabilities
-    return None if has_default else factorize(labels, "y")[0]
+    return classes_of_parts(group.exchange(distinct_labels(y)), loss, n_out)
 
 
 def refuse_for_shards(group: Group, **arguments: Any) -> None:

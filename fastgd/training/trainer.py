@@ -11,6 +11,7 @@ from ..callbacks.base import Callback, CallbackList, check_callbacks
 from ..callbacks.history import History
 from ..callbacks.progress import Progress
 from ..data.augment import Function
+from ..data.sources import Source
 from ..data.splits import Split
 from ..engine.precision import check_precision
 from ..losses import Loss
@@ -22,12 +23,12 @@ from . import diagnostics
 from .attributes import TrainerAttributes, check_model
 from .evaluators import prepare_evaluation
 from .exclusive import check_not_in_training, in_training
-from .fit_data import prepare
 from .loop import train
 from .on_batch import BatchSteps
 from .profile import Profiling
 from .saving import Saving
 from .sharded import check_same, fingerprint
+from .source_data import prepare
 from .state import TrainSettings, TrainState
 from .stopping import AUTO, loss_tolerance
 
@@ -147,9 +148,9 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         epochs: int | str | None = AUTO,
-        validation: float | Split | tuple[Any, ...] | None = None,
+        validation: float | Split | Source | tuple[Any, ...] | None = None,
         sample_weight: Any = None,
         class_weight: Mapping[Any, float] | str | None = None,
         callbacks: Iterable[Callback] = (),
@@ -168,18 +169,20 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
 
         Parameters
         ----------
-        X : array, nested list, data frame or Arrow table, shape (rows, n_in)
-            Finite numbers.  Names of columns are kept: from then on, columns of frames are taken by name.
+        X : array, nested list, data frame, Arrow table or Source, shape (rows, n_in)
+            Finite numbers.  Names of columns are kept: from then on, columns of frames are taken by name.  A `Source`,
+            or a function that returns an iterable of blocks (X, y) or (X, y, sample_weight), is read while it trains.
         y : array, list, series or data frame, shape (rows,) or (rows, n_out)
-            Labels (text, bytes, numbers, booleans, dates, or tuples of these), class probabilities, or numbers.
+            Labels (text, bytes, numbers, booleans, dates, or tuples of these), class probabilities, or numbers.  None
+            with a source, which has them.
         epochs : int >= 1, "auto" or None, default="auto"
             Passes over the training rows; an epoch that is resumed counts as one.  "auto": as many as it takes until
             the training loss no longer falls, at most 200; see `tol`.  None: as many as were left when the last `fit`
             was stopped, or the trainer saved; with the same other arguments the run ends in the same bits as one that
             was never stopped.
-        validation : float in (0, 1), Split, (X, y), (X, y, sample_weight) or None, default=None
+        validation : float in (0, 1), Split, (X, y), (X, y, sample_weight), Source or None, default=None
             Share of the rows to hold out (see `Split`), or other rows, on which loss and metrics are measured after
-            each epoch.
+            each epoch; those of a source are held in memory.
         sample_weight : array (rows,), default=None
             Weights >= 0 of the rows in the mean loss, and in loss and metrics of validation by a share of them.
         class_weight : {label: weight >= 0}, "balanced" or None, default=None

@@ -1,0 +1,100 @@
+"""The code on the pages of docs/ runs when it is pasted: each block alone, or in turn where the page says so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+from fastgd.cli import main
+from fastgd.cli.main import _parser
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+IN_TURN = ("The blocks of this page continue one another", "本页的代码块前后相接")
+NEEDS = {"how-to/searches": "sklearn", "many-machines": "mpi4py.MPI"}
+
+
+def text_of(page):
+    return (DOCS / f"{page}.md").read_text(encoding="utf-8")
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def run(page):
+    """The names that the last block, or the whole page, defines."""
+    matplotlib.use("Agg")
+    is_session, names = any(words in text_of(page) for words in IN_TURN), {}
+    for block in blocks(page, "python"):
+        names = names if is_session else {}
+        exec(compile(block, f"{page}.md", "exec"), names)
+    pyplot.close("all")
+    return names
+
+
+PAGES = [path.relative_to(DOCS).with_suffix("").as_posix() for path in sorted(DOCS.rglob("*.md"))]
+ELSEWHERE = {"precision", "training", "loops", "scikit-learn", "inspection", "layers", "tables", "many-models"}  # with what they state
+ELSEWHERE |= {"first-hour", "zh/first-hour", "command-line"}  # below
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python") and page not in ELSEWHERE])
+@pytest.mark.filterwarnings("ignore::fastgd.training.diagnostics.AdviceWarning")  # that more epochs would help
+@pytest.mark.filterwarnings("ignore::UserWarning:sklearn")  # its ConvergenceWarning
+def test_code_runs_as_pasted(page, tmp_path, monkeypatch):
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page])
+    monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+@pytest.mark.parametrize("page", sorted(ELSEWHERE))
+def test_sessions_are_said_to_be_sessions(page):
+    assert len(blocks(page, "python")) == 1 or any(words in text_of(page) for words in IN_TURN)
+
+
+def commands(page):
+    """The arguments of each `fastgd ...` on a page."""
+    for block in blocks(page, "(?:sh)?"):
+        for line in block.splitlines():
+            if line.startswith("fastgd ") and "COMMAND" not in line:
+                yield shlex.split(line.split(" > ")[0], comments=True)[1:]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if list(commands(page))])
+def test_commands_have_options_that_exist(page):
+    for arguments in commands(page):
+        _parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("page", ["first-hour", "zh/first-hour"])
+def test_the_first_hour(page, tmp_path, monkeypatch, capsys):
+    """Code and commands, as a reader would run them."""
+    pytest.importorskip("polars")
+    monkeypatch.chdir(tmp_path)
+    names = run(page)
+    assert names["trainer"].history["validation_accuracy"][-1] > 0.96
+    assert names["houses"].history["validation_r2"][-1] > 0.9
+    for arguments in commands(page):
+        assert main(arguments) in (0, None)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written >= {"curve.png", "digits.npz", "fastgd-model.npz", "fastgd-curve.png"}
+
+
+def test_the_commands_at_the_top_of_their_page(tmp_path, monkeypatch, capsys):
+    """On a table like that of the diamonds, and then the code on the model that they write."""
+    pytest.importorskip("polars")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    carat, clarity = rng.uniform(0.2, 3, 600), rng.choice(["SI1", "VS2", "IF"], 600)
+    price = 4000 * carat + 500 * (clarity == "IF") + rng.normal(0, 100, 600)
+    rows = [f"{c:.2f},{k},{p:.0f}" for c, k, p in zip(carat, clarity, price, strict=True)]
+    for name, part in {"diamonds": rows[:400], "test": rows[400:500], "new": rows[500:]}.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(["carat,clarity,price", *part]))
+    for arguments in [arguments for arguments in commands("command-line") if "a.csv" not in arguments]:
+        assert main(arguments) in (0, None)
+    prices = run("command-line")["prices"]
+    assert np.corrcoef(prices, price[500:])[0, 1] > 0.9
