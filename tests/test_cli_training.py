@@ -58,6 +58,13 @@ def test_patience_and_metric(train, houses):
     assert TableModel.load("fastgd-model.npz").metadata["epochs"] < 90
 
 
+def test_a_missing_file_is_the_first_error(refuses, flowers, train):
+    """Before the model file that exists, and before the table is read."""
+    train(flowers, "--target", "kind", "--epochs", 1)
+    refuses("nofile.csv: No such file", "train", "nofile.csv", "--target", "kind")
+    refuses("nofile.csv: No such file", "train", flowers, "--target", "kind", "--valid", "nofile.csv")
+
+
 def test_precision(train, flowers, tmp_path):
     """--precision bf16 reaches each training, and is told."""
     for file in (["--max-iter", 2], [flowers, "--target", "kind", "--epochs", 2]):

@@ -1,7 +1,10 @@
 """The code on the pages of docs/ runs when it is pasted: each block alone, or in turn where the page says so."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -99,3 +102,21 @@ def test_the_commands_at_the_top_of_their_page(tmp_path, monkeypatch, capsys):
         assert main(arguments) in (0, None)
     prices = run("command-line")["prices"]
     assert np.corrcoef(prices, price[500:])[0, 1] > 0.9
+
+
+CHAPTERS = sorted(path.stem for path in (DOCS / "tutorial").glob("*.py") if path.stem != "style")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_code_of_a_chapter_draws_its_pictures(chapter, tmp_path):
+    """In both languages, a page shows each part of its script and each picture that the script draws."""
+    script = DOCS / "tutorial" / f"{chapter}.py"
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    subprocess.run([sys.executable, script, tmp_path], env=environment, capture_output=True, check=True, timeout=120)
+    drawn = {path.name for path in tmp_path.iterdir()}
+    parts = re.findall(r"^# \[(?!end)(\w+)\]$", script.read_text(encoding="utf-8"), re.MULTILINE)
+    for folder in ("tutorial", "zh/tutorial"):
+        page = text_of(f"{folder}/{chapter.replace('_', '-')}")
+        assert set(re.findall(r"\(.*?([\w-]+\.svg)\)", page)) == drawn
+        assert re.findall(r'start-after: "# \[(\w+)\]"', page) == parts
+        assert set(re.findall(r"\{literalinclude\} (?:\.\./)*(?:tutorial/)?(\S+)", page)) == {script.name}

@@ -36,6 +36,15 @@ def test_code_runs_as_printed(tmp_path, monkeypatch):
     assert (tmp_path / "digits.safetensors").exists()
 
 
+def test_the_page_on_data_runs_as_printed(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    session = session_of("docs/data.md")
+    assert session["history"]["validation_accuracy"][-1] > 0.9
+    assert session["trainer"].history["loss"][-1] < 0.3
+    assert session["regression"].history["loss"][-1] < 0.2
+
+
 def test_the_page_on_precision_runs_as_printed(capsys):
     session = session_of("docs/precision.md")
     assert session["trainer"].history["validation_accuracy"][-1] > 0.95

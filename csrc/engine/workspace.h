@@ -125,7 +125,7 @@ static int keeps_activations(const fgd_net *net, int l) {
 }
 static int keeps_gradients(const fgd_net *net, int l) {
     if (!is_bf16(net) || l == net->L || l == 0) return 1;
-    return activation_is_row[net->layer[l - 1].activation] || noise_multiplies[net->layer[l].noise];
+    return activation_is_row[net->layer[l - 1].activation] || noise_has_mask[net->layer[l].noise];
 }
 
 /* The matrices at number l; those that the network does not need stay NULL. */

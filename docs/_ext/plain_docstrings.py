@@ -7,6 +7,8 @@ MARKUP = re.compile(
     r"(?<!\\)\|(?=\S)|(?<=\S)(?<!\\)\||(?<![\\*\w])\*(?=[.\w])(?=[^*]*$)|(?<=[A-Za-z])(?<!\\)_(?![\w`])"
 )
 
+ROLE = re.compile(r":(?:ref|term):`([^`<]+?)(?:\s*<[^`]*>)?`")  # of scikit-learn's pages, in what is inherited
+
 
 def escaped(line):
     """The line of prose with a backslash before what reStructuredText would take for markup."""
@@ -18,6 +20,7 @@ def escaped(line):
 def escape(app, what, name, obj, options, lines):
     """Escape the prose of a docstring that numpydoc has laid out; examples are left alone."""
     is_example = False
+    lines[:] = [ROLE.sub(r"\1", line) for line in lines]
     for i, line in enumerate(lines):
         is_example = line.lstrip().startswith((">>>", "...")) or (is_example and bool(line.strip()))
         if not is_example and not line.lstrip().startswith((".. ", ":", "+-", "==")):

@@ -24,6 +24,7 @@ from .options import Help
 from .pictures import save_picture
 from .ranks import launched_group
 from .report import class_tables, describe, measure, scores_of
+from .sources import STDIN
 from .train_options import EXAMPLES, add_options
 from .trained import TrainedModel, versions
 from .training import describe_training, table_model, train_networks
@@ -61,6 +62,7 @@ def _train(options: argparse.Namespace, group: Group) -> int:
     """The work of a rank of the group: all read the table and train, the first one reports and writes the files."""
     started = time.perf_counter()
     model_path, plot_path = _paths(options)
+    _check_inputs(options)
     _check_output(model_path, options)
     data = load_digits(options) if options.file is None else load_table(options)
     _check_metric(data, options)
@@ -100,6 +102,17 @@ def _paths(options: argparse.Namespace) -> tuple[Path, Path]:
     if out.suffix in (".npz", ".safetensors") and not out.is_dir():
         return out, options.plot or out.with_name(f"{out.stem}-curve.png")
     return out / "fastgd-model.npz", options.plot or out / "fastgd-curve.png"
+
+
+def _check_inputs(options: argparse.Namespace) -> None:
+    """Raise now if the options lack a target or name a file that does not exist; a pipe is not opened yet."""
+    if options.file is None:
+        return
+    if options.target is None:
+        raise ValueError(f"which column should be predicted? fastgd train {options.file} --target COLUMN")
+    for file in (options.file, options.valid):
+        if isinstance(file, Path) and file != STDIN:
+            file.stat()
 
 
 def _check_output(model_path: Path, options: argparse.Namespace) -> None:

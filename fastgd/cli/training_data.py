@@ -83,8 +83,6 @@ def load_digits(options: argparse.Namespace) -> TrainingData:
 
 def load_table(options: argparse.Namespace) -> TrainingData:
     """The table that the options name, with warnings about its columns."""
-    if options.target is None:
-        raise ValueError(f"which column should be predicted? fastgd train {options.file} --target COLUMN")
     task, missing = task_name(options), MISSING if options.missing is None else options.missing
     table = Table(options.file, missing)
     frame = _read(table, options, task)

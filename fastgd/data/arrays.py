@@ -257,7 +257,9 @@ def _from_frame(frame: Any, name: str) -> Array:
         if array.dtype != object:
             return array
     columns = [_frame_numbers(frame, index, label, name) for index, label in enumerate(frame_columns(frame))]
-    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    if not columns:
+        return np.empty((len(frame), 0))
+    return np.ascontiguousarray(np.stack(columns).T)  # several times as fast as to stack columns of single values
 
 
 def _frame_numbers(frame: Any, index: int, label: Any, name: str) -> Array:
