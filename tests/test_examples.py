@@ -8,7 +8,7 @@ import example_runs
 from example_runs import is_png, run, two_processes
 from gallery_results import RESULTS
 
-EXTRAS = {"lbfgs": "scipy"}  # requirements of an example besides matplotlib
+EXTRAS = {"lbfgs": "scipy", "parquet": "pyarrow"}  # requirements of an example besides matplotlib
 EXAMPLES = sorted(path for path in example_runs.EXAMPLES.glob("*.py") if path.stem not in RESULTS)
 
 
