@@ -45,7 +45,7 @@ for (title, names), (above, below) in zip(PANELS.items(), axes.T, strict=True):
         ax.axhline(0, color=plot.GREY, linewidth=0.6, zorder=0)
 axes[0, 0].set_ylabel("a = f(z)")
 axes[1, 0].set_ylabel("f'(z)")
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "activations.png")
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "activations.png", dpi=100)
 
 X, y = gd.datasets.digits()
 X, test = X / 16, slice(1000, None)  # the test rows are by other writers

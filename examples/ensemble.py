@@ -21,6 +21,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="ensemble.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 MEMBERS = 20
 random = np.random.default_rng(options.seed)
@@ -56,7 +57,7 @@ together = np.sqrt(np.mean((ensemble.predict(X_new) - y_new) ** 2))
 print(f"root mean squared error: {np.mean(alone):.4f} of a member, {together:.4f} of their mean")
 
 grid = np.linspace(-5, 5, 400)[:, np.newaxis]
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True, layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
 for curve in ensemble.predict_members(grid):
     left.plot(grid[:, 0], curve, color=plot.BLUE, linewidth=0.6, alpha=0.6)
 left.set(title=f"{MEMBERS} networks: they disagree where there are no rows", xlabel="x", ylabel="y", ylim=(-4, 4))
@@ -66,7 +67,6 @@ right.plot(grid[:, 0], ensemble.predict(grid), color=plot.ORANGE, linewidth=2, l
 right.set(title=f"Calibrated intervals: {inside:.1%} of new values are inside", xlabel="x")
 for ax in (left, right):
     ax.plot(X[:, 0], y, ".", color="black", markersize=3, zorder=3, label="rows of training")
-    ax.spines[["top", "right"]].set_visible(False)
-right.legend(frameon=False, loc="upper left")
-figure.savefig(options.picture, dpi=150)
+right.legend(loc="upper left")
+figure.savefig(options.picture)
 print(f"result: distance from 90 % coverage {abs(inside - 0.9):.4f}")

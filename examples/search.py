@@ -21,6 +21,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("picture", nargs="?", default="search.png")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
+plt.style.use(plot.STYLE)
 
 SETTINGS, EPOCHS = 200, 32
 X, y = gd.datasets.digits()
@@ -56,7 +57,7 @@ print(
     f"on {len(test)} new images the best has an accuracy of {alone:.1%}, an ensemble of {len(ensemble)} {accuracy:.1%}"
 )
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 for history in histories:
     is_last = len(history["epoch"]) == EPOCHS
     color, width = (plot.ORANGE, 1.6) if is_last else (plot.GREY, 0.6)
@@ -75,7 +76,5 @@ points = right.scatter(
 right.set(title="Where the good settings are", xlabel="learning rate", ylabel="last validation accuracy", xscale="log")
 bar = figure.colorbar(points, ax=right, label="epochs of training")
 bar.set_ticks(np.log2(sorted(set(epochs))), labels=[str(stop) for stop in sorted(set(epochs))])
-for ax in (left, right):
-    ax.spines[["top", "right"]].set_visible(False)
-figure.savefig(options.picture, dpi=150)
+figure.savefig(options.picture)
 print(f"result: accuracy of the chosen ensemble {accuracy:.4f}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 from dashboards import ask
@@ -63,6 +64,13 @@ def test_a_missing_file_is_the_first_error(refuses, flowers, train):
     train(flowers, "--target", "kind", "--epochs", 1)
     refuses("nofile.csv: No such file", "train", "nofile.csv", "--target", "kind")
     refuses("nofile.csv: No such file", "train", flowers, "--target", "kind", "--valid", "nofile.csv")
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_a_missing_file_comes_before_a_missing_package(refuses, flowers, train, monkeypatch, command):
+    train(flowers, "--target", "kind", "--epochs", 1)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    refuses("nofile.csv: No such file", command, "fastgd-model.npz", "nofile.csv")
 
 
 def test_precision(train, flowers, tmp_path):

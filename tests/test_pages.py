@@ -40,7 +40,17 @@ def run(page):
 
 
 PAGES = [path.relative_to(DOCS).with_suffix("").as_posix() for path in sorted(DOCS.rglob("*.md"))]
-ELSEWHERE = {"precision", "training", "loops", "scikit-learn", "inspection", "layers", "tables"}  # with what they state
+ELSEWHERE = {
+    "precision",
+    "training",
+    "loops",
+    "scikit-learn",
+    "inspection",
+    "layers",
+    "tables",
+    "data",
+    "many-models",
+}  # with what they state
 ELSEWHERE |= {"first-hour", "zh/first-hour", "command-line"}  # below
 
 

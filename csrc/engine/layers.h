@@ -104,7 +104,7 @@ static void layer_forward(const fgd_layer *layer, const real *W, const real *fro
 }
 
 /* Whether noise acts on a[l], and whether its values are factors of the gradient. */
-static int is_noisy(const fgd_workspace *w, const fgd_noise *noise, int l) {
+static inline int is_noisy(const fgd_workspace *w, const fgd_noise *noise, int l) {
     if (!noise->strength || l >= w->net->L || !w->net->layer[l].noise) return 0;
     return noise->strength[l] > 0 || noise_is_backward[w->net->layer[l].noise];
 }

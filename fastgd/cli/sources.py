@@ -34,9 +34,16 @@ class Table:
     ----------
     source : Path
     missing : collection of str
+
+    Raises
+    ------
+    FileNotFoundError
+        At once, whether or not there is a package to read it with.
     """
 
     def __init__(self, source: Path, missing: Collection[str]) -> None:
+        if source != STDIN:
+            source.stat()
         self._source = source if source != STDIN else _standard_input().read()
         self._missing, self.name = missing, name_of(source)
 

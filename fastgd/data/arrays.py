@@ -245,7 +245,7 @@ def frame_columns(frame: Any) -> list[Any]:
 
 def frame_column(frame: Any, index: int) -> Any:
     """A column of a frame, as a series or Arrow array."""
-    if hasattr(frame, "column_names"):
+    if hasattr(type(frame), "column_names"):  # not of the frame itself, which would make the list of names
         return frame.column(index)
     return frame.iloc[:, index] if hasattr(frame, "iloc") else frame[:, index]
 
@@ -259,7 +259,7 @@ def _from_frame(frame: Any, name: str) -> Array:
     columns = [_frame_numbers(frame, index, label, name) for index, label in enumerate(frame_columns(frame))]
     if not columns:
         return np.empty((len(frame), 0))
-    return np.ascontiguousarray(np.stack(columns).T)  # several times as fast as to stack columns of single values
+    return np.ascontiguousarray(np.stack(columns).T)
 
 
 def _frame_numbers(frame: Any, index: int, label: Any, name: str) -> Array:
