@@ -117,7 +117,7 @@ def test_intrinsics_only_in_simd():
 
 
 def test_openmp_pragmas_in_one_file_for_threads_and_one_for_vectors():
-    threads, vectors = "csrc/engine/team.h", "csrc/simd/contract.h"
+    threads, vectors = "csrc/engine/team.h", "csrc/simd/headers.h"
     assert files_with(r"\bpragma\s+omp\b|_Pragma\(\"omp", CORE) <= {threads, vectors}
 
 

@@ -76,6 +76,7 @@ static void sorted_order(uint64_t seed, uint64_t epoch, int n, int64_t *order) {
     uint32_t index = ((uint32_t)1 << k) - 1;
     for (int i = 0; i < n; i += 8) {
         order_words(seed, epoch * blocks + 1 + (uint64_t)i / 8, word);
+        UNROLLED
         for (int j = 0; j < 8; j++) key[i + j] = ((uint32_t)(word[j / 2] >> j % 2 * 32) & ~index) | (uint32_t)(i + j);
     }
     sort_keys(key, n, k);
@@ -94,7 +95,7 @@ static void mix_indices(uint32_t first, const uint32_t *key, int k, uint32_t *x)
     for (uint32_t *batch = x; batch < x + MIXED; batch += BATCH) {
         UNROLLED
         for (int r = 0; r < MIX_ROUNDS; r++) {
-            VECTORIZED
+            UNROLLED
             for (int i = 0; i < BATCH; i++) {
                 uint32_t v = (batch[i] + key[r]) * (r % 2 ? 0x846ca68b : 0x7feb352d);
                 batch[i] = v ^ (v >> shift & shifted);

@@ -28,8 +28,10 @@ static void update_init(update_context *u, int rule, const double *coefficients,
 #define RULE(name, slots, coefficients)                                                         \
     ALWAYS_INLINE void update_##name(const update_context *u, ptrdiff_t at, vec g, lanes m) {   \
         vec s[MAX_SLOTS];                                                                       \
+        UNROLLED                                                                                \
         for (int i = 0; i < slots; i++) s[i] = v_load_part(u->state + i * u->size + at, m);     \
         v_store_part(u->theta + at, name##_step(v_load_part(u->theta + at, m), g, s, u->c), m); \
+        UNROLLED                                                                                \
         for (int i = 0; i < slots; i++) v_store_part(u->state + i * u->size + at, s[i], m);     \
     }
 FGD_RULES(RULE)

@@ -71,22 +71,26 @@ ALWAYS_INLINE vec v_swap(vec a, int d) {
 #define QUARTERS(a, b, i, j) _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(j, i, j, i))
 ALWAYS_INLINE void transpose_square(vec row[16]) {
     vec a[16], b[16];
+    UNROLLED
     for (int i = 0; i < 16; i += 2) {
         a[i] = _mm512_unpacklo_ps(row[i], row[i + 1]);
         a[i + 1] = _mm512_unpackhi_ps(row[i], row[i + 1]);
     }
+    UNROLLED
     for (int i = 0; i < 16; i += 4) {
         b[i] = _mm512_shuffle_ps(a[i], a[i + 2], _MM_SHUFFLE(1, 0, 1, 0));
         b[i + 1] = _mm512_shuffle_ps(a[i], a[i + 2], _MM_SHUFFLE(3, 2, 3, 2));
         b[i + 2] = _mm512_shuffle_ps(a[i + 1], a[i + 3], _MM_SHUFFLE(1, 0, 1, 0));
         b[i + 3] = _mm512_shuffle_ps(a[i + 1], a[i + 3], _MM_SHUFFLE(3, 2, 3, 2));
     }
+    UNROLLED
     for (int i = 0; i < 4; i++) {
         a[i] = QUARTERS(b[i], b[i + 4], 0, 2);
         a[i + 4] = QUARTERS(b[i], b[i + 4], 1, 3);
         a[i + 8] = QUARTERS(b[i + 8], b[i + 12], 0, 2);
         a[i + 12] = QUARTERS(b[i + 8], b[i + 12], 1, 3);
     }
+    UNROLLED
     for (int i = 0; i < 4; i++) {
         row[i] = QUARTERS(a[i], a[i + 8], 0, 2);
         row[i + 8] = QUARTERS(a[i], a[i + 8], 1, 3);

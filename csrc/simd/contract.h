@@ -52,12 +52,6 @@
 
 #define NR (NV * VL) /* columns of a tile */
 
-/* Before a loop of constant length over an array of vectors: unrolled early, the array is kept in registers. */
-#define UNROLLED _Pragma("GCC unroll 16")
-
-/* Before a plain loop over independent elements: -O2 vectorizes it as well, whatever its length. */
-#define VECTORIZED _Pragma("omp simd")
-
 /* Bytes of a cache line and of a huge page. */
 enum { LINE = 64, HUGE_PAGE = 1 << 21 };
 

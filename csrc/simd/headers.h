@@ -28,6 +28,12 @@
 #endif
 #define UNUSED __attribute__((unused)) /* a parameter that not all functions of a table need */
 
+/* Before a loop of constant length over an array of vectors: unrolled early, the array is kept in registers. */
+#define UNROLLED _Pragma("GCC unroll 16")
+
+/* Before a plain loop over independent elements: -O2 vectorizes it as well, whatever its length. */
+#define VECTORIZED _Pragma("omp simd")
+
 /* The width of `real`, 32 or 64: isa/<isa>_f<bits>.c defines it first; 32 when a header is compiled alone. */
 #ifndef FGD_BITS
 #define FGD_BITS 32

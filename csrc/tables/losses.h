@@ -200,6 +200,7 @@ static inline vec cross_entropy_columns(int n, const real *z, const real *y, vec
     real z_label[VL], one[VL];
     for (int j = 0; j < n; j++) v_store(dz + j * VL, v_mul(v_load(dz + j * VL), factor));
     v_store(one, scale);
+    UNROLLED
     for (int r = 0; r < VL; r++) {
         int at = (int)y[r] * VL + r;
         z_label[r] = z[at];
@@ -219,6 +220,7 @@ static inline vec smoothed_cross_entropy_columns(int n, const real *z, const rea
         rest = v_add(rest, v_sub(max, v_load(z + j * VL)));
     }
     v_store(taken, v_mul(scale, kept));
+    UNROLLED
     for (int r = 0; r < VL; r++) {
         int at = (int)y[r] * VL + r;
         z_label[r] = z[at];
