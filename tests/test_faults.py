@@ -13,7 +13,7 @@ from training import EachEpoch, fit, make, problem
 import fastgd as gd
 from fastgd.callbacks import CSVLogger, EveryStep, History, ReduceLROnPlateau, StepBudget
 from fastgd.losses.custom import Custom
-from fastgd.training import chunks, interrupt, loop, savepoint, steps
+from fastgd.training import chunks, fit_data, interrupt, loop, savepoint, steps
 from fastgd.training.evaluation import Evaluator
 
 EPOCHS = 6
@@ -21,7 +21,7 @@ EPOCHS = 6
 # Python functions that the loop calls, each by the object that has it.
 PLACES = [
     (loop, "train_chunk"),
-    (loop, "plan_epochs"),
+    (fit_data, "plan_epochs"),
     (steps, "step_coefficients"),
     (loop._Loop, "_bind"),
     (loop, "make_chunk"),

@@ -249,7 +249,7 @@ DENSE = gd.Dense(7, 3)
         (lambda: gd.Sequential(DENSE, gd.Scale(3), gd.Dense(3, 1)), "must come before the first Dense"),
         (lambda: gd.Sequential(gd.Dropout(0.1), gd.Scale(7), DENSE), "would change the columns that it reads"),
         (lambda: gd.Sequential(gd.Scale(7), gd.Embedding(7, {1: 2}), gd.Dense(14, 1)), "must be the first layer"),
-        (lambda: gd.Sequential("scale", DENSE), "layer 0 must be a Dense, a Dropout or .* or a Scale, not 'scale'"),
+        (lambda: gd.Sequential("scale", DENSE), "layer 0 must be a Dense, a Dropout, .* or a Scale, not 'scale'"),
     ],
 )
 def test_errors_of_constructors(make, message):
