@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,20 @@ pytestmark = pytest.mark.skipif(MPIRUN is None, reason="needs mpirun")
 HELPERS = Path(__file__).parent / "helpers"
 SECONDS = 60
 
-# A training that lasts until it is stopped; each rank first prints its process id.
+# A training that lasts until it is stopped; after its first epoch, each rank prints its process id.
 ENDLESS = """
 import os
 from mpi4py import MPI
+import fastgd as gd
 from sharded_fits import classifier, fit
 comm = MPI.COMM_WORLD
-print(comm.rank, os.getpid(), flush=True)
-theta, _, reason = fit(classifier(comm), comm, epochs=10**6)
+
+class Ready(gd.Callback):
+    def on_epoch_end(self, trainer, logs):
+        if trainer.epoch == 1:
+            print(comm.rank, os.getpid(), flush=True)
+
+theta, _, reason = fit(classifier(comm), comm, epochs=10**6, callbacks=[Ready()])
 results = comm.gather((reason, theta))
 if comm.rank == 0:
     print("ended", *(reason for reason, _ in results), len(set(results)))
@@ -95,11 +100,10 @@ def test_the_command_line_fails_once(tmp_path, monkeypatch):
 
 @pytest.fixture
 def endless():
-    """Two ranks that train, and their process ids."""
+    """Two ranks in the midst of a training, and their process ids."""
     process = start(2, "-c", ENDLESS)
     try:
         pids = dict(map(int, process.stdout.readline().split()) for _ in range(2))
-        time.sleep(0.5)
         yield process, pids
     finally:
         process.kill()
