@@ -84,6 +84,7 @@ def show(name, images, seen, color):
         panel.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         panel.set_title(f"{true} → {digit}", fontsize=9, color="black" if digit == true else "red")
         panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(True)
 
 
 sizes = np.linspace(0, 0.3, 13)

@@ -103,6 +103,7 @@ for row, (name, change) in zip(right.subplots(4, 6), {"source": np.copy, **DOMAI
     for panel, image in zip(row, change(X[new][:6]), strict=True):
         panel.imshow(image.reshape(8, 8), vmin=0, vmax=1)
         panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(True)
     row[0].set_ylabel(name.replace(" ", "\n"))
 figure.savefig(arguments.picture)
 gain = np.mean([adapted - before for before, adapted, _ in scores.values()])

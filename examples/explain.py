@@ -110,6 +110,7 @@ for row, image in enumerate(np.argmax(y_new[:, None] == [0, 2, 3, 5, 9], axis=0)
         colors = {"cmap": "gray_r"} if name == "image" else {"cmap": "RdBu", "vmin": -limit, "vmax": limit}
         ax.imshow(values, **colors)
         ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(True)
         if row == 0:
             ax.set_title(name.replace(" ", "\n"), fontsize=9)
 left.suptitle("Blue pixels speak for the predicted digit, red ones against it", fontsize=11)
