@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
+from fastgd import backend
 from fastgd.cli import main
 from fastgd.cli.main import _parser
 
@@ -119,6 +120,8 @@ CHAPTERS = sorted(path.stem for path in (DOCS / "tutorial").glob("*.py") if path
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_code_of_a_chapter_draws_its_pictures(chapter, tmp_path):
     """In both languages, a page shows each part of its script and each picture that the script draws."""
+    if backend.choose().backend == "numpy":
+        pytest.skip("it takes minutes on the NumPy engine")
     script = DOCS / "tutorial" / f"{chapter}.py"
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     subprocess.run([sys.executable, script, tmp_path], env=environment, capture_output=True, check=True, timeout=120)

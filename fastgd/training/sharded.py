@@ -183,9 +183,10 @@ class ShardedSteps:
         totals : (steps,)
             See `total_weights`.
         """
-        if self.local_steps > 1:
-            return _LocalSteps(self, model, executor, chunk).run(totals)
-        return _SummedSteps(self.group, model, executor, chunk).run(totals, must_stop)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and reported
+            if self.local_steps > 1:
+                return _LocalSteps(self, model, executor, chunk).run(totals)
+            return _SummedSteps(self.group, model, executor, chunk).run(totals, must_stop)
 
 
 class _SummedSteps:
