@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from .. import losses, metrics, optimizers
 from .._common.checks import counted
-from .._common.typing import Array
 from ..callbacks import BestEpoch, Dashboard, EarlyStopping
 from ..callbacks.base import Callback
+from ..data.sample_weights import balanced_weights
+from ..data.targets import read_targets
 from ..metrics import Metric
 from ..models import MLP, Sequential
 from ..optimizers import Optimizer
@@ -38,7 +37,7 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
     classes = data.classes
     if classes is None and options.class_weight == "balanced":
         raise ValueError("--class-weight balanced is for classes, but this is a regression")
-    weights = _balanced(data.y) if options.class_weight == "balanced" else None
+    weights = _balanced(data) if options.class_weight == "balanced" else None
     fit_options = {"class_weight": weights, "verbose": 0 if options.quiet else 1}
     watch: list[Callback] = [Dashboard()] if options.watch else []
     if data.encoder is None:
@@ -54,10 +53,11 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
             return
 
 
-def _balanced(y: Array) -> dict[Any, float]:
+def _balanced(data: TrainingData) -> dict[Any, float]:
     """The weights of class_weight="balanced", which a rank of several cannot count in its own rows."""
-    labels, counts = np.unique(y, return_counts=True)
-    return dict(zip(labels.tolist(), (len(y) / (len(labels) * counts)).tolist(), strict=True))
+    classes = data.classes
+    assert classes is not None
+    return balanced_weights([read_targets(data.y, losses.get("cross_entropy"), max(2, len(classes)), classes)])
 
 
 def recipe_of(data: TrainingData, options: argparse.Namespace) -> Recipe:
