@@ -9,6 +9,7 @@ import pytest
 from training import EachEpoch
 
 import fastgd as gd
+from fastgd.data.scaling import Scaling
 from fastgd.training.diagnostics import AdviceWarning
 
 
@@ -330,3 +331,16 @@ def test_damaged_scalings_are_refused(part, key, value):
     config[part] = config[part] | {key: value}
     with pytest.raises(ValueError, match="its (names|scaling)"):
         gd.Sequential.from_config(config, lambda specs: trainer.model.parameters())
+
+
+@pytest.mark.parametrize("has_weight", [False, True])
+@pytest.mark.parametrize("cuts", [[], [1, 30, 31, 260], [100, 200], [250], range(1, 333)])
+def test_blocks_of_any_length_have_the_scaling_of_one_array(cuts, has_weight, monkeypatch):
+    monkeypatch.setattr("fastgd.data.scaling._BLOCK", 100)
+    rng = np.random.default_rng(0)
+    values, weight = rng.normal(3, 2, (333, 5)), rng.uniform(0, 2, 333) if has_weight else None
+    parts = np.split(np.arange(333), cuts)
+    one = Scaling.of(values, np.arange(333), weight)
+    other = Scaling.of_blocks(lambda: ((values[part], weight if weight is None else weight[part]) for part in parts))
+    assert (one.mean == other.mean).all()
+    assert (one.std == other.std).all()

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._common.typing import Array, Floats, Ints
-from ..parallel import Group
+from .._common.typing import Array, Ints
 from .arrays import check_codes, finite_rows, frame_columns, is_frame
 from .scaling import Scaling
 from .shared import Shared
@@ -94,11 +93,8 @@ class InputSpec:
         """Dtype that must hold the rows of the user, for a model of `dtype`: any if they are standardized first."""
         return None if self.scaling else dtype
 
-    def with_scaling_of(
-        self, rows: Array, chosen: Ints, weight: Floats | None, group: Group | None = None
-    ) -> InputSpec:
-        """The specification with mean and std of the chosen rows, as `Scaling.of` measures them; codes stay."""
-        scaling = Scaling.of(rows, chosen, weight, group=group)
+    def with_scaling(self, scaling: Scaling) -> InputSpec:
+        """The specification with this mean and std, which must be its own arrays; codes stay."""
         codes = [column for column, _ in self.codes]
         scaling.mean[codes], scaling.std[codes] = 0.0, 1.0
         return replace(self, scaling=scaling)

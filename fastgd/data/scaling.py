@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from .arrays import check_finite
 
 # Rows that are read at once, so that memory maps of any size need little memory.
 _BLOCK = 8192
+
+# Rows (n, columns) with their weights (n,), or None; and what goes through all of them anew, block by block.
+Block: TypeAlias = tuple[Array, Floats | None]
+Blocks: TypeAlias = Callable[[], Iterable[Block]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +65,26 @@ class Scaling:
             Values are so large that their squares overflow float64.
         """
         group = group or Group()
-        # Deviations from a value are exactly 0 in a constant column.
-        origin = group.exchange(values[rows[0]])[0].astype(np.float64)
+        n = len(rows) // len(group.own)
+        shards = [_blocks_of(values, rows[i * n : (i + 1) * n], weight) for i in range(len(group.own))]
+        return cls._measure(shards, values[rows[0]], name, group)
+
+    @classmethod
+    def of_blocks(cls, blocks: Blocks, name: str = "X") -> Scaling:
+        """Measure the rows of blocks of any number of rows, with the bits of `of` for the same rows in one array.
+
+        Parameters and exceptions are those of `of`; `blocks` is called for each pass over the rows.
+        """
+        first, _ = next(iter(blocks()))
+        return cls._measure([lambda: _even_blocks(blocks())], first[0], name, Group())
+
+    @classmethod
+    def _measure(cls, shards: Sequence[Blocks], first: Array, name: str, group: Group) -> Scaling:
+        # Deviations from a value, that of the first row of all, are exactly 0 in a constant column.
+        origin = group.exchange(first)[0].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = origin + _mean(values, rows, weight, origin, 1, group)
-            std = np.sqrt(_mean(values, rows, weight, mean, 2, group))
+            mean = origin + _mean(shards, origin, 1, group)
+            std = np.sqrt(_mean(shards, mean, 2, group))
         if not np.isfinite(std).all():
             column = int(np.argmin(np.isfinite(std)))
             raise ValueError(f"{name} cannot be standardized: the values of column {column} are too large for float64")
@@ -99,26 +119,55 @@ class Scaling:
         return cls(mean, std)
 
 
-def _mean(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int, group: Group) -> Floats:
+def _blocks_of(values: Array, rows: Ints, weight: Floats | None) -> Blocks:
+    """The blocks of some rows of an array."""
+    parts = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    return lambda: ((values[part], None if weight is None else weight[part]) for part in parts)
+
+
+def _even_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The same rows in blocks of the size of `_blocks_of`."""
+    parts: list[Block] = []
+    n = 0
+    for block in blocks:
+        parts.append(block)
+        n += len(block[0])
+        if n < _BLOCK:
+            continue
+        whole = _join(parts)
+        yield from (_slice(whole, start, start + _BLOCK) for start in range(0, n - _BLOCK + 1, _BLOCK))
+        parts, n = [_slice(whole, n - n % _BLOCK, n)], n % _BLOCK
+    if n:
+        yield _join(parts)
+
+
+def _join(blocks: Sequence[Block]) -> Block:
+    values, weights = zip(*blocks, strict=True)
+    return np.concatenate(values), None if weights[0] is None else np.concatenate(weights)
+
+
+def _slice(block: Block, start: int, stop: int) -> Block:
+    values, weight = block
+    return values[start:stop], None if weight is None else weight[start:stop]
+
+
+def _mean(shards: Sequence[Blocks], origin: Floats, power: int, group: Group) -> Floats:
     """The mean of (values - origin) ** power, with the power 1 or 2, over the rows of all shards, (columns,)."""
-    n = len(rows) // len(group.own)
-    parts = [rows[i * n : (i + 1) * n] for i in range(len(group.own))]
-    sums = [_sum(values, part, weight, origin, power) for part in parts]
+    sums = [_sum(shard(), origin, power) for shard in shards]
     total = group.concatenate(np.array(sums)).sum(axis=0)
     mean: Floats = total[:-1] / total[-1]
     return mean
 
 
-def _sum(values: Array, rows: Ints, weight: Floats | None, origin: Floats, power: int) -> Floats:
+def _sum(blocks: Iterable[Block], origin: Floats, power: int) -> Floats:
     """The sum of (values - origin) ** power over the rows, and of their weights, (columns + 1,)."""
-    total, divisor = np.zeros(values.shape[1]), 0.0
-    for start in range(0, len(rows), _BLOCK):
-        chosen = rows[start : start + _BLOCK]
-        terms = np.subtract(values[chosen], origin, dtype=np.float64)
+    total, divisor = np.zeros(len(origin)), 0.0
+    for values, weight in blocks:
+        terms = np.subtract(values, origin, dtype=np.float64)
         if power == 2:
             terms *= terms
         if weight is not None:
-            terms *= weight[chosen, np.newaxis]
+            terms *= weight[:, np.newaxis]
         total += terms.sum(axis=0)
-        divisor += len(chosen) if weight is None else float(weight[chosen].sum())
+        divisor += len(values) if weight is None else float(weight.sum())
     return np.append(total, divisor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,6 +121,11 @@ class BlockReader:
         read_weight(self.loss, None if given is None else np.ones(1), 1)  # raises if the loss takes none
         return _Checked(X, targets, None if given is None else block_weights(given, len(X), weight_name))
 
+    def all_checked(self) -> Iterator[_Checked]:
+        """The blocks that have rows, one after the other."""
+        indices = [index for index, count in enumerate(self.counts) if count]
+        return (self.checked(*each) for each in numbered(iter(self.source.blocks(iter(indices))), indices))
+
     def _converted(self, index: int, block: _Checked) -> Rows:
         dtype = self.model.dtype
         X = self.input_spec.scale(block.X, dtype, f"X of block {index}") if self.scales_X else block.X
@@ -192,80 +197,14 @@ def _class_weight(class_weight: Any, reader: BlockReader) -> Any:
 
 def _with_scaling(reader: BlockReader) -> BlockReader:
     """The reader with mean and standard deviation of what is standardized for the first time."""
-    is_known = reader.input_spec.scaling is not None, reader.output_spec.scaling is not None
-    if all(known or not wanted for known, wanted in zip(is_known, reader.scales, strict=True)):
-        return reader
-    rows, n = _Passes(reader), range(sum(reader.counts))
-    weight: Any = _Column(rows, 2) if rows.have_weight else None
-    X: Any = _Column(rows, 0)
-    Y: Any = _Column(rows, 1)
     input_spec, output_spec = reader.input_spec, reader.output_spec
     if reader.scales[0] and input_spec.scaling is None:
-        input_spec = input_spec.with_scaling_of(X, cast(Any, n), weight)
+        scaling = Scaling.of_blocks(lambda: ((block.X, block.weight) for block in reader.all_checked()))
+        input_spec = input_spec.with_scaling(scaling)
     if reader.scales[1] and output_spec.scaling is None:
-        output_spec = replace(output_spec, scaling=Scaling.of(Y, cast(Any, n), weight, "y"))
+        scaling = Scaling.of_blocks(lambda: ((block.targets.Y, block.weight) for block in reader.all_checked()), "y")
+        output_spec = replace(output_spec, scaling=scaling)
     return replace(reader, input_spec=input_spec, output_spec=output_spec)
-
-
-class _Passes:
-    """Rows of a source in their order, again and again, as `Scaling` reads those of arrays.
-
-    Parameters
-    ----------
-    reader : BlockReader
-
-    Attributes
-    ----------
-    have_weight : bool
-    """
-
-    def __init__(self, reader: BlockReader) -> None:
-        self._reader, self._range = reader, range(0)
-        self._blocks: Iterator[tuple[int, Any]] = iter(())
-        self._rest: tuple[Any, ...] = ()
-        self._found: tuple[Any, ...] = ()
-        self.have_weight = self.take(range(1))[2] is not None
-
-    def take(self, rows: range) -> tuple[Any, ...]:
-        """X, Y and weight of these rows, which follow those of the last call or begin anew."""
-        if self._found and rows == self._range:
-            return self._found
-        if not self._rest or rows.start != self._range.stop:
-            indices = [i for i, count in enumerate(self._reader.counts) if count]
-            self._blocks = numbered(iter(self._reader.source.blocks(iter(indices))), indices)
-            self._rest = self._next()
-        parts = [self._rest]
-        while sum(len(part[0]) for part in parts) < len(rows):
-            parts.append(self._next())
-        whole = [_joined(columns) for columns in zip(*parts, strict=True)]
-        self._found = tuple(None if column is None else column[: len(rows)] for column in whole)
-        self._rest = tuple(None if column is None else column[len(rows) :] for column in whole)
-        self._range = rows
-        return self._found
-
-    def _next(self) -> tuple[Any, ...]:
-        checked = self._reader.checked(*next(self._blocks))
-        return checked.X, checked.targets.Y, checked.weight
-
-
-class _Column:
-    """X, Y or weight of all rows of a source, of which ranges can be read."""
-
-    def __init__(self, passes: _Passes, column: int) -> None:
-        self._passes, self._column = passes, column
-        self.shape = np.shape(self._take(range(1)))
-
-    def __getitem__(self, rows: Any) -> Any:
-        if isinstance(rows, tuple):  # weight[rows, np.newaxis]
-            return self[rows[0]][:, np.newaxis]
-        return self._take(rows) if isinstance(rows, range) else self._take(range(rows, rows + 1))[0]
-
-    def _take(self, rows: range) -> Any:
-        return self._passes.take(rows)[self._column]
-
-
-def _joined(columns: tuple[Any, ...]) -> Any:
-    return columns[0] if len(columns) == 1 or columns[0] is None else np.concatenate(columns)
 
 
 def _first_block(source: Source, counts: list[int]) -> tuple[int, Any]:

@@ -192,7 +192,7 @@ def prepare(
     check_rows(len(rows), group, "training rows")
     training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
     if scales_X and input_spec.scaling is None:
-        input_spec = input_spec.with_scaling_of(X, rows, weight, group)
+        input_spec = input_spec.with_scaling(Scaling.of(X, rows, weight, "X", group))
     if scales_y and output_spec.scaling is None:
         output_spec = replace(output_spec, scaling=Scaling.of(targets.Y, rows, weight, "y", group))
     evaluator: Evaluator | None = None
