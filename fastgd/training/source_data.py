@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from ..data.sources import Source, as_source
 from ..models.sequential import Sequential
 from ..parallel import Group
 from . import fit_data
-from .block_reader import make_reader
 from .chunks import EpochBlock
 from .evaluation import Evaluator
 from .evaluators import evaluator_of_pair
 from .fit_data import FitData, known_classes, rows_at_once
 from .state import TrainSettings
-from .stream import Stream, StreamedEpoch
+
+if TYPE_CHECKING:
+    from .stream import Stream, StreamedEpoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,7 @@ class StreamData(FitData):
         return self.stream.plan(first, last)
 
     def at(self, block: EpochBlock, poll: Callable[[], None]) -> FitData:
-        assert isinstance(block, StreamedEpoch)
-        X, Y, weight = block.load(poll).rows
+        X, Y, weight = cast("StreamedEpoch", block).load(poll).rows
         return self if X is self.X else replace(self, X=X, Y=Y, weight=weight)
 
     def close(self) -> None:
@@ -118,6 +118,9 @@ def _prepare(
     group: Group,
 ) -> StreamData:
     """The data of a fit on a source; the settings and the other arguments fit together."""
+    from .block_reader import make_reader  # on use: the first fit on arrays must stay fast
+    from .stream import Stream
+
     loss = settings.loss
     model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     known = known_classes(model, loss, classes)
