@@ -2,9 +2,9 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
+from pages import blocks, text_of
 
 import fastgd as gd
 from fastgd import schedules
@@ -13,15 +13,14 @@ from fastgd.optimizers import OPTIMIZERS
 from fastgd.optimizers.averaging import AVERAGES
 from fastgd.optimizers.groups import FACTORS
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGE = (DOCS / "optimizers.md").read_text()
+PAGE = text_of("docs/optimizers.md")
 
 
 def test_the_example_of_input_layers(capsys):
     """It runs, and explains more of the target than its mean does; the table has every constructor."""
     pytest.importorskip("sklearn")
-    page, names = (DOCS / "layers.md").read_text(), {}
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    page, names = text_of("docs/layers.md"), {}
+    exec(blocks("docs/layers.md")[0], names)
     assert names["trainer"].history["validation_r2"][-1] > 0.2
     assert "PeriodicEmbedding" in capsys.readouterr().out
     for cls in INPUT_LAYERS.values():
@@ -31,7 +30,7 @@ def test_the_example_of_input_layers(capsys):
 def test_the_example_at_the_top():
     """It runs, and reaches what the page says."""
     names = {}
-    exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1], names)
+    exec(blocks("docs/optimizers.md")[0], names)
     assert names["history"]["validation_accuracy"][-1] > 0.965
     assert names["model"].theta.shape == names["trainer"].model.theta.shape
 

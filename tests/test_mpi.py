@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import blocks
 from ranks import run
 from sharded_fits import CASES
-from test_readme import blocks
 
 import fastgd as gd
 
@@ -72,7 +72,7 @@ def test_same_bits_in_processes(case, ranks):
 
 def test_the_page_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "digits.py").write_text(blocks("python", "docs/many-machines.md")[0])
+    (tmp_path / "digits.py").write_text(blocks("docs/many-machines.md")[0])
     models = []
     for ranks in (1, 2):
         output = output_of(start(ranks, "digits.py"))

@@ -5,57 +5,36 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
-from matplotlib import pyplot
+from pages import ROOT, blocks, session_of, text_of
 
 from fastgd import backend
 from fastgd.cli import main
 from fastgd.cli.main import _parser
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = ROOT / "docs"
 IN_TURN = ("The blocks of this page continue one another", "本页的代码块前后相接")
-NEEDS = {"how-to/searches": "sklearn", "many-machines": "mpi4py.MPI"}
-
-
-def text_of(page):
-    return (DOCS / f"{page}.md").read_text(encoding="utf-8")
-
-
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+NEEDS = {"docs/how-to/searches.md": "sklearn", "docs/many-machines.md": "mpi4py.MPI"}
 
 
 def run(page):
     """The names that the last block, or the whole page, defines."""
-    matplotlib.use("Agg")
-    is_session, names = any(words in text_of(page) for words in IN_TURN), {}
-    for block in blocks(page, "python"):
-        names = names if is_session else {}
-        exec(compile(block, f"{page}.md", "exec"), names)
-    pyplot.close("all")
-    return names
+    return session_of(page, in_turn=any(words in text_of(page) for words in IN_TURN))
 
 
-PAGES = [path.relative_to(DOCS).with_suffix("").as_posix() for path in sorted(DOCS.rglob("*.md"))]
-ELSEWHERE = {
-    "precision",
-    "training",
-    "loops",
-    "scikit-learn",
-    "inspection",
-    "layers",
-    "tables",
-    "data",
-    "many-models",
-}  # with what they state
-ELSEWHERE |= {"first-hour", "zh/first-hour", "command-line"}  # below
+def pages(*names):
+    return {f"docs/{name}.md" for name in names}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python") and page not in ELSEWHERE])
+PAGES = [path.relative_to(ROOT).as_posix() for path in sorted(DOCS.rglob("*.md"))]
+# With what they state: in tests of their own.
+ELSEWHERE = pages("precision", "training", "loops", "scikit-learn", "inspection", "layers", "tables", "data")
+ELSEWHERE |= pages("many-models", "first-hour", "zh/first-hour", "command-line")  # the last three below
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and page not in ELSEWHERE])
 @pytest.mark.filterwarnings("ignore::fastgd.training.diagnostics.AdviceWarning")  # that more epochs would help
 @pytest.mark.filterwarnings("ignore::UserWarning:sklearn")  # its ConvergenceWarning
 def test_code_runs_as_pasted(page, tmp_path, monkeypatch):
@@ -67,7 +46,7 @@ def test_code_runs_as_pasted(page, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", sorted(ELSEWHERE))
 def test_sessions_are_said_to_be_sessions(page):
-    assert len(blocks(page, "python")) == 1 or any(words in text_of(page) for words in IN_TURN)
+    assert len(blocks(page)) == 1 or any(words in text_of(page) for words in IN_TURN)
 
 
 def commands(page):
@@ -84,7 +63,7 @@ def test_commands_have_options_that_exist(page):
         _parser().parse_args(arguments)
 
 
-@pytest.mark.parametrize("page", ["first-hour", "zh/first-hour"])
+@pytest.mark.parametrize("page", sorted(pages("first-hour", "zh/first-hour")))
 def test_the_first_hour(page, tmp_path, monkeypatch, capsys):
     """Code and commands, as a reader would run them."""
     pytest.importorskip("polars")
@@ -108,9 +87,9 @@ def test_the_commands_at_the_top_of_their_page(tmp_path, monkeypatch, capsys):
     rows = [f"{c:.2f},{k},{p:.0f}" for c, k, p in zip(carat, clarity, price, strict=True)]
     for name, part in {"diamonds": rows[:400], "test": rows[400:500], "new": rows[500:]}.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(["carat,clarity,price", *part]))
-    for arguments in [arguments for arguments in commands("command-line") if "a.csv" not in arguments]:
+    for arguments in [arguments for arguments in commands("docs/command-line.md") if "a.csv" not in arguments]:
         assert main(arguments) in (0, None)
-    prices = run("command-line")["prices"]
+    prices = run("docs/command-line.md")["prices"]
     assert np.corrcoef(prices, price[500:])[0, 1] > 0.9
 
 
@@ -128,7 +107,7 @@ def test_the_code_of_a_chapter_draws_its_pictures(chapter, tmp_path):
     drawn = {path.name for path in tmp_path.iterdir()}
     parts = re.findall(r"^# \[(?!end)(\w+)\]$", script.read_text(encoding="utf-8"), re.MULTILINE)
     for folder in ("tutorial", "zh/tutorial"):
-        page = text_of(f"{folder}/{chapter.replace('_', '-')}")
+        page = text_of(f"docs/{folder}/{chapter.replace('_', '-')}.md")
         assert set(re.findall(r"\(.*?([\w-]+\.svg)\)", page)) == drawn
         assert re.findall(r'start-after: "# \[(\w+)\]"', page) == parts
         assert set(re.findall(r"\{literalinclude\} (?:\.\./)*(?:tutorial/)?(\S+)", page)) == {script.name}

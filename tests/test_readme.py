@@ -1,31 +1,11 @@
 """The code in README.md and docs/ runs as printed, and .ci/run runs the commands as printed."""
 
 import re
-from pathlib import Path
 
-import matplotlib
 import pytest
-from matplotlib import pyplot
+from pages import ROOT, blocks, session_of
 
 import fastgd as gd
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def blocks(language, path="README.md"):
-    return re.findall(
-        rf"^```{language}\n(.*?)^```$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-
-
-def session_of(path, **names):
-    """The names that the code blocks of a page define; they run in one session, one after the other."""
-    matplotlib.use("Agg")
-    session = dict(names)
-    for block in blocks("python", path):
-        exec(compile(block, path, "exec"), session)
-    pyplot.close("all")
-    return session
 
 
 def test_code_runs_as_printed(tmp_path, monkeypatch):
@@ -99,7 +79,7 @@ def test_the_gallery_names_every_example():
 
 
 def test_ci_runs_the_commands_as_printed():
-    commands = [line for block in blocks("sh") for line in block.splitlines() if "&&" in line]
+    commands = [line for block in blocks("README.md", "sh") for line in block.splitlines() if "&&" in line]
     script = (ROOT / ".ci" / "run").read_text()
     assert len(commands) == 2
     assert [command for command in commands if command not in script] == []

@@ -1,10 +1,9 @@
 """The examples of docs/tables.md run when they are pasted, and the page names what there is."""
 
 import inspect
-import re
-from pathlib import Path
 
 import pytest
+from pages import session_of, text_of
 
 pytest.importorskip("sklearn")
 
@@ -13,15 +12,13 @@ from fastgd.tables import TableEncoder
 from fastgd.tables.kinds import KINDS
 from fastgd.tables.recipe import Recipe
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "tables.md").read_text()
+PAGE = text_of("docs/tables.md")
 
 
 def test_the_examples_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("polars")
     monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        exec(block, names)
+    session_of("docs/tables.md")
     assert float(capsys.readouterr().out.split()[0]) > 0.9  # the score of the regression
     assert list(tmp_path.iterdir()) == []
 
