@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ INT_MAX = 2**31 - 1  # widths, numbers of rows and of threads are C ints
 POSITIVE, NON_NEGATIVE, FRACTION = "(0, inf)", "[0, inf)", "[0, 1)"
 _FLOAT32 = np.finfo(np.float32)
 _SHOWN = 80  # characters of a value that an error quotes
+
+T = TypeVar("T")
 
 
 def check_int(name: str, value: Any, minimum: int = 1, maximum: int = INT_MAX) -> int:
@@ -100,6 +102,34 @@ def check_sequence(
     if not values:
         raise ValueError(f"{name} must be a sequence of numbers in {interval}, not {shown(value)}")
     return tuple(check(f"{name}[{i}]", x, interval) for i, x in enumerate(values))
+
+
+def check_objects(values: Any, kind: type[T], owner: str, noun: str, item: str) -> list[T]:
+    """A list of objects of one class, at least one, for an owner such as "a Population".
+
+    Parameters
+    ----------
+    values : iterable
+    kind : type
+    owner, noun, item : str
+        In messages: who takes them, what they are, and the word before the index of one.
+
+    Raises
+    ------
+    TypeError
+        The values are not iterable, or one of them is no object of the class.
+    ValueError
+        There are none.
+    """
+    if isinstance(values, kind) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{owner} takes a list of {noun}s, not {shown(values)}")
+    objects: list[T] = list(values)
+    if not objects:
+        raise ValueError(f"{owner} needs at least one {noun}")
+    for i, value in enumerate(objects):
+        if not isinstance(value, kind):
+            raise TypeError(f"{item} {i} of {owner} must be a {kind.__name__}, not {shown(value)}")
+    return objects
 
 
 def in_interval(x: NDArray[np.float64], interval: str) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._common.checks import check_choice, check_int, closest, counted, shown
+from .._common.checks import check_choice, check_int, check_objects, closest, counted, shown
 from .._common.typing import Ints
 from ..callbacks.base import Callback, check_callbacks
 from ..data.arrays import to_array
@@ -35,14 +35,8 @@ def check_trainers(trainers: Any) -> list[Trainer]:
     ValueError
         There are none, or two have the same model or optimiser, or inputs of another width.
     """
-    if isinstance(trainers, Trainer) or not hasattr(trainers, "__iter__"):
-        raise TypeError(f"a Population takes a list of trainers, not {shown(trainers)}")
-    checked = list(trainers)
-    if not checked:
-        raise ValueError("a Population needs at least one trainer")
+    checked = check_objects(trainers, Trainer, "a Population", "trainer", "member")
     for i, trainer in enumerate(checked):
-        if not isinstance(trainer, Trainer):
-            raise TypeError(f"member {i} of a Population must be a Trainer, not {shown(trainer)}")
         if trainer.model.n_in != checked[0].model.n_in:
             widths = f"{checked[0].model.n_in} inputs, but member {i} {trainer.model.n_in}"
             raise ValueError(f"the members must take the same columns of X: member 0 has {widths}")

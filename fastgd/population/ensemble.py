@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import metrics
-from .._common.checks import shown
+from .._common.checks import check_objects
 from .._common.explain import ExplainsAttributes, explains_arguments
 from .._common.typing import Array, Floats
 from ..data.arrays import as_numeric, check_finite, to_array
@@ -283,14 +283,8 @@ def measure(metric: Metric, head: OutputSpec, n_out: int, y: Array, mean: Array)
 
 def _check_models(models: Any) -> tuple[Sequential, ...]:
     """The models as a tuple; TypeError or ValueError if their predictions have no mean."""
-    if isinstance(models, Sequential) or not hasattr(models, "__iter__"):
-        raise TypeError(f"an Ensemble takes a list of models, not {shown(models)}")
-    checked = tuple(models)
-    if not checked:
-        raise ValueError("an Ensemble needs at least one model")
+    checked = tuple(check_objects(models, Sequential, "an Ensemble", "model", "model"))
     for i, model in enumerate(checked):
-        if not isinstance(model, Sequential):
-            raise TypeError(f"model {i} of an Ensemble must be a Sequential, not {shown(model)}")
         if (problem := _difference(checked[0], model)) is not None:
             raise ValueError(f"models 0 and {i} cannot predict together: {problem}")
     return checked
