@@ -132,15 +132,16 @@ class Evaluator:
     def _measure(self, model: Sequential, metrics: Sequence[Metric]) -> list[float]:
         """The mean loss, and the value of each metric."""
         losses, correct = np.empty(self._n), 0
-        blocks: dict[str, list[Array]] = {metric.of: [] for metric in metrics}
+        blocks: dict[str, list[Array]] = {} if self._counts_correct else {metric.of: [] for metric in metrics}
         for block in self._blocks():
             Z, count = self._measure_block(model, block, losses[block])
             correct = -1 if min(count, correct) < 0 else correct + count
-            for kind, predictions in blocks.items() if not self._counts_correct else ():
+            for kind, predictions in blocks.items():
                 predictions.append(self._predictions(kind, Z))
         loss = float(self._group.concatenate(losses).sum() / self._divisor)
         if not self._counts_correct:
-            y_pred = {kind: self._group.concatenate(np.concatenate(parts)) for kind, parts in blocks.items()}
+            whole = {kind: parts[0] if len(parts) == 1 else np.concatenate(parts) for kind, parts in blocks.items()}
+            y_pred = {kind: self._group.concatenate(array) for kind, array in whole.items()}
             return [loss, *(self._score(metric, y_pred[metric.of]) for metric in metrics)]
         counts = self._group.exchange(correct)
         if min(counts) >= 0:
