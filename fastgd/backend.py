@@ -140,10 +140,8 @@ def limited_threads(n_threads: int) -> Iterator[None]:
 
 def usable_threads(n_threads: int | None) -> int:
     """At most `n_threads` of the threads that this process may use; 0, which leaves it to the engine, for None."""
-    if not _limits:
-        return 0 if n_threads is None else min(n_threads, _available_threads())
-    limit = min(_limits, default=_available_threads())  # the last block may end just now
-    return min(limit, _available_threads()) if n_threads is None else min(n_threads, limit, _available_threads())
+    limits = _limits if n_threads is None else [*_limits, n_threads]
+    return min([*limits, _available_threads()]) if limits else 0
 
 
 @cache

@@ -50,7 +50,7 @@ def add_parser(commands: Any) -> None:
 def train(options: argparse.Namespace) -> int:
     """Run the sub-command; returns the exit status."""
     group = launched_group(options.shards)
-    if group.size > 1 and str(options.file) == "-":
+    if group.size > 1 and options.file == STDIN:
         raise ValueError("only one process can read standard input: give a file to all ranks of mpirun")
     with group.together():
         status = _train(options, group)

@@ -30,13 +30,8 @@ _FORMAT = "fastgd trainer 1"
 _COUNTERS = ("epoch", "step", "last_epoch")
 _MAX_COUNT = 2**53  # far beyond any real count, and up to here integers are exact as floats
 _SETTINGS = ("batch_size", "accumulate", "shuffle", "seed", "n_threads", "grad_norm")
-_NEW_SETTINGS = (
-    "standardize",
-    "train_metrics",
-    "precision",
-    "shards",
-    "local_steps",
-)  # which files of earlier releases do not have
+# Those that files of earlier releases do not have.
+_NEW_SETTINGS = ("standardize", "train_metrics", "precision", "shards", "local_steps")
 
 
 def save(target: files.Target, settings: TrainSettings, state: TrainState, format: str | None = None) -> None:
