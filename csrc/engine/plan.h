@@ -23,7 +23,7 @@ static int training_threads(const fgd_net *net, ptrdiff_t rows, int requested, b
 }
 
 /* The time of the product (m, k) (k, n) of bf16 factors by tiles, in operations of float32 products that take as long.
-   Measured: a group along k of a block, and what follows a block. */
+   Measured on Intel Emerald Rapids: a group along k of a block, and what follows a block. */
 static double flops_of_tiles(double m, double k, double n) {
     enum { SIDE_OF_BLOCK = 32, GROUP_FLOPS = 2600, BLOCK_FLOPS = 40000 };
     return ceil(m / SIDE_OF_BLOCK) * ceil(n / SIDE_OF_BLOCK) * (ceil(k / SIDE_OF_BLOCK) * GROUP_FLOPS + BLOCK_FLOPS);
