@@ -10,7 +10,6 @@ remove this folder to begin anew.
 """
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fastgd import sklearn as ours
 
+from . import store
 from .fresh import ROOT
 
 Data = tuple[Any, Any]
@@ -119,13 +119,12 @@ def timed_parts(rounds: int) -> dict[str, Callable[[], Any]]:
 def measure(what: str, parts: dict[str, Callable[[], Any]], limit: float) -> dict[str, Any]:
     """The results of all parts, of which those that were not kept are measured, while there is time."""
     file, deadline = FOLDER / f"{what}.json", time.perf_counter() + limit
-    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    found = store.read(file)
     for name in (name for name in parts if name not in found):
         if time.perf_counter() >= deadline:
             break
         found[name] = parts[name]()
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(found))
+        store.write(file, found)
     left = len([name for name in parts if name not in found])
     if left:
         print(f"{left} of {len(parts)} parts are left; call again to measure them\n")

@@ -31,9 +31,21 @@ def folders() -> Iterator[Path]:
 
 def load(folder: Path) -> Result:
     """The results in a folder; {} if there are none."""
-    file = folder / FILE
+    return read(folder / FILE)
+
+
+def read(file: Path) -> Result:
+    """What a file of JSON holds; {} if there is none."""
     found: Result = json.loads(file.read_text()) if file.exists() else {}
     return found
+
+
+def write(file: Path, results: Result) -> None:
+    """Write a file of JSON; an interrupted write leaves the old one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f"{file.name}.new")
+    fresh.write_text(json.dumps(results, indent=1))
+    fresh.replace(file)
 
 
 def check_machine(results: Result, folder: Path) -> None:
@@ -55,11 +67,8 @@ def add(results: Result, key: str, found: Any, how: Result) -> None:
 
 
 def save(results: Result, folder: Path) -> None:
-    """Write the results; an interrupted write leaves the old file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f"{FILE}.new"
-    fresh.write_text(json.dumps(results, indent=1))
-    fresh.replace(folder / FILE)
+    """Write the results."""
+    write(folder / FILE, results)
 
 
 def commit() -> str:

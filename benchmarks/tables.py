@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from . import store
 from .table_contenders import CONTENDERS
 from .table_sources import SCORES, SOURCES
 
@@ -73,7 +74,7 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.values: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+        self.values: dict[str, dict[str, Any]] = store.read(path)
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The result, if it was measured with the sources of now."""
@@ -82,10 +83,7 @@ class Results:
 
     def add(self, key: str, found: dict[str, Any]) -> None:
         self.values[key] = found | {"sources": _sources(key)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".new")
-        temporary.write_text(json.dumps(self.values, indent=1))
-        temporary.replace(self.path)
+        store.write(self.path, self.values)
 
 
 def _sources(key: str) -> str:
