@@ -129,6 +129,9 @@ def lines(arguments: argparse.Namespace, names: list[str], results: Results) -> 
     """Lines of tables: mean scores, then seconds and megabytes, of the folds that all contenders have."""
     titles = arguments.tables or SOURCES
     found = {title: folds for title in titles if (folds := _common(title, arguments, names, results))}
+    if not found:
+        yield f"no fold has results of all contenders: {', '.join(names)}"
+        return
     yield from _heading(["table", "score", "rows", "columns", "folds", *names], 2)
     for title, folds in found.items():
         means = _means(folds, names)
