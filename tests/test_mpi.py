@@ -23,18 +23,38 @@ pytestmark = pytest.mark.skipif(MPIRUN is None, reason="needs mpirun")
 HELPERS = Path(__file__).parent / "helpers"
 SECONDS = 60
 
-# A training that lasts until it is stopped; after its first epoch, each rank prints its process id.
+# A training that lasts until it is stopped; after its first epoch, each rank prints its process id.  With a number,
+# rank 1 stops itself in that exchange after its first epoch.
 ENDLESS = """
+import math
 import os
+import signal
+import sys
 from mpi4py import MPI
 import fastgd as gd
 from sharded_fits import classifier, fit
-comm = MPI.COMM_WORLD
+
+
+class Interrupted(MPI.Intracomm):
+    left = math.inf
+
+    def allgather(self, value):
+        answers = super().allgather(value)
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return answers
+
 
 class Ready(gd.Callback):
     def on_epoch_end(self, trainer, logs):
         if trainer.epoch == 1:
             os.write(1, b"<%d %d>\\n" % (comm.rank, os.getpid()))
+            if comm.rank == 1 and sys.argv[1:]:
+                comm.left = int(sys.argv[1])
+
+
+comm = Interrupted(MPI.COMM_WORLD)
 
 theta, _, reason = fit(classifier(comm), comm, epochs=10**6, callbacks=[Ready()])
 results = comm.gather((reason, theta))
@@ -120,6 +140,12 @@ def test_an_interrupt_of_one_rank_ends_all(endless):
     os.kill(pids[1], signal.SIGINT)
     assert output_of(process).split() == ["ended", "interrupted", "interrupted", "1"]
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("exchange", [1, 2, 3, 4])
+def test_an_interrupt_in_an_exchange_ends_all(exchange):
+    process = start(2, "-c", ENDLESS, str(exchange))
+    assert re.sub(r"<\d+ \d+>", "", output_of(process)).split() == ["ended", "interrupted", "interrupted", "1"]
 
 
 def test_the_death_of_a_rank_ends_all(endless):

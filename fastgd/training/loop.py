@@ -151,12 +151,17 @@ class _Loop:
         return block
 
     def _deliver(self) -> None:
-        """Stop for Ctrl-C, and on all ranks if one stops."""
-        if self.group.size > 1:
-            reason = "interrupted" if self.interrupt.is_pending else self.state.stop_reason
-            reasons = [found for found in self.group.exchange(reason) if found is not None]
-            self.state.stop_reason = reasons[0] if reasons else None
-        self.interrupt.deliver()
+        """Stop for Ctrl-C, and on all ranks if one stops.
+
+        Several ranks leave the loop by the reason that all have: a signal that comes during the exchange waits for the
+        next one, since its exception would end this rank alone.
+        """
+        if self.group.size == 1:
+            self.interrupt.deliver()
+            return
+        reason = "interrupted" if self.interrupt.is_pending else self.state.stop_reason
+        reasons = [found for found in self.group.exchange(reason) if found is not None]
+        self.state.stop_reason = reasons[0] if reasons else None
 
     def _advance(self, block: EpochBlock) -> None:
         """Train a chunk of steps, measure the epoch that has ended, and tell the callbacks."""
