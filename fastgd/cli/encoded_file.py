@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ _BUFFER_BYTES = 1 << 28  # most of the rows that are shuffled together
 
 
 class EncodedFile(Source):
-    """Rows that are written once, and read in each epoch; the file has no name and ends with the process.
+    """Rows that are written once, and read in each epoch; the file has no name, and is gone with the object.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ class EncodedFile(Source):
         self._folder, self._classes, self._n_rows, self._lock = folder, classes, 0, Lock()
         self._X: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the source)
         self._y: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        for file in (self._X, self._y):
+            weakref.finalize(self, file.close)
 
     def append(self, X: Array, y: Array) -> None:
         """Write rows behind the others.

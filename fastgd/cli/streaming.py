@@ -19,7 +19,7 @@ from .._common import random
 from .._common.typing import Array, Ints
 from ..data.inputs import InputSpec
 from ..data.sources import BUFFER_ROWS
-from ..tables import MISSING, TableEncoder, TableError
+from ..tables import MISSING, Finding, TableEncoder, TableError
 from .blocks import labelled_blocks
 from .console import note
 from .encoded_file import EncodedFile
@@ -37,10 +37,12 @@ from .training_data import (
     read_columns,
     read_decision,
     read_validation,
+    tell,
 )
 
 # Most rows that are held out: as many as are shuffled together.  They are in memory, and as good as more to measure on.
 _MAX_HELD_OUT = BUFFER_ROWS
+_MIN_ROWS = 20  # integers of fewer rows may count them by chance
 
 
 def streams(options: argparse.Namespace) -> bool:
@@ -49,12 +51,13 @@ def streams(options: argparse.Namespace) -> bool:
     Raises
     ------
     ValueError
-        The user says so, but the table is on standard input, which cannot be read twice.
+        The user says so, but the table comes through a pipe, which cannot be read twice.
     """
     source = options.file
     if options.stream is not None:
-        if options.stream and source == STDIN:
-            raise ValueError("--stream reads the table twice, so it needs a file, not standard input")
+        if options.stream and (source == STDIN or source.is_fifo()):
+            given = "standard input" if source == STDIN else "a pipe"
+            raise ValueError(f"--stream reads the table twice, so it needs a file, not {given}")
         return bool(options.stream)
     if source == STDIN or not source.is_file():
         return False
@@ -74,6 +77,7 @@ def load_stream(options: argparse.Namespace, folder: Path) -> TrainingData:
     sample = sample_rows(options.file, missing, options.target, options.seed)
     frame = read_columns(sample, options, task)
     decision, _ = read_decision(sample, frame, options, task)
+    options = _without_counters(sample, frame, options)
     found = find_columns(frame, options)
     held_out = _held_out_rows(sample.n_rows, options)
     is_training = ~np.isin(sample.rows, held_out)
@@ -83,7 +87,23 @@ def load_stream(options: argparse.Namespace, folder: Path) -> TrainingData:
     if isinstance(options.valid, Path):
         valid = read_validation(options, encoder, decision)
     inputs = InputSpec(names=np.array(encoder.feature_names, object))
-    return TrainingData(sample.name, file, None, valid, decision, options.target, inputs, encoder, tuple(missing))
+    about = decision, options.target, inputs, encoder, tuple(missing)
+    return TrainingData(sample.name, file, None, valid, *about, n_sampled=int(is_training.sum()))
+
+
+def _without_counters(sample: Sample, frame: Any, options: argparse.Namespace) -> argparse.Namespace:
+    """The options with more to drop: columns that count the rows of the table, which the sample alone does not tell."""
+    known = {options.target, *options.drop, *dict(options.kind)}
+    integers = [name for name in frame.columns if name not in known and str(frame[name].dtype) == "Int64"]
+    counters = [name for name in integers if _counts(frame[name], sample.rows)]
+    if not options.quiet:
+        tell([Finding(name, "identifier", "counts the rows", dropped=True) for name in counters])
+    return argparse.Namespace(**{**vars(options), "drop": [*options.drop, *counters]})
+
+
+def _counts(column: Any, rows: Ints) -> bool:
+    """Whether the integers of a column are the numbers of the rows, but for their beginning."""
+    return not column.null_count() and len(rows) >= _MIN_ROWS and bool(np.ptp(column.to_numpy() - rows) == 0)
 
 
 def _held_out_rows(n: int, options: argparse.Namespace) -> Ints:

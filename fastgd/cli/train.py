@@ -169,7 +169,10 @@ def _describe(data: TrainingData, options: argparse.Namespace) -> list[str]:
     n_train, n_valid = len(data.X), 0 if data.valid is None else len(data.valid[0])
     target = "the digit" if data.target is None else repr(data.target)
     rows = f"{n_train + n_valid:,} rows, {n_train:,} for training and {n_valid:,} for validation"
-    lines = [f"{data.name}: {rows}", f"target: {target}, {_describe_task(data)}", *_describe_columns(data)]
+    sample = (
+        [f"read in parts; kinds, scales and categories from {data.n_sampled:,} random rows"] if data.n_sampled else []
+    )
+    lines = [f"{data.name}: {rows}", *sample, f"target: {target}, {_describe_task(data)}", *_describe_columns(data)]
     if options.drop:
         lines.append(f"left out: {quote(options.drop, limit=20)}")
     return [*lines, *describe_training(data, options)]

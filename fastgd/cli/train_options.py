@@ -43,6 +43,7 @@ _ALIASES = {
     "--target": "--label --label-column",
     "--valid": "--validation --validation-fraction",
     "--kind": "--categorical-feature",
+    "--stream": "--two-round",
     "--hidden": "--hidden-layer-sizes",
     "--lr": "--learning-rate --learning-rate-init",
     "--epochs": "--max-iter --num-iterations --num-epochs",

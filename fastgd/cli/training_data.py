@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from .._common.typing import Array
 from ..data.inputs import InputSpec
 from ..data.scaling import Scaling
 from ..data.splits import split_rows
-from ..tables import MISSING, TableEncoder, TableError
+from ..tables import MISSING, Finding, TableEncoder, TableError
 from .blocks import encode, labelled_blocks, warn_of_gaps
 from .console import note, warn
 from .encoded_file import EncodedFile
@@ -51,6 +51,8 @@ class TrainingData:
     encoder : TableEncoder or None
         Has made X of the table.
     missing : tuple of str
+    n_sampled : int
+        Rows from which the encoder was fitted, if not from all of the training.
     """
 
     name: str
@@ -62,6 +64,7 @@ class TrainingData:
     inputs: InputSpec
     encoder: TableEncoder | None = None
     missing: tuple[str, ...] = ()
+    n_sampled: int = 0
 
     @property
     def classes(self) -> Array | None:
@@ -196,7 +199,7 @@ def find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
     except ValueError as error:
         raise ValueError(f"{name_of(options.file)}: {error}") from None
     if not options.quiet:
-        _tell(encoder)
+        tell(encoder.findings)
     return encoder
 
 
@@ -206,9 +209,9 @@ def fit_again(found: TableEncoder, features: Any, options: argparse.Namespace) -
     return TableEncoder(kinds=found.kinds, drop=[*options.drop, *left_out], embed=True).fit(features)
 
 
-def _tell(encoder: TableEncoder) -> None:
+def tell(findings: Iterable[Finding]) -> None:
     """Say what is remarkable about the columns."""
-    for finding in encoder.findings:
+    for finding in findings:
         column, option = repr(finding.column), shlex.quote(finding.column)
         if finding.kind == "index":
             where = f"column {column}" if finding.column else "the first column, which has no name,"
