@@ -96,7 +96,7 @@ class _RandomRows:
         if not self._frames:
             self._limit = max(1, min(_ROWS, _BYTES * len(frame) // max(1, int(frame.estimated_size()))))
         is_small = keys <= self._bound
-        self._frames.append(frame.filter(is_small))
+        self._frames.append(_compact(frame.filter(is_small)))
         self._keys.append(keys[is_small])
         if sum(map(len, self._keys)) > 2 * self._limit:
             self._prune()
@@ -113,7 +113,7 @@ class _RandomRows:
         if len(keys) > self._limit:
             self._bound = np.partition(keys, self._limit - 1)[self._limit - 1]
             is_small = keys <= self._bound
-            keys, frame = keys[is_small], frame.filter(is_small)
+            keys, frame = keys[is_small], _compact(frame.filter(is_small))
         self._keys, self._frames = [keys], [frame]
 
 
@@ -132,7 +132,14 @@ class _FirstOfEach:
 
         firsts = frame.filter(pl.col(column).is_first_distinct())
         is_new = np.array([value not in self._seen for value in firsts[column].to_list()], bool)
-        self.frames.append(firsts.filter(is_new))
+        self.frames.append(_compact(firsts.filter(is_new)))
         self._seen.update(self.frames[-1][column].to_list())
         if len(self._seen) > _MAX_CLASSES:
             self._seen, self.frames = None, []
+
+
+def _compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """A copy with memory of its own: rows that polars has selected keep the text of all others in memory."""
+    import polars as pl
+
+    return pl.DataFrame(frame.to_dict(as_series=False), schema=frame.schema)
