@@ -37,7 +37,11 @@ static inline void cpu_yield(void) {
 #endif
 }
 
-enum { SPINS = 300 }; /* about 10 us: more than the imbalance of a phase, far less than a time slice */
+/*
+ * 50 to 200 us, by CPU: more than the imbalance of a phase, far less than a time slice.  A thread that yields on a CPU
+ * that another process wants loses a time slice, each time: Linux 6.18 takes what was left of its own as used up.
+ */
+enum { SPINS = 4000 };
 
 /* Turn number `turn` of a loop that waits for another thread. */
 static inline void pause_or_yield(int turn) {
