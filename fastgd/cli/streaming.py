@@ -93,7 +93,7 @@ def load_stream(options: argparse.Namespace, folder: Path) -> TrainingData:
 
 def _without_counters(sample: Sample, frame: Any, options: argparse.Namespace) -> argparse.Namespace:
     """The options with more to drop: columns that count the rows of the table, which the sample alone does not tell."""
-    known = {options.target, *options.drop, *dict(options.kind)}
+    known = {"", options.target, *options.drop, *dict(options.kind)}  # a column without a name is an index
     integers = [name for name in frame.columns if name not in known and str(frame[name].dtype) == "Int64"]
     counters = [name for name in integers if _counts(frame[name], sample.rows)]
     if not options.quiet:
