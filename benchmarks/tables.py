@@ -132,17 +132,18 @@ def lines(arguments: argparse.Namespace, names: list[str], results: Results) -> 
     if not found:
         yield f"no fold has results of all contenders: {', '.join(names)}"
         return
-    yield from _heading(["table", "score", "rows", "columns", "folds", *names], 2)
+    yield from _heading(["table", "target", "score", "rows", "columns", "folds", *names], 3)
     for title, folds in found.items():
         means = _means(folds, names)
         cells = [f"**{mean:.3f}**" if mean == min(means) else f"{mean:.3f}" for mean in means]
         if len(folds) > 1:
             cells = [f"{cell} ± {spread:.3f}" for cell, spread in zip(cells, _spreads(folds, names), strict=True)]
-        first = folds[0][names[0]]
+        first, source = folds[0][names[0]], SOURCES[title]
         sizes = [f"{first['rows']:,}", str(first["columns"]), str(len(folds))]
-        yield _row([title, SCORE_NAMES[SOURCES[title].score], *sizes, *cells])
+        target = f"log({source.target})" if source.logarithm else source.target
+        yield _row([title, target, SCORE_NAMES[source.score], *sizes, *cells])
     ranks = np.mean([_ranks(_means(folds, names)) for folds in found.values()], axis=0)
-    yield _row(["mean rank", *[""] * 4, *(f"{rank:.1f}" for rank in ranks)])
+    yield _row(["mean rank", *[""] * 5, *(f"{rank:.1f}" for rank in ranks)])
     for what, label in LABELS.items():
         yield ""
         yield from _heading([label, *names], 1)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -117,7 +118,7 @@ def test_errors(refuses, tmp_path, monkeypatch):
     )
     refuses("--stream is for one process: leave out --stream, or mpirun and --shards", *begin, "--shards", 2)
     good = write(tmp_path / "good.csv", x=np.arange(400) % 9, y=np.sin(np.arange(400)))
-    monkeypatch.setattr(streaming.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6 // 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6 // 1000))
     refuses(r"\. has 0 MB of space left, but the encoded rows of good.csv take 0 MB", "train", good, *begin[2:])
 
 
