@@ -71,7 +71,12 @@ def test_a_change_counts_from_the_next_step(engine, monkeypatch, change):
 
 def test_most_epochs_find_their_chunk_prepared(engine, monkeypatch):
     made = []
-    monkeypatch.setattr(ahead, "make_chunk", lambda *arguments: made.append(arguments[4]) or steps.make_chunk(*arguments))
+
+    def make_chunk(*arguments):
+        made.append(arguments[4])
+        return steps.make_chunk(*arguments)
+
+    monkeypatch.setattr(ahead, "make_chunk", make_chunk)
     make().fit(X, KIND, epochs=100, callbacks=[EachEpoch(lambda trainer: None)], verbose=0)
     assert len(made) <= 8
     assert (made[0].start, made[-1].stop) == (0, 400)
