@@ -20,7 +20,7 @@ def read_target(table: Table, frame: Any, name: str, task: str) -> tuple[Target,
     Parameters
     ----------
     table : Table
-        Is read again for labels as they are in the file, where the frame has truth values or large integers.
+        Is read again for labels as they are in the file, where the frame has booleans or large integers.
     frame : polars.DataFrame
     name : str
         The column.
@@ -54,7 +54,7 @@ def target_values(table: Table, frame: Any, name: str, classes: Array | None) ->
     Raises
     ------
     ValueError
-        A value is no class of the model, or no number; the message names the first row.
+        A value is not a class of the model, or not a number; the message names the first row.
     """
     column = frame[name]
     is_text = classes is not None and classes.dtype.kind not in "iufb"
