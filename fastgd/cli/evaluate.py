@@ -84,7 +84,7 @@ def read_rows(model: TrainedModel, options: argparse.Namespace) -> tuple[Any, Ar
         y = column.values.astype(str) if column.values.dtype == object else column.values
         if model.classes is not None and not np.isin(y, model.classes).all():
             unknown = y[~np.isin(y, model.classes)][0]
-            raise ValueError(f"column {target!r} has the value {str(unknown)!r}, which is no class of the model")
+            raise ValueError(f"column {target!r} has the value {str(unknown)!r}, which is not a class of the model")
         return None, X, y
     table = Table(options.file, (model.missing or MISSING) if options.missing is None else options.missing)
     frame = table.read(model.categories)
