@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .dashboard_server import PageServer
 
 # Seconds between two updates of the page, or more where an update takes more than this share of them.
-_SECONDS, _SHARE = 0.5, 0.01
+_SECONDS, _SHARE = 0.5, 0.005
 # Points of a curve, units of the first layer that are drawn, and pixels of each side of these pictures, at most.
 _POINTS, _UNITS, _PIXELS = 400, 32, 32
 # Inputs from this many on, as many as a square has pixels, are taken for a picture.
@@ -33,7 +33,7 @@ class Dashboard(Callback):
 
     The first `fit` prints the address of the page, which opens on this computer only, and only with the token in it.
     The page needs no network, and disappears with the process.  Nothing is computed for it between its updates, which
-    take at most 1 % of the time.
+    take at most 0.5 % of the time.
 
     Parameters
     ----------
