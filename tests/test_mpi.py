@@ -34,6 +34,8 @@ from mpi4py import MPI
 import fastgd as gd
 from sharded_fits import classifier, fit
 
+signal.alarm(120)  # the end of a rank that mpirun, or a test run that was killed, has left behind
+
 
 class Interrupted(MPI.Intracomm):
     left = math.inf
