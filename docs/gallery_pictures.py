@@ -1,6 +1,6 @@
 """Draw the pictures of docs/gallery.md by running its examples: python docs/gallery_pictures.py [example ...].
 
-All of them take some minutes.  Pictures are saved with a palette of 64 colours, in a third of the bytes.
+All of them take some minutes.  Pictures are saved with a palette of 256 colours, in half of the bytes.
 """
 
 import os
@@ -14,7 +14,7 @@ from PIL import Image  # a requirement of matplotlib
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
 FOLDER = ROOT / "docs" / "gallery"
-COLORS = 64
+COLORS = 256
 SETTINGS = {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
 
 
