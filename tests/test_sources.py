@@ -266,7 +266,7 @@ def test_npy_files_that_cannot_be_read_in_parts(tmp_path):
     with pytest.raises(ValueError, match="Python objects"):
         gd.ArraySource(tmp_path / "O.npy", Y)
     (tmp_path / "T.npy").write_bytes((tmp_path / "F.npy").read_bytes()[:1000].replace(b"True", b"False"))
-    with pytest.raises(ValueError, match="truncated|no .npy file"):
+    with pytest.raises(ValueError, match="truncated|not a .npy file"):
         gd.ArraySource(tmp_path / "T.npy", Y)
     with pytest.raises(ValueError, match="same number of rows"):
         gd.ArraySource(X, Y[:-1])

@@ -148,7 +148,7 @@ class CSVLogger(Callback):
     Raises
     ------
     ValueError
-        At the start of `fit`: the file exists and has other columns, or is no log.
+        At the start of `fit`: the file exists and has other columns, or is not a log.
     OSError
         The file cannot be written.
     """
@@ -196,7 +196,7 @@ class CSVLogger(Callback):
             rows = list(csv.reader(io.StringIO(text)))
             rows = rows if text.endswith("\n") else rows[:-1]  # killed while it wrote a row
             kept = [row for row in rows[1:] if float(row[0]) <= epoch]
-        except (ValueError, IndexError, csv.Error) as error:  # bytes that are no text, words instead of an epoch
+        except (ValueError, IndexError, csv.Error) as error:  # bytes that are not text, words instead of an epoch
             raise ValueError(f"{self.path} is not a log of epochs: {error}; give another path") from None
         if rows and rows[0] != columns:
             names = f"{', '.join(rows[0])}, but this fit records {', '.join(columns)}"

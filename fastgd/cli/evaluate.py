@@ -116,5 +116,5 @@ def _plain_rows(model: TrainedModel, options: argparse.Namespace, target: str) -
     y = column.values.astype(str) if column.values.dtype == object else column.values
     if model.classes is not None and not np.isin(y, model.classes).all():
         unknown = y[~np.isin(y, model.classes)][0]
-        raise ValueError(f"column {target!r} has the value {str(unknown)!r}, which is no class of the model")
+        raise ValueError(f"column {target!r} has the value {str(unknown)!r}, which is not a class of the model")
     return X, y

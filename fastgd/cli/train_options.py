@@ -134,7 +134,7 @@ def _add_training_options(group: Any) -> None:
         help="passes over the rows (default: 64, of fewer than 1,024 rows 32, of more than 65,536 fewer, but at least "
         "16, digits: 30)")
     add("--patience", type=integer(1, INT_MAX), metavar="N",
-        help="stop after so many epochs without improvement on the validation rows (default: never); the best epoch "
+        help="stop after this many epochs without improvement on the validation rows (default: never); the best epoch "
         "is kept in either case")
     add("--metric", type=metric, metavar="NAME",
         help="what improves: accuracy, balanced_accuracy, rmse, mae, r2 ..., or with scikit-learn any of its metrics "

@@ -29,7 +29,7 @@ class ReplayBuffer:
     seed : int in [0, 2**64) or None, default=None
         Seed of the draws; None draws one.
     dtype : {"float32", "float64"}, default="float32"
-        Of fields that are no integers and no truth values; these keep the dtype that NumPy gives them.
+        Of fields other than integers and booleans, which keep the dtype that NumPy gives them.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class ReplayBuffer:
         Raises
         ------
         TypeError, ValueError
-            Fields, shapes or numbers of rows differ, or the values are no numbers; nothing was added.
+            Fields, shapes or numbers of rows differ, or the values are not numbers; nothing was added.
         """
         arrays = {name: self._as_array(values, name) for name, values in rows.items()}
         n = self._check(arrays)

@@ -217,7 +217,7 @@ def _to_target_array(y: Any, name: str) -> Array:
     is_flat_list = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
     array = label_array(y) if is_flat_list else to_array(y, name)
     if array.dtype.kind in "US" and isinstance(y, (list, tuple)) and array.ndim == 2:
-        leaves = np.array(y, object)  # NumPy makes text of every number beside a text
+        leaves = np.array(y, object)  # NumPy turns every number next to a text into text
         array = label_array(leaves.reshape(-1).tolist()).reshape(array.shape) if leaves.ndim == 2 else array
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), not {array.shape}")

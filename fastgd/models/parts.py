@@ -73,7 +73,7 @@ class Parts(Copyable):
         """
         first, last, _ = slice(start, stop).indices(len(self.layers))
         if first >= last:
-            raise ValueError(f"from {start} to {stop} there is no layer: the model has {len(self.layers)}, 0 the first")
+            raise ValueError(f"there is no layer from {start} to {stop}: the model has {len(self.layers)}, 0 the first")
         offsets = np.cumsum([0, *(layer.size for layer in self.layers)])
         place = slice(offsets[first], offsets[last])
         stack = stacked(self.layers[first:last], self.noises[first:last])

@@ -45,7 +45,7 @@ class Group:
     Raises
     ------
     TypeError
-        `comm` is no communicator of mpi4py.
+        `comm` is not a communicator of mpi4py.
     ValueError
         The processes cannot have the same number of shards each.
     """

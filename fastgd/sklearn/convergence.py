@@ -14,7 +14,7 @@ from ..metrics import Metric
 from .networks import parameters_of
 from .objectives import Objective
 
-# The adaptive learning rate is divided by this, until it is no more than the least.
+# The adaptive learning rate is divided by this, until it is at its minimum or below.
 _DIVISOR, _LEAST_RATE = 5.0, 1e-6
 
 

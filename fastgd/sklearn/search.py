@@ -158,7 +158,7 @@ class HalvingPopulationSearchCV(_InThreads, HalvingRandomSearchCV):  # type: ign
     estimator, param_distributions, scoring, n_threads, refit, cv, verbose, random_state, error_score
         As in `PopulationSearchCV`; `cv` must split in the same way each time.
     n_candidates : int >= 1 or "exhaust", default="exhaust"
-        Number of candidates that are drawn at first; "exhaust": so many that the last round has `max_resources`.
+        Number of candidates that are drawn at first; "exhaust": enough that the last round has `max_resources`.
     factor : float > 1, default=3
         Each time a share of 1 / factor of the candidates is kept, and trained with `factor` times as much.
     resource : str, default="max_iter"

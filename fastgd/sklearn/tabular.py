@@ -18,7 +18,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     """Predicts classes from a table as it is, by networks with the settings of RealMLP.
 
     Nothing has to be encoded, scaled, filled in or tuned before: `fit` finds out which columns are numbers, categories,
-    truth values and dates, and holds out rows to choose the best epoch.
+    booleans and dates, and holds out rows to choose the best epoch.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ from .sharded import check_rows, refuse_for_shards, shared_classes, split_shards
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
 
-# The default of `Trainer`, which is no request for so many rows.
+# The default of `Trainer`, which does not mean that the user asked for this number of rows.
 DEFAULT_BATCH_SIZE = 32
 # Bytes of rows that are augmented or standardized ahead of one call of the engine.
 _MAX_BYTES = 1 << 24
@@ -303,7 +303,7 @@ def _training_weight(
 
 
 def rows_at_once(settings: TrainSettings, rows: int, group: Group | None = None) -> tuple[int, int]:
-    """Rows that pass through the network at once, and rows of a step, of so many training rows of this process."""
+    """Rows that pass through the network at once, and rows of a step, for this many training rows of this process."""
     batch_size = None if settings.batch_size is None else settings.batch_size // (group or Group()).size
     micro_batch = _micro_batch(batch_size, rows)
     return micro_batch, min(micro_batch * settings.accumulate, rows)
