@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from example_runs import EXAMPLES, is_png
+from gallery_results import RESULTS
 from pages import blocks
 from ranks import run
 from sharded_fits import CASES
@@ -99,6 +101,18 @@ def test_the_page_runs_as_printed(tmp_path, monkeypatch):
         assert float(re.search(r"^0\.\d{4}$", output, re.MULTILINE)[0]) > 0.93
         models.append(gd.load("digits.npz").theta)
     assert (models[0] == models[1]).all()
+
+
+def test_the_example_reaches_its_result(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    result = RESULTS["mpi"]
+    printed = output_of(start(2, EXAMPLES / "mpi.py")).splitlines()
+    assert printed[0] == "2 processes, 4 shards"
+    found = re.fullmatch(rf"result: {result.name} (\S+)", printed[-1])
+    assert float(found[1]) >= result.stated - result.margin
+    assert is_png(tmp_path / "mpi.png")
 
 
 def test_the_command_line_trains_on_ranks(tmp_path, monkeypatch):
