@@ -54,7 +54,7 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
 
 
 def _balanced(data: TrainingData) -> dict[Any, float]:
-    """The weights of class_weight="balanced", which a rank of several cannot count in its own rows."""
+    """The weights of class_weight="balanced", over all rows of the table, whichever rank trains on them."""
     classes = data.classes
     assert classes is not None
     return balanced_weights([read_targets(data.y, losses.get("cross_entropy"), max(2, len(classes)), classes)])
