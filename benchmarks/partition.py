@@ -3,8 +3,9 @@
 The engine says how it divides a step: `model.plan(batch, n_threads)`. `phases` models what csrc/engine/train.h does
 with that, including the barrier after each phase; if it changes there, only that function changes here. A core is one
 of those that were measured: its multiply-adds, its L2, its share of memory. A phase lasts as long as the thread with
-most work: its operations, or its bytes if they take longer. Not modelled: whatever cores share (L3, clocks, memory of
-several sockets), and how efficient a kernel is on few rows.
+most work: its operations, or its bytes if they take longer; a relay, until the last thread has added its rows to the
+last band of sums. Not modelled: whatever cores share (L3, clocks, memory of several sockets), and how efficient a
+kernel is on few rows.
 """
 
 from collections.abc import Iterator
@@ -19,12 +20,17 @@ from . import machine
 from .summary import microseconds, table
 from .workloads import WORKLOADS, Workload
 
-CORES = (1, 2, 16, 64, 128)
+CORES = (1, 2, 4, 16, 64, 128)
 REAL = 4  # bytes
 L2_BYTES = 1 << 20  # of a core, if the system does not say
 
-# Assumed, because few cores cannot show it: the counter of a barrier moves from core to core, one after the other.
+# Assumed, because few cores cannot show it: the counter of a barrier moves from core to core, one after the other, and
+# that of the bands that a thread has passed on to the next one.
 SECONDS_PER_ARRIVAL = 60e-9
+
+# Of csrc/engine/relay.h: layers of at most that many outputs are one band; a thread has at least so many tiles of rows,
+# and bands for each thread that waits for its first one.
+SMALL_N, MIN_TILES, MIN_BANDS = 4, 4, 4
 
 Part = tuple[int, int]  # rows and columns of a product that one thread computes
 
@@ -46,12 +52,15 @@ class Split:
         threads that are left over have no rows.
     panel : int
         Columns that are not divided further.
+    tile : int, default=0
+        Rows of a product that are not divided further; 0 if threads never relay a gradient.
     """
 
     threads: int
     row_groups: int
     columns: int
     panel: int
+    tile: int = 0
 
     def of_product(self, m: int, n: int) -> list[Part]:
         """The parts of a product (m, n) of forward or backward."""
@@ -63,6 +72,24 @@ class Split:
         if self._panels(n) % grid[1]:
             grid = self.threads, 1
         return self._parts(m, n, *grid)
+
+    def bands(self, m: int, n: int) -> list[Part]:
+        """The parts of a gradient (m, n) that threads pass on one after the other."""
+        count = 1 if n <= SMALL_N else -(-m // self.tile)
+        return [(_part(m, band, count), n) for band in range(count)]
+
+    def relays(self, workload: Workload) -> bool:
+        """Whether threads pass on the sums of gradients instead of reading what others computed for their rows."""
+        own = workload.batch // self.threads
+        if self.threads == 1 or self.columns > 1 or not self.tile or own < MIN_TILES * self.tile:
+            return False
+        passed = read = bands = 0
+        for m, n in gradients(workload):
+            row_groups, columns = self._grid_of_gradient(m, n)
+            passed += 2 * m * n
+            read += (workload.batch - own) * (m // row_groups + n // columns)
+            bands += len(self.bands(m, n))
+        return passed < read and bands >= MIN_BANDS * (self.threads - 1)
 
     def _panels(self, n: int) -> int:
         return -(-n // self.panel)
@@ -80,6 +107,11 @@ class Split:
         return parts + [(0, 0)] * (self.threads - len(parts))
 
 
+def gradients(workload: Workload) -> list[Part]:
+    """The shape of each dW, with that of b as its last row."""
+    return [(n_in + 1, n_out) for n_in, n_out in zip(workload.widths, workload.widths[1:], strict=False)]
+
+
 def plan_of(workload: Workload, threads: int) -> Plan:
     """How the engine would execute a step."""
     return gd.MLP(*workload.widths, dtype=workload.dtype).plan(workload.batch, threads)
@@ -89,7 +121,8 @@ def engine_split(workload: Workload, threads: int) -> Split:
     """The engine's own choice."""
     plan = plan_of(workload, threads)
     row_groups, columns = plan.grid or (threads, 1)
-    return Split(threads, row_groups, columns, plan.tile[1] if plan.tile else 1)
+    tile, panel = plan.tile or (0, 1)
+    return Split(threads, row_groups, columns, panel, tile)
 
 
 def by_rows(workload: Workload, threads: int) -> Split:
@@ -131,10 +164,33 @@ class Core:
 
 @dataclass
 class Phase:
-    """The load of each thread, and how many threads wait for each other at its end."""
+    """The load of each thread, and how many threads wait for each other at its end; 0: for nobody."""
 
     loads: list[Load]
     waiting: int
+
+    def seconds(self, core: Core) -> float:
+        """Until all threads have done their part and waited."""
+        return self._busy(core) + self.waiting * SECONDS_PER_ARRIVAL
+
+    def _busy(self, core: Core) -> float:
+        return max(load.seconds(core) for load in self.loads)
+
+
+@dataclass
+class Relay(Phase):
+    """The load of each thread is also divided into bands, each of which the thread before it has to pass on."""
+
+    bands: list[list[Load]]
+
+    def _busy(self, core: Core) -> float:
+        passed = [0.0] * len(self.bands[0])
+        for loads in self.bands:
+            now = 0.0
+            for band, load in enumerate(loads):
+                now = max(now, passed[band]) + load.seconds(core)
+                passed[band] = now + SECONDS_PER_ARRIVAL
+        return now
 
 
 def phases(workload: Workload, split: Split) -> Iterator[Phase]:
@@ -143,17 +199,41 @@ def phases(workload: Workload, split: Split) -> Iterator[Phase]:
     forward = [(workload.batch, n_out, n_in) for n_in, n_out in layers]
     back = [(workload.batch, n_in, n_out) for n_in, n_out in layers[:0:-1]]
     groups = [forward + back] if split.columns == 1 else [[product] for product in forward + back]
+    team = split.threads if split.threads > 1 else 0
+    relays = split.relays(workload)
     for number, group in enumerate(groups, 1):
         loads = [Load() for _ in range(split.threads)]
         for m, n, k in group:
             for load, (rows, columns) in zip(loads, split.of_product(m, n), strict=True):
                 load.add(rows, columns, k)
-        yield Phase(loads, split.threads if number == len(groups) else split.columns)
+        is_last = number == len(groups)
+        yield Phase(loads, split.columns if not is_last else 0 if relays else team)
+    yield relay(workload, split) if relays else updates(workload, split)
+
+
+def updates(workload: Workload, split: Split) -> Phase:
+    """Each thread takes a part of every dW, over all rows."""
     loads = [Load() for _ in range(split.threads)]
-    for n_in, n_out in layers:
-        for load, (rows, columns) in zip(loads, split.of_gradient(n_in + 1, n_out), strict=True):
+    for gradient in gradients(workload):
+        for load, (rows, columns) in zip(loads, split.of_gradient(*gradient), strict=True):
             load.add(rows, columns, workload.batch, rows * columns)  # theta is read where it is written
-    yield Phase(loads, split.threads)
+    return Phase(loads, split.threads if split.threads > 1 else 0)
+
+
+def relay(workload: Workload, split: Split) -> Relay:
+    """Each thread adds its rows to every band of dW, and passes it on; the last one updates theta."""
+    total, in_bands = [], []
+    for rank in range(split.threads):
+        own = _part(workload.batch, rank, split.threads)
+        loads = []
+        for gradient in gradients(workload):
+            for rows, columns in split.bands(*gradient):
+                sums = rows * columns * ((rank > 0) + (rank == split.threads - 1))  # received; theta
+                loads.append(Load())
+                loads[-1].add(rows, columns, own, sums)
+        in_bands.append(loads)
+        total.append(Load(sum(load.flops for load in loads), sum(load.bytes for load in loads)))
+    return Relay(total, split.threads, in_bands)
 
 
 def started(workload: Workload, cores: int) -> int:
@@ -180,26 +260,28 @@ def predict(workload: Workload, split: Split, core: Core) -> Prediction:
     busiest = sum(max(load.flops for load in phase.loads) for phase in steps)
     total = sum(load.flops for phase in steps for load in phase.loads)
     moved = max(sum(phase.loads[rank].bytes for phase in steps) for rank in range(split.threads))
-    seconds = sum(max(load.seconds(core) for load in phase.loads) for phase in steps)
-    if split.threads > 1:
-        seconds += sum(phase.waiting for phase in steps) * SECONDS_PER_ARRIVAL
-    barriers = len(steps) if split.threads > 1 else 0
+    seconds = sum(phase.seconds(core) for phase in steps)
+    barriers = sum(phase.waiting > 0 for phase in steps)
     return Prediction(split, barriers, busiest, total / split.threads / busiest, moved, seconds)
 
 
 HEAD = """# Many cores
 
-What each thread would compute on 16, 64 and 128 cores: **a simulation**, because the measurements of
+What each thread would compute on 4, 16, 64 and 128 cores: **a simulation**, because the measurements of
 [README.md](README.md) are from {cpus} cores. [partition.py](../../../benchmarks/partition.py) divides a step as the
 engine says that it would, and adds up operations and bytes: groups of rows go through the network up to the loss and
 back, each on one thread or, where rows are few, on several threads that compute different columns of every product and
-wait for each other after each; a barrier; rows or columns of every dW; a barrier. A core is assumed to do
-{flops:.0f} GFLOP/s, to move {l2:.0f} GB/s from and to its L2 of {size:.0f} MB and {memory:.0f} GB/s from and to memory,
-as a single one does here; a phase lasts as long as its busiest thread. A barrier is *assumed* to cost {arrival:.0f} ns
-per arriving thread. What cores share is not modelled: memory, L3, clocks.
+wait for each other after each; a barrier; rows or columns of every dW; a barrier. Where rows are many and weights few,
+threads relay every dW instead, without the first barrier: each adds its rows to the sums that the one before passes on,
+a band at a time. A core is assumed to do {flops:.0f} GFLOP/s, to move {l2:.0f} GB/s from and to its L2 of {size:.0f} MB
+and {memory:.0f} GB/s from and to memory, as a single one of {cpu} does. A phase lasts as long as its busiest thread, a
+relay until the last thread has added its rows to the last band. A barrier is *assumed* to cost {arrival:.0f} ns per
+arriving thread, a band that is passed on as much. Not modelled: what cores share (memory, L3, clocks), and how slowly
+lines arrive that another core has just written, of which a relay needs fewer.
 
 - *threads*: how many the engine starts; each needs some {min_flops:,.0f} operations in a phase.
-- *grid*: row groups x threads per group; *barriers*: per step, including those within a row group.
+- *grid*: row groups x threads per group, and whether they relay; *barriers*: per step, including those within a row
+  group.
 - *busiest*: operations and bytes of the busiest thread; *balance*: the mean relative to the busiest.
 - *speed-up* over one thread; *efficiency*: that divided by the number of threads; *by rows*: the speed-up if threads
   divided only rows.
@@ -218,8 +300,9 @@ def report(results: dict[str, Any]) -> str:
     l2_bytes = results["machine"]["caches"].get("L2", L2_BYTES)
     core = Core(1e9 * flops["1"], 1e9 * bandwidth["L2"]["1"], 1e9 * bandwidth["memory"]["1"], l2_bytes)
     min_flops = plan_of(WORKLOADS["tiny"], 1).min_flops
-    head = HEAD.format(cpus=max(flops, key=int), flops=core.flops / 1e9, l2=core.l2 / 1e9, memory=core.memory / 1e9,
-                       arrival=SECONDS_PER_ARRIVAL * 1e9, min_flops=min_flops, size=core.l2_bytes / 2**20)  # fmt: skip
+    head = HEAD.format(cpu=results["machine"]["cpu"], cpus=max(flops, key=int), flops=core.flops / 1e9,
+                       l2=core.l2 / 1e9, memory=core.memory / 1e9, arrival=SECONDS_PER_ARRIVAL * 1e9,
+                       min_flops=min_flops, size=core.l2_bytes / 2**20)  # fmt: skip
     lines = [head.strip()]
     for workload in WORKLOADS.values():
         lines += [f"\n## {workload.title}\n", *table(_header(), _rows(workload, core, results.get("training", {})))]
@@ -243,7 +326,7 @@ def _rows(workload: Workload, core: Core, measured: dict[str, Any]) -> Iterator[
         yield (
             str(cores),
             str(threads),
-            f"{one.split.row_groups} x {one.split.columns}",
+            f"{one.split.row_groups} x {one.split.columns}" + ", relay" * one.split.relays(workload),
             str(one.barriers),
             f"{one.flops / 1e6:.3g}",
             f"{one.bytes / 1e6:.3g}",

@@ -7,7 +7,7 @@ from fastgd import backend
 
 from . import bf16, late
 from .instructions import check
-from .partition import CORES, Core, Split, by_rows, engine_split, predict
+from .partition import CORES, Core, Load, Relay, Split, by_rows, engine_split, predict
 from .targets import LATE, SPEEDS, targets
 from .workloads import WORKLOADS
 
@@ -44,6 +44,23 @@ def test_many_threads_share_the_rows_of_a_small_batch():
     rows_only, grid = (predict(workload, split(workload, 64), CORE) for split in (by_rows, engine_split))
     assert grid.split.columns > 1
     assert grid.bytes < rows_only.bytes / 2
+
+
+@pytest.mark.skipif(backend.choose().backend == "numpy", reason="NumPy's threads do not relay")
+def test_few_threads_relay_the_gradients_of_many_rows():
+    workload = WORKLOADS["tabular"]
+    alone, few, many = (predict(workload, engine_split(workload, threads), CORE) for threads in (1, 2, 16))
+    assert few.split.relays(workload)
+    assert not many.split.relays(workload)
+    assert few.barriers == 1  # instead of two
+    assert few.flops == alone.flops / 2
+    assert 1.7 * few.seconds < alone.seconds
+
+
+def test_a_thread_of_a_relay_waits_for_each_band():
+    short, long = Load(flops=1e5), Load(flops=2e5)  # a microsecond, and two
+    relay = Relay([], 0, [[short, long, short], [short, short, short]])
+    assert relay.seconds(CORE) == pytest.approx(5e-6, rel=0.05)
 
 
 @pytest.mark.parametrize(("found", "is_wrong"), [(1000, False), (1015, False), (1030, True), (900, False)])

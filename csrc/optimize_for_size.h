@@ -9,5 +9,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* of tiles, whose size is not a constant here */
 #endif
 #define ALWAYS_INLINE static inline /* as the compiler sees fit */
+#define UNROLLED
+#define VECTORIZED
 
 #endif

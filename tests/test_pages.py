@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,15 +97,31 @@ def test_the_commands_at_the_top_of_their_page(tmp_path, monkeypatch, capsys):
 CHAPTERS = sorted(path.stem for path in (DOCS / "tutorial").glob("*.py") if path.stem != "style")
 
 
+def script_of(chapter):
+    return DOCS / "tutorial" / f"{chapter}.py"
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory):
+    """Futures of the folders in which the scripts of the chapters have drawn, two at a time, each on one thread."""
+    environment = {**os.environ, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+    def draw(chapter):
+        folder = tmp_path_factory.mktemp(chapter)
+        command = [sys.executable, script_of(chapter), folder]
+        subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120)
+        return folder
+
+    with ThreadPoolExecutor(2) as pool:
+        yield {chapter: pool.submit(draw, chapter) for chapter in CHAPTERS}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.skipif(backend.choose().backend == "numpy", reason="it takes minutes on the NumPy engine")
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_the_code_of_a_chapter_draws_its_pictures(chapter, tmp_path):
+def test_the_code_of_a_chapter_draws_its_pictures(chapter, drawings):
     """In both languages, a page shows each part of its script and each picture that the script draws."""
-    if backend.choose().backend == "numpy":
-        pytest.skip("it takes minutes on the NumPy engine")
-    script = DOCS / "tutorial" / f"{chapter}.py"
-    environment = {**os.environ, "MPLBACKEND": "Agg"}
-    subprocess.run([sys.executable, script, tmp_path], env=environment, capture_output=True, check=True, timeout=120)
-    drawn = {path.name for path in tmp_path.iterdir()}
+    script, drawn = script_of(chapter), {path.name for path in drawings[chapter].result().iterdir()}
     parts = re.findall(r"^# \[(?!end)(\w+)\]$", script.read_text(encoding="utf-8"), re.MULTILINE)
     for folder in ("tutorial", "zh/tutorial"):
         page = text_of(f"docs/{folder}/{chapter.replace('_', '-')}.md")

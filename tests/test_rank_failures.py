@@ -122,6 +122,24 @@ def test_a_callback_that_fails_on_one_rank():
     assert finished == other_finished == expected
 
 
+def test_a_callback_that_is_interrupted_on_one_rank():
+    def program(comm):
+        class Interrupted(gd.Callback):
+            def on_epoch_end(self, _, logs):
+                if comm.Get_rank() == 0:
+                    raise KeyboardInterrupt
+
+        trainer = classifier(comm)
+        with pytest.raises((KeyboardInterrupt, RankError)) as failure:
+            fit(trainer, comm, callbacks=[Interrupted()])
+        return failure.type, trainer.stop_reason, fit(trainer, comm, epochs=None)
+
+    expected, *_ = run(1, lambda comm: fit(classifier(comm), comm))
+    first, second = run(2, program)
+    assert first == (KeyboardInterrupt, "interrupted", expected)
+    assert second == (RankError, "error", expected)
+
+
 @pytest.mark.parametrize("local_steps", [1, 3])
 def test_a_loss_that_is_not_finite(local_steps):
     def program(comm):

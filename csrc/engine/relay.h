@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
     band_counter *passed; /* (threads,), shared; NULL: the team does not relay */
+    int spins;            /* as of spin_barrier */
     worker self;
     long long begun;      /* bands that the team passed in the micro-batches before */
 } relay;
@@ -93,7 +94,8 @@ static void receive_band(const relay *r, int from, long long number, stopwatch *
     const atomic_llong *passed = &r->passed[from].count;
     if (atomic_load_explicit(passed, memory_order_acquire) >= number) return;
     int phase = enter_phase(watch, FGD_WAIT);
-    for (int turn = 0; atomic_load_explicit(passed, memory_order_acquire) < number; turn++) pause_or_yield(turn);
+    for (int turn = 0; atomic_load_explicit(passed, memory_order_acquire) < number; turn++)
+        pause_or_yield(turn, r->spins);
     enter_phase(watch, phase);
 }
 

@@ -130,6 +130,7 @@ static void join_team(training *t, team_member *me) {
     me->relay.self = me->self;
     int may_relay = !t->chunk->transforms && relays(w->net, me->grid, rows < max_rows ? rows : max_rows, me->self.size);
     me->relay.passed = may_relay ? t->passed : NULL;
+    me->relay.spins = t->barrier.spins;
 }
 
 /* By one thread, after a step of `rows` rows: the tuner may change the team. */
@@ -303,6 +304,8 @@ static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     }
     t.passed = (band_counter *)(t.barriers + max);
     t.scratch = (real *)(t.passed + max);
+    t.barrier.spins = spins_of(forward_flops(w->net, w->max_rows) / max);
+    for (int i = 0; i < max; i++) t.barriers[i].spins = t.barrier.spins;
     t.update.muon = (real *)((char *)t.barriers + shared);
 
     w->rows = 0;

@@ -12,7 +12,8 @@
  * process, or some time to wake a thread.  The fastest team trains.  One that is slower than a smaller one (a process
  * has taken a core for longer, or the cost model was wrong) is given up for that.  No team is judged before RECENT
  * windows, or the time of as many.  The largest is tried again after an interval, which doubles each time until that
- * team has trained for as long.
+ * team has trained for as long; a window that takes far longer than those of a smaller team ends such a trial, because
+ * a thread that waits for its core may take ten times as long.
  */
 enum { TEAMS = 12, RECENT = 3 };
 #define WINDOW 5e-3 /* seconds, like the others */
@@ -20,6 +21,7 @@ enum { TEAMS = 12, RECENT = 3 };
 #define MIN_INTERVAL 0.05
 #define MAX_INTERVAL 2.0
 #define SLOWDOWN 1.25
+#define HOPELESS 1.5
 typedef struct {
     int max, team;                /* threads of team 0 (0: nothing measured yet); the team that trains */
     int windows[TEAMS];           /* measured of each team, at most RECENT: the first of `recent` */
@@ -72,11 +74,16 @@ static double longer_interval(double interval) {
     return 2 * interval < MAX_INTERVAL ? 2 * interval : MAX_INTERVAL;
 }
 
+/* Whether team 0, which was given up before, takes so much longer than team `best` that it is not tried any longer. */
+static int is_hopeless(const thread_tuner *t, int best) {
+    return t->interval > 0 && t->team == 0 && team_seconds(t, 0) > HOPELESS * team_seconds(t, best);
+}
+
 /* After a window of the current team: the one to train next. */
 static int next_team(thread_tuner *t, double now) {
     int team = t->team, smaller = team + 1, best = fastest_team(t);
     int is_smallest = smaller == TEAMS || t->max >> smaller == 0;
-    if (!is_known(t)) return team;
+    if (!is_known(t) && !is_hopeless(t, best)) return team;
     if (best == team && !is_smallest && t->windows[smaller] == 0) return smaller;
     if (best > 0 && (team == 0 || t->interval == 0)) {
         t->interval = longer_interval(t->interval);

@@ -230,15 +230,22 @@ ALWAYS_INLINE void micro_kernel(const int rows, const int vectors, const int who
     p->epilogue.tile_done(p, t->i, rows, t->j, vectors, last, copy);
 }
 
-/* One function for each size of a tile: as compiled loops they keep all accumulators in registers. */
+/* One function for each size of a tile: as compiled loops they keep all accumulators in registers.  Side by side in the
+   library, because they resemble each other more than those of another engine, between which setup.py would sort them. */
+#ifdef __ELF__
+#define KERNEL static __attribute__((section(".text.kernels")))
+#else
+#define KERNEL static
+#endif
 typedef void gemm_kernel(const gemm_product *p, const gemm_tile *t);
 #define KERNELS(R)                                                                                                  \
-    static void kernel_##R##_1(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, 1, 0, 0, p, t); }       \
-    static void kernel_##R##_ragged(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 0, 0, p, t); } \
-    static void kernel_##R##_whole(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 0, p, t); }  \
-    static void kernel_##R##_fetch(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 1, p, t); }
+    KERNEL void kernel_##R##_1(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, 1, 0, 0, p, t); }       \
+    KERNEL void kernel_##R##_ragged(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 0, 0, p, t); } \
+    KERNEL void kernel_##R##_whole(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 0, p, t); }  \
+    KERNEL void kernel_##R##_fetch(const gemm_product *p, const gemm_tile *t) { micro_kernel(R, NV, 1, 1, p, t); }
 FGD_TILE_ROWS(KERNELS)
 #undef KERNELS
+#undef KERNEL
 enum { ONE_VECTOR, RAGGED, WHOLE, FETCH, VARIANTS };
 #define VARIANTS_OF(R) {kernel_##R##_1, kernel_##R##_ragged, kernel_##R##_whole, kernel_##R##_fetch},
 static gemm_kernel *const gemm_kernels[][VARIANTS] = {{NULL}, FGD_TILE_ROWS(VARIANTS_OF)};

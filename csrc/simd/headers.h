@@ -26,13 +26,16 @@
 #ifndef ALWAYS_INLINE /* `make coverage` counts the lines of every function where it is defined */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #endif
+#define OUT_OF_LINE static __attribute__((noinline)) /* for what is called in many places, but seldom */
 #define UNUSED __attribute__((unused)) /* a parameter that not all functions of a table need */
 
+#ifndef UNROLLED /* optimize_for_size.h */
 /* Before a loop of constant length over an array of vectors: unrolled early, the array is kept in registers. */
 #define UNROLLED _Pragma("GCC unroll 16")
 
 /* Before a plain loop over independent elements: -O2 vectorizes it as well, whatever its length. */
 #define VECTORIZED _Pragma("omp simd")
+#endif
 
 /* The width of `real`, 32 or 64: isa/<isa>_f<bits>.c defines it first; 32 when a header is compiled alone. */
 #ifndef FGD_BITS

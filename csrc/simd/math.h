@@ -178,6 +178,11 @@ ALWAYS_INLINE vec v_tanh(vec x) {
     return v_div(p, v_add(p, v_set(2)));
 }
 
+/* The same for losses that few networks have: a copy in each of their functions would make the engine larger. */
+OUT_OF_LINE UNUSED vec v_exp_call(vec x) { return v_exp(x); }
+OUT_OF_LINE UNUSED vec v_log_call(vec x) { return v_log(x); }
+OUT_OF_LINE UNUSED vec v_sigmoid_call(vec x) { return v_sigmoid(x); }
+
 ALWAYS_INLINE vec v_abs(vec x) { return v_max(v_sub(v_set(0), x), x); }
 
 /* sin(2 pi u) for |u| <= 1/4 */

@@ -13,18 +13,18 @@
 ALWAYS_INLINE vec focal_value_of(vec s, double gamma) {
     vec of_s, of_minus_s;
     softplus_both(s, &of_s, &of_minus_s);
-    return v_mul(v_exp(v_mul(v_set((real)-gamma), of_s)), of_minus_s);
+    return v_mul(v_exp_call(v_mul(v_set((real)-gamma), of_s)), of_minus_s);
 }
 ALWAYS_INLINE vec focal_derivative_of(vec s, double gamma) {
     vec of_s, of_minus_s, minus_s = v_sub(v_set(0), s);
     softplus_both(s, &of_s, &of_minus_s);
-    vec inner = v_fma(v_mul(v_set((real)gamma), v_sigmoid(s)), of_minus_s, v_sigmoid(minus_s));
-    return v_sub(v_set(0), v_mul(v_exp(v_mul(v_set((real)-gamma), of_s)), inner));
+    vec inner = v_fma(v_mul(v_set((real)gamma), v_sigmoid_call(s)), of_minus_s, v_sigmoid_call(minus_s));
+    return v_sub(v_set(0), v_mul(v_exp_call(v_mul(v_set((real)-gamma), of_s)), inner));
 }
 
 /* q**gamma of a probability q, which is made a normal number */
 ALWAYS_INLINE vec power_of_probability(vec q, double gamma) {
-    return v_exp(v_mul(v_set((real)gamma), v_log(v_max(v_set((real)MIN_NORMAL), q))));
+    return v_exp_call(v_mul(v_set((real)gamma), v_log_call(v_max(v_set((real)MIN_NORMAL), q))));
 }
 
 /*
@@ -36,7 +36,8 @@ typedef struct {
 } binary_focal_terms;
 
 ALWAYS_INLINE binary_focal_terms binary_focal_of(vec z, vec y, const double *c) {
-    binary_focal_terms t = {.y = smooth_answers(y, c[3]), .s = v_sigmoid(z), .not_s = v_sigmoid(v_sub(v_set(0), z))};
+    binary_focal_terms t = {
+        .y = smooth_answers(y, c[3]), .s = v_sigmoid_call(z), .not_s = v_sigmoid_call(v_sub(v_set(0), z))};
     vec positive, negative, one = v_set(1);
     softplus_both(z, &negative, &positive);
     t.no = v_sub(one, t.y);
@@ -73,7 +74,7 @@ static inline vec focal_columns(int n, const real *z, const real *y, vec scale, 
         dz[at] = LOWEST;
     }
     vec max, total = exponentials(n, dz, dz, &max);
-    vec s = v_sub(v_sub(v_load(z_label), max), v_log(total));
+    vec s = v_sub(v_sub(v_load(z_label), max), v_log_call(total));
     scale = v_mul(scale, v_load(weight));
     vec ds = v_mul(scale, focal_derivative_of(s, c[0])), factor = v_div(v_sub(v_set(0), ds), total);
     for (int j = 0; j < n; j++) v_store(dz + j * VL, v_mul(v_load(dz + j * VL), factor));
@@ -93,13 +94,13 @@ static inline vec smoothed_focal_columns(int n, const real *z, const real *y, ve
     vec share = v_set((real)(smoothing / n)), kept = v_set((real)(1 - smoothing)), label = v_load(y);
     for (int j = 1; j < n; j++) max = v_max(max, v_load(z + j * VL));
     for (int j = 0; j < n; j++) {
-        vec e = v_exp(v_sub(v_load(z + j * VL), max));
+        vec e = v_exp_call(v_sub(v_load(z + j * VL), max));
         v_store(dz + j * VL, e);
         rest = v_add(rest, v_min(largest, e));
         largest = v_max(largest, e);
     }
     vec total = v_add(one, rest);
-    vec log_total = v_blend(v_gt(one, rest), v_log1p(v_min(one, rest)), v_log(total));
+    vec log_total = v_blend(v_gt(one, rest), v_log1p(v_min(one, rest)), v_log_call(total));
     for (int j = 0; j < n; j++) {
         vec e = v_load(dz + j * VL), is_label = v_abs(v_sub(label, v_set((real)j)));
         vec t = v_add(share, v_blend(v_gt(v_set(0.5), is_label), kept, v_set(0)));
@@ -114,7 +115,7 @@ static inline vec smoothed_focal_columns(int n, const real *z, const real *y, ve
         v_store(dz + j * VL, g);
     }
     for (int j = 0; j < n; j++) {
-        vec p = v_div(v_exp(v_sub(v_load(z + j * VL), max)), total);
+        vec p = v_div(v_exp_call(v_sub(v_load(z + j * VL), max)), total);
         v_store(dz + j * VL, v_mul(scale, v_sub(v_mul(p, sum), v_load(dz + j * VL))));
     }
     return loss;

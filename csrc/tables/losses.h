@@ -94,7 +94,7 @@ ALWAYS_INLINE vec huber_derivative(vec z, vec y, const double *c) {
  */
 ALWAYS_INLINE vec log_cosh_value(vec z, vec y, UNUSED const double *c) {
     vec d = v_abs(v_sub(z, y)), one = v_set(1), u = v_expm1(v_min(one, d)), uu = v_mul(u, u);
-    vec tail = v_exp(v_mul(v_set(-2), d));
+    vec tail = v_exp_call(v_mul(v_set(-2), d));
     lanes far = v_gt(d, one);
     vec x = v_blend(far, tail, v_div(uu, v_add(v_set(2), v_add(u, u))));
     vec rest = v_sub(v_sub(d, v_set(LN2_HIGH)), v_set(LN2_LOW));
@@ -113,7 +113,7 @@ ALWAYS_INLINE vec quantile_derivative(vec z, vec y, double own, UNUSED const dou
 
 /* e**x that overflows to inf and underflows to 0 where v_exp saturates: a finite loss would be wrong there. */
 ALWAYS_INLINE vec exp_or_inf(vec x) {
-    vec root = v_exp(v_mul(v_set(0.5), x));
+    vec root = v_exp_call(v_mul(v_set(0.5), x));
     return v_mul(root, root);
 }
 
@@ -136,9 +136,10 @@ ALWAYS_INLINE vec bce_value(vec z, vec y, UNUSED const double *c) {
 }
 ALWAYS_INLINE vec bce_derivative(vec z, vec y, UNUSED const double *c) { return v_sub(v_sigmoid(z), y); }
 
-/* ln(1 + e**z) and ln(1 + e**-z) */
+/* ln(1 + e**z) and ln(1 + e**-z); the smaller of them is `rest`. */
+OUT_OF_LINE vec softplus_rest(vec z) { return v_log1p(v_exp(v_sub(v_set(0), v_abs(z)))); }
 ALWAYS_INLINE void softplus_both(vec z, vec *of_z, vec *of_minus_z) {
-    vec minus_z = v_sub(v_set(0), z), rest = v_log1p(v_exp(v_sub(v_set(0), v_abs(z))));
+    vec minus_z = v_sub(v_set(0), z), rest = softplus_rest(z);
     *of_z = v_add(v_max(v_set(0), z), rest);
     *of_minus_z = v_add(v_max(v_set(0), minus_z), rest);
 }
@@ -157,7 +158,7 @@ ALWAYS_INLINE vec weighted_bce_value(vec z, vec y, double own, const double *sha
     return v_fma(v_mul(v_set((real)own), y), positive, v_mul(v_sub(v_set(1), y), negative));
 }
 ALWAYS_INLINE vec weighted_bce_derivative(vec z, vec y, double own, const double *shared) {
-    vec p = v_sigmoid(z), q = v_sigmoid(v_sub(v_set(0), z));
+    vec p = v_sigmoid_call(z), q = v_sigmoid_call(v_sub(v_set(0), z));
     y = smooth_answers(y, shared[0]);
     return v_fnma(v_mul(v_set((real)own), y), q, v_mul(v_sub(v_set(1), y), p));
 }
@@ -181,7 +182,7 @@ ALWAYS_INLINE vec squared_hinge_derivative(vec z, vec y, const double *c) {
 }
 
 /* e <- e**(z - max), column by column; returns their sum. */
-static inline vec exponentials(int n, const real *z, real *e, vec *max) {
+OUT_OF_LINE vec exponentials(int n, const real *z, real *e, vec *max) {
     vec m = v_load(z), sum = v_set(0);
     for (int j = 1; j < n; j++) m = v_max(m, v_load(z + j * VL));
     for (int j = 0; j < n; j++) {
@@ -226,7 +227,7 @@ static inline vec smoothed_cross_entropy_columns(int n, const real *z, const rea
         z_label[r] = z[at];
         dz[at] -= taken[r];
     }
-    return v_fma(share, rest, v_fma(kept, v_sub(max, v_load(z_label)), v_log(total)));
+    return v_fma(share, rest, v_fma(kept, v_sub(max, v_load(z_label)), v_log_call(total)));
 }
 
 /* c = smoothing e; with t = (1 - e) y + e / n: sum_j t_j (ln sum e**z - z_j);  gradient: softmax(z) sum(t) - t */
@@ -244,7 +245,7 @@ static inline vec soft_cross_entropy_columns(int n, const real *z, const real *y
         vec gradient = v_sub(v_mul(v_load(dz + j * VL), factor), v_fma(kept, v_load(y + j * VL), share));
         v_store(dz + j * VL, v_mul(scale, gradient));
     }
-    return v_fma(mass, v_log(total), rest);
+    return v_fma(mass, v_log_call(total), rest);
 }
 
 /* The above without smoothing + sum_j y_j ln y_j, which does not depend on z. */
@@ -253,7 +254,7 @@ static inline vec kl_div_columns(int n, const real *z, const real *y, vec scale,
     vec entropy = v_set(0);
     for (int j = 0; j < n; j++) {
         vec t = v_load(y + j * VL);
-        entropy = v_fma(t, v_log(v_max(v_set(MIN_NORMAL), t)), entropy);
+        entropy = v_fma(t, v_log_call(v_max(v_set(MIN_NORMAL), t)), entropy);
     }
     return v_add(soft_cross_entropy_columns(n, z, y, scale, dz, &no_smoothing), entropy);
 }

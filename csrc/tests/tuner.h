@@ -59,6 +59,24 @@ static double loses_a_core(int threads, double now, double seconds) {
     return now < 0.3 || now > 1.3 || threads == 1 ? seconds / threads : 3 * seconds;
 }
 
+/* In each step of several threads, one waits for a time slice of a CPU that another process wants. */
+static double waits_for_slices(int threads, double now, double seconds) {
+    (void)now;
+    return threads > 1 ? seconds / threads + 0.004 : seconds;
+}
+
+/* The time that a training of half a second takes, relative to that of a single thread. */
+static double relative_time(team_time *time, int rows) {
+    thread_tuner t = {.max = 2};
+    double now = 0, alone = 0;
+    while (now < 0.5) {
+        double before = now;
+        simulate(&t, time, rows, &now, before + 1e-9, 1); /* a step */
+        alone += time(1, before, rows * 1e-5);
+    }
+    return now / alone;
+}
+
 /* The share of two (or max) threads, or of one, in a whole training. */
 static double share(team_time *time, int rows, int max, int threads) {
     thread_tuner t = {.max = max};
@@ -75,6 +93,7 @@ static void tuner(const fgd_engine *e) {
         check(share(does_not_scale, rows, 2, 1) > 0.8, "a second thread that costs leaves, steps of %d rows", rows);
         check(share(does_not_scale, rows, 8, 1) > 0.8, "seven threads that cost leave, steps of %d rows", rows);
         check(share(takes_turns, rows, 2, 1) > 0.7, "so does one that must take turns, steps of %d rows", rows);
+        check(relative_time(waits_for_slices, rows) < 1.12, "it costs little to try, steps of %d rows", rows);
         thread_tuner t = {.max = 2};
         double now = 0;
         simulate(&t, loses_a_core, rows, &now, 0.3, 2);

@@ -6,6 +6,7 @@ import os
 import secrets
 import threading
 import time
+from functools import partial
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 _ADDRESS = "127.0.0.1"
 # Seconds since its last question for which a page counts as open, and to wait for it to ask for the last update.
 _OPEN, _FAREWELL = 3.0, 1.5
+_POLL = 0.05  # between looks of the server at whether it should stop: what closing it takes
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -54,7 +56,8 @@ class PageServer:
             raise OSError(error.errno, message) from None
         self._port = self._server.server_address[1]
         self.url = f"http://{_ADDRESS}:{self._port}/?token={self._token}"
-        threading.Thread(target=self._server.serve_forever, name="fastgd-dashboard", daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=_POLL)
+        threading.Thread(target=serve, name="fastgd-dashboard", daemon=True).start()
 
     @property
     def is_foreign(self) -> bool:

@@ -1,4 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True, auto_pickle=False, autotestdict=False
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
 """The boundary to the C core: convert and check the arguments, release the GIL, call C once, raise.
 
 Arrays come as buffers, so this module needs neither NumPy's headers nor a build for each version of Python. `Executor`

@@ -70,7 +70,7 @@ def train(
     run = Run(state.epoch, last_epoch, rows, columns, sample_inputs=data.sample_inputs)
     with DeferredInterrupt() as interrupt, state.unchanged_until_begun(run):
         try:
-            with ExitStack() as on_exit, _stop_reason(state):
+            with ExitStack() as on_exit, _stop_reason(state, ends_here=group.size == 1):
                 on_exit.callback(state.drop_unchanged_theta)
                 on_exit.callback(run.forget_data)
                 callbacks.on_fit_begin(on_exit)
@@ -86,13 +86,16 @@ def train(
 
 
 @contextmanager
-def _stop_reason(state: TrainState) -> Iterator[None]:
-    """Set the `stop_reason` of an exception; a KeyboardInterrupt ends here once the training has begun."""
+def _stop_reason(state: TrainState, ends_here: bool = True) -> Iterator[None]:
+    """Set the `stop_reason` of an exception; a KeyboardInterrupt ends here once the training has begun.
+
+    With several ranks (`ends_here` False) one in the midst of the loop has to end the others too, as any exception.
+    """
     try:
         yield
     except KeyboardInterrupt:
         state.stop_reason = state.stop_reason or "interrupted"
-        if not state.has_begun:
+        if not (state.has_begun and ends_here):
             raise
     except BaseException:
         state.stop_reason = "error"

@@ -40,6 +40,7 @@ class Ready(gd.Callback):
 
 
 if __name__ == "__main__":
+    signal.alarm(120)  # the end of a rank that mpirun, or a test run that was killed, has left behind
     comm = Interrupted(MPI.COMM_WORLD)
     theta, _, reason = fit(classifier(comm), comm, epochs=10**6, callbacks=[Ready()])
     results = comm.gather((reason, theta))

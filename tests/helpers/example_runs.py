@@ -32,9 +32,11 @@ def run(path, folder, *arguments):
 
 @contextlib.contextmanager
 def two_processes():
-    """A pool whose processes draw without a screen."""
+    """A pool whose processes draw without a screen, each on one thread: two teams would wait for each other's cores."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MPLBACKEND", "Agg")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")
         pool = ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
         yield pool
         pool.shutdown(cancel_futures=True)
