@@ -13,7 +13,7 @@ from training import EachEpoch, fit, make, problem
 import fastgd as gd
 from fastgd.callbacks import CSVLogger, EveryStep, History, ReduceLROnPlateau, StepBudget
 from fastgd.losses.custom import Custom
-from fastgd.training import chunks, fit_data, interrupt, loop, savepoint, steps
+from fastgd.training import ahead, chunks, fit_data, interrupt, loop, savepoint, steps
 from fastgd.training.evaluation import Evaluator
 
 EPOCHS = 6
@@ -24,7 +24,8 @@ PLACES = [
     (fit_data, "plan_epochs"),
     (steps, "step_coefficients"),
     (loop._Loop, "_bind"),
-    (loop, "make_chunk"),
+    (ahead, "make_chunk"),
+    (ahead.StepsAhead, "take"),
     (loop._Loop, "_count"),
     (loop._Loop, "_measure"),
     (loop._Loop, "_measure_epoch"),

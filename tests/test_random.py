@@ -31,6 +31,14 @@ def test_power(base):
     assert n[-1] == 2**40
 
 
+@pytest.mark.parametrize("base", [0.0, 0.1, 0.9, 0.999, 1.0])
+def test_few_powers_have_the_bits_of_many(base):
+    n = np.arange(3000, dtype=np.int64)
+    many = exact_math.power(base, n)
+    few = [exact_math.power(base, part) for part in np.split(n, 300)]
+    np.testing.assert_array_equal(np.concatenate(few), many)
+
+
 # Random numbers
 
 

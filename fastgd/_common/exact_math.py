@@ -26,6 +26,7 @@ _ATANH = tuple(1 / (2 * k + 1) for k in range(11))
 # sin(u) = u (1 - u^2/3! + u^4/5! - ...): with |u| <= pi/2 the first omitted term is below 2^-59.
 _SIN = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
 
+_FEW = 16  # powers that take less time one by one than as an array
 _ROWS = 64  # rows orthogonalised at a time: their products stay in the cache
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)  # NumPy has no erfc
@@ -128,10 +129,24 @@ def power(base: float | NDArray[np.float64], exponents: NDArray[np.int64]) -> ND
     base : float or float64 array with the shape of `exponents`
     exponents : int64 array, any shape
     """
+    if exponents.size <= _FEW and isinstance(base, float):
+        few = [_power(base, n) for n in exponents.ravel().tolist()]
+        return np.array(few, np.float64).reshape(exponents.shape)
     result = np.ones(exponents.shape)
     for bit in range(int(exponents.max(initial=0)).bit_length()):
         result *= np.where(exponents >> bit & 1, base, 1.0)
         base = base * base
+    return result
+
+
+def _power(base: float, n: int) -> float:
+    """base^n by the same products as `power`."""
+    result = 1.0
+    while n:
+        if n & 1:
+            result *= base
+        base *= base
+        n >>= 1
     return result
 
 

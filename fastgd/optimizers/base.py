@@ -221,7 +221,7 @@ class Optimizer(State, ExplainsAttributes):
         array([2., 0.], dtype=float32)
         """
         t, bound = self.steps, self._bound_steps
-        is_bound = bound is not None and bound.is_of(model) and bound.first <= t < bound.last
+        is_bound = bound is not None and bound.first <= t < bound.last and bound.is_of(self, model)
         if bound is None or not is_bound or (bound.functions and not bound.hold(t)):
             bound = bind_steps(self, model, bound)
             self.__dict__["_bound_steps"] = bound
@@ -229,7 +229,7 @@ class Optimizer(State, ExplainsAttributes):
             bound.do(t - bound.first)
         except UpdateNotFinite as failure:
             raise FloatingPointError(self._why_not_finite(failure)) from None
-        self.__dict__["steps"] = t + 1  # an assignment would drop the bound steps
+        self.__dict__["steps"] = t + 1  # as by `count`, without the time of a call
 
     def _why_not_finite(self, failure: UpdateNotFinite) -> str:
         number, cure = self.steps + 1, f"lower lr (now {self.lr}) or scale X"

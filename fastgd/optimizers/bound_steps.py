@@ -61,7 +61,7 @@ class CheckedUpdates:
 class BoundSteps:
     """The steps `first` to `last` - 1 of an optimiser on a model, as the engine in use does them.
 
-    Settings may be assigned at any time: that drops these steps.
+    They hold until a setting is assigned.
 
     Attributes
     ----------
@@ -69,6 +69,8 @@ class BoundSteps:
         That of the model, by which models are told apart.
     frozen, mask
         Those of the model.
+    changes : int
+        That of the optimiser, see `Settings`.
     do : callable
         Do the step with this index, counted from `first`.
     functions : list of callable
@@ -85,6 +87,7 @@ class BoundSteps:
         state = optimizer.bind(model.grad.size, model.grad.dtype, model)
         coefficients = optimizer.coefficients(optimizer.schedule(times, math.inf), t + 1, model=model)
         transforms = optimizer.transforms(model, t + 1, times + 1)
+        self.changes = optimizer.changes
         if hasattr(model, "network"):
             self.do = model.network.updates(optimizer, coefficients, state, transforms).step
             return
@@ -100,10 +103,10 @@ class BoundSteps:
         """The copy of an optimiser, pickled or not, has None instead."""
         return type(None), ()
 
-    def is_of(self, model: Any) -> bool:
-        """Whether the steps are those of this model, of which the same parameters are frozen and masked."""
-        is_same = self.theta is model.theta and self.mask is getattr(model, "mask", None)
-        return is_same and self.frozen is getattr(model, "frozen", ())
+    def is_of(self, optimizer: Any, model: Any) -> bool:
+        """Whether the settings are the same, and the model, of which the same parameters are frozen and masked."""
+        is_same = self.changes == optimizer.changes and self.theta is model.theta
+        return is_same and self.mask is getattr(model, "mask", None) and self.frozen is getattr(model, "frozen", ())
 
     def hold(self, t: int) -> bool:
         """Whether the functions that are settings still return the same: they may depend on more than time."""

@@ -13,7 +13,6 @@ from .._common.registry import format_call
 from ..schedules import Rate, is_scheduled
 from ..schedules.base import scaled
 from .averaging import Average
-from .bound_steps import BoundSteps
 from .groups import checked_groups
 
 # The scalar settings of the transforms, with their intervals; None stands for no limit.
@@ -25,11 +24,16 @@ class Settings:
     """Settings that may be assigned, too: what is refused changes nothing, what is accepted counts from the next step.
 
     In a `fit`, the next step is the first one after the callback that assigns a setting.
+
+    Attributes
+    ----------
+    changes : int
+        Number of assignments so far: what was computed from the settings holds while it stays the same.
     """
 
     name: ClassVar[str]
     intervals: ClassVar[Mapping[str, str]] = {"lr": POSITIVE}
-    _bound_steps: ClassVar[BoundSteps | None] = None
+    changes: ClassVar[int] = 0
     lr_before_reduction: Rate | None = field(default=None, init=False)
     lr: Rate = field(default=0.01, kw_only=True)
     decoupled_weight_decay: bool = field(default=False, kw_only=True)
@@ -44,7 +48,7 @@ class Settings:
         self._check_together()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        vars(self)["_bound_steps"] = None  # they were computed from the settings before
+        vars(self)["changes"] = self.changes + 1
         setting = type(self).__dataclass_fields__.get(name)
         if setting is None or not setting.init:
             self._check_attribute(name)

@@ -15,6 +15,7 @@ from .._common.memory import zeros
 from .._common.typing import Array, Floats
 from ..schedules import is_scheduled
 from .binding import Bond, identity_of
+from .bound_steps import BoundSteps
 from .groups import assign_groups
 from .settings import Settings
 from .transforms import Transforms
@@ -46,6 +47,7 @@ class State(Settings, ABC):
     averaged_theta: Array | None = field(default=None, init=False, repr=False)
     steps: int = field(default=0, init=False, repr=False)
     _bond: Bond | None = field(default=None, init=False, repr=False)
+    _bound_steps: BoundSteps | None = field(default=None, init=False, repr=False)
 
     @property
     @abstractmethod
@@ -95,6 +97,10 @@ class State(Settings, ABC):
         if model is not None:
             vars(self)["_bond"] = Bond(identity_of(model))  # as it is no setting, without the checks of an assignment
         return self.state
+
+    def count(self, steps: int) -> None:
+        """Account for steps that were done; they are no change of the settings."""
+        vars(self)["steps"] = self.steps + steps
 
     def reset(self) -> None:
         """Forget all training: state, average, steps, reductions of lr, and the model it belonged to."""

@@ -34,17 +34,18 @@ class Convergence(Callback):
 
     def __init__(self, estimator: Any, objective: Objective, divisor: float, score: Score | None) -> None:
         self._estimator, self._objective, self._divisor, self._score = estimator, objective, divisor, score
-        self._penalty = 0.0
+        self._penalty, self._weights = 0.0, list[Array]()
         self._best: Array | None = None
 
     def on_fit_begin(self, trainer: Training) -> None:
-        self._penalty = self._measure_penalty(trainer)
+        self._weights = [W for W, _ in parameters_of(trainer.model)]
+        self._penalty = self._measure_penalty()
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         estimator = self._estimator
         estimator.n_iter_ += 1
         estimator.t_ += trainer.run.rows
-        before, self._penalty = self._penalty, self._measure_penalty(trainer)
+        before, self._penalty = self._penalty, self._measure_penalty()
         # The losses are those before each step of the epoch, so the penalty is that of its middle.
         estimator.loss_ = self._objective.reported(logs["loss"]) + (before + self._penalty) / 2
         estimator.loss_curve_.append(estimator.loss_)
@@ -65,10 +66,10 @@ class Convergence(Callback):
             if trainer.optimizer.averaged_theta is not None:
                 trainer.optimizer.averaged_theta[:] = self._best[-1]
 
-    def _measure_penalty(self, trainer: Training) -> float:
+    def _measure_penalty(self) -> float:
         if not self._divisor:
             return 0.0
-        squares = sum(float(np.vdot(W, W)) for W, _ in parameters_of(trainer.model))
+        squares = sum(float(np.vdot(W, W)) for W in self._weights)
         return 0.5 * float(self._estimator.alpha) * squares / self._divisor
 
     def _record_loss(self, loss: float) -> None:

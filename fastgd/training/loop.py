@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeAlias
 
-from .._common.typing import Array, Ints
+from .._common.typing import Array
 from ..callbacks.base import CallbackList, Run
 from ..engine.chunk import Chunk
 from ..engine.contract import Executor
@@ -26,13 +26,13 @@ from ..losses import LossNotFinite
 from ..losses.custom import all_finite
 from ..parallel import Group
 from . import diagnostics
+from .ahead import StepsAhead
 from .chunks import ChunkSizer, EpochBlock
 from .fit_data import FitData
 from .interrupt import DeferredInterrupt
 from .savepoint import Arrays, Counters, all_or_nothing
 from .sharded import ShardedSteps, plan_shards, total_weights
 from .state import TrainSettings, TrainState
-from .steps import make_chunk
 from .stepwise import CustomLossError, train_chunk
 
 # Values of each epoch, by the name of their column in the history.
@@ -123,6 +123,7 @@ class _Loop:
         self.within_epoch = self.within_epoch or not group.is_trivial
         self.measures_later = self.within_epoch and bool(data.evaluators)
         self.group = group
+        self.ahead = StepsAhead(settings, state, group.is_trivial)
         self.sharded = None if group.is_trivial else ShardedSteps(group, settings.seed, settings.local_steps)
         self.epoch_began = time.perf_counter()
 
@@ -186,15 +187,15 @@ class _Loop:
         steps = block.next_steps(self._n_steps(block), self.within_epoch)
         rule_state = self._bind()
         began = time.perf_counter()
-        chunk = make_chunk(self.settings, self.state, self.data, block, steps, rule_state)
+        chunk, first = self.ahead.take(self.data, block, steps, rule_state)
         prepared = time.perf_counter()
         self.arrays.save()
         saved = time.perf_counter()
         with all_or_nothing(self.arrays, Counters(self.state, block)):
-            n_done, measured, error = self._execute(block, steps, chunk)
+            n_done, measured, error = self._execute(block, steps, chunk, first)
             copying = saved - prepared
             self.sizer.update(n_done, copying, training=time.perf_counter() - began - copying)
-            self._count(block, n_done, int(chunk.starts[n_done]) * self.group.size)
+            self._count(block, n_done)
             logs = None if self.measures_later else self._record_epochs(block, measured)
         if error is not None:
             raise error
@@ -216,43 +217,49 @@ class _Loop:
         self.arrays.watch(model.theta, rule_state, *(() if average is None else (average,)))
         return rule_state
 
-    def _execute(self, block: EpochBlock, steps: slice, chunk: Chunk) -> tuple[int, Columns, BaseException | None]:
-        """The number of steps done, what was measured between them, and what a custom loss raised in the next one.
+    def _execute(
+        self, block: EpochBlock, steps: slice, chunk: Chunk, first: int
+    ) -> tuple[int, Columns, BaseException | None]:
+        """Execute these steps of the block, of which `first` is the index in the chunk.
+
+        Returns
+        -------
+        tuple
+            The number of steps done, what was measured between them, and what a custom loss raised in the next one.
 
         Raises
         ------
         FloatingPointError
             A loss, or theta after the last step, is not finite.
         """
-        model = self.state.model
+        model, last = self.state.model, first + steps.stop - steps.start
         network = model.network_for(chunk.loss.link, self.settings.precision)
         measured: Columns = {}
         try:
             if self.sharded is not None and block.totals is not None:
                 n_done = self.sharded.train(model, network, chunk, block.totals[steps], self._must_stop())
             elif self.measures_later or not self.data.evaluators:
-                n_done = train_chunk(network, chunk, model.n_out, self._must_stop())
+                n_done = train_chunk(network, chunk, model.n_out, self._must_stop(), first, last)
             else:
-                n_done, measured = chunk.n_steps, self._train_and_measure(network, chunk, block.ends_of_epochs(steps))
+                ends = [first + end for end in block.ends_of_epochs(steps)]
+                n_done, measured = last - first, self._train_and_measure(network, chunk, first, ends, last)
             if not all_finite(model.theta):  # there may be no later loss that reveals it
-                raise LossNotFinite(n_done - 1)
+                raise LossNotFinite(first + n_done - 1)
         except LossNotFinite as failure:
-            order, starts = block.order_of(steps)
-            rows = order[starts[failure.step] : starts[failure.step + 1]]
-            raise self._diverged(block, steps.start + failure.step, failure.step, rows) from None
+            raise self._diverged(block, steps.start, failure.step - first) from None
         except CustomLossError as failure:
-            return failure.step, {}, failure.__cause__
+            return failure.step - first, {}, failure.__cause__
         return n_done, measured, None
 
-    def _train_and_measure(self, network: Executor, chunk: Chunk, ends: list[int]) -> Columns:
-        """Execute the steps of a chunk; returns what was measured after those at which an epoch ends."""
-        rows, done = [], 0
+    def _train_and_measure(self, network: Executor, chunk: Chunk, done: int, ends: list[int], last: int) -> Columns:
+        """Execute the steps `done` to `last` - 1 of a chunk; returns what was measured at the ends of epochs."""
+        rows = []
         for end in ends:
             network.train(chunk, done, end)
             rows.append(self._measure())
             done = end
-        if done < chunk.n_steps:
-            network.train(chunk, done)
+        if done < last:
+            network.train(chunk, done, last)
         return self._columns(rows)
 
     def _must_stop(self) -> Callable[[], bool]:
@@ -260,25 +267,27 @@ class _Loop:
         began = time.perf_counter()
         return lambda: self.interrupt.is_pending or self.sizer.is_time_up(began)
 
-    def _diverged(self, block: EpochBlock, index: int, n_done: int, rows: Ints) -> FloatingPointError:
-        """What to raise for step `index` of the block, after `n_done` steps of the chunk."""
-        state = self.state
+    def _diverged(self, block: EpochBlock, start: int, n_done: int) -> FloatingPointError:
+        """What to raise for a step of the block, after `n_done` steps from index `start` on."""
+        state, index = self.state, start + n_done
+        rows, _ = block.order_of(slice(index, index + 1))
         rate, epoch = float(block.rates[index]), int(block.epoch_times[index]) + 1
         step = state.step + n_done + 1
         batch = self.data.inputs(rows), self.data.Y[rows], self.data.loss
         text = diagnostics.divergence_message(state.model, *batch, rate, step, epoch, state.step)
         return FloatingPointError(text)
 
-    def _count(self, block: EpochBlock, n_steps: int, n_rows: int) -> None:
+    def _count(self, block: EpochBlock, n_steps: int) -> None:
         """Account for the steps that were done, and their rows."""
         state = self.state
+        first, last = block.done, block.done + n_steps
         if n_steps:
-            state.run.loss = float(block.losses[block.done : block.done + n_steps].sum() / n_steps)
-        block.done += n_steps
+            state.run.loss = float(block.losses[first:last].sum() / n_steps)
+        state.run.rows_done += int(block.starts[last] - block.starts[first]) * self.group.size
+        block.done = last
         state.partial_epoch = block.partial_epoch(state.epoch)
         state.step += n_steps
-        state.optimizer.steps += n_steps
-        state.run.rows_done += n_rows
+        state.optimizer.count(n_steps)
 
     def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
         """Measure the epoch that has ended and add it to the history; returns its row."""

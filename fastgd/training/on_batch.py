@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -59,20 +58,27 @@ class BatchSteps:
         The step counts in `step` and in the optimiser, but makes no epoch and no row of the history. Schedules count
         steps, as in any custom loop (see `Optimizer.step`).
         """
-        state, loss, value = self._state, self._settings.loss, None
+        state = self._state
         check_not_in_training(state.model)
         refuse_shards(self._settings, "train_on_batch")
-        plain = self._plain
-        is_plain = plain is not None and plain[0] is state.model.head and plain[1] is loss
-        if is_plain and type(X) is np.ndarray and type(y) is np.ndarray and len(X):
-            # If the engine cannot read them as they are, they are converted, or the precise error is raised, below.
-            with suppress(TypeError, ValueError, FloatingPointError):
-                value = self._gradient(X, y, sample_weight, loss)
+        value = self._gradient_of_plain(X, y, sample_weight)
         if value is None:
             value = self._gradient_of_any(X, y, sample_weight, classes)
         state.optimizer.step(state.model)
         state.step += 1
         return value
+
+    def _gradient_of_plain(self, X: Any, y: Any, weight: Any) -> float | None:
+        """`_gradient` of arrays that the engine reads as they are; None of others, to be converted or refused."""
+        plain, loss = self._plain, self._settings.loss
+        if plain is None or plain[0] is not self._state.model.head or plain[1] is not loss:
+            return None
+        if type(X) is not np.ndarray or type(y) is not np.ndarray or not len(X):
+            return None
+        try:
+            return self._gradient(X, y, weight, loss)
+        except (TypeError, ValueError, FloatingPointError):
+            return None
 
     def _gradient(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
         """The mean loss of a batch; grad <- its gradient."""

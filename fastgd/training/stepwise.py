@@ -23,7 +23,7 @@ class CustomLossError(Exception):
     Attributes
     ----------
     step : int
-        Number of steps of the chunk that were done before; theta holds their updates.
+        Index of the step in the chunk; theta holds the updates of those before it.
     """
 
     def __init__(self, step: int) -> None:
@@ -35,8 +35,15 @@ def _never() -> bool:
     return False
 
 
-def train_chunk(executor: Executor, chunk: Chunk, n_out: int, must_stop: Callable[[], bool] = _never) -> int:
-    """Execute the steps of a chunk; returns how many.
+def train_chunk(
+    executor: Executor,
+    chunk: Chunk,
+    n_out: int,
+    must_stop: Callable[[], bool] = _never,
+    first: int = 0,
+    last: int | None = None,
+) -> int:
+    """Execute the steps `first` to `last` - 1 of a chunk, None: to its end; returns how many.
 
     Parameters
     ----------
@@ -56,19 +63,20 @@ def train_chunk(executor: Executor, chunk: Chunk, n_out: int, must_stop: Callabl
     CustomLossError
         A custom loss failed.
     """
+    last = chunk.n_steps if last is None else last
     if not isinstance(chunk.loss, Custom):
-        executor.train(chunk)
-        return chunk.n_steps
+        executor.train(chunk, first, last)
+        return last - first
     updates = executor.updates(chunk.optimizer, chunk.coefficients, chunk.state, chunk.transforms)
-    for s in range(chunk.n_steps):
+    for s in range(first, last):
         chunk.losses[s] = _gradient(executor, chunk, chunk.loss, s, n_out)
         try:
             updates.step(s)
         except UpdateNotFinite:
             raise LossNotFinite(s) from None
         if must_stop():
-            return s + 1
-    return chunk.n_steps
+            return s + 1 - first
+    return last - first
 
 
 def _gradient(executor: Executor, chunk: Chunk, loss: Custom, s: int, n_out: int) -> float:
