@@ -126,21 +126,24 @@ def _turns(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[st
 
 
 def lines(arguments: argparse.Namespace, names: list[str], results: Results) -> Iterator[str]:
-    """Lines of tables: mean scores, then seconds and megabytes, of the folds that all contenders have."""
+    """Lines of tables: scores and their spread, then seconds and megabytes, of the folds that all contenders have."""
     titles = arguments.tables or SOURCES
     found = {title: folds for title in titles if (folds := _common(title, arguments, names, results))}
     if not found:
         yield f"no fold has results of all contenders: {', '.join(names)}"
         return
-    yield from _heading(["table", "score", "rows", "columns", "folds", *names], 2)
+    yield from _heading(["table", "target", "score", "rows", "columns", "folds", *names], 3)
     for title, folds in found.items():
         means = _means(folds, names)
         cells = [f"**{mean:.3f}**" if mean == min(means) else f"{mean:.3f}" for mean in means]
-        first = folds[0][names[0]]
+        if len(folds) > 1:
+            cells = [f"{cell} ± {spread:.3f}" for cell, spread in zip(cells, _spreads(folds, names), strict=True)]
+        first, source = folds[0][names[0]], SOURCES[title]
         sizes = [f"{first['rows']:,}", str(first["columns"]), str(len(folds))]
-        yield _row([title, SCORE_NAMES[SOURCES[title].score], *sizes, *cells])
+        target = f"log({source.target})" if source.logarithm else source.target
+        yield _row([title, target, SCORE_NAMES[source.score], *sizes, *cells])
     ranks = np.mean([_ranks(_means(folds, names)) for folds in found.values()], axis=0)
-    yield _row(["mean rank", *[""] * 4, *(f"{rank:.1f}" for rank in ranks)])
+    yield _row(["mean rank", *[""] * 5, *(f"{rank:.1f}" for rank in ranks)])
     for what, label in LABELS.items():
         yield ""
         yield from _heading([label, *names], 1)
@@ -150,6 +153,11 @@ def lines(arguments: argparse.Namespace, names: list[str], results: Results) -> 
 
 def _means(folds: list[dict[str, Any]], names: list[str]) -> list[float]:
     return [float(np.mean([fold[name]["score"] for fold in folds])) for name in names]
+
+
+def _spreads(folds: list[dict[str, Any]], names: list[str]) -> list[float]:
+    """The standard deviations of the scores among the folds."""
+    return [float(np.std([fold[name]["score"] for fold in folds], ddof=1)) for name in names]
 
 
 def _ranks(means: list[float]) -> list[float]:

@@ -7,6 +7,7 @@ import sys
 import pytest
 from dashboards import ask
 
+import fastgd as gd
 from fastgd.tables import TableModel
 from fastgd.tables.member import MemberFit
 
@@ -96,20 +97,41 @@ def test_watch(train, flowers, table):
         ask(url)
 
 
-def test_interrupted(fastgd, houses, monkeypatch):
-    """What was trained so far is a model."""
-    original = MemberFit.fit
+class Interrupting(gd.Callback):
+    """Ends the training after an epoch as Ctrl-C does."""
 
-    def interrupted(*arguments, **options):
-        trainer = original(*arguments, **options)
+    def on_epoch_end(self, trainer, logs):
         trainer.stop("interrupted")
-        return trainer
 
-    monkeypatch.setattr(MemberFit, "fit", interrupted)
-    status, out, _ = fastgd("train", houses, "--target", "price", "--ensemble", 3, "--epochs", 3, "--hidden", 8)
+
+@pytest.mark.parametrize("watch", [[], ["--watch"]])
+def test_interrupted(fastgd, houses, monkeypatch, watch):
+    """What was trained so far is a model: of networks that train at the same time, and of those that are watched."""
+    monkeypatch.setattr(MemberFit, "_best_epoch", lambda *arguments: [Interrupting()])
+    data = [houses, "--target", "price", "--ensemble", 3, "--epochs", 3, "--hidden", 8, "--threads", 1]
+    status, out, _ = fastgd("train", *data, *watch)
     assert status == 130
     assert "wrote fastgd-model.npz, the best epoch until the interruption" in out
     assert len(TableModel.load("fastgd-model.npz").members) == 1
+
+
+def test_networks_are_trained_at_the_same_time(train, houses, monkeypatch):
+    """To the bits that each has alone."""
+    trained = []
+    original = MemberFit.fit_all
+
+    def fit_all(*arguments, **options):
+        trained.extend(original(*arguments, **options))
+        return trained
+
+    monkeypatch.setattr(MemberFit, "fit_all", fit_all)
+    options = ["--epochs", 3, "--hidden", 8, "--seed", 5]
+    out, _ = train(houses, "--target", "price", *options, "--ensemble", 2)
+    assert "2 networks" in out
+    members = TableModel.load("fastgd-model.npz").members
+    assert [member.theta.tolist() for member in members] == [trainer.model.theta.tolist() for trainer in trained]
+    train(houses, "--target", "price", *options)
+    assert TableModel.load("fastgd-model.npz").members[0].theta.tolist() == members[0].theta.tolist()
 
 
 def test_a_model_is_not_replaced(fastgd, refuses, train, houses):

@@ -233,6 +233,13 @@ def test_many_categories_are_learned_and_saved(tmp_path):
     assert np.isfinite(model.predict({"code": ["new", None]})).all()
 
 
+def test_codes_are_not_taken_for_numbers_without_a_scale(capsys):
+    """A warning would be an error here."""
+    table = {"code": [f"c{i}" for i in np.repeat(np.arange(400), 3)]}
+    TableModel("regression", hidden=4, epochs=1).fit(table, RNG.normal(size=1200), verbose=1)
+    assert "epoch 1/1" in "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_networks_that_train_at_the_same_time_have_the_bits_of_those_that_train_alone(task):
     y = LABELS if task == "classification" else NUMBERS

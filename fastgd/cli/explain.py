@@ -18,9 +18,8 @@ from .console import report, report_lines, shorten, write
 from .evaluate import add_rows, read_rows
 from .options import MAX_SEED, Help, integer, metric
 from .pictures import save_picture
-from .sources import name_of
+from .sources import check_column, name_of
 from .trained import TrainedModel, load
-from .training_data import check_column
 
 _EXAMPLES = """\
 examples:

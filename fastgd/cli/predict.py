@@ -16,12 +16,12 @@ import numpy as np
 from .. import tables
 from .._common.files import replacing
 from .._common.typing import Array
-from ..tables import MISSING, TableEncoder
+from ..tables import MISSING
+from .blocks import encode
 from .console import note, quote, report, write
 from .options import Help, add_table
-from .sources import STDIN, name_of, read_parts
+from .sources import STDIN, check_column, name_of, read_parts
 from .trained import TrainedModel, load
-from .training_data import check_column
 
 # Rows that are written at once, so that `| head` ends the command early.
 _BLOCK = 10_000
@@ -102,17 +102,6 @@ def _encoded_parts(model: TrainedModel, options: argparse.Namespace) -> Iterator
             note(f"{name} has columns that {options.model.name} does not take: {quote(ignored)}")
         yield [frame[column].to_list() for column in options.id], X
         n_before += len(frame)
-
-
-def encode(encoder: TableEncoder, frame: Any, name: str, n_before: int = 0) -> Array:
-    """The network's inputs; errors name the table, and columns as the user knows them."""
-    try:
-        return encoder.transform(frame)
-    except ValueError as error:
-        message = str(error).replace("the table lacks", "lacks").replace("fit has seen", "the model was trained on")
-        begins = message.startswith("lacks")
-        where = "" if begins or not n_before else f" in the rows after row {n_before:,}"
-        raise ValueError(f"{name}{' ' if begins else ': '}{message}{where}") from None
 
 
 def _plain_parts(model: TrainedModel, options: argparse.Namespace) -> Iterator[tuple[list[Any], Array]]:

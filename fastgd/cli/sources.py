@@ -10,11 +10,17 @@ import io
 import re
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from .._common.checks import closest
 from ..tables import TableError, read_frame
+from ..tables.reading import polars_required
+from .console import quote
+
+if TYPE_CHECKING:
+    from ..tables.files import TextTable
 
 STDIN = Path("-")
 # Bytes of text, and rows of Parquet, that are read at once.
@@ -61,18 +67,43 @@ def read_parts(source: Path, missing: Collection[str], text: Collection[str] = (
     TableError
         As `tables.read_frame`; lines are those of the file.
     """
+    with polars_required():
+        from ..tables.reader import typed_frame
+    for first_line, table in text_parts(source):
+        with _lines_of_file(first_line):
+            frame = typed_frame(table, missing, text)
+        yield frame
+
+
+def text_parts(source: Path) -> Iterator[tuple[int, TextTable]]:
+    """The rows of a table, some at a time, as text, and how many lines of the file precede those of each part.
+
+    Raises
+    ------
+    TableError
+        The file is malformed; lines are those of the file.
+    """
+    with polars_required():
+        from ..tables.files import read_text
     name = name_of(source)
     with _opened(source) as file:
         if file.peek(4)[:4] == b"PAR1":
-            yield from _parquet_parts(source, file, missing, text)
+            yield from ((0, table) for table in _parquet_parts(source, file))
             return
         if file.peek(2)[:2] == b"\x1f\x8b":
             file = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=file)))
         for first_line, content in _text_parts(file, name):
-            try:
-                yield read_frame(_Named(content, name), missing=missing, text=text)
-            except TableError as error:
-                raise TableError(_shift_lines(str(error), first_line), error.columns) from None
+            with _lines_of_file(first_line):
+                table = read_text(_Named(content, name))
+            yield first_line, table
+
+
+def check_column(name: str, columns: list[str], file: str) -> None:
+    """Raise ValueError unless there is a column of this name."""
+    if name not in columns:
+        close = closest(name, columns)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise ValueError(f"{file} has no column {name!r}, only {quote([known for known in columns if known])}{hint}")
 
 
 class _Named(io.BytesIO):
@@ -96,19 +127,16 @@ def _opened(source: Path) -> AbstractContextManager[io.BufferedReader]:
     return nullcontext(stream if hasattr(stream, "peek") else io.BufferedReader(stream))
 
 
-def _parquet_parts(
-    source: Path, file: io.BufferedReader, missing: Collection[str], text: Collection[str]
-) -> Iterator[Any]:
+def _parquet_parts(source: Path, file: io.BufferedReader) -> Iterator[TextTable]:
     import polars as pl
+
+    from ..tables.files import parquet_text
 
     try:
         lazy = pl.scan_parquet(source if source != STDIN else io.BytesIO(file.read()))
         n_rows = lazy.select(pl.len()).collect().item()
-        for start in range(0, n_rows, _PART_ROWS):
-            part = _Named(b"", name_of(source))
-            lazy.slice(start, _PART_ROWS).collect().write_parquet(part)
-            part.seek(0)
-            yield read_frame(part, missing=missing, text=text)
+        for start in range(0, max(n_rows, 1), _PART_ROWS):
+            yield parquet_text(name_of(source), lazy.slice(start, _PART_ROWS).collect(), start)
     except pl.exceptions.PolarsError as error:
         raise TableError(f"{name_of(source)} cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -158,6 +186,11 @@ def _end_of_rows(content: bytes) -> int:
             return newline + 1
 
 
-def _shift_lines(message: str, n: int) -> str:
-    """The message about a part, with the lines of the file, of which it begins after line n."""
-    return re.sub(r"\bline (\d+)", lambda match: f"line {int(match[1]) + n}", message) if n else message
+@contextmanager
+def _lines_of_file(n: int) -> Iterator[None]:
+    """In errors about a part, give the lines of the file, of which the part begins after line n."""
+    try:
+        yield
+    except TableError as error:
+        message = re.sub(r"\bline (\d+)", lambda match: f"line {int(match[1]) + n}", str(error))
+        raise TableError(message, error.columns) from None

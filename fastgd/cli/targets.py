@@ -8,18 +8,19 @@ import numpy as np
 
 from .._common.typing import Array
 from ..tables import Target
+from .sampling import Sample
 from .sources import Table
 
 # Integers from here on are no longer exact as float64.
 _MAX_EXACT = 2.0**53
 
 
-def read_target(table: Table, frame: Any, name: str, task: str) -> tuple[Target, Array]:
+def read_target(table: Table | Sample, frame: Any, name: str, task: str) -> tuple[Target, Array]:
     """The target of the rows that have one, and which do, (rows,).
 
     Parameters
     ----------
-    table : Table
+    table : Table or Sample
         Is read again for labels as they are in the file, where the frame has truth values or large integers.
     frame : polars.DataFrame
     name : str
@@ -48,38 +49,48 @@ def read_target(table: Table, frame: Any, name: str, task: str) -> tuple[Target,
     return Target(name, present.to_numpy().astype(object), present.n_unique(), stray), has_target
 
 
-def target_values(table: Table, frame: Any, name: str, classes: Array | None) -> tuple[Array, Array]:
+def target_values(column: Any, file: str, classes: Array | None, n_before: int = 0) -> tuple[Array, Array]:
     """The target as a trained model knows it, and which rows have one, (rows,).
+
+    Parameters
+    ----------
+    column : polars.Series
+        As text if the classes are: see `reads_as_text`.
+    file : str
+        Name of the table.
+    classes : ndarray or None
+    n_before : int
+        Rows of the table before these.
 
     Raises
     ------
     ValueError
         A value is no class of the model, or no number; the message names the first row.
     """
-    column = frame[name]
-    is_text = classes is not None and classes.dtype.kind not in "iufb"
-    if is_text and str(column.dtype) != "String":
-        column = table.read([name])[name]
+    is_text = reads_as_text(classes)
     has_target = column.is_not_null().to_numpy()
     present = column.drop_nulls()
-    if not len(present):
-        raise ValueError(f"column {name!r} of {table.name} has no values: nothing to compare with")
     values = present.to_numpy()
-    if classes is None or not is_text:
-        if str(column.dtype) == "String":
-            raise ValueError(f"column {name!r} of {table.name} must hold numbers, but has {present[0]!r}")
+    if not is_text:
+        if str(column.dtype) == "String" and len(present):
+            raise ValueError(f"column {column.name!r} of {file} must hold numbers, but has {present[0]!r}")
         values = values.astype(np.float64 if classes is None else classes.dtype)
     if classes is not None:
         values = values.astype(str) if is_text else values
         unknown = ~np.isin(values, classes)
         if unknown.any():
             known = ", ".join(map(str, classes[:8].tolist())) + ", ..." * (len(classes) > 8)
-            row = int(np.flatnonzero(has_target)[np.argmax(unknown)])
+            row = n_before + int(np.flatnonzero(has_target)[np.argmax(unknown)])
             value = str(values[np.argmax(unknown)])
             raise ValueError(
-                f"{table.name}, row {row + 1}, column {name!r}: the model knows no class {value!r}, only {known}"
+                f"{file}, row {row + 1}, column {column.name!r}: the model knows no class {value!r}, only {known}"
             )
     return values, has_target
+
+
+def reads_as_text(classes: Array | None) -> bool:
+    """Whether labels are text, so that the column of the target must be read as such, whatever it looks like."""
+    return classes is not None and classes.dtype.kind not in "iufb"
 
 
 def _is_rounded(column: Any) -> bool:

@@ -19,12 +19,14 @@ from .._common.checks import counted
 from ..callbacks.history import History
 from ..parallel import Group
 from ..training.trainer import Trainer
+from .blocks import predict_blocks
 from .console import INTERRUPTED, quote, report, report_lines, write
 from .options import Help
 from .pictures import save_picture
 from .ranks import launched_group
 from .report import class_tables, describe, measure, scores_of
 from .sources import STDIN
+from .streaming import load_stream, streams
 from .train_options import EXAMPLES, add_options
 from .trained import TrainedModel, versions
 from .training import describe_training, table_model, train_networks
@@ -64,13 +66,13 @@ def _train(options: argparse.Namespace, group: Group) -> int:
     model_path, plot_path = _paths(options)
     _check_inputs(options)
     _check_output(model_path, options)
-    data = load_digits(options) if options.file is None else load_table(options)
+    data = _load(options, group, model_path.parent)
     _check_metric(data, options)
     tell: Callable[[str], None] = (lambda text: None) if options.quiet or options.json else report
     for line in _describe(data, options):
         tell(line)
-    trainers = list(train_networks(data, options, group))
-    is_interrupted = trainers[-1].stop_reason == "interrupted"
+    trainers = train_networks(data, options, group)
+    is_interrupted = any(trainer.stop_reason == "interrupted" for trainer in trainers)
     trainers = [trainer for trainer in trainers if trainer.step]
     if not trainers:
         tell("interrupted before the first step: no model was written")
@@ -94,6 +96,17 @@ def _train(options: argparse.Namespace, group: Group) -> int:
         shown = {name: value for name, value in facts.items() if name != "missing"}
         write(json.dumps(shown | files | {"interrupted": is_interrupted}, indent=2) + "\n")
     return INTERRUPTED if is_interrupted else 0
+
+
+def _load(options: argparse.Namespace, group: Group, folder: Path) -> TrainingData:
+    """The rows to learn from; those of a stream are in a temporary file in the folder."""
+    if options.file is None:
+        return load_digits(options)
+    if group.shards > 1:  # each rank needs the rows in memory
+        if options.stream:
+            raise ValueError("--stream is for one process: leave out --stream, or mpirun and --shards")
+        return load_table(options)
+    return load_stream(options, folder) if streams(options) else load_table(options)
 
 
 def _paths(options: argparse.Namespace) -> tuple[Path, Path]:
@@ -146,7 +159,7 @@ def _check_metric(data: TrainingData, options: argparse.Namespace) -> None:
     """Raise ValueError now if --metric cannot be measured on such a target."""
     if options.metric is None:
         return
-    y, classes = data.y if data.valid is None else data.valid[1], data.classes
+    y, classes = next(data.measured())[1], data.classes
     p = None if classes is None else (y[:, None] == classes).astype(np.float64)
     measure(options.metric, y, y, p)
 
@@ -156,7 +169,10 @@ def _describe(data: TrainingData, options: argparse.Namespace) -> list[str]:
     n_train, n_valid = len(data.X), 0 if data.valid is None else len(data.valid[0])
     target = "the digit" if data.target is None else repr(data.target)
     rows = f"{n_train + n_valid:,} rows, {n_train:,} for training and {n_valid:,} for validation"
-    lines = [f"{data.name}: {rows}", f"target: {target}, {_describe_task(data)}", *_describe_columns(data)]
+    sample = (
+        [f"read in parts; kinds, scales and categories from {data.n_sampled:,} random rows"] if data.n_sampled else []
+    )
+    lines = [f"{data.name}: {rows}", *sample, f"target: {target}, {_describe_task(data)}", *_describe_columns(data)]
     if options.drop:
         lines.append(f"left out: {quote(options.drop, limit=20)}")
     return [*lines, *describe_training(data, options)]
@@ -164,12 +180,12 @@ def _describe(data: TrainingData, options: argparse.Namespace) -> list[str]:
 
 def _describe_columns(data: TrainingData) -> list[str]:
     if data.encoder is None:
-        return [f"features: {counted(data.X.shape[1], 'column')}"]
+        return [f"features: {counted(data.n_features, 'column')}"]
     kinds: dict[str, list[str]] = {}
     for name, kind in data.encoder.kinds.items():
         kinds.setdefault(kind, []).append(name)
     words = {"number": "numbers", "category": "categories", "boolean": "yes or no", "date": "dates"}
-    n_columns, n_features = len(data.encoder.kinds), data.X.shape[1]
+    n_columns, n_features = len(data.encoder.kinds), data.n_features
     lines = [f"features: {counted(n_columns, 'column')}, encoded as {n_features:,}"]
     return lines + [f"    {words[kind]}: {quote(names, limit=20)}" for kind, names in kinds.items()]
 
@@ -193,9 +209,7 @@ def _save(model: TrainedModel, facts: dict[str, Any], path: Path) -> None:
 
 def _scores(model: TrainedModel, data: TrainingData, options: argparse.Namespace) -> dict[str, Any]:
     """The scores on the validation rows, or on those of the training if there are none."""
-    X, y = (data.X, data.y) if data.valid is None else data.valid
-    of_inputs = model.of_inputs
-    predicted, p = of_inputs.predict(X), of_inputs.predict_proba(X) if model.has_probabilities else None
+    y, predicted, p = predict_blocks(model, data.measured())
     scores = scores_of(y, predicted, p, data.classes)
     if options.metric is not None:
         scores["metrics"] = {options.metric.name: measure(options.metric, y, predicted, p)}

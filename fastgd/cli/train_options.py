@@ -43,6 +43,7 @@ _ALIASES = {
     "--target": "--label --label-column",
     "--valid": "--validation --validation-fraction",
     "--kind": "--categorical-feature",
+    "--stream": "--two-round",
     "--hidden": "--hidden-layer-sizes",
     "--lr": "--learning-rate --learning-rate-init",
     "--epochs": "--max-iter --num-iterations --num-epochs",
@@ -93,6 +94,9 @@ def _add_table_options(group: Any) -> None:
     add("--valid", type=share_or_file, default=0.2, metavar="SHARE|FILE",
         help="rows to stop by and to report on: a share that is held out, 0 for none, or another file "
         "(default: %(default)s)")
+    add("--stream", action=argparse.BooleanOptionalAction, default=None,
+        help="read the table in parts, twice, and train on the encoded rows in a temporary file next to the model "
+        "(default: if it would take more memory than there is)")
     # fmt: on
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from .. import losses, metrics, optimizers
 from .._common.checks import counted
@@ -26,8 +27,10 @@ from .train_options import LOSSES
 from .training_data import TrainingData
 
 
-def train_networks(data: TrainingData, options: argparse.Namespace, group: Group) -> Iterator[Trainer]:
-    """Train the networks, one after the other, by the ranks of a group together; the trainer of each.
+def train_networks(data: TrainingData, options: argparse.Namespace, group: Group) -> list[Trainer]:
+    """Train the networks, by the ranks of a group together; the trainer of each, until one was interrupted.
+
+    Several are trained at the same time, unless they are divided among ranks, watched, or learn from a file.
 
     Raises
     ------
@@ -37,24 +40,30 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
     classes = data.classes
     if classes is None and options.class_weight == "balanced":
         raise ValueError("--class-weight balanced is for classes, but this is a regression")
-    weights = _balanced(data) if options.class_weight == "balanced" else None
-    fit_options = {"class_weight": weights, "verbose": 0 if options.quiet else 1}
+    weights = None if options.class_weight != "balanced" else _balanced(data)
+    fit_options: dict[str, Any] = {"class_weight": weights, "verbose": 0 if options.quiet else 1}
     watch: list[Callback] = [Dashboard()] if options.watch else []
     if data.encoder is None:
-        yield _train_digits(data, options, group, watch, fit_options)
-        return
+        return [_train_digits(data, options, group, watch, fit_options)]
     recipe, threads = recipe_of(data, options), options.threads or threads_of_rank()
     fit = MemberFit(recipe, data.encoder, None, options.metric, options.patience, threads, group, options.precision)
-    for i in range(options.ensemble):
-        seed = (options.seed + i) % 2**64
-        trainer = fit.fit(data.X, data.y, classes, data.valid, seed, watch, sample_weight=None, **fit_options)
-        yield trainer
-        if trainer.stop_reason == "interrupted":
-            return
+    arguments = data.X, data.y, classes, data.valid
+    seeds = [(options.seed + i) % 2**64 for i in range(options.ensemble)]
+    fit_options["sample_weight"] = None
+    if len(seeds) > 1 and group.size == 1 and not watch and data.stream is None:
+        return fit.fit_all(*arguments, seeds, **fit_options)
+    trainers: list[Trainer] = []
+    for seed in seeds:
+        trainers.append(fit.fit(*arguments, seed, watch, **fit_options))
+        if trainers[-1].stop_reason == "interrupted":
+            break
+    return trainers
 
 
-def _balanced(data: TrainingData) -> dict[Any, float]:
-    """The weights of class_weight="balanced", over all rows of the table, whichever rank trains on them."""
+def _balanced(data: TrainingData) -> Any:
+    """The weights of class_weight="balanced", which a rank of several cannot count in its own rows."""
+    if data.stream is not None:
+        return "balanced"
     classes = data.classes
     assert classes is not None
     return balanced_weights([read_targets(data.y, losses.get("cross_entropy"), max(2, len(classes)), classes)])
@@ -82,7 +91,9 @@ def table_model(data: TrainingData, trainers: list[Trainer]) -> TableModel:
     model.encoder, model.classes = data.encoder, data.classes
     model.members = tuple(trainer.model for trainer in trainers)
     model.histories = tuple(trainer.history for trainer in trainers)
-    model.target_range = None if data.classes is not None else (data.y.min(axis=0), data.y.max(axis=0))
+    if data.classes is None:
+        low, high = data.target_range
+        model.target_range = np.asarray(low), np.asarray(high)
     return model
 
 
@@ -95,7 +106,7 @@ def describe_training(data: TrainingData, options: argparse.Namespace) -> list[s
         model: Sequential = _digits_model(data, recipe, options.seed)
     else:
         model = recipe.network(data.encoder, n_rows, n_out, is_classification, options.seed)
-    sizes = (data.X.shape[1], *recipe.widths, n_out)
+    sizes = (data.n_features, *recipe.widths, n_out)
     activation = f", {recipe.activation or ('selu' if is_classification else 'mish')}" if recipe.widths else ""
     loss = options.loss or LOSSES["classification" if is_classification else "regression"][0]
     several = f"{options.ensemble} networks" if options.ensemble > 1 else "network"

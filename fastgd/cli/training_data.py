@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
-from .._common.checks import closest, counted
+from .._common.checks import counted
 from .._common.typing import Array
 from ..data.inputs import InputSpec
 from ..data.scaling import Scaling
 from ..data.splits import split_rows
-from ..tables import MISSING, TableEncoder, TableError
-from .console import note, quote, warn
-from .sources import Table, name_of
-from .targets import read_target, target_values
+from ..tables import MISSING, Finding, TableEncoder, TableError
+from .blocks import encode, labelled_blocks, warn_of_gaps
+from .console import note, warn
+from .encoded_file import EncodedFile
+from .sampling import Sample
+from .sources import Table, check_column, name_of
+from .targets import read_target
 from .task import Decision, decide
 from .train_options import task_name
 
@@ -35,6 +39,7 @@ class TrainingData:
     name : str
         Of the table.
     X, y : ndarray (rows, features), (rows,)
+        Of a table that is read in parts: an `EncodedFile`, and None.
     valid : (X, y) or None
         The rows that are held out; None: none are.
     decision : Decision
@@ -46,22 +51,47 @@ class TrainingData:
     encoder : TableEncoder or None
         Has made X of the table.
     missing : tuple of str
+    n_sampled : int
+        Rows from which the encoder was fitted, if not from all of the training.
     """
 
     name: str
-    X: Array
-    y: Array
+    X: Any
+    y: Any
     valid: tuple[Array, Array] | None
     decision: Decision
     target: str | None
     inputs: InputSpec
     encoder: TableEncoder | None = None
     missing: tuple[str, ...] = ()
+    n_sampled: int = 0
 
     @property
     def classes(self) -> Array | None:
         """None for a regression."""
         return self.decision.classes
+
+    @property
+    def stream(self) -> EncodedFile | None:
+        """The rows, if they are in a file."""
+        return self.X if isinstance(self.X, EncodedFile) else None
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X."""
+        return int(self.X.n_features if isinstance(self.X, EncodedFile) else self.X.shape[1])
+
+    @property
+    def target_range(self) -> tuple[Any, Any]:
+        """Smallest and largest target of a regression."""
+        return self.X.target_range if isinstance(self.X, EncodedFile) else (self.y.min(axis=0), self.y.max(axis=0))
+
+    def measured(self) -> Iterator[tuple[Array, Array]]:
+        """The rows to measure on, in blocks: those that are held out, or those of the training if none are."""
+        stream = self.stream
+        if self.valid is not None or stream is None:
+            return iter([(self.X, self.y) if self.valid is None else self.valid])
+        return ((X, y) for X, y in stream.blocks(range(len(stream.block_rows))))
 
 
 def load_digits(options: argparse.Namespace) -> TrainingData:
@@ -85,38 +115,38 @@ def load_table(options: argparse.Namespace) -> TrainingData:
     """The table that the options name, with warnings about its columns."""
     task, missing = task_name(options), MISSING if options.missing is None else options.missing
     table = Table(options.file, missing)
-    frame = _read(table, options, task)
-    target, has_target = read_target(table, frame, options.target, task)
-    decision = decide(target, task)
-    if decision.classes is None and np.abs(decision.y).max() > _LARGEST:
-        raise ValueError(f"column {options.target!r} has values beyond {_LARGEST:g}; use a larger unit")
-    found = _find_columns(frame, options)
+    frame = read_columns(table, options, task)
+    decision, has_target = read_decision(table, frame, options, task)
+    found = find_columns(frame, options)
     features = with_target(frame, has_target, options.target, table.name).drop(options.target)
     train, held_out = _split(len(features), options)
-    encoder = found if len(train) == len(frame) else _fit_again(found, features[train], options)
+    encoder = found if len(train) == len(frame) else fit_again(found, features[train], options)
     inputs = InputSpec(names=np.array(encoder.feature_names, object))
-    X, y = _encode(encoder, features, table.name), decision.y
+    X, y = encode(encoder, features, table.name), decision.y
     valid = None if held_out is None else (X[held_out], y[held_out])
     if isinstance(options.valid, Path):
-        valid = _read_validation(Table(options.valid, missing), encoder, decision, options.target)
+        valid = read_validation(options, encoder, decision)
     return TrainingData(
         table.name, X[train], y[train], valid, decision, options.target, inputs, encoder, tuple(missing)
     )
 
 
-def _read(table: Table, options: argparse.Namespace, task: str) -> Any:
+def read_decision(table: Table | Sample, frame: Any, options: argparse.Namespace, task: str) -> tuple[Decision, Array]:
+    """The target and what it is taken for, and which rows have one."""
+    target, has_target = read_target(table, frame, options.target, task)
+    decision = decide(target, task)
+    if decision.classes is None and np.abs(decision.y).max() > _LARGEST:
+        raise ValueError(f"column {options.target!r} has values beyond {_LARGEST:g}; use a larger unit")
+    return decision, has_target
+
+
+def read_columns(table: Table | Sample, options: argparse.Namespace, task: str) -> Any:
     """The frame; errors say which options leave out what cannot be read."""
     text = [name for name, kind in options.kind if kind not in ("number", "boolean")] + options.drop
     try:
         frame = table.read([*text, *([options.target] if task == "classification" else [])])
     except TableError as error:
-        columns = [name for name in error.columns if name != options.target]
-        if options.target in error.columns:
-            raise ValueError(f"{error}; if the values are classes: --task classification") from None
-        if not columns:
-            raise
-        few = " ".join(f"--drop {shlex.quote(name)}" for name in columns[:4]) + (" ..." if len(columns) > 4 else "")
-        raise ValueError(f"{error}; to leave out this column: {few}") from None
+        raise advise(error, options) from None
     for name in (options.target, *options.drop, *dict(options.kind)):
         check_column(name, frame.columns, table.name)
     if len(frame.columns) < 2:
@@ -124,12 +154,14 @@ def _read(table: Table, options: argparse.Namespace, task: str) -> Any:
     return frame
 
 
-def check_column(name: str, columns: list[str], file: str) -> None:
-    """Raise ValueError unless there is a column of this name."""
-    if name not in columns:
-        close = closest(name, columns)
-        hint = f"; did you mean {close!r}?" if close else ""
-        raise ValueError(f"{file} has no column {name!r}, only {quote([known for known in columns if known])}{hint}")
+def advise(error: TableError, options: argparse.Namespace) -> ValueError:
+    """The error, with the options that leave out what cannot be read."""
+    if options.target in error.columns:
+        return ValueError(f"{error}; if the values are classes: --task classification")
+    if not error.columns:
+        return error
+    few = " ".join(f"--drop {shlex.quote(name)}" for name in error.columns[:4])
+    return ValueError(f"{error}; to leave out this column: {few}{' ...' if len(error.columns) > 4 else ''}")
 
 
 def _split(n: int, options: argparse.Namespace) -> tuple[Array, Array | None]:
@@ -137,21 +169,26 @@ def _split(n: int, options: argparse.Namespace) -> tuple[Array, Array | None]:
     share = options.valid
     if isinstance(share, Path) or not share:
         return np.arange(n), None
+    check_share(share, n)
+    return split_rows(n, share, options.seed)
+
+
+def check_share(share: float, n: int) -> None:
+    """Raise ValueError unless a share of n rows leaves rows to train on, and to validate on."""
     if not 0 < round(share * n) < n:
         part = "validation" if round(share * n) == 0 else "training"
         raise ValueError(f"--valid {share:g} of {counted(n, 'row')} leaves no {part} rows")
-    return split_rows(n, share, options.seed)
 
 
 def with_target(frame: Any, has_target: Array, target: str, name: str) -> Any:
     """The rows that have a target, with a warning if some have none."""
     if has_target.all():
         return frame
-    warn(f"{counted(int((~has_target).sum()), 'row')} of {name} without a value of {target!r} are left out")
+    warn_of_gaps(int((~has_target).sum()), target, name)
     return frame.filter(has_target)
 
 
-def _find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
+def find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
     """An encoder that has seen all rows, in their order, which tells whether a column counts them."""
     features = frame.drop(options.target)
     if not set(features.columns) - set(options.drop):
@@ -162,19 +199,19 @@ def _find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
     except ValueError as error:
         raise ValueError(f"{name_of(options.file)}: {error}") from None
     if not options.quiet:
-        _tell(encoder)
+        tell(encoder.findings)
     return encoder
 
 
-def _fit_again(found: TableEncoder, features: Any, options: argparse.Namespace) -> TableEncoder:
+def fit_again(found: TableEncoder, features: Any, options: argparse.Namespace) -> TableEncoder:
     """An encoder of the same columns whose scales and categories are those of the training rows."""
     left_out = [finding.column for finding in found.findings if finding.dropped]
     return TableEncoder(kinds=found.kinds, drop=[*options.drop, *left_out], embed=True).fit(features)
 
 
-def _tell(encoder: TableEncoder) -> None:
+def tell(findings: Iterable[Finding]) -> None:
     """Say what is remarkable about the columns."""
-    for finding in encoder.findings:
+    for finding in findings:
         column, option = repr(finding.column), shlex.quote(finding.column)
         if finding.kind == "index":
             where = f"column {column}" if finding.column else "the first column, which has no name,"
@@ -195,17 +232,8 @@ def _tell(encoder: TableEncoder) -> None:
 _AS = {"identifier": "an identifier", "text": "free text"}
 
 
-def _encode(encoder: TableEncoder, features: Any, name: str) -> Array:
-    try:
-        return encoder.transform(features)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _read_validation(table: Table, encoder: TableEncoder, decision: Decision, target: str) -> tuple[Array, Array]:
+def read_validation(options: argparse.Namespace, encoder: TableEncoder, decision: Decision) -> tuple[Array, Array]:
     """The rows of --valid FILE."""
-    text = [column.name for column in encoder.columns if column.kind == "category"]
-    frame = table.read(text)
-    check_column(target, frame.columns, table.name)
-    y, has_target = target_values(table, frame, target, decision.classes)
-    return _encode(encoder, frame.filter(has_target), table.name), y
+    missing = MISSING if options.missing is None else options.missing
+    blocks = list(labelled_blocks(options.valid, missing, encoder, options.target, decision.classes))
+    return np.concatenate([block.X for block in blocks]), np.concatenate([block.y for block in blocks])

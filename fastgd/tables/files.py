@@ -21,8 +21,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import polars as pl
 
+from .._common.typing import Ints
 from .table import TableError
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -51,12 +53,15 @@ class TextTable:
         The values as text, null where there is none; its columns are named "0", "1" ...
     separator : str
         What separates the values of a line; "" for Parquet.
+    rows : ndarray of int64 or None
+        Which rows of the file these are, counted from 0; None: all.
     """
 
     name: str
     header: list[str]
     frame: pl.DataFrame
     separator: str = ""
+    rows: Ints | None = None
     _text: bytes = b""
     _header_line: int = 0
     _blank: frozenset[int] = frozenset()  # records that are blank lines and no rows of the frame
@@ -72,13 +77,15 @@ class TextTable:
         return _SEPARATORS.get(self.separator, "") if self.separator != "," else ""
 
     def places(self, rows: Iterable[int]) -> list[str]:
-        """Where rows of the frame stand in the file: "line 7"; for Parquet "row 6", counted from 1.
+        """Where rows of the frame stand in the file: "line 7"; for Parquet, and of some rows, "row 6", counted from 1.
 
         Raises
         ------
         TableError
             One of the lines has fewer values than the header, so that its values cannot be attributed to columns.
         """
+        if self.rows is not None:
+            return [f"row {self.rows[row] + 1}" for row in rows]
         if not self.separator:
             return [f"row {row + 1}" for row in rows]
         wanted, lines, row = set(rows), {}, -1
@@ -149,11 +156,16 @@ def _read_bytes(file: BinaryIO, name: str) -> bytes:
 
 def _read_parquet(name: str, data: bytes) -> TextTable:
     try:
-        frame = pl.read_parquet(io.BytesIO(data))
-        texts = frame.select(pl.all().cast(pl.String))
+        return parquet_text(name, pl.read_parquet(io.BytesIO(data)))
     except pl.exceptions.PolarsError as error:
         raise TableError(f"{name} cannot be read: {_first_line(error)}") from None
-    return TextTable(name, [column.strip() for column in frame.columns], _numbered(texts))
+
+
+def parquet_text(name: str, frame: pl.DataFrame, first_row: int = 0) -> TextTable:
+    """Rows of a Parquet file, from this one on, as text; PolarsError if a column cannot be."""
+    texts = _numbered(frame.select(pl.all().cast(pl.String)))
+    rows = np.arange(first_row, first_row + frame.height) if first_row else None
+    return TextTable(name, [column.strip() for column in frame.columns], texts, rows=rows)
 
 
 def _read_csv(name: str, data: bytes, separator: str) -> TextTable:
@@ -172,7 +184,7 @@ def _read_csv(name: str, data: bytes, separator: str) -> TextTable:
         frame = frame.filter(~pl.int_range(pl.len()).is_in(sorted(blank)))
     if not frame.height:
         raise TableError(f"{name} has a header but no rows")
-    return TextTable(name, header, frame, separator, data, header_line, blank)
+    return TextTable(name, header, frame, separator, None, data, header_line, blank)
 
 
 def _read_header(data: bytes, separator: str) -> tuple[int, int, list[str]]:

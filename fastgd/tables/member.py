@@ -61,14 +61,14 @@ class MemberFit:
     precision: str = "f32"
 
     def fit(
-        self, X: Array, Y: Array, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
+        self, X: Any, Y: Any, classes: Array | None, validation: Any, seed: int, callbacks: Any, **options: Any
     ) -> Trainer:
         """Train.
 
         Parameters
         ----------
-        X : ndarray (rows, features), float32
-        Y : ndarray (rows,) or (rows, targets)
+        X : ndarray (rows, features), float32, or Source
+        Y : ndarray (rows,) or (rows, targets), or None with a source
         classes : ndarray (classes,) or None
             None: a regression.
         validation : float, (X, y), (X, y, sample_weight) or None
@@ -79,13 +79,15 @@ class MemberFit:
         """
         validation = _as_split(validation, Y, classes)
         rows = _n_training_rows(len(X), validation)
-        trainer = self._trainer(X, Y, classes, rows, seed)
+        trainer = self._trainer(Y, classes, rows, seed)
         if isinstance(validation, tuple):
             validation = self.group.part(validation)
-        share = self.group.share(len(X))
+        if Y is not None:
+            share = self.group.share(len(X))
+            X, Y = X[share], Y[share]
         callbacks = [*self._best_epoch(validation), *callbacks]
         options |= {"validation": validation, "callbacks": callbacks, "classes": classes}
-        trainer.fit(X[share], Y[share], self.recipe.n_epochs(rows), **options)
+        trainer.fit(X, Y, self.recipe.n_epochs(rows), **options)
         return trainer
 
     def fit_all(
@@ -94,12 +96,12 @@ class MemberFit:
         """Train a network for each seed, all at the same time, each to the bits of `fit`."""
         validation = _as_split(validation, Y, classes)
         rows = _n_training_rows(len(X), validation)
-        population = Population((self._trainer(X, Y, classes, rows, seed) for seed in seeds), n_threads=self.n_threads)
+        population = Population((self._trainer(Y, classes, rows, seed) for seed in seeds), n_threads=self.n_threads)
         options |= {"callbacks": lambda i: self._best_epoch(validation), "classes": classes}
         population.fit(X, Y, self.recipe.n_epochs(rows), validation, **options)
         return population.trainers
 
-    def _trainer(self, X: Array, Y: Array, classes: Array | None, rows: int, seed: int) -> Trainer:
+    def _trainer(self, Y: Array | None, classes: Array | None, rows: int, seed: int) -> Trainer:
         is_classification, loss, group = classes is not None, self._loss(classes), self.group
         n_out = _n_outputs(loss, Y, classes, self.levels)
         network = self.recipe.network(self.encoder, rows, n_out, is_classification, seed)
@@ -145,10 +147,10 @@ def _n_training_rows(n_rows: int, validation: Any) -> int:
     return max(1, n_rows - n_held)
 
 
-def _n_outputs(loss: Loss, Y: Array, classes: Array | None, levels: list[float] | None) -> int:
+def _n_outputs(loss: Loss, Y: Array | None, classes: Array | None, levels: list[float] | None) -> int:
     if classes is not None:
         return max(2, len(classes))
-    return (1 if Y.ndim == 1 else Y.shape[1]) * (1 if levels is None else len(levels))
+    return (1 if Y is None or Y.ndim == 1 else Y.shape[1]) * (1 if levels is None else len(levels))
 
 
 def _has_pairs(Y: Array) -> bool:

@@ -61,7 +61,11 @@ def read_typed(
     path: str | os.PathLike[str] | BinaryIO, missing: Collection[str], text: Collection[str]
 ) -> pl.DataFrame:
     """See `fastgd.tables.read_frame`."""
-    table = read_text(path)
+    return typed_frame(read_text(path), missing, text)
+
+
+def typed_frame(table: TextTable, missing: Collection[str], text: Collection[str]) -> pl.DataFrame:
+    """The columns of a table of text as numbers, truth values or text; see `fastgd.tables.read_frame`."""
     names = _read_names(table)
     places = [i for i, name in enumerate(table.header) if name or i < len(names.indices)]
     columns = {table.header[i]: _read_column(table, table.header[i], str(i), missing) for i in places}

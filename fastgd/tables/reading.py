@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from .table import MISSING, Table
 
-_INSTALL = 'reading tables needs the package polars: pip install "fastgd[table]"'
+
+@contextmanager
+def polars_required() -> Iterator[None]:
+    """Import in the block what needs polars; ImportError names the extra to install."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError('reading tables needs the package polars: pip install "fastgd[table]"') from error
 
 
 def read_frame(
@@ -47,10 +55,8 @@ def read_frame(
     >>> read_frame(io.BytesIO(b"size;kind\n1,5;tree\nNA;herb\n")).to_dict(as_series=False)
     {'size': [1.5, None], 'kind': ['tree', 'herb']}
     """
-    try:
+    with polars_required():
         from .reader import read_typed
-    except ImportError as error:
-        raise ImportError(_INSTALL) from error
 
     return read_typed(path, missing, text)
 
@@ -110,9 +116,7 @@ def read_table(
     >>> table.X.tolist(), table.target.values.tolist(), table.columns
     ([[1.5], [0.25]], ['tree', 'herb'], ('height',))
     """
-    try:
+    with polars_required():
         from .reader import read
-    except ImportError as error:
-        raise ImportError(_INSTALL) from error
 
     return read(path, target, features, drop, missing)

@@ -193,8 +193,9 @@ def _saturated(index: int, layer: Dense, out: Array) -> str:
 
 
 def _unscaled(data: FitData) -> str:
-    """A column whose root mean square is far above 1, or rows that are too large as a whole."""
+    """A column whose root mean square is far above 1, or rows that are too large as a whole; codes have no scale."""
     squares = np.square(data.sample_inputs(), dtype=np.float64)
+    squares[:, [column for column, _ in data.input_spec.codes]] = 0
     size = np.sqrt(squares.mean(axis=0))
     column = int(size.argmax())
     typical = np.sort(squares.mean(axis=1))[len(squares) // 2]  # the median: a few large values do no harm
