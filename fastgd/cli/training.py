@@ -61,7 +61,7 @@ def train_networks(data: TrainingData, options: argparse.Namespace, group: Group
 
 
 def _balanced(data: TrainingData) -> Any:
-    """The weights of class_weight="balanced", which a rank of several cannot count in its own rows."""
+    """The weights of class_weight="balanced", over all rows of the table, whichever rank trains on them."""
     if data.stream is not None:
         return "balanced"
     classes = data.classes

@@ -176,7 +176,7 @@ def prepare(
         An argument does not fit the model, the settings or another argument.
     """
     loss, group = settings.loss, group or Group()
-    refuse_for_shards(group, augment=augment, class_weight=class_weight == "balanced" and class_weight)
+    refuse_for_shards(group, augment=augment)
     model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     scales_X, scales_y = what_to_scale(settings.standardize, model, loss)
     input_spec = model.inputs.with_names_of(X)
@@ -190,7 +190,7 @@ def prepare(
     rows, held_out = _split(settings, targets.Y, output_spec, validation, group)
     rows = targets.labelled(rows, "training row")
     check_rows(len(rows), group, "training rows")
-    training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
+    training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype, group)
     if scales_X and input_spec.scaling is None:
         input_spec = input_spec.with_scaling(Scaling.of(X, rows, weight, "X", group))
     if scales_y and output_spec.scaling is None:
@@ -285,12 +285,12 @@ def _split(
 
 
 def _training_weight(
-    weight: Floats | None, class_weight: Any, targets: Targets, rows: Ints, dtype: np.dtype[Any]
+    weight: Floats | None, class_weight: Any, targets: Targets, rows: Ints, dtype: np.dtype[Any], group: Group
 ) -> Array | None:
     """Weights of rows times those of their classes, (n,) in the model's dtype."""
     factors = [] if weight is None else [weight.astype(dtype)]
     if class_weight is not None:
-        factors.append(sample_weights.row_weights_from_classes(class_weight, targets, rows).astype(dtype))
+        factors.append(sample_weights.row_weights_from_classes(class_weight, targets, rows, group).astype(dtype))
     if not factors:
         return None
     product = factors[0] if len(factors) == 1 else factors[0] * factors[1]

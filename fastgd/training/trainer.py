@@ -251,7 +251,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         return state.history
 
     @explains_arguments
-    def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+    def evaluate(self, X: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """Measure loss and metrics on other rows, with the average of theta if the optimiser keeps one.
 
         The outputs are computed in the precision of the trainer, as in validation.
@@ -259,7 +259,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`.
+            As in `fit`.  A source is read twice, for its targets and its rows, of which some blocks are in memory.
 
         Returns
         -------
