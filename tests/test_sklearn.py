@@ -131,6 +131,27 @@ def test_callbacks_of_fastgd():
         classifier(solver="lbfgs", callbacks=[gd.StepBudget(3)]).fit(*IRIS)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tol": 0.05, "n_iter_no_change": 3},
+        {"tol": 0.05, "n_iter_no_change": 2, "solver": "sgd", "learning_rate": "adaptive"},
+        {"tol": 0.05, "n_iter_no_change": 2, "solver": "sgd", "learning_rate": "invscaling"},
+        {"tol": 0.05, "n_iter_no_change": 4, "early_stopping": True},
+    ],
+)
+def test_epochs_that_cannot_be_the_last_are_not_looked_at_one_by_one(options):
+    """The record of the fit, and where it ends, are those of a fit that is looked at after each epoch."""
+    records = []
+    for callbacks in (None, [gd.callbacks.EveryEpoch(lambda trainer: None)]):
+        model = classifier(max_iter=150, alpha=1.0, callbacks=callbacks, warm_start=True, **options).fit(*IRIS)
+        model.fit(*IRIS)
+        kept = model.loss_curve_, model.n_iter_, model.t_, model.loss_, model.best_loss_, model.validation_scores_
+        records.append((kept, [W.tobytes() for W in model.coefs_]))
+    assert records[0] == records[1]
+    assert model.n_iter_ < 150
+
+
 def test_several_labels_per_row():
     X, Y = LABELS
     model = classifier(max_iter=100, early_stopping=True, learning_rate_init=0.01).fit(X, Y)

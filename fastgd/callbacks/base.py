@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -137,8 +138,19 @@ class Callback:
         """The step after which `on_chunk_end` must be called at the latest: more than `trainer.step`; inf if none."""
         return math.inf
 
+    def on_epoch_trained(self, model: Sequential) -> None:
+        """After the last step of each epoch, before anything else is done: to look at theta, not to change it."""
+
+    def next_epoch(self, trainer: Training) -> float:
+        """The epoch after which `on_epoch_end` must be called at the latest: more than `trainer.epoch`.
+
+        The engine then does the epochs up to it without coming back to Python for each, and `on_epoch_end` is called
+        for one after the other once they are done, with the model and the counters of the last one.
+        """
+        return trainer.epoch + 1
+
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        """After each epoch; `logs` is its row of the history, by column."""
+        """After each epoch, or later if `next_epoch` permits it; `logs` is its row of the history, by column."""
 
     def on_chunk_end(self, trainer: Training) -> None:
         """After each chunk of steps, which may be part of an epoch or span several, and after every `on_epoch_end`.
@@ -192,18 +204,38 @@ class CallbackList:
     Attributes
     ----------
     need_every_epoch : bool
-        Whether a chunk of steps must not go past the end of an epoch, because a callback overrides `on_epoch_end`.
+        Whether a chunk of steps must not go past the end of an epoch, because a callback overrides `on_epoch_end`, but
+        not `next_epoch`.
+    see_epochs : bool
+        Whether a callback overrides `on_epoch_end`.
+    see_theta : bool
+        Whether a callback overrides `on_epoch_trained`.
     """
 
     def __init__(self, callbacks: Sequence[Callback], trainer: Training) -> None:
         self._callbacks, self._trainer = callbacks, trainer
         self._step_counters = [c for c in callbacks if type(c).next_step is not Callback.next_step]
-        self.need_every_epoch = any(type(c).on_epoch_end is not Callback.on_epoch_end for c in callbacks)
+        self._of_epochs = [c for c in callbacks if type(c).on_epoch_end is not Callback.on_epoch_end]
+        self._of_chunks = [c for c in callbacks if type(c).on_chunk_end is not Callback.on_chunk_end]
+        self._of_theta = [c for c in callbacks if type(c).on_epoch_trained is not Callback.on_epoch_trained]
+        self.need_every_epoch = any(type(c).next_epoch is Callback.next_epoch for c in self._of_epochs)
+        self.see_epochs, self.see_theta = bool(self._of_epochs), bool(self._of_theta)
 
     def max_steps(self) -> float:
         """Maximum number of steps before the next `on_chunk_end`."""
         step = self._trainer.step
         return min((callback.next_step(self._trainer) - step for callback in self._step_counters), default=math.inf)
+
+    def next_epoch(self) -> float:
+        """The epoch after which the next `on_epoch_end` must be called at the latest."""
+        if self.need_every_epoch:
+            return self._trainer.epoch + 1
+        return min((callback.next_epoch(self._trainer) for callback in self._of_epochs), default=math.inf)
+
+    def on_epoch_trained(self, model: Sequential) -> None:
+        """Call this hook of each callback."""
+        for callback in self._of_theta:
+            callback.on_epoch_trained(model)
 
     def on_fit_begin(self, on_exit: ExitStack) -> None:
         """Call this hook of each callback; `on_fit_end` of those for which it has succeeded is called by `on_exit`."""
@@ -211,25 +243,21 @@ class CallbackList:
             callback.on_fit_begin(self._trainer)
             on_exit.callback(callback.on_fit_end, self._trainer)
 
-    def on_progress(self, logs: dict[str, float] | None) -> None:
-        """Call `on_epoch_end` of each callback if an epoch has ended, then `on_chunk_end` of each.
+    def on_progress(self, rows: Sequence[dict[str, float]]) -> None:
+        """Call `on_epoch_end` of each callback for each epoch that has ended, then `on_chunk_end` of each.
 
         Every callback is called even if one before it raises, so that all have seen the same when the run is resumed;
         the exception is raised afterwards.
+
+        Parameters
+        ----------
+        rows : sequence of dict
+            The rows of these epochs in the history; none are needed unless `see_epochs`.
         """
         try:
-            if logs is not None:
-                self._call_each(self._callbacks, lambda callback: callback.on_epoch_end(self._trainer, logs))
+            _call_each([partial(each.on_epoch_end, self._trainer, logs) for logs in rows for each in self._of_epochs])
         finally:
-            self._call_each(self._callbacks, lambda callback: callback.on_chunk_end(self._trainer))
-
-    def _call_each(self, callbacks: Sequence[Callback], hook: Callable[[Callback], None]) -> None:
-        for index, callback in enumerate(callbacks):
-            try:
-                hook(callback)
-            except BaseException:
-                self._call_each(callbacks[index + 1 :], hook)
-                raise
+            _call_each([partial(callback.on_chunk_end, self._trainer) for callback in self._of_chunks])
 
     def states(self) -> list[tuple[str, State]]:
         """The state of each callback that keeps one, with the name of its class."""
@@ -245,6 +273,16 @@ class CallbackList:
                         callback.restore(self._trainer, state)
                     without_state.remove(callback)
                     break
+
+
+def _call_each(hooks: Sequence[Callable[[], None]]) -> None:
+    """Call each, even if one before it raises."""
+    for index, hook in enumerate(hooks):
+        try:
+            hook()
+        except BaseException:
+            _call_each(hooks[index + 1 :])
+            raise
 
 
 def _keeps_state(callback: Callback) -> bool:

@@ -49,8 +49,11 @@ class EveryEpoch(Callback):
     def __init__(self, f: Callable[[Any], object], n: int = 1) -> None:
         self.f, self.n = f, n
 
+    def next_epoch(self, trainer: Training) -> float:
+        return trainer.epoch - trainer.epoch % self.n + self.n
+
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
-        if trainer.epoch % self.n == 0:
+        if logs["epoch"] % self.n == 0:
             self.f(trainer)
 
 

@@ -1,7 +1,7 @@
 """The record of a training: a mapping of column names to lists, one value per epoch."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .._common.explain import ExplainsAttributes
@@ -48,6 +48,10 @@ class History(Mapping[str, list[float]], ExplainsAttributes):
                 self._columns[name] = [math.nan] * before
         for name, column in self._columns.items():
             column.extend(rows.get(name) or [math.nan] * new)
+
+    def last_rows(self, n: int, names: Iterable[str]) -> list[dict[str, float]]:
+        """The last n epochs, each as a mapping of these columns to their values."""
+        return [{name: self._columns[name][row] for name in names} for row in range(-n, 0)]
 
     def truncate(self, rows: int, columns: Collection[str]) -> None:
         """Undo `extend`: keep only the first rows of these columns."""

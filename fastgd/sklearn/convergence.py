@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from .._common.typing import Array
 from ..callbacks import Callback
 from ..callbacks.base import Training
 from ..metrics import Metric
+from ..models import Sequential
 from .networks import parameters_of
 from .objectives import Objective
 
@@ -34,20 +36,31 @@ class Convergence(Callback):
 
     def __init__(self, estimator: Any, objective: Objective, divisor: float, score: Score | None) -> None:
         self._estimator, self._objective, self._divisor, self._score = estimator, objective, divisor, score
-        self._penalty, self._weights = 0.0, list[Array]()
+        self._weights, self._penalties = list[Array](), deque[float]()
         self._best: Array | None = None
 
     def on_fit_begin(self, trainer: Training) -> None:
         self._weights = [W for W, _ in parameters_of(trainer.model)]
-        self._penalty = self._measure_penalty()
+        self._penalties = deque([self._measure_penalty()])
+
+    def on_epoch_trained(self, model: Sequential) -> None:
+        self._penalties.append(self._measure_penalty())
+
+    def next_epoch(self, trainer: Training) -> float:
+        estimator = self._estimator
+        if self._score is not None or estimator.verbose or self._has_rate_per_epoch:
+            return trainer.epoch + 1
+        # More epochs in a row without improvement than n_iter_no_change stop the training.
+        left: int = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
+        return trainer.epoch + max(1, left)
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         estimator = self._estimator
         estimator.n_iter_ += 1
         estimator.t_ += trainer.run.rows
-        before, self._penalty = self._penalty, self._measure_penalty()
         # The losses are those before each step of the epoch, so the penalty is that of its middle.
-        estimator.loss_ = self._objective.reported(logs["loss"]) + (before + self._penalty) / 2
+        penalty = (self._penalties.popleft() + self._penalties[0]) / 2
+        estimator.loss_ = self._objective.reported(logs["loss"]) + penalty
         estimator.loss_curve_.append(estimator.loss_)
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
@@ -93,8 +106,8 @@ class Convergence(Callback):
 
     def _set_rate(self, trainer: Training) -> None:
         """The learning rate of the next epoch, if it depends on the rows seen."""
-        e = self._estimator
-        if e.solver == "sgd" and e.learning_rate == "invscaling":
+        if self._has_rate_per_epoch:
+            e = self._estimator
             self._change_rate(trainer, e.learning_rate_init / (e.t_ + 1) ** e.power_t)
 
     def _stop(self, trainer: Training) -> None:
@@ -125,6 +138,10 @@ class Convergence(Callback):
         if optimizer.state is not None:
             optimizer.state *= self._rate(trainer) / rate
         optimizer.lr = rate * self._objective.gradient_scale
+
+    @property
+    def _has_rate_per_epoch(self) -> bool:
+        return bool(self._estimator.solver == "sgd" and self._estimator.learning_rate == "invscaling")
 
     @property
     def _is_adaptive(self) -> bool:

@@ -146,12 +146,10 @@ class EpochBlock:
             self.losses[: self.done] = partial.losses
             self.norms[: self.done] = partial.norms
 
-    def next_steps(self, n_steps: int, within_epoch: bool) -> slice:
-        """The next `n_steps` steps, or fewer: up to the end of the block or of the epoch."""
-        end = len(self.epoch_times)
-        if within_epoch:
-            end = self.done - self.done % self.steps_per_epoch + self.steps_per_epoch
-        return slice(self.done, min(self.done + n_steps, end))
+    def next_steps(self, n_steps: int, last_epoch: float) -> slice:
+        """The next `n_steps` steps, or fewer: up to the end of the block, or of an epoch that is not done yet."""
+        n_epochs = int(min(last_epoch - self.first, self.epochs))
+        return slice(self.done, min(self.done + n_steps, n_epochs * self.steps_per_epoch))
 
     def ends_of_epochs(self, steps: slice) -> list[int]:
         """How many of these steps are done at the end of each epoch that ends among them."""

@@ -119,9 +119,10 @@ class _Loop:
         self.sizer = ChunkSizer(math.inf if data.calls_python else 6 * data.step_rows * state.model.size)
         # A chunk may go past the end of an epoch, and measure what there is to measure there, if nothing of the user is
         # called then.
-        self.within_epoch = callbacks.need_every_epoch or any(each.calls_python for each in data.evaluators)
-        self.within_epoch = self.within_epoch or not group.is_trivial
-        self.measures_later = self.within_epoch and bool(data.evaluators)
+        self.measures = bool(data.evaluators) or callbacks.see_theta
+        calls_python = any(each.calls_python for each in data.evaluators) or callbacks.see_theta and data.calls_python
+        self.within_epoch = callbacks.need_every_epoch or calls_python or not group.is_trivial
+        self.measures_later = self.within_epoch and self.measures
         self.group = group
         self.ahead = StepsAhead(settings, state, group.is_trivial)
         self.sharded = None if group.is_trivial else ShardedSteps(group, settings.seed, settings.local_steps)
@@ -169,22 +170,24 @@ class _Loop:
 
     def _advance(self, block: EpochBlock) -> None:
         """Train a chunk of steps, measure the epoch that has ended, and tell the callbacks."""
-        logs: dict[str, float] | None = None
-        if block.epochs_done == self.state.epoch:  # else the end of an epoch was left to be measured
-            logs = self._train_chunk(block)
+        recorded = self.state.epoch
+        if block.epochs_done == recorded:  # else the end of an epoch was left to be measured
+            self._train_chunk(block)
         if block.epochs_done > self.state.epoch:
-            logs = self._measure_epoch(block)
-        if logs is not None:
+            self._measure_epoch(block)
+        if self.state.epoch > recorded:
             self.epoch_began = time.perf_counter()
-        self.callbacks.on_progress(logs)
+        n_ended = self.state.epoch - recorded if self.callbacks.see_epochs else 0
+        self.callbacks.on_progress(self.state.history.last_rows(n_ended, self.state.run.columns))
 
-    def _train_chunk(self, block: EpochBlock) -> dict[str, float] | None:
-        """One call of the engine, entered into counters and history; returns the row of the last epoch that ended.
+    def _train_chunk(self, block: EpochBlock) -> None:
+        """One call of the engine, entered into counters and history.
 
         What a custom loss raised is raised once the steps before it are accounted for.
         """
         self.data = self.data.at(block, self.interrupt.deliver)
-        steps = block.next_steps(self._n_steps(block), self.within_epoch)
+        last_epoch = self.state.epoch + 1 if self.within_epoch else self.callbacks.next_epoch()
+        steps = block.next_steps(self._n_steps(block), last_epoch)
         rule_state = self._bind()
         began = time.perf_counter()
         chunk, first = self.ahead.take(self.data, block, steps, rule_state)
@@ -196,10 +199,10 @@ class _Loop:
             copying = saved - prepared
             self.sizer.update(n_done, copying, training=time.perf_counter() - began - copying)
             self._count(block, n_done)
-            logs = None if self.measures_later else self._record_epochs(block, measured)
+            if not self.measures_later:
+                self._record_epochs(block, measured)
         if error is not None:
             raise error
-        return logs
 
     def _n_steps(self, block: EpochBlock) -> int:
         """Maximum number of steps in the next chunk."""
@@ -238,7 +241,7 @@ class _Loop:
         try:
             if self.sharded is not None and block.totals is not None:
                 n_done = self.sharded.train(model, network, chunk, block.totals[steps], self._must_stop())
-            elif self.measures_later or not self.data.evaluators:
+            elif self.measures_later or not self.measures:
                 n_done = train_chunk(network, chunk, model.n_out, self._must_stop(), first, last)
             else:
                 ends = [first + end for end in block.ends_of_epochs(steps)]
@@ -289,14 +292,17 @@ class _Loop:
         state.step += n_steps
         state.optimizer.count(n_steps)
 
-    def _measure_epoch(self, block: EpochBlock) -> dict[str, float] | None:
-        """Measure the epoch that has ended and add it to the history; returns its row."""
+    def _measure_epoch(self, block: EpochBlock) -> None:
+        """Measure the epoch that has ended and add it to the history."""
         measured = self._columns([self._measure()])
         with all_or_nothing(Counters(self.state, block)):
-            return self._record_epochs(block, measured)
+            self._record_epochs(block, measured)
 
     def _measure(self) -> list[float]:
         """What is measured at the end of an epoch."""
+        self.callbacks.on_epoch_trained(self.state.model)
+        if not self.data.evaluators:
+            return []
         model = self.state.eval_model
         return [value for evaluator in self.data.evaluators for value in evaluator.values(model)]
 
@@ -305,12 +311,12 @@ class _Loop:
         names = (name for evaluator in self.data.evaluators for name in evaluator.columns)
         return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
 
-    def _record_epochs(self, block: EpochBlock, measured: Columns) -> dict[str, float] | None:
-        """Add the epochs that have ended to the history; returns the last one's row, None if none has."""
+    def _record_epochs(self, block: EpochBlock, measured: Columns) -> None:
+        """Add the epochs that have ended to the history."""
         state, data = self.state, self.data
         first, last = state.epoch, block.epochs_done
         if last == first:
-            return None
+            return
         seconds = (time.perf_counter() - self.epoch_began) / (last - first)
         columns: Columns = {
             "epoch": list(range(first + 1, last + 1)),
@@ -322,4 +328,3 @@ class _Loop:
         }
         state.history.extend(columns)
         state.epoch, state.partial_epoch = last, block.partial_epoch(last)
-        return {name: column[-1] for name, column in columns.items()}

@@ -142,7 +142,7 @@ class _Measurement:
         sizer, began, done = ChunkSizer(6 * self.data.step_rows * self.state.model.size), time.perf_counter(), 0
         phases = np.zeros((self.settings.threads, 1 + max(self.columns.values())))
         while time.perf_counter() - began < duration:
-            steps = block.next_steps(int(min(sizer.steps, self.data.max_steps())), within_epoch=True)
+            steps = block.next_steps(int(min(sizer.steps, self.data.max_steps())), last_epoch=1)
             chunk = make_chunk(self.settings, self.state, self.data, block, steps, self.rule_state, phases)
             start = time.perf_counter()
             self.network.train(chunk)

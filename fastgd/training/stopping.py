@@ -33,6 +33,9 @@ class LossTolerance(Callback):
     def on_fit_begin(self, trainer: Training) -> None:
         self._best, self._waited = math.inf, 0
 
+    def next_epoch(self, trainer: Training) -> float:
+        return trainer.epoch + self.n_iter_no_change - self._waited
+
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         self._waited += 1
         if self._best - logs["loss"] > self.tol:

@@ -210,8 +210,8 @@ class StreamedEpoch(EpochBlock):
             self._take(poll)
         return self.segment
 
-    def next_steps(self, n_steps: int, within_epoch: bool) -> slice:
-        steps = super().next_steps(n_steps, within_epoch)
+    def next_steps(self, n_steps: int, last_epoch: float) -> slice:
+        steps = super().next_steps(n_steps, last_epoch)
         return steps if self.segment is None else slice(steps.start, min(steps.stop, self.segment.last))
 
     def order_of(self, steps: slice) -> tuple[Ints, Ints]:
