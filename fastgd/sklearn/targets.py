@@ -146,7 +146,7 @@ class Classifier(ClassifierMixin, BaseNetwork):  # type: ignore[misc]
 
     def _read_targets(self, y: Array, continues: bool, incremental: bool) -> None:
         check_classification_targets(y)
-        is_multilabel = type_of_target(y).startswith("multilabel")
+        is_multilabel = y.ndim == 2 and type_of_target(y).startswith("multilabel")
         if y.ndim == 2 and not is_multilabel:
             raise ValueError(
                 f"y must have one label per row, or be a label indicator matrix of 0 and 1, not shape {y.shape}: "
