@@ -184,7 +184,7 @@ def test_bad_settings(settings, message):
 def test_single_batches_and_profiles_have_no_ranks():
     trainer = classifier(None)
     for call in (trainer.train_on_batch, trainer.profile):
-        with pytest.raises(ValueError, match="has no shards: use a trainer with shards=1"):
+        with pytest.raises(ValueError, match="does not support shards: use a trainer with shards=1"):
             call(X, y)
 
 
