@@ -6,8 +6,9 @@ from docutils import nodes
 def trim(app, doctree):
     """Drop blank lines at the ends of code blocks."""
     for block in doctree.findall(nodes.literal_block):
-        if isinstance(block[0], nodes.Text):
-            block[0] = nodes.Text(block.astext().rstrip("\n"))
+        code = block.astext().rstrip("\n")
+        if block.rawsource == block.astext():  # highlighted only as long as both are the same
+            block.rawsource, block[0] = code, nodes.Text(code)
 
 
 def setup(app):
