@@ -38,6 +38,16 @@ def test_a_bad_value_on_one_rank():
     assert first == f"RankError: rank 1 failed: {second}"
 
 
+def test_weights_that_would_have_to_be_scaled():
+    def program(comm):
+        weight = np.full(480, 1e-50 if comm.Get_rank() else 1.0)
+        fit(classifier(comm), comm, sample_weight=weight)
+
+    first, second = refused(2, program)
+    assert second == "ValueError: sample_weight has 1e-50: scale the weights so that the largest is about 1"
+    assert first == f"RankError: rank 1 failed: {second}"
+
+
 def test_ranks_with_different_rows():
     def program(comm):
         n = 240 - 3 * comm.Get_rank()
