@@ -62,3 +62,13 @@ def test_the_training_loss_is_looked_at_when_it_may_stop(engine):
     assert trainer.stop_reason == alone.stop_reason
     assert trainer.model.theta.tobytes() == alone.model.theta.tobytes()
     assert chunks.count < trainer.epoch
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_chunk_end"])
+def test_a_hook_of_one_callback_alone(hook):
+    callback, calls = gd.Callback(), []
+    setattr(callback, hook, lambda *arguments: calls.append(arguments[0].epoch))
+    fit(make(), 3, callbacks=[callback])
+    assert calls[-1] == 3
+    if hook == "on_epoch_end":
+        assert calls == [1, 2, 3]

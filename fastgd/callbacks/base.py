@@ -214,11 +214,11 @@ class CallbackList:
 
     def __init__(self, callbacks: Sequence[Callback], trainer: Training) -> None:
         self._callbacks, self._trainer = callbacks, trainer
-        self._step_counters = [c for c in callbacks if type(c).next_step is not Callback.next_step]
-        self._of_epochs = [c for c in callbacks if type(c).on_epoch_end is not Callback.on_epoch_end]
-        self._of_chunks = [c for c in callbacks if type(c).on_chunk_end is not Callback.on_chunk_end]
-        self._of_theta = [c for c in callbacks if type(c).on_epoch_trained is not Callback.on_epoch_trained]
-        self.need_every_epoch = any(type(c).next_epoch is Callback.next_epoch for c in self._of_epochs)
+        self._step_counters = _with(callbacks, "next_step")
+        self._of_epochs = _with(callbacks, "on_epoch_end")
+        self._of_chunks = _with(callbacks, "on_chunk_end")
+        self._of_theta = _with(callbacks, "on_epoch_trained")
+        self.need_every_epoch = len(_with(self._of_epochs, "next_epoch")) < len(self._of_epochs)
         self.see_epochs, self.see_theta = bool(self._of_epochs), bool(self._of_theta)
 
     def max_steps(self) -> float:
@@ -273,6 +273,12 @@ class CallbackList:
                         callback.restore(self._trainer, state)
                     without_state.remove(callback)
                     break
+
+
+def _with(callbacks: Sequence[Callback], hook: str) -> list[Callback]:
+    """The callbacks that override a hook, in their class or on their own."""
+    inherited = getattr(Callback, hook)
+    return [callback for callback in callbacks if getattr(getattr(callback, hook), "__func__", None) is not inherited]
 
 
 def _call_each(hooks: Sequence[Callable[[], None]]) -> None:
