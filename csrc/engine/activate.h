@@ -50,8 +50,8 @@ static void activate_values(const fgd_layer *layer, int n, real *x) {
 
 /* ---- f' ---- */
 
-/* Rows of dz (rows, n) <- dz f'(z), computed from x (rows, n), both ld apart; n: n_out or, of a function of single values,
-   any number */
+/* dz (rows, n) <- dz f'(z), computed from x (rows, n), both ld apart; n: n_out or, of a function of single values, any
+   number */
 static void activation_backward(const fgd_layer *layer, ptrdiff_t rows, int n, const real *x, real *dz, ptrdiff_t ld) {
     const double *c = layer->params;
     switch (layer->activation) {

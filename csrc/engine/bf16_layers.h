@@ -113,7 +113,7 @@ static void bf16_forward(const forward_sink *sink, bf16_method method, bf16_fact
 
 /* layer_forward of a group's rows and a thread's columns; complete: neither noise nor a function of rows follows. */
 OUT_OF_LINE void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, real *to, int complete,
-                               const row_group *g) {
+                                    const row_group *g) {
     const fgd_layer *layer = &w->net->layer[l];
     const bf16_matrices *in = &w->bf16[l], *out = &w->bf16[l + 1];
     forward_sink sink = {.layer = layer,

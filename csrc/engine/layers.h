@@ -114,7 +114,7 @@ static int is_masked(const fgd_workspace *w, const fgd_noise *noise, int l) {
 
 /* Rows of a[l] <- those of `from` with noise; column n[l], all ones, stays. */
 OUT_OF_LINE void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise, int l, const real *from, int row0,
-                            int row1) {
+                                 int row1) {
     const fgd_layer *layer = &w->net->layer[l];
     const layer_memory *m = &w->at[l];
     noise_inputs inputs = {
