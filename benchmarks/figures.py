@@ -35,7 +35,11 @@ COLORS = {
     "onnxruntime": "#000000",
 }
 DASHED = ("torch-manual", "fastgd-buffer")  # because another contender has that colour
-STYLE = plot.STYLE | {"font.size": 9, "axes.titlesize": 10}
+STYLE = plot.STYLE | {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "svg.fonttype": "none",
+}  # text, not the outlines of its letters
 
 
 def draw(results: Result, folder: Path) -> None:
@@ -77,8 +81,13 @@ def _bars(ax: Axes, race: Result, max_bars: int) -> None:
     ax.set_yticks(places, [one.label for one in field])
     ax.tick_params(axis="y", length=0)
     for place, one, speed in zip(places, field, speeds, strict=True):
-        text = f"  {microseconds(one.seconds)} µs" + (f", {times(one.seconds / ours)}" if one.name != "fastgd" else "")
-        ax.text(speed, place, text, va="center", fontsize=8, color=DARK)
+        text = f"{microseconds(one.seconds)} µs" + (f", {times(one.seconds / ours)}" if one.name != "fastgd" else "")
+        _beside(ax, speed, place, text)
+
+
+def _beside(ax: Axes, end: float, place: float, text: str) -> None:
+    """Write at the end of a bar."""
+    ax.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=8, color=DARK)
 
 
 def _bar_color(name: str) -> str:
@@ -195,7 +204,7 @@ def _data(results: Result) -> Figure:
             total, training = runs[name]["total"], runs[name]["training"]
             light, dark = (LIGHT, OURS) if name == "with_fastgd" else (LIGHT_GREY, GREY)
             ax.barh(place, [total - training, training], left=[0, total - training], color=[light, dark], height=0.72)
-            ax.text(total, place, f"  {total:.2f} s", va="center", fontsize=8, color=DARK)
+            _beside(ax, total, place, f"{total:.2f} s")
         ax.set_yticks(range(len(names)), [PROGRAMS[name] for name in names])
         ax.tick_params(axis="y", length=0)
         ax.set_title("\n".join((problem["goal"], *problem["title"].split(", ", 1))), fontsize=9)

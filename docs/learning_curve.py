@@ -13,7 +13,7 @@ from fastgd import plot
 HERE = Path(__file__).resolve().parent
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else HERE).resolve()
 
-plt.rcParams["svg.hashsalt"] = "fastgd"  # the same bytes for the same curves
+plt.style.use(plot.STYLE)
 [program] = re.findall(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 names = {}
 with tempfile.TemporaryDirectory() as scratch:  # the program saves its model

@@ -6,7 +6,7 @@ so it learns what these have in common and spends its few numbers on the ways in
 regularities does not come back: its reconstruction error is the score (Hawkins et al., "Outlier detection using
 replicator neural networks", 2002).  No label is used in training.
 
-Two tests, beside scikit-learn's IsolationForest (Liu, Ting & Zhou, 2008) and the distance from the mean:
+Two tests, compared with scikit-learn's IsolationForest (Liu, Ting & Zhou, 2008) and the distance from the mean:
 
 - digits: each of the ten is left out once.  The networks see 1,000 images less those of one digit, and the images of
   that digit are to be found among the remaining ones;

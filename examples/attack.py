@@ -102,7 +102,7 @@ for color, (name, model) in zip((plot.ORANGE, plot.BLUE), models.items(), strict
     )
     for attack, images in changed.items():
         show(attack, images, model.forward(images).argmax(axis=1), color)
-right.suptitle(f"True digit → seen by the model, eps = {EPS}", fontsize=11)
+right.suptitle(f"True digit → predicted digit (red: wrong), eps = {EPS}", fontsize=11)
 ax.axvline(EPS, color=plot.GREY, linewidth=1)
 ax.annotate("eps in training", (EPS, 102), xytext=(4, 0), textcoords="offset points", color=plot.GREY)
 ax.set(xlabel="eps, largest change of a pixel", ylabel="accuracy on 500 new digits, %", xlim=(0, 0.3), ylim=(0, 107))

@@ -11,7 +11,7 @@ was right: the learner has to find out from those that it tried.
   gamma^k Q'(s', a') for the best a' in the state s' after them; Q' is a slow copy of Q (Mnih et al., Nature 518, 2015;
   van Hasselt et al., AAAI 2016; without the k steps, Q becomes worse again here once the pole hardly ever falls).
 
-All gradients by outputs are written out.  One sees three curves that reach 500 steps.
+All gradients dL/dZ are written out.  One sees three curves that reach 500 steps.
 Run: python cartpole.py [picture.png] [--seed N], which needs gymnasium: pip install "fastgd[examples]"
 """
 

@@ -2,7 +2,7 @@
 
 A trunk turns images into features; one head names the digit, another one the domain, labelled source or unlabelled
 target.  The domain head learns to tell the domains apart.  The trunk learns to name digits and to *prevent* that: the
-domain head begins with a layer that reverses the gradient by the features, so that these come to look the same in both
+domain head begins with a layer that reverses the gradient of the features, so that these come to look the same in both
 domains and what was learned on one carries over (Ganin et al., "Domain-adversarial training of neural networks", JMLR
 17, 2016).
 

@@ -1,6 +1,6 @@
 """A deep ensemble: where networks that were trained alike disagree, none of them knows.
 
-20 networks with other initial weights learn a noisy curve, each from a bootstrap sample of the rows, as one
+20 networks with different initial weights learn a noisy curve, each from a bootstrap sample of the rows, as one
 population.  Where there are no rows they disagree (Lakshminarayanan, Pritzel & Blundell, "Simple and scalable
 predictive uncertainty estimation using deep ensembles", NeurIPS 2017).  Their spread alone says nothing of the noise;
 intervals that are calibrated on other rows contain as many new values as they promise (Lei et al., "Distribution-free
@@ -50,7 +50,7 @@ low, high = ensemble.predict_interval(X_new, coverage=0.9)
 inside = np.mean((y_new > low) & (y_new < high))
 places = {"where rows are": [-2.0, -1.5, 1.5, 2.0], "between them": [-0.2, 0.0, 0.2], "beyond them": [-5.0, 5.0]}
 spread = {name: ensemble.predict_std(np.array(x)[:, np.newaxis]).mean() for name, x in places.items()}
-print(f"{inside:.1%} of {len(X_new)} new values are inside intervals of 90 %")
+print(f"{inside:.1%} of {len(X_new)} new values are inside 90 % intervals")
 print("disagreement " + ", ".join(f"{name}: {value:.3f}" for name, value in spread.items()))
 alone = [np.sqrt(np.mean((member - y_new) ** 2)) for member in ensemble.predict_members(X_new)]
 together = np.sqrt(np.mean((ensemble.predict(X_new) - y_new) ** 2))
@@ -62,11 +62,11 @@ for curve in ensemble.predict_members(grid):
     left.plot(grid[:, 0], curve, color=plot.BLUE, linewidth=0.6, alpha=0.6)
 left.set(title=f"{MEMBERS} networks: they disagree where there are no rows", xlabel="x", ylabel="y", ylim=(-4, 4))
 bounds = ensemble.predict_interval(grid, coverage=0.9)
-right.fill_between(grid[:, 0], *bounds, color=plot.ORANGE, alpha=0.3, linewidth=0, label="interval of 90 %")
+right.fill_between(grid[:, 0], *bounds, color=plot.ORANGE, alpha=0.3, linewidth=0, label="90 % interval")
 right.plot(grid[:, 0], ensemble.predict(grid), color=plot.ORANGE, linewidth=2, label="mean")
 right.set(title=f"Calibrated intervals: {inside:.1%} of new values are inside", xlabel="x")
 for ax in (left, right):
-    ax.plot(X[:, 0], y, ".", color="black", markersize=3, zorder=3, label="rows of training")
+    ax.plot(X[:, 0], y, ".", color="black", markersize=3, zorder=3, label="training rows")
 right.legend(loc="upper left")
 figure.savefig(options.picture)
 print(f"result: distance from 90 % coverage {abs(inside - 0.9):.4f}")

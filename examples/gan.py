@@ -2,7 +2,7 @@
 
 The generator G maps noise to samples; no sample has a target.  The discriminator D is a binary classifier of real rows
 against generated ones.  In turn, D takes a step on the cross-entropy of its answers, and G a step on the same loss with
-the labels exchanged: the gradient by a sample, dL/dx, comes back through D and goes on through G (the non-saturating
+the labels exchanged: the gradient of a sample, dL/dx, comes back through D and continues through G (the non-saturating
 loss of Goodfellow et al., "Generative adversarial nets", NeurIPS 2014).
 
 Two additions make the game stable.  Noise on the inputs of D, real and generated alike, lets the two distributions

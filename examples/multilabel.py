@@ -66,7 +66,7 @@ print(f"at 1/2: precision {precision[24]:.1%}, recall {recall[24]:.1%}")
 
 figure = plt.figure(figsize=(13, 4.6))
 left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
-left.suptitle("Images of the test, and the probability of each digit (orange: it is there)")
+left.suptitle("Test images and the probability of each digit (orange: it is there)")
 for image, bars in left.subplots(4, 4, width_ratios=(1, 1.6, 1, 1.6)).reshape(8, 2):
     index = random.integers(len(X_new))
     image.imshow(X_new[index].reshape(8, 12), vmin=0, vmax=1)

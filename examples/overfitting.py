@@ -74,5 +74,5 @@ def digits(n, model=None, decay=0.0, callbacks=()):
 early = digits(100, callbacks=[gd.EarlyStopping(patience=10)])
 runs = {"100 rows": digits(100), "weight decay": digits(100, decay=0.3), "early stopping": early}
 runs |= {"dropout": digits(100, dropout), "1,000 rows": digits(1000)}
-title, scale = "Overfitting: training loss falls on, validation loss does not", {"ylim": (0, 1)}
+title, scale = "Overfitting: the training loss keeps falling, the validation loss does not", {"ylim": (0, 1)}
 draw(runs, title, PICTURE, "cross-entropy, nat", np.linspace(0, 1, 6), **scale)

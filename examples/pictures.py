@@ -16,20 +16,21 @@ plt.style.use(plot.STYLE)
 PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures.png")
 
 
-def spirals(rows, arms=3):
+def spirals(rows, seed, arms=3):
     """Points (rows, 2) on spiral arms, and the index of the arm of each point."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     arm, radius = np.arange(rows) % arms, np.sqrt(rng.uniform(0.02, 1, rows))
     angle = 2 * np.pi * arm / arms + 4 * radius + 0.35 * rng.normal(size=rows)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), arm
 
 
-X, y = spirals(600)
+X, y = spirals(600, seed=0)
+new = spirals(150, seed=1)
 path = []
 model = gd.MLP(2, 32, 32, 3, activation="tanh", seed=0)
 trainer = gd.Trainer(model, loss="cross_entropy", optimizer=gd.Adam(lr=gd.Cosine(0.01)), seed=0)
 record = callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=57)
-history = trainer.fit(X, y, epochs=300, validation=0.2, callbacks=[record], verbose=0)
+history = trainer.fit(X, y, epochs=300, validation=new, callbacks=[record], verbose=0)
 print(f"three spirals: validation accuracy {history['validation_accuracy'][-1]:.1%}")
 
 figure, axes = plt.subplots(1, 3, figsize=(15, 4.6))

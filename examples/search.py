@@ -62,10 +62,16 @@ for history in histories:
     is_last = len(history["epoch"]) == EPOCHS
     color, width = (plot.ORANGE, 1.6) if is_last else (plot.GREY, 0.6)
     left.plot(history["epoch"], history["validation_loss"], color=color, linewidth=width, zorder=2 if is_last else 1)
-for stop in sorted(set(epochs))[:-1]:
+left.plot([], color=plot.ORANGE, label=f"trained for all {EPOCHS} epochs")
+left.plot([], color=plot.GREY, linewidth=0.6, label="dropped before")
+left.legend(loc="upper right", frameon=True, framealpha=1, edgecolor="none")
+stops = [int(stop) for stop in np.unique(epochs)]
+for stop in stops[:-1]:
     left.axvline(stop, color="black", linewidth=0.6, linestyle="--")
-left.set(title=f"{SETTINGS} settings, half of which go on at each line", xlabel="epoch", ylabel="validation loss")
-left.set(yscale="log", xscale="log", ylim=(0.08, 6))
+left.set(title=f"{SETTINGS} settings, halved at each dashed line", xlabel="epoch", ylabel="validation loss")
+left.set(yscale="log", xscale="log", ylim=(0.02, 6))
+left.set_xticks([1, *stops], [1, *stops])
+left.set_xticks([], minor=True)
 points = right.scatter(
     rates,
     [history["validation_accuracy"][-1] for history in histories],
@@ -75,6 +81,6 @@ points = right.scatter(
 )
 right.set(title="Where the good settings are", xlabel="learning rate", ylabel="last validation accuracy", xscale="log")
 bar = figure.colorbar(points, ax=right, label="epochs of training")
-bar.set_ticks(np.log2(sorted(set(epochs))), labels=[str(stop) for stop in sorted(set(epochs))])
+bar.set_ticks(np.log2(stops), labels=stops)
 figure.savefig(options.picture)
 print(f"result: accuracy of the chosen ensemble {accuracy:.4f}")

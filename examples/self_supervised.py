@@ -84,7 +84,7 @@ for n, means in zip(counts, percent.mean(axis=1), strict=True):
 
 figure = plt.figure(figsize=(12, 4.6))
 left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
-left.suptitle("Images of the test: original, spoilt, restored")
+left.suptitle("Test images: original, corrupted, restored")
 images = X[[test[y[test] == digit][0] for digit in range(7)]]
 spoilt = spoil(images, random)
 for row, pictures in zip(left.subplots(3, 7), (images, spoilt, autoencoder.predict(spoilt)), strict=True):
@@ -96,7 +96,7 @@ for (name, color), values in zip(names.items(), percent.transpose(2, 0, 1), stri
     ax.fill_between(counts, values.min(axis=1), values.max(axis=1), color=color, alpha=0.12, linewidth=0)
     ax.plot(counts, values.mean(axis=1), "o-", color=color, linewidth=2, label=name)
 ax.set(title=f"Mean and range of {DRAWS} draws of labelled images", xlabel="labelled images of each class")
-ax.set(ylabel="accuracy on the test, %", xscale="log")
+ax.set(ylabel="test accuracy, %", xscale="log")
 ax.set_xticks(counts, counts)
 ax.minorticks_off()
 ax.legend(loc="lower right")

@@ -35,4 +35,8 @@ RESULTS = {
     "meta": Result("squared error of Reptile from ten points", 0.3, 0.25, lower_is_better=True),
     "search": Result("accuracy of the chosen ensemble", 0.975, 0.02),
     "ensemble": Result("distance from 90 % coverage", 0.015, 0.025, lower_is_better=True),
+    "cross_validation": Result(
+        "distance of the estimate from the accuracy on new images", 0.01, 0.02, lower_is_better=True
+    ),
+    "mpi": Result("accuracy with 20 local steps", 0.98, 0.015, requires="mpi4py"),
 }

@@ -16,7 +16,7 @@ from fastgd.cli import main
 from fastgd.cli.main import _parser
 
 DOCS = ROOT / "docs"
-IN_TURN = ("The blocks of this page continue one another", "本页的代码块前后相接")
+IN_TURN = ("Run the blocks of this page in order", "本页的代码块前后相接")
 NEEDS = {"docs/how-to/searches.md": "sklearn", "docs/many-machines.md": "mpi4py.MPI"}
 
 

@@ -1,12 +1,16 @@
 """What fails on one rank, or is different there, ends on all."""
 
+import faulthandler
+import os
+import threading
+
 import numpy as np
 import pytest
-from ranks import run
+from ranks import Comm, run
 from sharded_fits import REGRESSION, X, classifier, fit, part, regressor, y
 
 import fastgd as gd
-from fastgd.parallel import RankError
+from fastgd.parallel import Group, RankError
 
 
 def refused(ranks, program):
@@ -31,6 +35,16 @@ def test_a_bad_value_on_one_rank():
     first, second = refused(2, program)
     assert second.startswith("ValueError: X")
     assert "row 7, column 3" in second
+    assert first == f"RankError: rank 1 failed: {second}"
+
+
+def test_weights_that_would_have_to_be_scaled():
+    def program(comm):
+        weight = np.full(480, 1e-50 if comm.Get_rank() else 1.0)
+        fit(classifier(comm), comm, sample_weight=weight)
+
+    first, second = refused(2, program)
+    assert second == "ValueError: sample_weight has 1e-50: scale the weights so that the largest is about 1"
     assert first == f"RankError: rank 1 failed: {second}"
 
 
@@ -154,7 +168,6 @@ def test_a_loss_that_is_not_finite(local_steps):
     ("arguments", "message"),
     [
         ({"augment": lambda rows, rng: rows}, "augment=<function"),
-        ({"class_weight": "balanced"}, "class_weight='balanced' is not available with several shards"),
         ({"validation": gd.Split(0.2, stratify=True)}, "validation=Split"),
     ],
 )
@@ -181,5 +194,39 @@ def test_bad_settings(settings, message):
 def test_single_batches_and_profiles_have_no_ranks():
     trainer = classifier(None)
     for call in (trainer.train_on_batch, trainer.profile):
-        with pytest.raises(ValueError, match="has no shards: use a trainer with shards=1"):
+        with pytest.raises(ValueError, match="does not support shards: use a trainer with shards=1"):
             call(X, y)
+
+
+def test_a_rank_that_waits_too_long_ends(monkeypatch, capsys):
+    ended = threading.Event()
+    monkeypatch.setenv("FASTGD_RANK_TIMEOUT", "0.05")
+    monkeypatch.setattr(Comm, "Abort", lambda comm, status: None, raising=False)
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *args, **options: None)
+    monkeypatch.setattr(os, "_exit", lambda status: ended.set())
+
+    def rank(comm):
+        group = Group(comm)
+        with group.together():
+            if comm.Get_rank() == 1:
+                ended.wait(10)
+            group.exchange(None)
+
+    assert run(2, rank) == [None, None]
+    assert ended.is_set()
+    assert "rank 0 has waited 0.05 seconds for the others: one of them does not answer" in capsys.readouterr().err
+
+
+def test_a_limit_does_not_change_a_training(monkeypatch):
+    expected = run(2, lambda comm: fit(classifier(comm), comm))
+    monkeypatch.setenv("FASTGD_RANK_TIMEOUT", "60")
+    assert run(2, lambda comm: fit(classifier(comm), comm)) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "soon"])
+def test_a_limit_must_be_positive(monkeypatch, text):
+    monkeypatch.setenv("FASTGD_RANK_TIMEOUT", text)
+    errors = run(2, lambda comm: fit(classifier(comm), comm))
+    assert {str(error) for error in errors} == {
+        f"FASTGD_RANK_TIMEOUT must be a positive number of seconds, not {text!r}"
+    }

@@ -6,6 +6,7 @@ from ranks import run
 from sharded_fits import CASES, WEIGHT, X, classifier, fit, y
 
 import fastgd as gd
+from fastgd.training import loop
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -32,6 +33,12 @@ def test_one_shard_is_training_without_a_group():
     single.fit(X, y, epochs=2, validation=0.2, verbose=0)
     assert single.model.theta.tobytes() == plain.theta.tobytes()
     assert single.history["validation_loss"] == trainer.history["validation_loss"]
+
+
+def test_chunks_that_end_early_change_nothing(monkeypatch):
+    expected = run(1, CASES["schedule"])
+    monkeypatch.setattr(loop._Loop, "_must_stop", lambda self: lambda: True)
+    assert run(2, CASES["schedule"]) == expected * 2
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])

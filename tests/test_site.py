@@ -88,3 +88,16 @@ def test_no_picture_is_heavy():
         path for path in DOCS.rglob("*.*g") if path.suffix in (".png", ".svg") and "performance" not in path.parts
     ]
     assert [path.name for path in pictures if path.stat().st_size > 200_000] == []
+
+
+def test_the_gallery_has_a_picture_of_every_example():
+    """`python docs/gallery_pictures.py` draws them."""
+    pictures = {path.name for path in (DOCS / "gallery").iterdir()}
+    shown = set(re.findall(r"!\[[^\]]+\]\(gallery/(.+?)\)", (DOCS / "gallery.md").read_text(encoding="utf-8")))
+    assert {f"{path.stem}.png" for path in (ROOT / "examples").glob("*.py")} - shown == set()
+    assert shown - pictures == set()
+    assert pictures - shown == {"overfitting-bias.png", "overfitting-optimisation.png"}  # on the page overfitting.md
+
+
+def test_the_pictures_of_the_gallery_are_small():
+    assert sum(path.stat().st_size for path in (DOCS / "gallery").iterdir()) < 1_500_000

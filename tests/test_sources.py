@@ -99,10 +99,13 @@ def test_every_epoch_uses_every_row_once_in_another_order():
     for epoch in range(3):
         like = trained_rows(source, slice(0, 1))
         stream = Stream(source, lambda index, block: Rows_of(*block), like, 32, 0, True)
-        segments = list(stream._segments(epoch, 0, lambda: False))
-        order = np.concatenate([segment.rows.Y[segment.order, 0] for segment in segments])
+        steps, parts = [], []
+        for segment in stream._segments(epoch, 0, lambda: False):  # the memory of one serves the next but one
+            steps.append((segment.first, segment.last))
+            parts.append(segment.rows.Y[segment.order, 0])
+        order = np.concatenate(parts)
         assert sorted(order) == list(range(len(X)))
-        assert [s.first for s in segments[1:]] == [s.last for s in segments[:-1]]
+        assert [first for first, _ in steps[1:]] == [last for _, last in steps[:-1]]
         later = np.concatenate([s.rows.Y[s.order, 0] for s in stream._segments(epoch, 20, lambda: False)])
         assert np.array_equal(later, order[20 * 32 :])
         seen.append(order.tolist())
@@ -266,7 +269,42 @@ def test_npy_files_that_cannot_be_read_in_parts(tmp_path):
     with pytest.raises(ValueError, match="Python objects"):
         gd.ArraySource(tmp_path / "O.npy", Y)
     (tmp_path / "T.npy").write_bytes((tmp_path / "F.npy").read_bytes()[:1000].replace(b"True", b"False"))
-    with pytest.raises(ValueError, match="truncated|no .npy file"):
+    with pytest.raises(ValueError, match="truncated|not a .npy file"):
         gd.ArraySource(tmp_path / "T.npy", Y)
     with pytest.raises(ValueError, match="same number of rows"):
         gd.ArraySource(X, Y[:-1])
+
+
+@pytest.mark.parametrize("block_rows", [1000, 8192, 20_000])
+@pytest.mark.parametrize("has_weight", [False, True])
+def test_evaluation_and_predictions_are_those_of_the_rows_in_memory(block_rows, has_weight):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(20_000, 3)).astype(np.float32)
+    y = np.where(X[:, 0] > X[:, 1], "more", "less")
+    weight = (random.uniform(0, 2, len(X)),) if has_weight else ()
+    trainer = gd.Trainer(gd.MLP(3, 8, 1, seed=0), loss="bce", metrics=["accuracy", "roc_auc"], standardize="X")
+    trainer.fit(X[:500], y[:500], epochs=2, verbose=0)
+    source = gd.ArraySource(X, y, *weight, block_rows=block_rows)
+    assert trainer.evaluate(source) == trainer.evaluate(X, y, *weight)
+    for predict in (trainer.model.predict, trainer.model.predict_proba):
+        np.testing.assert_array_equal(predict(source), predict(X))
+
+
+def test_evaluation_of_blocks_that_come_in_order():
+    X, y = gd.datasets.digits()
+    trainer = gd.Trainer(gd.MLP(64, 10, seed=0), loss="cross_entropy")
+    blocks = lambda: ((X[i : i + 300], y[i : i + 300]) for i in range(0, len(X), 300))  # noqa: E731
+    assert trainer.evaluate(blocks) == trainer.evaluate(X, y)
+
+
+def test_evaluation_names_the_block():
+    X, y = np.zeros((30, 2)), np.zeros(30)
+    trainer = gd.Trainer(gd.MLP(2, 1, seed=0), loss="mse")
+    bad = X.copy()
+    bad[12, 1] = np.nan
+    with pytest.raises(ValueError, match="X of block 1 must be finite"):
+        trainer.evaluate(gd.ArraySource(bad, y, block_rows=10))
+    with pytest.raises(TypeError, match="y must be None where X is a source"):
+        trainer.evaluate(gd.ArraySource(X, y), y)
+    with pytest.raises(TypeError, match="evaluate needs y"):
+        trainer.evaluate(X)

@@ -1,22 +1,22 @@
-"""One style for the pictures of all chapters, and where they are saved."""
+"""The style of the pictures of all chapters, that of fastgd's plots in small panels, and where they are saved."""
 
 import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from fastgd.plot import BLUE, GREEN, GREY, ORANGE
+from fastgd.plot import BLUE, GREEN, GREY, ORANGE, STYLE
 
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "contours", "panels", "save", "tidy"]
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
-plt.rcParams.update({"font.size": 9, "axes.titlesize": 10, "lines.linewidth": 1.6, "svg.hashsalt": "fastgd"})
-plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "legend.edgecolor": "none"})
+SMALL = {"font.size": 9, "axes.titlesize": 10, "legend.frameon": True, "legend.edgecolor": "none"}  # over the curves
+plt.style.use([STYLE, SMALL])
 
 
 def panels(n=1, width=3.4, height=3.0, **options):
     """A figure of n panels side by side, and their axes."""
-    return plt.subplots(1, n, figsize=(width * n, height), layout="constrained", **options)
+    return plt.subplots(1, n, figsize=(width * n, height), **options)
 
 
 def tidy(ax, title, x, y, legend=None, **limits):
@@ -31,7 +31,7 @@ def contours(ax, L, b_range, w_range, levels):
     from numpy import linspace, meshgrid, vectorize
 
     w, b = meshgrid(linspace(*w_range, 161), linspace(*b_range, 161))
-    ax.contour(w, b, vectorize(L)(b, w), levels=levels, cmap="Greys_r", linewidths=0.7, vmax=levels[-1] * 1.6)
+    ax.contour(w, b, vectorize(L)(b, w), levels=levels, colors="#999999", linewidths=0.7)
 
 
 def save(figure, name):

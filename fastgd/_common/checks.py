@@ -117,7 +117,7 @@ def check_objects(values: Any, kind: type[T], owner: str, noun: str, item: str) 
     Raises
     ------
     TypeError
-        The values are not iterable, or one of them is no object of the class.
+        The values are not iterable, or one of them is not an object of the class.
     ValueError
         There are none.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .dashboard_server import PageServer
 
 # Seconds between two updates of the page, or more where an update takes more than this share of them.
-_SECONDS, _SHARE = 0.5, 0.01
+_SECONDS, _SHARE = 0.5, 0.005
 # Points of a curve, units of the first layer that are drawn, and pixels of each side of these pictures, at most.
 _POINTS, _UNITS, _PIXELS = 400, 32, 32
 # Inputs from this many on, as many as a square has pixels, are taken for a picture.
@@ -31,9 +31,9 @@ _PICTURE = 64
 class Dashboard(Callback):
     """Show the training in the browser: loss and metrics, learning rate, speed, layers, weights of the first layer.
 
-    The first `fit` prints the address of the page, which this computer alone can open, and only with the token in it.
+    The first `fit` prints the address of the page, which opens on this computer only, and only with the token in it.
     The page needs no network, and disappears with the process.  Nothing is computed for it between its updates, which
-    take at most 1 % of the time.
+    take at most 0.5 % of the time.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class Dashboard(Callback):
 
     Notes
     -----
-    A unit counts as dead if its output is the same for a sample of the training rows.  The change of a layer is the
-    length of what its weights have moved since the last update, divided by the steps and by their own length; about
-    0.001 is usual.  The norm of the gradient is shown if the trainer records it: `Trainer(grad_norm=True)`.
+    A unit counts as dead if its output is the same for a sample of the training rows.  The change of a layer is how far
+    its weights have moved since the last update, per step and relative to their norm; about 0.001 is usual.  The norm
+    of the gradient is shown if the trainer records it: `Trainer(grad_norm=True)`.
 
     From another computer, a tunnel reaches the page: `ssh -L 8000:127.0.0.1:8000 host`, with `port=8000`.
 
@@ -192,7 +192,7 @@ class _Record:
 
 
 def _announce(url: str) -> None:
-    """Print the address; whatever is wrong with standard error is no reason not to train."""
+    """Print the address; an error of standard error does not prevent the training."""
     with suppress(Exception):
         print(f"fastgd: watch the training at {url}", file=sys.stderr, flush=True)
 
@@ -245,7 +245,7 @@ def _to_json(data: dict[str, Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """The same with None in the place of numbers that JSON does not have."""
+    """The same with None in place of numbers that JSON does not have."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):

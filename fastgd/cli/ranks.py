@@ -29,7 +29,7 @@ def launched_group(shards: int | None) -> Group:
         return Group(None, shards)
     try:
         from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:  # RuntimeError: there is no library of MPI
+    except (ImportError, RuntimeError) as error:  # RuntimeError: there is no MPI library
         raise ImportError(f'mpirun needs the package mpi4py: pip install "fastgd[mpi]" ({error})') from None
     return Group(MPI.COMM_WORLD, shards)
 

@@ -21,7 +21,7 @@ def read_target(table: Table | Sample, frame: Any, name: str, task: str) -> tupl
     Parameters
     ----------
     table : Table or Sample
-        Is read again for labels as they are in the file, where the frame has truth values or large integers.
+        Is read again for labels as they are in the file, where the frame has booleans or large integers.
     frame : polars.DataFrame
     name : str
         The column.
@@ -65,7 +65,7 @@ def target_values(column: Any, file: str, classes: Array | None, n_before: int =
     Raises
     ------
     ValueError
-        A value is no class of the model, or no number; the message names the first row.
+        A value is not a class of the model, or not a number; the message names the first row.
     """
     is_text = reads_as_text(classes)
     has_target = column.is_not_null().to_numpy()

@@ -37,7 +37,7 @@ class NpyFile:
                 read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
                 self.shape, fortran, self.dtype = read(file)
             except ValueError as error:
-                raise ValueError(f"{self._path} is no .npy file that can be read in parts: {error}") from None
+                raise ValueError(f"{self._path} is not a .npy file that can be read in parts: {error}") from None
             self._start = file.tell()
             size = os.fstat(file.fileno()).st_size - self._start
         if self.dtype.hasobject:

@@ -29,14 +29,14 @@ class ReplayBuffer:
     seed : int in [0, 2**64) or None, default=None
         Seed of the draws; None draws one.
     dtype : {"float32", "float64"}, default="float32"
-        Of fields that are no integers and no truth values; these keep the dtype that NumPy gives them.
+        Of fields other than integers and booleans, which keep the dtype that NumPy gives them.
 
     Attributes
     ----------
     capacity, seed : int
     dtype : numpy.dtype
     draws : int
-        Number of calls of `sample`.  The next one is a function of the seed and this number: set it to resume.
+        Number of calls to `sample`.  The next one is a function of the seed and this number: set it to resume.
     fields : dict of str to ndarray (len(buffer), ...)
         The rows, by reference, in no particular order.
 
@@ -85,7 +85,7 @@ class ReplayBuffer:
         Raises
         ------
         TypeError, ValueError
-            Fields, shapes or numbers of rows differ, or the values are no numbers; nothing was added.
+            Fields, shapes or numbers of rows differ, or the values are not numbers; nothing was added.
         """
         arrays = {name: self._as_array(values, name) for name, values in rows.items()}
         n = self._check(arrays)
@@ -112,7 +112,7 @@ class ReplayBuffer:
         return {name: array[rows] for name, array in self._arrays.items()}
 
     def _draw(self, n: int) -> Ints:
-        """The rows of the next sample: the bias of 2^-53 len is of no account."""
+        """The rows of the next sample: the bias of 2^-53 len is negligible."""
         uniform = random.uniform(self.seed, random.REPLAY, self.draws, n)
         return (uniform * len(self)).astype(np.int64)
 
@@ -136,7 +136,7 @@ class ReplayBuffer:
     def _as_array(self, values: Any, name: str) -> Array:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name} must be numbers or truth values, not {shown(values)}")
+            raise TypeError(f"{name} must be numbers or booleans, not {shown(values)}")
         if array.ndim == 0:
             raise ValueError(f"{name} must have the shape (rows, ...), but is the single number {shown(values)}")
         return array.astype(self.dtype, copy=False) if array.dtype.kind == "f" else array

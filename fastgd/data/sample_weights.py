@@ -12,6 +12,7 @@ import numpy as np
 from .._common.checks import check_scalar
 from .._common.typing import Array, Floats
 from ..losses.link import BINARY_LINKS
+from ..parallel import Group
 from .arrays import as_numeric, check_finite
 from .labels import describe_classes
 from .targets import Targets
@@ -56,17 +57,17 @@ def row_weights(values: Any, n: int, name: str = "sample_weight") -> Floats:
 
 
 def block_weights(values: Any, n: int, name: str) -> Floats:
-    """Check the weights of one of several blocks of rows; parameters and result are those of `row_weights`.
+    """Check the weights of some of the rows: a block of a source, or those of one rank; otherwise as `row_weights`.
 
     Raises
     ------
     TypeError, ValueError
-        As `row_weights`, but all weights may be zero, and as blocks are not scaled alike, none may need to be scaled.
+        As `row_weights`, but all weights may be zero, and none may need to be scaled, as those of other rows are not.
     """
     weight = _checked(values, n, name)
     largest = float(weight.max())
     if largest and abs(int(np.frexp(largest)[1])) > _MAX_EXPONENT:
-        raise ValueError(f"{name} has {largest:g}: scale the weights, so that the largest of a block is about 1")
+        raise ValueError(f"{name} has {largest:g}: scale the weights so that the largest is about 1")
     return weight
 
 
@@ -94,7 +95,7 @@ def normalized(weight: Floats) -> Floats:
     return weight if abs(exponent) <= _MAX_EXPONENT else np.ldexp(weight, 1 - exponent)
 
 
-def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -> Floats:
+def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array, group: Group | None = None) -> Floats:
     """The weight of the class of each row.
 
     Parameters
@@ -107,6 +108,8 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -
         Of n rows.
     rows : ndarray, shape (training rows,), int64
         Indices of the training rows.
+    group : Group or None, default=None
+        Processes whose training rows are counted together.
 
     Returns
     -------
@@ -122,7 +125,8 @@ def row_weights_from_classes(class_weight: Any, targets: Targets, rows: Array) -
     """
     index, classes = _class_index_of_rows(targets)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        per_class = _balanced(np.bincount(index[rows], minlength=len(classes)))
+        counts = np.bincount(index[rows], minlength=len(classes))
+        per_class = _balanced(counts if group is None else np.sum(group.exchange(counts), axis=0))
     elif isinstance(class_weight, Mapping):
         index_of = {label: i for i, label in enumerate(_keys(classes))}
         per_class = np.ones(len(classes))

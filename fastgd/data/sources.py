@@ -108,7 +108,7 @@ class Source:
     def arrays(self) -> Block:
         """All rows in memory: (X, y) or (X, y, sample_weight)."""
         parts = list(self.blocks(range(len(self.block_rows))))
-        return tuple(_concatenated(columns) for columns in zip(*parts, strict=True))
+        return tuple(concatenated(columns) for columns in zip(*parts, strict=True))
 
 
 class Part(Source):
@@ -274,7 +274,7 @@ def _open(values: Any, name: str) -> Any:
     return values
 
 
-def _concatenated(parts: Sequence[Any]) -> Any:
+def concatenated(parts: Sequence[Any]) -> Any:
     """One array of the values of all blocks; tables of Arrow stay tables, so that columns keep their names."""
     if hasattr(parts[0], "column_names"):
         import pyarrow as pa

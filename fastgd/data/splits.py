@@ -42,7 +42,7 @@ class Split:
     Raises
     ------
     TypeError
-        An argument is no array, or times are of kinds that have no order.
+        An argument is not an array, or times are of kinds that have no order.
     ValueError
         The fraction is outside (0, 1), a row has no value (None, NaN or NaT), or more than one of stratify, groups and
         time is given.

@@ -154,7 +154,7 @@ def declared_classes(classes: Any, loss: Loss, n_out: int) -> Array:
     """
     is_pair = loss.link in BINARY_LINKS and n_out == 1
     if not is_pair and loss.link != "softmax":
-        raise ValueError(f"classes= needs one class per row, which the loss {loss.name!r} on {n_out} outputs has not")
+        raise ValueError(f"classes= needs one class per row, but the loss {loss.name!r} on {n_out} outputs has none")
     labels = _to_target_array(classes, "classes")
     found = factorize(_to_column(labels, "classes"), "classes")[0]
     if is_pair and len(found) != 2:
@@ -217,7 +217,7 @@ def _to_target_array(y: Any, name: str) -> Array:
     is_flat_list = isinstance(y, (list, tuple)) and not any(isinstance(row, (list, tuple, np.ndarray)) for row in y)
     array = label_array(y) if is_flat_list else to_array(y, name)
     if array.dtype.kind in "US" and isinstance(y, (list, tuple)) and array.ndim == 2:
-        leaves = np.array(y, object)  # NumPy makes text of every number beside a text
+        leaves = np.array(y, object)  # NumPy turns every number next to a text into text
         array = label_array(leaves.reshape(-1).tolist()).reshape(array.shape) if leaves.ndim == 2 else array
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), not {array.shape}")

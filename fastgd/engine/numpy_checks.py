@@ -34,7 +34,7 @@ def checked_order(chunk: Chunk, steps: slice) -> Ints:
 
 
 def check_transforms(transforms: Transforms | None, steps: int, theta: Array, parts: int) -> None:
-    """Raise TypeError or ValueError if transforms do not fit so many steps, and a network of so many parts of theta."""
+    """Raise TypeError or ValueError if transforms do not fit the number of steps and of parts of theta."""
     if transforms is None:
         return
     check_array("per_step", transforms.per_step, (steps, 2), np.float64)

@@ -247,7 +247,7 @@ class Executor:
         return forward_pass(self._layers, A, self._products, lambda l, A: self._add_noise(l, A, noise))
 
     def _add_noise(self, l: int, A: Array, spec: NoiseSpec | None) -> tuple[Array, Array | None]:
-        """The inputs A (B, n_in) of layer l with noise, and factors (B, n_in) of the gradient by them, or None."""
+        """The inputs A (B, n_in) of layer l with noise, and factors (B, n_in) of their gradient, or None."""
         noise = self._noises[l]
         if noise is None or spec is None or not (spec.strengths[0, l] > 0 or noise.is_backward):
             return A, None

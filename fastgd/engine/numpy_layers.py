@@ -47,7 +47,7 @@ class LayerPass(NamedTuple):
     x : (B, n_out)
         What `activation.backward` reads: the layer's outputs or z.
     multipliers : (B, n_in) or None
-        Factors of the gradient by the inputs: what noise has multiplied these by.
+        Factors of the gradient with respect to the inputs: what noise has multiplied these by.
     """
 
     A: Array
@@ -111,6 +111,6 @@ def backward_pass(
 
 
 def input_gradient(layer: LayerViews, kept: LayerPass, dz: Array, products: Products) -> Array:
-    """The gradient by the inputs (B, n_in) of a layer, before noise, from dL/dz (B, n_out)."""
+    """The gradient with respect to the inputs (B, n_in) of a layer, before noise, from dL/dz (B, n_out)."""
     dA = products.matmul(dz, layer.W.T)
     return dA if kept.multipliers is None else dA * kept.multipliers

@@ -21,7 +21,7 @@ class Products(NamedTuple):
     sum_rows : callable (A, out, accumulate=False) -> None
         out (n,) <- the sum of the rows of A (B, n), or += if `accumulate`.
     group : int
-        A step may be divided into micro-batches of multiples of so many rows.
+        A step may be divided into micro-batches of multiples of this many rows.
     """
 
     matmul: Callable[..., Array]

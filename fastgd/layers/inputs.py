@@ -56,7 +56,7 @@ class InputLayer(ABC):
     def backward(
         self, parameters: Mapping[str, Array], x: Array, da: Array, power: int = 1
     ) -> tuple[Array, dict[str, Array]]:
-        """dL/dx (B, n_in), and sums over the rows of each row's derivatives by the parameters to a power.
+        """dL/dx (B, n_in), and sums over the rows of each row's derivatives with respect to the parameters, to a power.
 
         From da = dL/d outputs (B, n_out). Training needs the power 1, the diagonal of the Fisher information 2.
         """

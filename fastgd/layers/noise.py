@@ -41,7 +41,7 @@ class Noise(Record, ABC):
     multiplies : bool
         Whether inputs are multiplied by the samples; otherwise samples are added to them.
     is_backward : bool
-        Whether the inputs stay as they are, and samples are factors of the gradient by them, even in a strength of 0.
+        Whether the inputs stay as they are, and samples are factors of their gradient, even at strength 0.
     per_word : int
         Samples made from each 32-bit random word.
     """
@@ -69,7 +69,7 @@ class Noise(Record, ABC):
         return np.broadcast_to(strengths, epoch_times.shape)
 
     def sample(self, seed: int, step: int, layer: int, shape: tuple[int, int], strength: float) -> Floats:
-        """What the inputs (rows, n) of layer number `layer`, or gradients by them, are changed by in a step.
+        """What the inputs (rows, n) of layer number `layer`, or their gradients, are changed by in a step.
 
         Parameters
         ----------
@@ -168,10 +168,10 @@ class GaussianNoise(Noise):
 
 @dataclass(eq=False, repr=False)
 class GradientReversal(Noise):
-    """Inputs of the next layer pass unchanged; the gradient by them is multiplied by -weight.
+    """Inputs of the next layer pass unchanged; their gradient is multiplied by -weight.
 
     The layers after it descend on the loss, those before it ascend. In a domain-adversarial network it lies between the
-    features and the layers that tell domains apart, which so teach the features to hide the domain.
+    features and the layers that tell domains apart, so that the features learn to hide the domain.
 
     Parameters
     ----------

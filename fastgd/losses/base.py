@@ -95,7 +95,7 @@ class Loss(Definition, ExplainsAttributes):
     def value_and_gradient(
         self, Z: Any, Y: Any, sample_weight: Any = None, out: Array | None = None
     ) -> tuple[float, Array]:
-        """The mean loss of a batch and its derivative by Z, for custom training loops; computed by the engine in use.
+        """The mean loss of a batch and dL/dZ, for custom training loops; computed by the engine in use.
 
         It has the bits of the same step in `Trainer.fit`.
 

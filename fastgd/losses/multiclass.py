@@ -27,8 +27,8 @@ class CrossEntropy(Loss):
     label_smoothing : float in [0, 1), default=0.0
         Share of each label that is spread over all classes.
     ignore_index : int or None, default=None
-        A label that is no class: rows that have it have loss and gradient 0, and no part in means. `fit` and `evaluate`
-        leave them out. PyTorch's is -100 by default.
+        A label that marks no class: rows with it have loss and gradient 0, and do not count in means. `fit` and
+        `evaluate` leave them out. PyTorch's is -100 by default.
 
     References
     ----------

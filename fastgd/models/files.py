@@ -116,7 +116,7 @@ def open_arrays(source: Target) -> Iterator[Reader]:
     ValueError
         The file is damaged or of another kind.
     OSError
-        It cannot be read, or is no regular file.
+        It cannot be read, or is not a regular file.
     MemoryError
         It needs more memory than there is.
     ImportError

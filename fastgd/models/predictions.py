@@ -9,6 +9,7 @@ import numpy as np
 from .._common.checks import check_int
 from .._common.typing import Array
 from ..backend import usable_threads
+from ..data.sources import Source, as_source, numbered
 
 
 def network_outputs(
@@ -51,6 +52,8 @@ def network_outputs(
         except (TypeError, ValueError):
             is_finite = None  # the engine cannot use X or out as it is: convert it, or raise the precise error, below
     if is_finite is None:
+        if (source := as_source(X)) is not None:
+            return _outputs_of_blocks(model, source, link, out, n_threads, precision)
         if out is not None:
             _check_out(model, out)
         X = model.inputs.read(X, model.n_in, model.dtype)
@@ -58,6 +61,22 @@ def network_outputs(
         is_finite = network.predict(X.copy() if np.may_share_memory(X, Z) else X, Z, threads)
     if not is_finite:
         raise FloatingPointError(_overflow_message(model, Z))
+    return Z
+
+
+def _outputs_of_blocks(
+    model: Any, source: Source, link: str, out: Array | None, n_threads: int | None, precision: str
+) -> Array:
+    """The outputs for all rows of a source, of which one block is in memory at a time."""
+    n = len(source)
+    Z = np.empty((n, model.n_out), model.dtype) if out is None else out
+    if len(Z) != n:
+        raise ValueError(f"out must have {n} rows, those of the source, not {len(Z)}")
+    done, indices = 0, [index for index, count in enumerate(source.block_rows) if count]
+    for _, block in numbered(iter(source.blocks(iter(indices))), indices):
+        rows = network_outputs(model, block[0], link, None, n_threads, precision)
+        Z[done : done + len(rows)] = rows
+        done += len(rows)
     return Z
 
 

@@ -29,7 +29,7 @@ class Pruning:
     def mask(self) -> Array | None:
         """0 for the elements of theta that stay 0, 1 for the others: (size,) in the dtype of theta, read-only, or None.
 
-        Assignment takes truth values, or 0 and 1, and sets theta to 0 where they are false; None drops the mask.  Every
+        Assignment takes booleans, or 0 and 1, and sets theta to 0 where they are false; None drops the mask.  Every
         optimiser then keeps these elements at exactly 0.
 
         Examples
@@ -52,7 +52,7 @@ class Pruning:
         if given.shape != (self.size,):
             raise ValueError(f"mask must have the shape of theta, ({self.size},), not {given.shape}")
         if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
-            raise ValueError(f"mask must hold truth values, or 0 and 1, not {shown(values)}")
+            raise ValueError(f"mask must hold booleans, or 0 and 1, not {shown(values)}")
         mask = given.astype(self.dtype)
         mask.flags.writeable = False
         self._theta *= mask

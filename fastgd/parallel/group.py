@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from .._common.typing import Array, Floats
 from .tree import Node, cover, total_of_parts
+from .watchdog import Watchdog, timeout
 
 # Bytes of a vector up to which every process receives all vectors and adds them up. Beyond, each adds up its share of
 # the elements, which takes two exchanges but moves no more data than a process has.
@@ -45,7 +47,7 @@ class Group:
     Raises
     ------
     TypeError
-        `comm` is no communicator of mpi4py.
+        `comm` is not a communicator of mpi4py.
     ValueError
         The processes cannot have the same number of shards each.
     """
@@ -64,6 +66,7 @@ class Group:
         per_rank = self.shards // self.size
         self.own = range(self.rank * per_rank, (self.rank + 1) * per_rank)
         self._has_failed = False
+        self._waiting: AbstractContextManager[None] = nullcontext()  # around each exchange
 
     @property
     def is_trivial(self) -> bool:
@@ -98,7 +101,8 @@ class Group:
         """
         if self.comm is None:
             return [value]
-        answers = self.comm.allgather((None, value))
+        with self._waiting:
+            answers = self.comm.allgather((None, value))
         self._raise_failures([failure for failure, _ in answers])
         return [answer for _, answer in answers]
 
@@ -118,18 +122,33 @@ class Group:
     def together(self) -> Iterator[None]:
         """A block that fails on all ranks if it fails on one: the others raise RankError at their next exchange."""
         self._has_failed = False
-        try:
+        with self._limited():
+            try:
+                yield
+            except BaseException as error:
+                self._fail(error)
+                raise
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """A block in which no exchange may take longer than the environment says."""
+        if self.comm is None or math.isinf(seconds := timeout()):
             yield
-        except BaseException as error:
-            self._fail(error)
-            raise
+            return
+        watchdog = self._waiting = Watchdog(self.comm, seconds)
+        try:
+            with watchdog.watching():
+                yield
+        finally:
+            self._waiting = nullcontext()
 
     def _fail(self, error: BaseException) -> None:
         """Tell the others, unless they know."""
         if self.comm is None or self._has_failed:
             return
         self._has_failed = True
-        self.comm.allgather((f"{type(error).__name__}: {error}", None))
+        with self._waiting:
+            self.comm.allgather((f"{type(error).__name__}: {error}", None))
 
     def _raise_failures(self, failures: Sequence[str | None]) -> None:
         found = [f"rank {rank} failed: {failure}" for rank, failure in enumerate(failures) if failure is not None]
@@ -184,15 +203,17 @@ class Group:
         sent = np.concatenate([part[ends[i] : ends[i + 1]] for i in range(self.size) for part in parts.values()])
         own = lengths[self.rank]
         received = np.empty(sum(map(len, nodes)) * own, out.dtype)
-        self.comm.Alltoallv(
-            [sent, [len(parts) * length for length in lengths]],
-            [received, [len(of_rank) * own for of_rank in nodes]],
-        )
+        with self._waiting:
+            self.comm.Alltoallv(
+                [sent, [len(parts) * length for length in lengths]],
+                [received, [len(of_rank) * own for of_rank in nodes]],
+            )
         flat = [node for of_rank in nodes for node in of_rank]
         slices = {node: received[i * own : (i + 1) * own] for i, node in enumerate(flat)}
         np.copyto(out, self._gather(total_of_parts(self.shards, slices), lengths))
 
     def _gather(self, sent: Array, counts: list[int]) -> Array:
         received = np.empty(sum(counts), sent.dtype)
-        self.comm.Allgatherv(sent, [received, counts])
+        with self._waiting:
+            self.comm.Allgatherv(sent, [received, counts])
         return received

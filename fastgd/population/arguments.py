@@ -31,7 +31,7 @@ def check_trainers(trainers: Any) -> list[Trainer]:
     Raises
     ------
     TypeError
-        They are no sequence of trainers.
+        They are not a sequence of trainers.
     ValueError
         There are none, or two have the same model or optimiser, or inputs of another width.
     """

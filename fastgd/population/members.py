@@ -15,7 +15,7 @@ from ..training.fit_data import prepare
 from ..training.stopping import AUTO_TOL, PATIENCE
 from ..training.trainer import Trainer
 
-# Stop reason of a member whose run is to go on; and of one that the population has stopped.
+# Stop reason of a member whose run is to continue; and of one that the population has stopped.
 PAUSED, INTERRUPTED = "paused by its population", "interrupted"
 
 
@@ -84,7 +84,7 @@ class Member:
         prepare(trainer._settings, trainer.model, self.X, self.y, self.validation, weight, **others, group=group)
 
     def train(self, epochs: int | None, is_stopped: Callable[[], bool]) -> None:
-        """Train until so many epochs of the run are done, None: to the goal; or until `is_stopped` says so."""
+        """Train until this many epochs of the run are done, None: to the goal; or until `is_stopped` says so."""
         trainer, goal, weight, options = self.trainer, self.goal, self.sample_weight, self.options
         epoch = goal.last if epochs is None else min(goal.last, goal.first + epochs)
         if goal.is_auto and options["tol"] is None:
@@ -109,7 +109,7 @@ class Member:
         return trainer.epoch >= goal.last or trainer.stop_reason not in (None, PAUSED, INTERRUPTED, "error")
 
     def has_done(self, epochs: int | None) -> bool:
-        """Whether so many epochs of the run are done."""
+        """Whether this many epochs of the run are done."""
         return epochs is not None and self.trainer.epoch >= self.goal.first + epochs
 
     @property

@@ -63,7 +63,7 @@ class PopulationRun:
         return not member.is_done and (self._raises or member.index not in self.errors)
 
     def has_done(self, epochs: int | None) -> bool:
-        """Whether so many epochs of the run are done, None: all."""
+        """Whether this many epochs of the run are done, None: all."""
         return all(member.has_done(epochs) for member in self.unfinished)
 
     @property
@@ -78,7 +78,7 @@ class PopulationRun:
         self.members = [member for member in self.members if id(member.trainer) in kept]
 
     def advance(self, epochs: int | None = None) -> None:
-        """Train each member until so many epochs of its run are done, None: until it is over; or until Ctrl-C.
+        """Train each member until this many epochs of its run are done, None: until it is over; or until Ctrl-C.
 
         Raises
         ------

@@ -60,8 +60,8 @@ class CosineRestarts(Schedule):
 class CosineLog(Schedule):
     """From 0 up to `lr` and down again, over and over, each cycle about twice as long as the one before.
 
-    lr(p) = lr (1 - cos(2 pi log2(1 + (2^cycles - 1) p))) / 2 at the share p of the run; RealMLP's "coslog4" is that of
-    4 cycles.
+    lr(p) = lr (1 - cos(2 pi log2(1 + (2^cycles - 1) p))) / 2 at the share p of the run; RealMLP's "coslog4" has 4
+    cycles.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def fit_full_batch(
         return tasks is not None and tasks.next_epoch(model)
 
     estimator.n_iter_ = 0
-    # SciPy's vectors are no work for the threads of its BLAS, which would take turns with the engine's.
+    # SciPy's vectors are too small for the threads of its BLAS, which would take turns with the engine's.
     with threadpool_limits(1, user_api="blas"):
         history, result = minimize_loss(
             model, X, y, settings, options, decay, weight, estimator._known_classes(), scale, on_step

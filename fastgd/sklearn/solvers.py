@@ -86,7 +86,7 @@ def set_penalty(
 ) -> float:
     """Make the optimizer penalize the squares of weights as scikit-learn does: by alpha / (2 rows of the batch).
 
-    Decoupled weight decay is no penalty, so optimizers with that keep their own.
+    Decoupled weight decay is not a penalty, so optimizers with that keep their own.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class StepsAhead:
     settings : TrainSettings
     state : TrainState
     is_alone : bool
-        Whether this process trains alone: several agree on the steps of each chunk.
+        Whether the rows are those of one shard: several do all steps of a chunk, on which their processes agree.
     """
 
     def __init__(self, settings: TrainSettings, state: TrainState, is_alone: bool) -> None:
@@ -47,7 +47,7 @@ class StepsAhead:
         model, optimizer = self._state.model, self._state.optimizer
         made_from = data, block, optimizer, rule_state, model.frozen, model.mask
         counts = optimizer.changes, optimizer.steps - steps.start, self._state.step - steps.start
-        is_same = counts == self._counts and all(map(is_, made_from, self._made_from))
+        is_same = self._is_alone and counts == self._counts and all(map(is_, made_from, self._made_from))
         if self._chunk is None or not is_same or steps.stop > self._steps.stop:
             held = self._steps.stop - self._steps.start if is_same and self._may_go_ahead(data) else 0
             self._chunk, self._steps = self._prepare(data, block, steps, rule_state, min(2 * held, _MAX))
@@ -70,13 +70,13 @@ class StepsAhead:
 
     def _may_go_ahead(self, data: FitData) -> bool:
         """Whether steps depend on nothing but data in memory and settings: a function may return what it likes."""
-        if not self._is_alone or data.calls_python or data.max_steps() < math.inf:
+        if data.calls_python or data.max_steps() < math.inf:
             return False
         return not _calls_functions((vars(self._state.optimizer), self._state.model.noises))
 
 
 def _calls_functions(setting: Any) -> bool:
-    """Whether a setting is, or has in it, a function that is no schedule."""
+    """Whether a setting is, or has in it, a function that is not a schedule."""
     if isinstance(setting, Record):
         setting = vars(setting)
     if isinstance(setting, Mapping):

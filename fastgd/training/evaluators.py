@@ -6,12 +6,14 @@ from .._common.typing import Array, Floats, Ints
 from ..data import sample_weights
 from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
+from ..data.sources import as_source
 from ..data.targets import Targets, check_same_rows, read_targets
 from ..losses import Loss
 from ..losses.custom import Custom
 from ..models.sequential import Sequential
 from ..parallel import Group
 from .evaluation import Evaluator
+from .source_evaluation import SourceRows, refuse_targets, targets_of
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
 
@@ -66,8 +68,9 @@ def _other_rows(
 
     The values must fit the model's dtype once they are standardized, if they are.
     """
-    X = input_spec.rows(X, model.n_in, prefix + "X", input_spec.dtype_of_rows(model.dtype))
-    check_scaled(X, input_spec.scaling, model.dtype, prefix + "X")
+    if not isinstance(X, SourceRows):
+        X = input_spec.rows(X, model.n_in, prefix + "X", input_spec.dtype_of_rows(model.dtype))
+        check_scaled(X, input_spec.scaling, model.dtype, prefix + "X")
     dtype = None if output_spec.scaling else model.dtype
     targets = read_targets(y, settings.loss, model.n_out, output_spec.classes, prefix + "y", dtype)
     check_scaled(targets.Y, output_spec.scaling, model.dtype, prefix + "y")
@@ -77,7 +80,14 @@ def _other_rows(
 
 def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: Any, sample_weight: Any) -> Evaluator:
     """Check the arguments of `Trainer.evaluate`; TypeError or ValueError if they do not fit."""
-    loss = settings.loss
+    loss, source = settings.loss, as_source(X)
+    if source is not None:
+        refuse_targets(y=y, sample_weight=sample_weight)
+        (y, sample_weight), X = targets_of(source), SourceRows(source, model, model.inputs)
+    elif y is None:
+        raise TypeError(
+            f"evaluate needs y, the targets of the rows of X, unless X is a Source; X is a {type(X).__name__}"
+        )
     model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     what_to_scale(False, model, loss)  # raises if the loss cannot measure standardized targets
     is_trained = model.head.link == loss.link
@@ -89,10 +99,14 @@ def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: An
     return evaluator_of_rows(settings, model, X, targets, weight, None, model.inputs, spec)
 
 
-def read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "") -> Floats | None:
-    """Checked `sample_weight`; ValueError if the loss takes no weights."""
+def read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "", group: Group | None = None) -> Floats | None:
+    """Checked `sample_weight` of all rows, or of those of one rank of a group; ValueError if the loss takes none."""
     _check_takes_weight(loss, sample_weight)
-    return None if sample_weight is None else sample_weights.row_weights(sample_weight, n, prefix + "sample_weight")
+    if sample_weight is None:
+        return None
+    is_part = group is not None and group.size > 1
+    check = sample_weights.block_weights if is_part else sample_weights.row_weights
+    return check(sample_weight, n, prefix + "sample_weight")
 
 
 def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:

@@ -13,7 +13,7 @@ from ..models.sequential import Sequential
 # The models in training, by identity: each is referenced by the training itself, so that no other object has its id.
 _training: dict[int, object] = {}
 
-if hasattr(os, "register_at_fork"):  # the trainings of other threads do not go on in a forked child
+if hasattr(os, "register_at_fork"):  # the trainings of other threads do not continue in a forked child
     os.register_at_fork(after_in_child=_training.clear)
 
 

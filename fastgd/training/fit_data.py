@@ -32,7 +32,7 @@ from .sharded import check_rows, refuse_for_shards, shared_classes, split_shards
 from .standardization import check_scaled, what_to_scale
 from .state import TrainSettings
 
-# The default of `Trainer`, which is no request for so many rows.
+# The default of `Trainer`, which does not mean that the user asked for this number of rows.
 DEFAULT_BATCH_SIZE = 32
 # Bytes of rows that are augmented or standardized ahead of one call of the engine.
 _MAX_BYTES = 1 << 24
@@ -176,7 +176,7 @@ def prepare(
         An argument does not fit the model, the settings or another argument.
     """
     loss, group = settings.loss, group or Group()
-    refuse_for_shards(group, augment=augment, class_weight=class_weight == "balanced" and class_weight)
+    refuse_for_shards(group, augment=augment)
     model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     scales_X, scales_y = what_to_scale(settings.standardize, model, loss)
     input_spec = model.inputs.with_names_of(X)
@@ -185,12 +185,12 @@ def prepare(
     known = shared_classes(y, loss, model.n_out, group) if known is None else known
     targets = read_targets(y, loss, model.n_out, known, dtype=None if scales_y else model.dtype)
     check_same_rows(X, targets.Y)
-    weight = read_weight(loss, sample_weight, len(X))
+    weight = read_weight(loss, sample_weight, len(X), group=group)
     output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
     rows, held_out = _split(settings, targets.Y, output_spec, validation, group)
     rows = targets.labelled(rows, "training row")
     check_rows(len(rows), group, "training rows")
-    training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype)
+    training_weight = _training_weight(weight, class_weight, targets, rows, model.dtype, group)
     if scales_X and input_spec.scaling is None:
         input_spec = input_spec.with_scaling(Scaling.of(X, rows, weight, "X", group))
     if scales_y and output_spec.scaling is None:
@@ -285,16 +285,17 @@ def _split(
 
 
 def _training_weight(
-    weight: Floats | None, class_weight: Any, targets: Targets, rows: Ints, dtype: np.dtype[Any]
+    weight: Floats | None, class_weight: Any, targets: Targets, rows: Ints, dtype: np.dtype[Any], group: Group
 ) -> Array | None:
     """Weights of rows times those of their classes, (n,) in the model's dtype."""
     factors = [] if weight is None else [weight.astype(dtype)]
     if class_weight is not None:
-        factors.append(sample_weights.row_weights_from_classes(class_weight, targets, rows).astype(dtype))
+        factors.append(sample_weights.row_weights_from_classes(class_weight, targets, rows, group).astype(dtype))
     if not factors:
         return None
     product = factors[0] if len(factors) == 1 else factors[0] * factors[1]
-    product = sample_weights.normalized(product.astype(np.float64)).astype(dtype)
+    if group.size == 1:
+        product = sample_weights.normalized(product.astype(np.float64)).astype(dtype)
     if not product[rows].any():
         raise ValueError(
             "the weight of every training row, sample_weight times class_weight, is zero: there is nothing to train on"
@@ -303,7 +304,7 @@ def _training_weight(
 
 
 def rows_at_once(settings: TrainSettings, rows: int, group: Group | None = None) -> tuple[int, int]:
-    """Rows that pass through the network at once, and rows of a step, of so many training rows of this process."""
+    """Rows that pass through the network at once, and rows of a step, for this many training rows of this process."""
     batch_size = None if settings.batch_size is None else settings.batch_size // (group or Group()).size
     micro_batch = _micro_batch(batch_size, rows)
     return micro_batch, min(micro_batch * settings.accumulate, rows)

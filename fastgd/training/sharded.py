@@ -49,7 +49,7 @@ def split_shards(n: int, fraction: float, seed: int, group: Group) -> tuple[Ints
 
 
 def shared_classes(y: Any, loss: Loss, n_out: int, group: Group) -> Array | None:
-    """The classes in the targets of all ranks; None if targets of the loss are no labels, or there is one rank."""
+    """The classes in the targets of all ranks; None if targets of the loss are not labels, or there is one rank."""
     if group.size == 1 or not takes_labels(loss, n_out):
         return None
     return classes_of_parts(group.exchange(distinct_labels(y)), loss, n_out)
@@ -67,7 +67,7 @@ def refuse_for_shards(group: Group, **arguments: Any) -> None:
 def refuse_shards(settings: TrainSettings, method: str) -> None:
     """ValueError if the trainer has shards, for a method that trains without them."""
     if settings.shards > 1:
-        raise ValueError(f"{method} has no shards: use a trainer with shards=1")
+        raise ValueError(f"{method} does not support shards: use a trainer with shards=1")
 
 
 def check_rows(n: int, group: Group, kind: str) -> None:
@@ -155,8 +155,8 @@ class ShardedSteps:
     seed : int
         Of the trainer.
     local_steps : int >= 1
-        1: the gradients of all shards are added up in each step. More: each shard does so many steps alone, then theta
-        and the optimizer's state become the means over the shards; also at the end of an epoch.
+        1: the gradients of all shards are added up in each step. More: each shard makes that many steps alone, then
+        theta and the optimizer's state become the means over the shards; also at the end of an epoch.
     """
 
     def __init__(self, group: Group, seed: int, local_steps: int) -> None:

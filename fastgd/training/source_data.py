@@ -17,6 +17,7 @@ from .chunks import EpochBlock
 from .evaluation import Evaluator
 from .evaluators import evaluator_of_pair
 from .fit_data import FitData, known_classes, rows_at_once
+from .source_evaluation import refuse_targets
 from .state import TrainSettings
 
 if TYPE_CHECKING:
@@ -87,11 +88,7 @@ def prepare(
 
 def _check_arguments(settings: TrainSettings, group: Group, given: dict[str, Any], validation: Any) -> None:
     """Refuse what would need the rows of a source in memory, or twice."""
-    for name, value in given.items():
-        if value is not None:
-            raise TypeError(
-                f"{name} must be None where X is a source, whose blocks are (X, y) or (X, y, sample_weight)"
-            )
+    refuse_targets(**given)
     if validation is not None and not isinstance(validation, (tuple, list)):
         raise ValueError(
             f"validation={validation!r} cannot hold out rows of a source: pass a pair (X, y) or another source, as in "

@@ -134,7 +134,7 @@ def measure(
 
 
 def _mean_loss(loss: Custom, step: int, Z: Array, Y: NDArray[Any], weight: Array | None) -> tuple[float, Array]:
-    """Mean loss of a micro-batch and its derivative by Z; every exception carries the index of the step."""
+    """Mean loss of a micro-batch and dL/dZ; every exception carries the index of the step."""
     if not all_finite(Z):
         raise LossNotFinite(step)
     if weight is not None and not weight.any():

@@ -43,7 +43,7 @@ class Rows(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """The rows of some steps of an epoch.
+    """The rows of some steps of an epoch, in memory that serves the next segment but one.
 
     Attributes
     ----------
@@ -85,6 +85,7 @@ class Stream:
         self.n_rows = int(self._counts.sum())
         self.n_steps = -(-self.n_rows // step_rows)
         self._last_epoch, self._reader = 0, None
+        self._buffers: list[Rows] = [like.take(slice(0))] * 2
 
     _reader: ReadAhead[Segment] | None
 
@@ -135,6 +136,7 @@ class Stream:
             n_steps = -(-len(order) // self.step_rows) if is_last else len(order) // self.step_rows
             carried = rows.take(order[n_steps * self.step_rows :])
             if n_steps:
+                self._buffers.reverse()  # while a segment is made, the one before may be in use, but none before that
                 yield Segment(rows, order[: n_steps * self.step_rows], step, step + n_steps)
             del rows
             step += n_steps
@@ -161,11 +163,9 @@ class Stream:
     def _read(
         self, window: Ints, blocks: Iterator[tuple[int, Any]], carried: Rows, is_closed: Callable[[], bool]
     ) -> Rows | None:
-        """The carried rows and those of a window, in new arrays; None if the stream was closed meanwhile."""
+        """The carried rows and those of a window, in the buffer; None if the stream was closed meanwhile."""
         done = len(carried.X)
-        n = done + int(self._counts[window].sum())
-        X, Y, weight = self._like
-        whole = Rows(_empty(n, X), _empty(n, Y), None if weight is None else _empty(n, weight))
+        whole = self._buffer(done + int(self._counts[window].sum()))
         _copy(carried, whole, 0)
         for _ in window:
             if is_closed():
@@ -174,6 +174,15 @@ class Stream:
             _copy(block, whole, done)
             done += len(block.X)
         return whole
+
+    def _buffer(self, n: int) -> Rows:
+        """n rows of the buffer, which is made anew where it is too small: new memory costs more than a copy."""
+        if len(self._buffers[0].X) < n:
+            self._buffers[0] = self._like.take(slice(0))  # the old one first
+            X, Y, weight = self._like
+            self._buffers[0] = Rows(_empty(n, X), _empty(n, Y), None if weight is None else _empty(n, weight))
+        X, Y, weight = self._buffers[0]
+        return Rows(X[:n], Y[:n], None if weight is None else weight[:n])
 
 
 @dataclass(eq=False)

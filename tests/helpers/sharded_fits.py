@@ -61,6 +61,7 @@ CASES: dict[str, Callable[[Any], tuple[bytes, str, str | None]]] = {
     "text": lambda comm: fit(classifier(comm), comm, y=np.sort(NAMES[y])),
     "weights": lambda comm: fit(classifier(comm), comm, sample_weight=WEIGHT, validation=0.2),
     "class weights": lambda comm: fit(classifier(comm), comm, class_weight={3: 2.0, 4: 0.0}),
+    "balanced": lambda comm: fit(classifier(comm), comm, class_weight="balanced", validation=0.25),
     "validation": lambda comm: fit(classifier(comm, train_metrics=True), comm, validation=0.25),
     "rows of others": lambda comm: fit(classifier(comm), comm, validation=(part(X[:48], comm), part(y[:48], comm))),
     "stopped": lambda comm: fit(
