@@ -212,7 +212,7 @@ typedef struct {
     ptrdiff_t panel, block;
 } pack_sizes;
 
-COLD pack_sizes pack_sizes_of(const fgd_net *net, ptrdiff_t rows) {
+static pack_sizes pack_sizes_of(const fgd_net *net, ptrdiff_t rows) {
     pack_sizes sizes = {0};
     for (int l = 0; l < net->L; l++) {
         int k = layer_rows(&net->layer[l]), n = net->layer[l].n_out;
@@ -251,7 +251,7 @@ static int reserve_scratch(fgd_workspace *w, int threads) {
 }
 
 /* Buffers for `threads` threads; returns 0 if there is no memory. */
-COLD int workspace_reserve(fgd_workspace *w, int threads) {
+static int workspace_reserve(fgd_workspace *w, int threads) {
     if (w->bf16) return reserve_scratch(w, threads);
     size_t head = round_up((size_t)threads * sizeof *w->buffers, LINE);
     pack_sizes sizes = pack_sizes_of(w->net, w->max_rows);
