@@ -50,18 +50,22 @@ static void activate_values(const fgd_layer *layer, int n, real *x) {
 
 /* ---- f' ---- */
 
-/* dz (n,) <- dz f'(z), computed from x (n,); n: n_out or, of a function of single values, any number */
-static void activation_backward(const fgd_layer *layer, int n, const real *x, real *dz) {
+/* dz (rows, n) <- dz f'(z), computed from x (rows, n), both ld apart; n: n_out or, of a function of single values, any
+   number */
+static void activation_backward(const fgd_layer *layer, ptrdiff_t rows, int n, const real *x, real *dz, ptrdiff_t ld) {
     const double *c = layer->params;
     switch (layer->activation) {
-#define OF_ROW(name) \
-    case ACTIVATION_##name: name##_backward(n, x, dz, c); return;
-#define OF_VALUE(name)                                                                                  \
-    case ACTIVATION_##name:                                                                             \
-        for (int j = 0; j < n; j += VL) {                                                               \
-            lanes m = v_lanes(n - j);                                                                   \
-            v_store_part(dz + j, name##_backward(v_load_part(x + j, m), v_load_part(dz + j, m), c), m); \
-        }                                                                                               \
+#define OF_ROW(name)                                                              \
+    case ACTIVATION_##name:                                                       \
+        for (; rows > 0; rows--, x += ld, dz += ld) name##_backward(n, x, dz, c); \
+        return;
+#define OF_VALUE(name)                                                                                      \
+    case ACTIVATION_##name:                                                                                 \
+        for (; rows > 0; rows--, x += ld, dz += ld)                                                         \
+            for (int j = 0; j < n; j += VL) {                                                               \
+                lanes m = v_lanes(n - j);                                                                   \
+                v_store_part(dz + j, name##_backward(v_load_part(x + j, m), v_load_part(dz + j, m), c), m); \
+            }                                                                                               \
         return;
         FGD_ACTIVATIONS(OF_VALUE, OF_VALUE, OF_ROW)
 #undef OF_VALUE
@@ -69,11 +73,11 @@ static void activation_backward(const fgd_layer *layer, int n, const real *x, re
     }
 }
 
-/* Likewise for rows [row0, row1) of matrices whose rows are ld apart. */
+/* Likewise for rows [row0, row1) of matrices of n_out columns. */
 static void activation_backward_rows(const fgd_layer *layer, const real *x, real *dz, ptrdiff_t ld, int row0,
                                      int row1) {
     if (layer->activation == ACTIVATION_identity) return;
-    for (int r = row0; r < row1; r++) activation_backward(layer, layer->n_out, x + r * ld, dz + r * ld);
+    activation_backward(layer, row1 - row0, layer->n_out, x + row0 * ld, dz + row0 * ld, ld);
 }
 
 #endif

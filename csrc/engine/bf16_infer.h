@@ -53,7 +53,7 @@ static batch_memory batch_memory_of(const bf16_predict_call *call, int rank) {
                           .scratch = call->scratch + rank};
 }
 
-static size_t lay_out_prediction(bf16_predict_call *call, char *base) {
+COLD size_t lay_out_prediction(bf16_predict_call *call, char *base) {
     arena from = {.base = base};
     const fgd_net *net = call->net;
     size_t threads = (size_t)call->threads;

@@ -112,8 +112,8 @@ static void bf16_forward(const forward_sink *sink, bf16_method method, bf16_fact
 }
 
 /* layer_forward of a group's rows and a thread's columns; complete: neither noise nor a function of rows follows. */
-static void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, real *to, int complete,
-                               const row_group *g) {
+OUT_OF_LINE void bf16_layer_forward(const fgd_workspace *w, int l, const real *W, real *to, int complete,
+                                    const row_group *g) {
     const fgd_layer *layer = &w->net->layer[l];
     const bf16_matrices *in = &w->bf16[l], *out = &w->bf16[l + 1];
     forward_sink sink = {.layer = layer,
@@ -151,7 +151,7 @@ ALWAYS_INLINE block_row backward_row(const backward_sink *sink, ptrdiff_t at, co
                                      real *g, ptrdiff_t columns) {
     const fgd_layer *before = sink->before;
     int n = columns < SIDE ? (int)columns : SIDE;
-    if (before && needs_values(before->activation)) activation_backward(before, n, sink->x + at, g);
+    if (before && needs_values(before->activation)) activation_backward(before, 1, n, sink->x + at, g, 0);
     block_row row = load_row(g, columns);
     if (!before || before->activation != ACTIVATION_relu) return row;
     block_row x = rows_of_a ? load_rounded_row(rows_of_a, i) : load_row(sink->x + at, columns);
@@ -227,7 +227,7 @@ static void backward_to_sink(const fgd_workspace *w, int l, const backward_sink 
 
 /* A thread's columns of dz[l] <- dz[l + 1] W^T f'(x), rounded; complete: 0 if a mask or the f' of whole rows is still to
    be applied, so that it is stored instead. */
-static void bf16_layer_backward(const fgd_workspace *w, int l, const real *x, int complete, const row_group *g) {
+OUT_OF_LINE void bf16_layer_backward(const fgd_workspace *w, int l, const real *x, int complete, const row_group *g) {
     const layer_memory *m = &w->at[l];
     const fgd_layer *before = &w->net->layer[l - 1];
     backward_sink sink = {.before = activation_is_row[before->activation] ? NULL : before,

@@ -113,8 +113,8 @@ static int is_masked(const fgd_workspace *w, const fgd_noise *noise, int l) {
 }
 
 /* Rows of a[l] <- those of `from` with noise; column n[l], all ones, stays. */
-static void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise, int l, const real *from, int row0,
-                            int row1) {
+OUT_OF_LINE void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise, int l, const real *from, int row0,
+                                 int row1) {
     const fgd_layer *layer = &w->net->layer[l];
     const layer_memory *m = &w->at[l];
     noise_inputs inputs = {
@@ -154,34 +154,23 @@ static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_no
 
 /* ---- backward ---- */
 
-static void backward_tile_done(const gemm_product *p, int i, int rows, int j, int vectors, lanes last,
-                               vec tile[MR][NV]) {
+/* A finished panel of dL/da <- dL/dz, of an activation that is no epilogue; it is still in the cache. */
+static void backward_panel_done(const gemm_product *p, int i0, int i1, int j, int columns) {
     const fgd_layer *layer = p->epilogue.context; /* the one whose outputs these are the gradients of */
-    const double *c = layer->params;
-    ptrdiff_t c_row = p->operands.c_row, offset = i * c_row + j;
-    const real *x = p->epilogue.x + offset;
-    switch (layer->activation) {
-#define ACTIVATION(name)                                                                                               \
-    case ACTIVATION_##name:                                                                                            \
-        for (int r = 0; r < rows; r++)                                                                                 \
-            for (int v = 0; v < vectors; v++)                                                                          \
-                tile[r][v] =                                                                                           \
-                    name##_backward(v_load_part(x + r * c_row + v * VL, tile_lanes(v, vectors, last)), tile[r][v], c); \
-        break;
-        FGD_ACTIVATIONS(ACTIVATION, ACTIVATION, NO_CASE)
-#undef ACTIVATION
-    }
-    store_tile(p->operands.c + offset, c_row, rows, vectors, last, tile);
+    ptrdiff_t ld = p->operands.c_row, offset = i0 * ld + j;
+    activation_backward(layer, i1 - i0, columns, p->epilogue.x + offset, p->operands.c + offset, ld);
 }
 
-/* The epilogue that applies f'. */
-static int backward_epilogue(int activation) {
-    switch (activation) {
+/* What applies f' of a layer to the gradients of its outputs, computed from x; of whole rows: nothing yet. */
+static gemm_epilogue backward_epilogue(const fgd_layer *layer, const real *x) {
+    switch (layer->activation) {
 #define ACTIVATION(function, of) \
-    case ACTIVATION_##of: return EPILOGUE_##function;
+    case ACTIVATION_##of: return (gemm_epilogue){.kind = EPILOGUE_##function, .x = x};
         FGD_EPILOGUES(ACTIVATION, NO_EPILOGUE, ACTIVATION, NO_EPILOGUE)
 #undef ACTIVATION
-    default: return EPILOGUE_callback;
+    default:
+        if (activation_is_row[layer->activation]) return (gemm_epilogue){.kind = EPILOGUE_store};
+        return (gemm_epilogue){.kind = EPILOGUE_store, .x = x, .panel_done = backward_panel_done, .context = layer};
     }
 }
 
@@ -231,7 +220,7 @@ static void layer_backward(const fgd_workspace *w, int l, gemm_product *p, const
 }
 
 /* Rows of a gradient (rows, n[l]), ld apart, *= the mask of a[l]. */
-static void apply_mask(const fgd_workspace *w, int l, real *gradient, ptrdiff_t ld, int row0, int row1) {
+OUT_OF_LINE void apply_mask(const fgd_workspace *w, int l, real *gradient, ptrdiff_t ld, int row0, int row1) {
     int n = w->net->layer[l].n_in;
     for (int r = row0; r < row1; r++) {
         real *row = gradient + r * ld;
@@ -249,11 +238,7 @@ static void backward_rows(const fgd_workspace *w, const fgd_noise *noise, const 
         const fgd_layer *before = &layer[l - 1];
         const layer_memory *m = &w->at[l];
         const real *x = backward_input(w, noise, l);
-        gemm_product p = {.operands = {.c = m->dz, .c_row = m->ld},
-                          .epilogue = {.kind = backward_epilogue(before->activation),
-                                       .x = x,
-                                       .tile_done = backward_tile_done,
-                                       .context = before}};
+        gemm_product p = {.operands = {.c = m->dz, .c_row = m->ld}, .epilogue = backward_epilogue(before, x)};
         int masked = is_masked(w, noise, l), by_row = activation_is_row[before->activation];
         row_group_wait(g);
         enter_phase(g->watch, phase_of_layer(FGD_BACKWARD, l));

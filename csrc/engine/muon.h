@@ -69,8 +69,8 @@ static size_t muon_scratch(const fgd_net *net) {
     return most;
 }
 
-static muon_matrix muon_matrix_of(const fgd_layer *layer, const double *c, real *scratch, double *squares,
-                                  spin_barrier *barrier) {
+COLD muon_matrix muon_matrix_of(const fgd_layer *layer, const double *c, real *scratch, double *squares,
+                                spin_barrier *barrier) {
     int n_in = layer->n_in, n_out = layer->n_out, k = n_in < n_out ? n_in : n_out, m = n_in + n_out - k;
     ptrdiff_t ld = odd_lines(k);
     return (muon_matrix){.c = c,

@@ -41,7 +41,7 @@ static void copy_columns(int rows, int columns, const real *from, ptrdiff_t from
 }
 
 /* A thread's columns of the first layer, copied from theta to its part of `memory` (own_columns_size,). */
-static own_columns take_columns(const fgd_net *net, worker self, const real *theta, real *memory) {
+COLD own_columns take_columns(const fgd_net *net, worker self, const real *theta, real *memory) {
     own_columns own = {.layer = net->layer[0]};
     int n = own.layer.n_out, rows = layer_rows(&own.layer), j1;
     column_range(self, n, &own.j0, &j1);
@@ -53,7 +53,7 @@ static own_columns take_columns(const fgd_net *net, worker self, const real *the
 }
 
 /* Back to theta, which has n columns. */
-static void return_columns(const own_columns *own, int n, real *theta) {
+COLD void return_columns(const own_columns *own, int n, real *theta) {
     copy_columns(layer_rows(&own->layer), own->layer.n_out, own->W, own->layer.n_out, theta + own->j0, n);
 }
 

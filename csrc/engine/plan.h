@@ -50,7 +50,7 @@ static size_t bytes_of_columns(const fgd_net *net, ptrdiff_t rows, thread_grid g
 }
 
 /* tiles: as of new_workspace */
-static fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int tiles) {
+COLD fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int tiles) {
     double weights = 0, first = is_transposed(net, 0) ? 0 : (double)net->layer[0].n_in * net->layer[0].n_out;
     for (int l = 0; l < net->L; l++) weights += (double)net->layer[l].n_in * net->layer[l].n_out;
     bf16_method method = method_of(net, tiles);

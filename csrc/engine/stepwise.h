@@ -130,8 +130,8 @@ static fgd_status loss_of_few_rows(const fgd_loss *loss, int n, const void *Z, c
 static real *loss_memory(int n) { return alloc_zeroed((size_t)((ptrdiff_t)VL * n + loss_scratch(n)) * sizeof(real)); }
 
 /* On one thread: it is memory-bound, and short compared with the forward before it. */
-static fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
-                                double *row_losses, void *dZ) {
+COLD fgd_status loss_of_table(const fgd_loss *loss, int n, const void *Z, const fgd_table *Y, const void *weight,
+                              double *row_losses, void *dZ) {
     DENORMALS_ARE_ZERO;
     real *y = loss_memory(n);
     if (!y) return FGD_NO_MEMORY;
@@ -180,8 +180,8 @@ static double sum_of_weights(const real *weight, ptrdiff_t count) {
 }
 
 /* The operations of a step of a chunk in the same order, and thus the same bits. */
-static fgd_status mean_loss(const fgd_loss *loss, int n, const double *bounds, const void *Z, const fgd_table *Y,
-                            const void *weight, double *mean, void *dZ) {
+COLD fgd_status mean_loss(const fgd_loss *loss, int n, const double *bounds, const void *Z, const fgd_table *Y,
+                          const void *weight, double *mean, void *dZ) {
     DENORMALS_ARE_ZERO;
     double sum = sum_of_weights(weight, Y->count), row_losses[VL];
     if (isnan(sum)) return FGD_BAD_VALUE;

@@ -123,7 +123,7 @@ static void train_gradients(training *t, const micro_batch *mb, team_member *me)
 }
 
 /* How a thread works in its team, whose size has changed. */
-static void join_team(training *t, team_member *me) {
+COLD void join_team(training *t, team_member *me) {
     const fgd_workspace *w = t->workspace;
     ptrdiff_t rows = w->max_rows, max_rows = max_micro_batch(t->workspace, t->chunk, me->self.size);
     me->grid = grid_of_micro_batch(w->net, rows, me->self.size);
@@ -271,7 +271,7 @@ static transformed_update chunk_update(const fgd_workspace *w, const fgd_chunk *
 }
 
 /* Memory for the columns that the threads of a team of at most `max` keep; returns 0 if there is none. */
-static int reserve_own_columns(training *t, int max) {
+COLD int reserve_own_columns(training *t, int max) {
     const fgd_net *net = t->workspace->net;
     thread_grid grid = grid_of_micro_batch(net, t->workspace->max_rows, max);
     return !team_copies_columns(t, grid, max) || reserve_columns(t->workspace, own_columns_size(net, max));
@@ -284,7 +284,7 @@ static int keeps_blocks(const fgd_workspace *w, const fgd_chunk *chunk) {
     return w->bf16 && !chunk->transforms && chunk->rule == RULE_sgd && chunk->n_steps >= MIN_STEPS;
 }
 
-static fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
+COLD fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     if (has_bad_row(chunk)) return FGD_BAD_ROW_NUMBER;
 
     int max = training_threads(w->net, w->max_rows, chunk->n_threads, w->method);

@@ -245,7 +245,7 @@ static void update_columns(const transformed_update *u, ptrdiff_t s, int l, ptrd
 
 /* ---- matrices ---- */
 
-static void update_matrices(const transformed_update *u, ptrdiff_t s, worker self) {
+COLD void update_matrices(const transformed_update *u, ptrdiff_t s, worker self) {
     const fgd_net *net = u->transforms->net;
     ptrdiff_t at = inputs_extent(net).size;
     for (int l = 0; l < net->L; l++) {

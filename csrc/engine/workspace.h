@@ -151,7 +151,7 @@ static void input_memory_init(input_memory *m, const fgd_input_layer *layer, int
 }
 
 /* Lays a workspace out at `base` (NULL: nowhere); returns its bytes. */
-static size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base) {
+COLD size_t workspace_init(const fgd_net *net, ptrdiff_t max_rows, char *base) {
     fgd_workspace tmp, *w = base ? (fgd_workspace *)base : &tmp;
     arena from = {.base = base};
     if (is_bf16(net)) max_rows = (max_rows + 31) / 32 * 32; /* whole blocks */
@@ -185,7 +185,7 @@ static int reserve_first_transpose(fgd_workspace *w) {
 }
 
 /* tiles: 1 to compute products of bf16 factors by AMX if possible */
-static fgd_workspace *new_workspace(const fgd_net *net, ptrdiff_t max_rows, int tiles) {
+COLD fgd_workspace *new_workspace(const fgd_net *net, ptrdiff_t max_rows, int tiles) {
     char *base = alloc_zeroed(workspace_init(net, max_rows, NULL));
     if (!base) return NULL;
     workspace_init(net, max_rows, base);

@@ -27,6 +27,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #endif
 #define OUT_OF_LINE static __attribute__((noinline)) /* for what is called in many places, but seldom */
+#define COLD static __attribute__((cold, noinline)) /* for what runs once a call: small rather than fast */
 #define UNUSED __attribute__((unused)) /* a parameter that not all functions of a table need */
 
 #ifndef UNROLLED /* optimize_for_size.h */
