@@ -159,7 +159,7 @@ def row(method: str, races: list[list[Run]]) -> str:
     )
     carts = median(1000 * run.in_carts / run.played for run in ours + theirs)
     costs = [median(1000 * run.seconds / run.played for run in runs) for runs in (ours, theirs)]
-    cells = [f"{n:,.0f}" for n in steps] + [f"{s:.2f}" for s in seconds] + [f"{1000 * c:.0f}" for c in (*costs, carts)]
+    cells = [f"{n:,.0f}" for n in steps] + [f"{s:.2f}" for s in seconds] + [f"{1000 * c:,.0f}" for c in (*costs, carts)]
     return f"| {method} | {' | '.join(cells)} | {costs[1] / costs[0]:.1f} |"
 
 
