@@ -55,7 +55,10 @@ def main() -> None:
     for latency in LATENCIES:
         with tempfile.TemporaryDirectory() as folder, two_hosts(Path(folder), latency) as hosts:
             command = hosts.mpirun(sys.executable, "-m", "benchmarks.latency", "rank")
-            text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
+            limited = os.environ | {"FASTGD_RANK_TIMEOUT": "30"}  # no rank outlives the others
+            text = subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, text=True, env=limited, timeout=120
+            ).stdout
         cells = " | ".join(f"{1e3 * float(seconds):.2f} ms" for seconds in text.split())
         print(f"| {1e3 * latency:g} ms | {cells} |")
 

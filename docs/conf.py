@@ -29,10 +29,11 @@ extensions = [
     "page_language",
     "plain_docstrings",
     "short_sidebar",
+    "trim_code",
 ]
 exclude_patterns = ["_ext", "_static", "_templates"]
 templates_path = ["_templates"]
-nitpicky = False  # docstrings name shapes and types in prose, which are no cross-references
+nitpicky = False  # docstrings name shapes and types in prose, which are not cross-references
 default_role = "py:obj"
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]

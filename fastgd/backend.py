@@ -114,7 +114,7 @@ _limits: list[int] = []  # those of the blocks of `limited_threads` that have no
 
 @contextmanager
 def limited_threads(n_threads: int) -> Iterator[None]:
-    """Context manager during which each training or prediction, of any Python thread, takes at most this many threads.
+    """Context manager during which each training or prediction, in any Python thread, uses at most this many threads.
 
     It is for programs whose own threads keep the cores busy, such as those that train several models at a time.  The
     results do not depend on it.

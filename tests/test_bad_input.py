@@ -93,7 +93,7 @@ FITS = {
     "negative weight": ((X, Y), {"sample_weight": -np.ones(ROWS)}, ValueError, "must be >= 0, but is -1.0 in row 0"),
     "no weight": ((X, Y), {"sample_weight": np.zeros(ROWS)}, ValueError, "zero for every row"),
     "tol": ((X, Y), {"tol": -1.0}, ValueError, "tol must be"),
-    "callback": ((X, Y), {"callbacks": [print]}, TypeError, "a callback must be an object of a subclass of Callback"),
+    "callback": ((X, Y), {"callbacks": [print]}, TypeError, "a callback must be an instance of Callback"),
     "one callback": ((X, Y), {"callbacks": gd.EarlyStopping()}, TypeError, "callbacks must be a sequence"),
     "nothing to watch": (
         (X, Y),

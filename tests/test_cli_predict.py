@@ -40,7 +40,7 @@ def test_columns_are_matched_by_name(predict, trained, flowers, tmp_path):
     for columns in (features, others | features, {"Unnamed: 0": range(300)} | features):
         lines, notes = predict(write(tmp_path / "t.csv", **columns))
         assert lines == expected
-        assert ("t.csv has columns that fastgd-model.npz does not take: 'id'" in notes) == ("id" in columns)
+        assert ("t.csv has columns that fastgd-model.npz does not use: 'id'" in notes) == ("id" in columns)
     assert "'id'" not in predict(write(tmp_path / "t.csv", **others | features), "--target", "id")[1]
     frame = pl.DataFrame({name: list(map(float, values)) for name, values in features.items()})
     assert TableModel.load("fastgd-model.npz").predict(frame).tolist() == expected[1:]
@@ -185,7 +185,7 @@ def test_a_model_of_an_earlier_release(predict, fastgd, refuses, tmp_path):
     file = write(tmp_path / "t.csv", b=X[:, 1], id=range(200), a=X[:, 0], y=y)
     lines, notes = predict(file, "--target", "y")
     assert lines == ["y", *model.predict(X)]
-    assert "t.csv has columns that fastgd-model.npz does not take: 'id'" in notes
+    assert "t.csv has columns that fastgd-model.npz does not use: 'id'" in notes
     accuracy = gd.metrics.accuracy(y, model.predict(X))
     assert (
         f"t.csv accuracy {accuracy:.2%} of 200 rows" in fastgd("evaluate", "fastgd-model.npz", file, "--target", "y")[1]
@@ -200,9 +200,7 @@ def test_a_model_without_names(predict, refuses, houses, tmp_path):
     refuses(f"model.npz takes 2 columns, but houses.csv has 3; {hint}", "predict", "fastgd-model.npz", houses)
     lines, notes = predict(houses, "--target", "price")
     assert (lines[0], len(lines)) == ("price", 401)
-    assert (
-        "fastgd: note: fastgd-model.npz has no names of columns: those of houses.csv are taken in their order" in notes
-    )
+    assert "fastgd: note: fastgd-model.npz has no column names: the columns of houses.csv are taken in order" in notes
 
 
 def test_several_outputs(fastgd, houses, tmp_path):

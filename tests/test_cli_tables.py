@@ -17,7 +17,7 @@ def test_classification(train, predict, flowers):
     assert out.startswith("flowers.csv: 300 rows, 240 for training and 60 for validation\n")
     assert "target: 'kind', 3 classes (pop, py, rose, tu\"lip), since the values are text\n" in out
     assert "features: 2 columns, encoded as 2 numbers: 'large', 'small'\n" in out
-    assert warnings == "fastgd: note: column 'constant' has one value only and is left out"
+    assert warnings == "fastgd: note: column 'constant' has only one value and is left out"
     assert float(re.search(r"validation accuracy ([\d.]+)%", out)[1]) > 95
     model = TableModel.load("fastgd-model.npz")
     assert model.classes.tolist() == ["pop, py", "rose", 'tu"lip']
@@ -66,7 +66,7 @@ CLASSES, NUMBERS = r"target: 'y', {} classes \({}.*\)", "target: 'y', a regressi
 TARGETS = {
     "text": (["u", "v"] * 20, "auto", CLASSES.format(2, "u, v")),
     "leading zeros": (["01", "1"] * 20, "auto", CLASSES.format(2, "01, 1")),
-    "truth values": ([True, False] * 20, "auto", CLASSES.format(2, "False, True")),
+    "booleans": ([True, False] * 20, "auto", CLASSES.format(2, "False, True")),
     "few integers": ([3, 4, 5, 6] * 10, "auto", CLASSES.format(4, "3, 4, 5, 6")),
     "few integers with points": (["3.0", "4.0"] * 20, "auto", CLASSES.format(2, "3.0, 4.0")),
     "few integers, told": ([3, 4, 5, 6] * 10, "regression", NUMBERS),
@@ -118,10 +118,10 @@ BAD_TARGETS = {
     "identifiers": (
         [f"n{i}" for i in range(30)],
         "auto",
-        "30 different texts in 30 rows, as an identifier has; if they",
+        "30 different strings in 30 rows, like an identifier; if they",
     ),
-    "nearly identifiers": (["Li", *"abcdefghi", "Li"], "auto", "10 different texts in 11 rows"),
-    "codes": ([f"{i:03}" for i in range(30)], "auto", "30 different texts in 30 rows"),
+    "nearly identifiers": (["Li", *"abcdefghi", "Li"], "auto", "10 different strings in 11 rows"),
+    "codes": ([f"{i:03}" for i in range(30)], "auto", "30 different strings in 30 rows"),
     "counter": (range(5, 45), "auto", "column 'y' counts the rows from 5 to 44, .*--task regression"),
     "shuffled counter": ([*range(20, 40), *range(20)], "auto", "column 'y' counts the rows from 0 to 39"),
     "one text": (["u"] * 9, "auto", "column 'y' has the value 'u' in every row: there is nothing to learn"),
@@ -161,11 +161,11 @@ def test_identifiers_are_warned_of(train, tmp_path):
     out, warnings = train(file, "--target", "y", "--epochs", 1)
     assert "features: 2 columns, encoded as 2 numbers: 'code', 'a'\n" in out
     for words in (
-        "'id no' counts the rows and is left out as an identifier; to use it all the same: --kind 'id no=number'",
+        "'id no' counts the rows and is left out as an identifier; to use it anyway: --kind 'id no=number'",
         "'code' has a different integer in almost every row, as an identifier has; if it is an identifier: --drop code",
-        "'name' has 40 different texts in 40 rows and is left out as an identifier; .*: --kind name=category",
-        "'note' has 40 different texts in 40 rows and is left out as free text; .*: --kind note=category",
-        "'a' tells the target in every row, so the scores will be too good to be true; .*: --drop a",
+        "'name' has 40 different strings in 40 rows and is left out as an identifier; .*: --kind name=category",
+        "'note' has 40 different strings in 40 rows and is left out as free text; .*: --kind note=category",
+        "'a' determines the target in every row, so the scores will be too good to be true; .*: --drop a",
     ):
         assert re.search(f"^fastgd: warning: column {words}$", warnings, re.MULTILINE), warnings
     out, warnings = train(
@@ -211,7 +211,7 @@ BAD_FILES = {
     "overflow of y": ("a,y\n" + "0.5,1e308\n1.5,-1e308\n1,0.5\n" * 5, r"column 'y' has values beyond 1e\+150"),
     "two rows": ("a,y\n1,0.5\n2,1.5\n", "--valid 0.2 of 2 rows leaves no validation rows"),
     "only a target": ("y\n1\n2\n", "t.csv has no columns besides the target"),
-    "nothing to learn from": ("a,y\n" + "1,2\n1,3\n" * 10, "no column to learn from: 'a' has one value only"),
+    "nothing to learn from": ("a,y\n" + "1,2\n1,3\n" * 10, "no column to learn from: 'a' has only one value"),
     "too many values": ("a,y\n1,2\n1,2,3\n", "t.csv, line 3: 3 values where the header has 2"),
     "no such column": ("a,z\n1,2\n", "t.csv has no column 'y', only 'a', 'z'"),
     "empty": ("", "t.csv is empty"),
@@ -230,7 +230,7 @@ def test_bad_files(refuses, tmp_path, case):
 REFUSED_OPTIONS = {
     "drop": (["--drop", "B"], "t.csv has no column 'B', only 'a', 'b', 'y'; did you mean 'b'"),
     "kind": (["--kind", "c=number"], "t.csv has no column 'c'"),
-    "drop of all": (["--drop", "a", "--drop", "b"], "no columns are left to predict from: fewer --drop"),
+    "drop of all": (["--drop", "a", "--drop", "b"], "no columns are left to predict from: drop fewer"),
     "class weights of numbers": (["--task", "regression", "--class-weight", "balanced"], "--class-weight balanced is"),
     "no validation file": (["--valid", "no.csv"], "no.csv: No such file or directory"),
     "metric of classes": (["--metric", "r2"], "the metric 'r2' cannot be measured here: y_true must hold numbers"),

@@ -78,7 +78,7 @@ def test_precision(train, flowers, tmp_path):
     """--precision bf16 reaches each training, and is told."""
     for file in (["--max-iter", 2], [flowers, "--target", "kind", "--epochs", 2]):
         out, _ = train(*file, "--precision", "bf16")
-        assert ", products of bf16\n" in out
+        assert ", bf16 products\n" in out
     assert TableModel.load("fastgd-model.npz").metadata["precision"] == "bf16"
     models = {}
     for precision in ("f32", "bf16"):

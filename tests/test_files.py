@@ -116,7 +116,7 @@ def test_read_only_files_and_folders(tmp_path):
     path = tmp_path / "model.npz"
     model_of().save(path)
     path.chmod(0o400)
-    with pytest.raises(PermissionError, match="model.npz may not be written"):
+    with pytest.raises(PermissionError, match="model.npz cannot be written"):
         model_of(1).save(path)
     tmp_path.chmod(0o500)
     try:

@@ -155,12 +155,12 @@ def test_two_classes_of_a_single_output(engine):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda m: m[0], TypeError, r"model\[:2\] is a model of the first two layers, but no element 0"),
+        (lambda m: m[0], TypeError, r"model\[:2\], but no element 0"),
         (lambda m: m[::-1], ValueError, "a slice has no step, such as -1"),
-        (lambda m: m[3:], ValueError, "there is no layer from 3 to None: the model has 3"),
+        (lambda m: m[3:], ValueError, "there are no layers from 3 to None: the model has 3"),
         (lambda m: m + 1, TypeError, "unsupported operand"),
         (lambda m: m + gd.MLP(4, 1, seed=0), ValueError, "layer 3 takes 4 columns, but layer 2 has 3 outputs"),
-        (lambda m: m + gd.MLP(3, 1, dtype="float64"), ValueError, "not of float32 and float64"),
+        (lambda m: m + gd.MLP(3, 1, dtype="float64"), ValueError, "not float32 and float64"),
         (lambda m: m.copy_parameters(gd.MLP(8, 5, 4, 2)), ValueError, r"2.weight of shape \(4, 3\) cannot be copied"),
         (lambda m: m.copy_parameters(gd.MLP(8, 5)), ValueError, "1.weight .* in the other model it is missing"),
         (lambda m: m.copy_parameters(m, tau=1.5), ValueError, r"tau must be in \[0, 1\], not 1.5"),

@@ -170,8 +170,8 @@ def test_assignments_obey_the_mask(engine):
     ("call", "error", "text"),
     [
         (lambda m: setattr(m, "mask", [True]), ValueError, r"the shape of theta, \(15,\), not \(1,\)"),
-        (lambda m: setattr(m, "mask", np.full(15, 0.5)), ValueError, "truth values, or 0 and 1"),
-        (lambda m: setattr(m, "mask", ["a"] * 15), ValueError, "truth values, or 0 and 1"),
+        (lambda m: setattr(m, "mask", np.full(15, 0.5)), ValueError, "booleans, or 0 and 1"),
+        (lambda m: setattr(m, "mask", ["a"] * 15), ValueError, "booleans, or 0 and 1"),
         (lambda m: m.prune(1.0), ValueError, r"sparsity must be in \[0, 1\), not 1"),
         (lambda m: m.prune(0.5, "3.*"), ValueError, "matches no parameter; there are 0.weight, 0.bias"),
         (lambda m: m.prune(0.5, by_layer=2), TypeError, "by_layer"),

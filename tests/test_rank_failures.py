@@ -38,6 +38,16 @@ def test_a_bad_value_on_one_rank():
     assert first == f"RankError: rank 1 failed: {second}"
 
 
+def test_weights_that_would_have_to_be_scaled():
+    def program(comm):
+        weight = np.full(480, 1e-50 if comm.Get_rank() else 1.0)
+        fit(classifier(comm), comm, sample_weight=weight)
+
+    first, second = refused(2, program)
+    assert second == "ValueError: sample_weight has 1e-50: scale the weights so that the largest is about 1"
+    assert first == f"RankError: rank 1 failed: {second}"
+
+
 def test_ranks_with_different_rows():
     def program(comm):
         n = 240 - 3 * comm.Get_rank()
@@ -184,7 +194,7 @@ def test_bad_settings(settings, message):
 def test_single_batches_and_profiles_have_no_ranks():
     trainer = classifier(None)
     for call in (trainer.train_on_batch, trainer.profile):
-        with pytest.raises(ValueError, match="has no shards: use a trainer with shards=1"):
+        with pytest.raises(ValueError, match="does not support shards: use a trainer with shards=1"):
             call(X, y)
 
 

@@ -92,7 +92,7 @@ def test_copies_go_on_alike(duplicate):
         (lambda b: b.add(state=[1, 2], action=1), ValueError, "fields must be state, action, done, not state, action"),
         (lambda b: b.add(state=[1], action=1, done=True), ValueError, r"state must have the shape \(2,\), not \(1,\)"),
         (lambda b: b.add(state=[1, 2], action=1.5, done=True), TypeError, "action is int64 since its first row"),
-        (lambda b: b.add(state=["a", "b"], action=1, done=True), TypeError, "state must be numbers or truth values"),
+        (lambda b: b.add(state=["a", "b"], action=1, done=True), TypeError, "state must be numbers or booleans"),
         (lambda b: b.extend(state=1.0, action=[1], done=[True]), ValueError, "state must have the shape"),
         (lambda b: b.extend(state=[[1, 2]], action=[1, 2], done=[True]), ValueError, "the same number of rows"),
         (lambda b: b.sample(0), ValueError, "n must be"),

@@ -136,7 +136,7 @@ def test_metrics_refuse(given, error, words):
         (("lr", max), ValueError, "the name of another column"),
         (("", max), ValueError, "printable text"),
         (("a\nb", max), ValueError, "printable text"),
-        ((5, max), TypeError, "must be text, not 5"),
+        ((5, max), TypeError, "must be a str, not 5"),
         (("mine", 5), TypeError, "needs a function"),
         (("mine", Stateless), TypeError, "needs a function"),
         (("mine", max, "answer"), ValueError, 'of must be "predictions"'),

@@ -30,7 +30,7 @@ def test_losses_of_a_classifier(loss):
 @pytest.mark.parametrize(
     ("loss", "data", "words"),
     [
-        ("mse", IRIS, "is one for regression"),
+        ("mse", IRIS, "is for regression"),
         ("bce", IRIS, "y has 3 classes"),
         ("cross_entropy", LABELS, "5 labels per row"),
     ],
@@ -38,7 +38,7 @@ def test_losses_of_a_classifier(loss):
 def test_losses_that_do_not_fit(loss, data, words):
     with pytest.raises(ValueError, match=words):
         classifier(loss=loss).fit(*data)
-    with pytest.raises(ValueError, match="is one for classes"):
+    with pytest.raises(ValueError, match="is for classes"):
         regressor(loss="hinge").fit(*DIABETES)
 
 
@@ -120,7 +120,7 @@ def test_early_stopping_asks_for_a_direction():
     def sevens(y_true, y_pred):
         return 0.0
 
-    with pytest.raises(ValueError, match="nothing tells whether lower or higher values of 'sevens' are better"):
+    with pytest.raises(ValueError, match="it is unknown whether lower or higher values of 'sevens' are better"):
         classifier(early_stopping=True, scoring=sevens).fit(*IRIS)
 
 

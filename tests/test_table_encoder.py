@@ -228,14 +228,14 @@ ERRORS = {
     ),
     "column 'built' must hold dates": lambda e: e.transform(COLUMNS | {"built": [1.5] * N}),
     "column 'sold' must hold true and false, or 1 and 0, not 2": lambda e: e.transform(COLUMNS | {"sold": [2] * N}),
-    "must have names of columns": lambda e: e.transform(np.zeros((3, 5))),
+    "must have column names": lambda e: e.transform(np.zeros((3, 5))),
     "'size' has 40 and 'rooms' 1": lambda e: e.transform(COLUMNS | {"rooms": [1]}),
     "must have rows": lambda e: e.transform({name: [] for name in COLUMNS}),
     "must have columns": lambda e: e.fit({}),
     "no column 'colours' (did you mean 'colour'?)": lambda e: TableEncoder(drop=["colours"]).fit(COLUMNS),
     "kinds['size'] must be": lambda e: TableEncoder(kinds={"size": "float"}),
     "drop must be a list": lambda e: TableEncoder(drop="size"),
-    "no column to learn from: 'a' has one value only": lambda e: TableEncoder().fit({"a": [1, 1]}),
+    "no column to learn from: 'a' has only one value": lambda e: TableEncoder().fit({"a": [1, 1]}),
     "y must have as many rows as the table, 40, not 3": lambda e: TableEncoder().fit(COLUMNS, [1, 2, 3]),
     "(rows, columns), not (3,)": lambda e: TableEncoder().fit(np.zeros(3)),
     "column 'a' has values of type list": lambda e: TableEncoder().fit({"a": np.array([[1], [2, 3]], object)}),
@@ -257,7 +257,7 @@ def test_errors(message):
 
 def test_arrays_have_as_many_columns_as_in_fit():
     encoder = TableEncoder().fit(RNG.normal(size=(5, 3)))
-    with pytest.raises(ValueError, match="must have 3 columns, as the one of fit, not 2"):
+    with pytest.raises(ValueError, match="must have 3 columns, as in fit, not 2"):
         encoder.transform(np.zeros((2, 2)))
 
 

@@ -195,7 +195,7 @@ def test_identifiers(read):
     assert table.identifiers == {"count": "counts the rows", "id": "has a different integer in every row"}
     assert read("id,y\n" + "5,1\n6,2\n").identifiers == {}  # too few to tell
     with pytest.raises(
-        TableError, match=r"text in column 'name' \('n0' in line 2, and a different text in every row\)"
+        TableError, match=r"text in column 'name' \('n0' in line 2, and a different string in every row\)"
     ):
         read("name,y\n" + "".join(f"n{i},{i}\n" for i in range(30)))
 
@@ -204,7 +204,7 @@ def test_all_unusable_columns_are_named_at_once(read):
     rows = "male,,01234,1,2\nfemale,NA,99999,2,3\n" + "male,5,01234,3,4\n" * 20
     with pytest.raises(TableError, match=r"missing values in column 'age' \(.*\), and text in 2 columns:") as caught:
         read(f"sex,age,zip,a,y\n{rows}")
-    assert "'zip' (codes with leading zeros, as '01234' in line 2)" in str(caught.value)
+    assert "'zip' (codes with leading zeros, such as '01234' in line 2)" in str(caught.value)
     assert caught.value.columns == ("age", "sex", "zip")
 
 
@@ -217,7 +217,7 @@ BAD = {
     "thousands": ('a,y\n"1,234",1\n', r"line 2, column 'a': '1,234' has thousands separators; remove them"),
     "German thousands": ("a;y\n1.234,5;1\n", r"line 2, column 'a': '1\.234,5' has thousands separators"),
     "decimal comma": ('a,y\n2,1\n"1,5",1\n', r"line 3, column 'a': '1,5' has a decimal comma; write a point"),
-    "codes": ("zip,y\n01234,1\n99999,2\n", r"codes with leading zeros, as '01234' in line 2"),
+    "codes": ("zip,y\n01234,1\n99999,2\n", r"codes with leading zeros, such as '01234' in line 2"),
     "short row": ("a,b,y\n1,2,3\n1,2\n", r"t\.csv, line 3: 2 values where the header has 3"),
     "short first row": ("a,b,y\n1,2\n1,2,3\n", r"t\.csv, line 2: 2 values where the header has 3"),
     "blank row": ("a,b,y\n1,2,3\n  \n", r"t\.csv, line 3: 1 value where the header has 3"),

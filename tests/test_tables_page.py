@@ -34,7 +34,7 @@ def test_kinds_and_parameters_are_named():
 def test_numbers_of_the_recipe():
     recipe, encoder = Recipe(), TableEncoder().fit({"x": [0.5, 1.5, 0.5]})
     assert [recipe.n_epochs(rows) for rows in (1023, 1024, 2**16, 10**7)] == [32, 64, 64, 16]
-    assert "64 epochs, and 32 of fewer than 1024 training rows" in PAGE
+    assert "64 epochs, and 32 for fewer than 1024 training rows" in PAGE
     assert [recipe.rows_of_batch(rows) for rows in (4096, 10**7)] == [256, 1024]
     noises = [recipe.network(encoder, rows, 1, False, 0).noises[-1] for rows in (8191, 8192)]
     assert [noise.strength for noise in noises if noise] == [0.3, 0.15]

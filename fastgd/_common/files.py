@@ -2,8 +2,8 @@
 
 The new content goes to a file in the same folder, is flushed to disk, and then takes the name of the old file.  That
 file is called `.fastgd-<hash of the name>.part` and locked while it is written.  If the process is killed meanwhile, it
-stays behind, and the next writer of the same file removes it, because nobody holds the lock.  Who writes the same file
-at the same time, or on a system without such locks (Windows), uses a name of its own.
+stays behind, and the next writer of the same file removes it, because nobody holds the lock.  A second writer of the
+same file, or one on a system without such locks (Windows), uses a name of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def expand(path: Path) -> str:
     """
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
     if not isinstance(text, str):
-        raise TypeError(f"a path must be text or an os.PathLike of text, not {path!r}")
+        raise TypeError(f"a path must be a str or an os.PathLike, not {path!r}")
     return os.path.expanduser(text)
 
 
@@ -111,7 +111,7 @@ def _target(path: Path) -> str:
         if not stat.S_ISREG(os.stat(target).st_mode):
             raise OSError(f"{path} is not a regular file: pass an open file to write to a device or pipe")
         if not os.access(target, os.W_OK):
-            raise PermissionError(f"{path} may not be written: it is read-only")
+            raise PermissionError(f"{path} cannot be written: it is read-only")
     return target
 
 

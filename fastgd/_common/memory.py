@@ -41,7 +41,7 @@ def zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
 
 
 def _huge_pages(n_bytes: int) -> Any:
-    """A map of at least so many bytes, or None where the system has no huge pages."""
+    """A map of at least this many bytes, or None where the system has no huge pages."""
     import mmap  # on use: small networks do not need it, and `import fastgd` must stay fast
 
     if not hasattr(mmap, "MADV_HUGEPAGE"):

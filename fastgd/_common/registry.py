@@ -162,9 +162,11 @@ def resolve(
     if isinstance(given, base):
         return given
     if isinstance(given, type) and issubclass(given, base):
-        raise TypeError(f"{kind} must be an object, not a class: write {given.__name__}() instead of {given.__name__}")
+        raise TypeError(
+            f"{kind} must be an instance, not a class: write {given.__name__}() instead of {given.__name__}"
+        )
     if not isinstance(given, str):
-        raise TypeError(f"{kind} must be a name or an object of class {base.__name__}, not {given!r}")
+        raise TypeError(f"{kind} must be a name or an instance of {base.__name__}, not {given!r}")
     name = aliases.get(given, given)
     if isinstance(name, base):
         return name

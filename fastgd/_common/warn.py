@@ -14,7 +14,7 @@ _BETWEEN = (str(Path(__file__).resolve().parents[1]), contextlib.__file__)
 def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn with the line outside the package from which it was called, however many functions are in between.
 
-    Whatever is wrong with standard error is no reason to fail.
+    Errors of standard error are ignored.
     """
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_BETWEEN):

@@ -66,7 +66,7 @@ class Training(Protocol):
     metrics : sequence of Metric or None
         What is measured besides the loss; None: what the loss determines.
     epoch, step : int
-        Number of epochs and steps done, over all calls of `fit`.
+        Number of epochs and steps done, over all calls to `fit`.
     partial_epoch : PartialEpoch or None
         The epoch that was started but not finished, with the `losses` of its steps so far, of `step_rows` rows each.
     stop_reason : str or None
@@ -103,7 +103,7 @@ Check: TypeAlias = "Callable[[str, Any], Any]"
 class Callback:
     """Hooks into `Trainer.fit`; each may call `trainer.stop("reason")`, and read or change `trainer.model.theta`.
 
-    A callback may be used again: `on_fit_begin` is to forget what it knows of an earlier `fit`, and `restore` gives it
+    A callback may be used again: `on_fit_begin` should forget what it knows of an earlier `fit`, and `restore` gives it
     back if a run is resumed.
 
     Attributes
@@ -273,5 +273,5 @@ def check_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
             hint = "; for a function, write callbacks.EveryEpoch(f)" if callable(callback) else ""
             if isinstance(callback, type):
                 hint = f": write {callback.__name__}()"
-            raise TypeError(f"a callback must be an object of a subclass of Callback, not {shown(callback)}{hint}")
+            raise TypeError(f"a callback must be an instance of Callback, not {shown(callback)}{hint}")
     return checked

@@ -192,7 +192,7 @@ class _Record:
 
 
 def _announce(url: str) -> None:
-    """Print the address; whatever is wrong with standard error is no reason not to train."""
+    """Print the address; an error of standard error does not prevent the training."""
     with suppress(Exception):
         print(f"fastgd: watch the training at {url}", file=sys.stderr, flush=True)
 
@@ -245,7 +245,7 @@ def _to_json(data: dict[str, Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """The same with None in the place of numbers that JSON does not have."""
+    """The same with None in place of numbers that JSON does not have."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -52,7 +52,7 @@ class PageServer:
         try:
             self._server = _listen(port, self)
         except OSError as error:
-            message = f"port {port} of {_ADDRESS} cannot be used ({error.strerror}); Dashboard() takes a free one"
+            message = f"port {port} of {_ADDRESS} cannot be used ({error.strerror}); Dashboard() picks a free one"
             raise OSError(error.errno, message) from None
         self._port = self._server.server_address[1]
         self.url = f"http://{_ADDRESS}:{self._port}/?token={self._token}"
@@ -139,6 +139,6 @@ def _listen(port: int, page: PageServer) -> Any:
         daemon_threads, block_on_close, allow_reuse_address = True, False, os.name != "nt"
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A page that was closed while it was answered is no error."""
+            """It is not an error if a page is closed while it is answered."""
 
     return Server((_ADDRESS, port), Handler)

@@ -15,7 +15,7 @@ from .monitor import Monitor, check_column
 def _check_path(name: str, value: Any) -> str:
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str):
-        raise TypeError(f"{name} must be text or an os.PathLike of text, not {shown(value)}")
+        raise TypeError(f"{name} must be a str or an os.PathLike, not {shown(value)}")
     return path
 
 
@@ -58,7 +58,7 @@ class Checkpoint(Callback):
     ------
     ValueError
         The path has another suffix or other fields in braces; or at the start of `fit`: there is no column `best`, or
-        nothing tells which of its values are better.
+        it is unknown which of its values are better.
     OSError, ImportError, TypeError
         At the start of `fit`: the folder does not exist or the file cannot be written, safetensors is not installed, or
         the trainer has parts that cannot be saved.
@@ -142,7 +142,7 @@ class CSVLogger(Callback):
         A device or pipe is written to as it is.
     append : bool, default=True
         Whether an existing file with the same columns is continued.  Its rows of epochs that are trained again, because
-        the run resumes from an earlier checkpoint or begins anew, are dropped, so that each epoch is there once.
+        the run resumes from an earlier checkpoint or begins anew, are dropped, so that each epoch appears once.
         False: replace the file.
 
     Raises
@@ -218,8 +218,8 @@ class TensorBoard(Callback):
     Parameters
     ----------
     folder : str or path, default="runs"
-        The folder for `tensorboard --logdir folder`.  Training and validation values of a quantity share a chart.  What
-        it has of epochs that are trained again is hidden.
+        The folder for `tensorboard --logdir folder`.  Training and validation values of a quantity share a chart.
+        Epochs that are trained again replace their earlier entries.
 
     Raises
     ------

@@ -25,7 +25,7 @@ class EveryEpoch(Callback):
     f : callable
         f(trainer) may read, change and stop the trainer.
     n : int >= 1, default=1
-        Epochs are counted over all calls of `fit`.
+        Epochs are counted over all calls to `fit`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class EveryStep(Callback):
     f : callable
         As in `EveryEpoch`.
     n : int >= 1, default=1
-        Steps are counted over all calls of `fit`.  Each call interrupts the engine and costs microseconds; a few
+        Steps are counted over all calls to `fit`.  Each call interrupts the engine and costs microseconds; a few
         thousand per second cost no measurable time.
     """
 

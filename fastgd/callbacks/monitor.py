@@ -41,7 +41,7 @@ class Monitor(Callback):
     Raises
     ------
     ValueError
-        At the start of `fit`: there is no such column, or neither `mode` nor its name tells which values are better.
+        At the start of `fit`: there is no such column, or neither `mode` nor its name implies which values are better.
 
     Warns
     -----
@@ -92,7 +92,7 @@ class Monitor(Callback):
 
 
 def is_lower_better_in(callback: Monitor, trainer: Training) -> bool:
-    """Whether the monitored column should decrease; ValueError if it does not exist or nothing tells."""
+    """Whether the monitored column should decrease; ValueError if it does not exist or that is unknown."""
     column, columns = callback.monitor, trainer.run.columns
     if column not in columns:
         raise ValueError(f"{callback.owner} monitors {column!r}, but this fit records {_advice(column, columns)}")
@@ -102,7 +102,7 @@ def is_lower_better_in(callback: Monitor, trainer: Training) -> bool:
     lower = by_column[column].lower_is_better if column in by_column else lower_is_better(column)
     if lower is None:
         raise ValueError(
-            f"{callback.owner} monitors {column!r}, and nothing tells whether lower or higher values are better: pass "
+            f"{callback.owner} monitors {column!r}, but it is unknown whether lower or higher values are better: pass "
             'mode="min" or mode="max" to it, or lower_is_better= to fastgd.metrics.Metric'
         )
     return lower

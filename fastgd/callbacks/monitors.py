@@ -29,7 +29,7 @@ class EarlyStopping(Monitor):
     mode : {"min", "max"} or None, default=None
         Whether lower or higher values are better, if the name of the column does not imply it.
     baseline : float or None, default=None
-        A value to beat: epochs that are not better than it by more than `min_delta` count as without improvement.  The
+        A value to beat: epochs that are not better than it by more than `min_delta` are not improvements.  The
         best of them is restored nevertheless.
     start_from_epoch : int >= 0, default=0
         Number of epochs of this `fit` that are ignored, for a warm-up.
@@ -44,7 +44,7 @@ class EarlyStopping(Monitor):
     Raises
     ------
     ValueError
-        At the start of `fit`: there is no such column, or neither `mode` nor its name tells which values are better.
+        At the start of `fit`: there is no such column, or neither `mode` nor its name implies which values are better.
 
     Notes
     -----
@@ -157,8 +157,8 @@ class BestEpoch(EarlyStopping):
 class ReduceLROnPlateau(Monitor):
     """Reduce the learning rate when a column of the history has stopped improving.
 
-    The lr of the optimiser, a number or a schedule, is multiplied by `factor`.  All epochs of the history count in
-    which the column has a value, also those of earlier calls of `fit`, so that an interrupted and resumed run equals
+    The lr of the optimiser, a number or a schedule, is multiplied by `factor`.  All epochs of the history in which
+    the column has a value count, also those of earlier calls to `fit`, so that an interrupted and resumed run equals
     an uninterrupted one.
 
     Parameters

@@ -40,7 +40,7 @@ class Progress(Callback):
             self._try(lambda: self._end(trainer))
 
     def _try(self, function: Callable[[], None]) -> None:
-        """Whatever is wrong with standard error (closed, a broken pipe, an encoding ...) ends the display alone."""
+        """An error of standard error (closed, a broken pipe, an encoding ...) ends only the display."""
         try:
             function()
         except Exception:

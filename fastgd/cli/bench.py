@@ -38,7 +38,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "bench",
         help="measure how fast networks train on this machine",
-        description="Train networks of usual sizes on random rows and print the time of a step: gather, forward, loss, "
+        description="Train common networks on random rows and print the time of a step: gather, forward, loss, "
         "backward and update. The fastest of several turns counts, which other programs disturb least.",
         epilog=_EXAMPLES,
         formatter_class=Help,

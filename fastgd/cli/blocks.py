@@ -40,7 +40,7 @@ def labelled_blocks(
     Raises
     ------
     ValueError
-        The table has not the columns of the encoder, or values that they cannot have, or no target at all.
+        The table lacks columns of the encoder, or values that they cannot have, or no target at all.
     """
     name, n_before, n_used = name_of(source), 0, 0
     text = [column.name for column in encoder.columns if column.kind == "category"]

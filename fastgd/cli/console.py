@@ -96,7 +96,7 @@ def quote(names: Sequence[str], limit: int = 8) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """The beginning of a text, on one line."""
+    """The beginning of a string, on one line."""
     text = " ".join(text.split())
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 

@@ -35,8 +35,8 @@ def add_parser(commands: Any) -> None:
         "evaluate",
         help="measure a trained network on a table",
         description="Compare predictions with the target of a table: RMSE, mean absolute error and R2 of numbers in "
-        "their own units, or accuracy, log loss and the confusions of classes. Rows without a target are left out. The "
-        "table is read in parts, so a file may be larger than the memory.",
+        "their own units, or accuracy, log loss and confusion matrix of classes. Rows without a target are left out. "
+        "The table is read in parts, so a file may be larger than memory.",
         epilog=_EXAMPLES,
         formatter_class=Help,
     )
@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="another metric of fastgd or of scikit-learn; may be repeated",
+        help="another metric of fastgd or scikit-learn; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     parser.set_defaults(command=evaluate)
@@ -55,9 +55,9 @@ def add_parser(commands: Any) -> None:
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
     """Add MODEL, FILE and `--target`: rows whose target is known."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="model file that train wrote")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model file written by train")
     add_table(parser, "table with the columns that the network was trained on, and the target")
-    parser.add_argument("--target", metavar="COLUMN", help="the target (default: the one of the training)")
+    parser.add_argument("--target", metavar="COLUMN", help="the target (default: that of the training)")
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from .console import report, report_lines, shorten, write
 from .evaluate import add_rows, read_rows
 from .options import MAX_SEED, Help, integer, metric
 from .pictures import save_picture
+from .report import number
 from .sources import check_column, name_of
 from .trained import TrainedModel, load
 
@@ -37,7 +38,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "explain",
         help="show which columns a trained network uses, and how",
-        description="List the columns by importance: how much worse the predictions become if the values of a column "
+        description="List the columns by importance: how much worse the predictions become when the values of a column "
         "are permuted among the rows. Draw how the mean prediction depends on the most important ones.",
         epilog=_EXAMPLES,
         formatter_class=Help,
@@ -45,15 +46,15 @@ def add_parser(commands: Any) -> None:
     add_rows(parser)
     add = parser.add_argument
     # fmt: off
-    add("--metric", type=metric, metavar="NAME", help="what becomes worse (default: accuracy or RMSE)")
+    add("--metric", type=metric, metavar="NAME", help="how to measure that (default: accuracy or RMSE)")
     add("--repeats", type=integer(1, 1000), default=5, metavar="N",
         help="permutations of each column (default: %(default)s)")
     add("--rows", type=integer(1, 10**9), default=20_000, metavar="N",
-        help="most rows to use, drawn at random (default: %(default)s)")
+        help="maximum number of rows, drawn at random (default: %(default)s)")
     add("--seed", type=integer(0, MAX_SEED), default=0, metavar="N",
         help="seed of rows and permutations (default: %(default)s)")
     add("--column", action="append", metavar="NAME",
-        help="a column whose effect to draw; may be repeated (default: the four most important)")
+        help="a column whose effect is drawn; may be repeated (default: the four most important)")
     add("--plot", type=Path, metavar="FILE", help="the picture (default: fastgd-explain.png)")
     add("--no-plot", action="store_true", help="draw no picture")
     add("--json", action="store_true", help="print importances and curves as JSON")
@@ -80,7 +81,7 @@ def explain(options: argparse.Namespace) -> None:
     if options.json:
         write(json.dumps(_as_json(result, curves, options), indent=2) + "\n")
     else:
-        report(f"{name_of(options.file)}, {len(X):,} rows: {result.metric} {result.baseline:.4g}")
+        report(f"{name_of(options.file)}, {len(X):,} rows: {result.metric} {number(result.baseline)}")
         report_lines(_table(result))
     path, target = options.plot or Path("fastgd-explain.png"), options.target or model.target
     line = save_picture("picture", lambda: _draw(result, curves, target), path, options, dpi=120)
@@ -122,7 +123,7 @@ def _table(result: Importances) -> list[str]:
         mean, std = result.importances_mean[i], result.importances_std[i]
         bar = "#" * math.ceil(_BAR * max(mean, 0) / largest) if mean > 2 * std else ""
         name = shorten(result.feature_names[i], _NAME)
-        lines.append(f"  {name:{width}}  {mean:9.4g} +- {std:<8.2g} {bar}".rstrip())
+        lines.append(f"  {name:{width}}  {number(mean):>9} +- {number(std):<9} {bar}".rstrip())
     return lines
 
 

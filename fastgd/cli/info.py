@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=Help,
     )
-    parser.add_argument("model", type=Path, nargs="?", metavar="MODEL", help="model file that train wrote")
+    parser.add_argument("model", type=Path, nargs="?", metavar="MODEL", help="model file written by train")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.set_defaults(command=info)
 
@@ -66,7 +66,7 @@ def _tell_model(model: TrainedModel, options: argparse.Namespace) -> None:
     if kinds:
         report_lines([f"{len(kinds)} columns:", *(f"    {name!r}: {kind}" for name, kind in kinds.items())])
     elif names is not None:
-        report(f"{len(names)} columns of numbers: {quote(names.tolist(), limit=20)}")
+        report(f"{len(names)} numeric columns: {quote(names.tolist(), limit=20)}")
     report_lines(network.summary().splitlines())
     if len(model.networks) > 1:
         report(f"{len(model.networks)} networks of this shape, whose predictions are averaged")

@@ -86,8 +86,8 @@ examples:
   fastgd explain fastgd-model.npz test.csv
   fastgd predict fastgd-model.npz new.csv > predicted.csv
 
-exit status: 0 done, 2 an error, in one line on standard error, 130 Ctrl-C,
-141 the reader of the output has closed the pipe
+exit status: 0 success, 2 error, reported in one line on standard error,
+130 Ctrl-C, 141 the reader of the output closed the pipe
 """
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from os.path import dirname, join
+from os.path import join
 from pathlib import Path
+
+from .._common.cgroups import cgroup_folders, read_text
 
 # Bytes of memory that training takes for each byte of a file: of text, and of Parquet and gzip, which are compressed.
 _PER_BYTE_OF_TEXT, _PER_COMPRESSED_BYTE = 8, 40
@@ -31,7 +33,7 @@ def available_memory(root: str = "/") -> int | None:
 
 
 def _free(root: str) -> Iterator[int]:
-    for line in _read(join(root, "proc/meminfo")).splitlines():
+    for line in read_text(join(root, "proc/meminfo")).splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":
             yield int(value.split()[0]) * 1024
@@ -47,23 +49,16 @@ def _unused_of_cgroups(root: str) -> Iterator[int]:
     ----------
     Linux kernel documentation, "Control Group v2", section "Memory Interface Files"; "Memory Resource Controller" (v1).
     """
-    for line in _read(join(root, "proc/self/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        mount = join(root, "sys/fs/cgroup/memory" if controllers else "sys/fs/cgroup")
-        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
-        folder = join(mount, path.strip("/")).rstrip("/")
-        while folder.startswith(mount):
-            limit, used = (_read(join(folder, name)).strip() for name in names)
-            if limit.isdecimal() and used.isdecimal():
-                yield max(0, int(limit) - int(used) + _reclaimable(folder))
-            folder = dirname(folder)
+    for folder, is_v1 in cgroup_folders("memory", root):
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if is_v1 else ("memory.max", "memory.current")
+        limit, used = (read_text(join(folder, name)).strip() for name in names)
+        if limit.isdecimal() and used.isdecimal():
+            yield max(0, int(limit) - int(used) + _reclaimable(folder))
 
 
 def _reclaimable(folder: str) -> int:
     """Bytes of files that have been read and are kept only as long as nothing else needs the memory."""
-    fields = (line.split() for line in _read(join(folder, "memory.stat")).splitlines())
+    fields = (line.split() for line in read_text(join(folder, "memory.stat")).splitlines())
     return sum(int(value) for name, value in fields if name == "inactive_file")
 
 
@@ -74,14 +69,6 @@ def _unused_addresses(root: str) -> Iterator[int]:
     except ImportError:  # Windows
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    pages = _read(join(root, "proc/self/statm")).split()
+    pages = read_text(join(root, "proc/self/statm")).split()
     if limit != resource.RLIM_INFINITY and pages:
         yield max(0, limit - int(pages[0]) * resource.getpagesize())
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""

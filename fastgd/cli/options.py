@@ -102,8 +102,8 @@ def add_missing(parser: Any, default: tuple[str, ...] | None = None) -> None:
         type=lambda text: tuple(text.split(",")),
         default=default,
         metavar="TEXT,...",
-        help="texts that stand for a missing value, as an empty one always does; --missing '' for no others "
-        "(default: NA, NaN, NULL, None, ? and the other spellings of pandas; later the same as in training)",
+        help="strings that mark a missing value, besides the empty one; --missing '' for none (default: NA, NaN, NULL, "
+        "None, ? and the other spellings of pandas; after training, those of the training)",
     )
 
 

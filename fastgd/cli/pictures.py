@@ -1,4 +1,4 @@
-"""Pictures that commands save, if matplotlib is installed and nobody has said no."""
+"""Pictures that commands save, if matplotlib is installed, unless the user declined."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 def save_picture(what: str, draw: Callable[[], Any], path: Path, options: argparse.Namespace, dpi: int = 150) -> str:
     """Save the figure that `draw` makes; return the line that reports it."""
     if options.no_plot:
-        return f"no {what}, as asked"
+        return f"no {what}, as requested"
     try:
         import matplotlib
     except ImportError:

@@ -40,24 +40,24 @@ def add_parser(commands: Any) -> None:
         help="predict the rows of a table with a trained network",
         description="Predict the rows of a table, one line for each after a header, as CSV. The columns that the "
         "network was trained on are found by their names, in any order; others are ignored. Text is read and predicted "
-        "in parts, so a file may be larger than the memory.",
+        "in parts, so a file may be larger than memory.",
         epilog=_EXAMPLES,
         formatter_class=Help,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="model file that train wrote")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model file written by train")
     add_table(parser, "table to predict: CSV, TSV or the like, gzipped or not, or Parquet")
     parser.add_argument(
-        "-o", "--out", type=Path, metavar="FILE", help="file to write (default: standard output); it is replaced"
+        "-o", "--out", type=Path, metavar="FILE", help="file to write or replace (default: standard output)"
     )
     parser.add_argument(
-        "--proba", action="store_true", help="probability of each class, in a column of its own, besides the prediction"
+        "--proba", action="store_true", help="also write the probability of each class, in a column each"
     )
     parser.add_argument(
         "--id",
         metavar="COLUMN",
         action="append",
         default=[],
-        help="a column of the table to write in front of the prediction; may be repeated",
+        help="a column of the table to copy in front of the prediction; may be repeated",
     )
     parser.add_argument(
         "--target",
@@ -99,7 +99,7 @@ def _encoded_parts(model: TrainedModel, options: argparse.Namespace) -> Iterator
         known = {options.target, model.target, *options.id}
         ignored = [column for column in encoder.unknown_columns(frame) if column and column not in known]
         if ignored and not n_before:
-            note(f"{name} has columns that {options.model.name} does not take: {quote(ignored)}")
+            note(f"{name} has columns that {options.model.name} does not use: {quote(ignored)}")
         yield [frame[column].to_list() for column in options.id], X
         n_before += len(frame)
 
@@ -119,7 +119,7 @@ def read_plain(model: TrainedModel, options: argparse.Namespace, target: str | N
         table = tables.read_table(options.file, target, features=list(names), missing=missing)
         ignored = [name for name in table.unused if name not in (options.target, *table.indices)]
         if ignored:
-            note(f"{options.file.name} has columns that {options.model.name} does not take: {quote(ignored)}")
+            note(f"{options.file.name} has columns that {options.model.name} does not use: {quote(ignored)}")
         return table.X, table.target
     drop = () if options.target is None or target else (options.target,)
     table = tables.read_table(options.file, target, drop=drop, missing=missing)
@@ -129,7 +129,7 @@ def read_plain(model: TrainedModel, options: argparse.Namespace, target: str | N
             f"{options.model.name} takes {model.network.n_in} columns, but {options.file.name} has "
             f"{len(table.columns)}{hint}"
         )
-    note(f"{options.model.name} has no names of columns: those of {options.file.name} are taken in their order")
+    note(f"{options.model.name} has no column names: the columns of {options.file.name} are taken in order")
     return table.X, table.target
 
 

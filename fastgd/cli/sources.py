@@ -44,7 +44,7 @@ class Table:
     Raises
     ------
     FileNotFoundError
-        At once, whether or not there is a package to read it with.
+        Immediately, whether or not there is a package to read it with.
     """
 
     def __init__(self, source: Path, missing: Collection[str]) -> None:

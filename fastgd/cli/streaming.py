@@ -1,4 +1,4 @@
-"""`fastgd train` on a table that is larger than the memory.
+"""`fastgd train` on a table that is larger than memory.
 
 It is read twice.  The first time a random sample of its rows is kept, which tells what the columns are, and their
 scales and categories; the second time the rows are encoded and written to a temporary file, which each epoch reads.
@@ -140,7 +140,7 @@ def _encode(
     except TableError as error:
         raise advise(error, options) from None
     if not len(file):
-        raise ValueError(f"no rows of {name_of(options.file)} are left to train on: a smaller share for --valid")
+        raise ValueError(f"no rows of {name_of(options.file)} are left to train on: lower --valid")
     X, y = map(np.concatenate, zip(*valid, strict=True))
     return file, (X, y) if len(y) else None
 

@@ -84,8 +84,8 @@ def _check_texts(target: Target, is_few: bool) -> None:
         raise ValueError(f"{target.stray}; if the values are classes: --task classification")
     if target.n_distinct * _MIN_ROWS_PER_TEXT > len(target.values):
         raise ValueError(
-            f"column {target.name!r} has {target.n_distinct:,} different texts in {len(target.values):,} rows, as an "
-            "identifier has; if they are classes all the same: --task classification"
+            f"column {target.name!r} has {target.n_distinct:,} different strings in {len(target.values):,} rows, like "
+            "an identifier; if they are classes anyway: --task classification"
         )
 
 
@@ -94,8 +94,8 @@ def _check_quantities(target: Target) -> None:
     values = target.values
     if values.dtype.kind == "i" and target.n_distinct == len(values) == int(values.max()) - int(values.min()) + 1:
         raise ValueError(
-            f"column {target.name!r} counts the rows from {values.min()} to {values.max()}, as an identifier does; "
-            "if they are quantities all the same: --task regression"
+            f"column {target.name!r} counts the rows from {values.min()} to {values.max()}, like an identifier; "
+            "if they are quantities anyway: --task regression"
         )
 
 

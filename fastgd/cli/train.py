@@ -39,9 +39,9 @@ def add_parser(commands: Any) -> None:
         "train",
         help="train a network on a table or on handwritten digits",
         usage="fastgd train [FILE --target COLUMN] [options]",
-        description="Train a network to predict one column of a table from the others: numbers, categories, dates, "
-        "with gaps. Writes the model, which predict, evaluate, explain and info read, and a picture of the learning "
-        "curves, and reports how good the model is on rows that were held out.",
+        description="Train a network to predict one column of a table from the others: numbers, categories "
+        "and dates, with missing values. Writes the model, which predict, evaluate, explain and info read, and a "
+        "picture of the learning curves, and reports how good the model is on held-out rows.",
         epilog=EXAMPLES,
         formatter_class=Help,
     )

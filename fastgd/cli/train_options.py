@@ -92,11 +92,11 @@ def _add_table_options(group: Any) -> None:
     add("--task", choices=("auto", "classification", "regression"), default="auto", metavar="TASK",
         help="classification, regression, or auto: classification if the target is text or a few different integers")
     add("--valid", type=share_or_file, default=0.2, metavar="SHARE|FILE",
-        help="rows to stop by and to report on: a share that is held out, 0 for none, or another file "
-        "(default: %(default)s)")
+        help="rows that choose the best epoch and are reported on: a share to hold out, 0 for none, or another "
+        "file (default: %(default)s)")
     add("--stream", action=argparse.BooleanOptionalAction, default=None,
         help="read the table in parts, twice, and train on the encoded rows in a temporary file next to the model "
-        "(default: if it would take more memory than there is)")
+        "(default: if it would not fit in memory)")
     # fmt: on
 
 
@@ -104,12 +104,12 @@ def _add_network_options(group: Any) -> None:
     add = group.add_argument
     # fmt: off
     add("--hidden", type=hidden_widths, nargs="+", metavar="N",
-        help="widths of the hidden layers, as 128 64, or 0 for a linear model (default: 256 256 256, digits: 64 64)")
+        help="widths of the hidden layers, such as 128 64; 0 for a linear model (default: 256 256 256, digits: 64 64)")
     add("--activation", choices=_HIDDEN_ACTIVATIONS, metavar="NAME",
         help=f"of the hidden layers: {', '.join(_HIDDEN_ACTIVATIONS)} (default: selu for classes, mish for numbers, "
         "digits: relu)")
     add("--dropout", type=real("[0, 1)"), metavar="P",
-        help="share of the hidden units that are dropped in each step (default: 0.3, or 0.15 from 8192 rows on, "
+        help="share of the hidden units that are dropped in each step (default: 0.3, or 0.15 from 8,192 rows on, "
         "digits: 0)")
     add("--ensemble", type=integer(1, 1000), default=1, metavar="N",
         help="networks to train, whose predictions are averaged (default: %(default)s)")
@@ -125,31 +125,31 @@ def _add_training_options(group: Any) -> None:
     add("--optimizer", choices=tuple(optimizers.OPTIMIZERS), metavar="NAME",
         help=f"{', '.join(optimizers.OPTIMIZERS)} (default: adamw with the learning rates of RealMLP, digits: adam)")
     add("--lr", type=real("(0, inf)"), metavar="RATE",
-        help="learning rate, or its peak in the default training (default: as the optimizer or RealMLP has it)")
+        help="learning rate, or its peak in the default training (default: that of the optimizer or RealMLP)")
     add("--weight-decay", type=real("[0, inf)"), metavar="X",
         help="decay of the weights, decoupled from the gradient as in AdamW (default: 0)")
     add("--class-weight", choices=("balanced", "none"), default="none", metavar="balanced",
         help="balanced: rare classes count as much as frequent ones")
     add("--epochs", type=integer(1, INT_MAX), metavar="N",
-        help="passes over the rows (default: 64, of fewer than 1,024 rows 32, of more than 65,536 fewer, but at least "
-        "16, digits: 30)")
+        help="passes over the rows (default: 64; 32 below 1,024 rows; fewer above 65,536 rows, but at least 16; "
+        "digits: 30)")
     add("--patience", type=integer(1, INT_MAX), metavar="N",
         help="stop after this many epochs without improvement on the validation rows (default: never); the best epoch "
         "is kept in either case")
     add("--metric", type=metric, metavar="NAME",
-        help="what improves: accuracy, balanced_accuracy, rmse, mae, r2 ..., or with scikit-learn any of its metrics "
-        "and scorers, as f1_macro (default: the loss, digits: accuracy)")
+        help="what to improve: accuracy, balanced_accuracy, rmse, mae, r2 ..., or with scikit-learn any of its metrics "
+        "and scorers, such as f1_macro (default: the loss, digits: accuracy)")
     add("--batch-size", type=integer(1, INT_MAX), metavar="N",
-        help="rows per step (default: 256, of more than 65,536 rows up to 1,024, digits: 32)")
+        help="rows per step (default: 256; up to 1,024 above 65,536 rows; digits: 32)")
     add("--seed", type=integer(0, MAX_SEED), default=0, metavar="N",
         help="seed of weights, split and order of rows (default: %(default)s)")
     add("--threads", type=integer(1, INT_MAX), metavar="N",
         help="maximum number of threads (default: the available processors, shared by the ranks on this machine)")
     add("--shards", type=integer(1, 1 << 20), metavar="N",
-        help="parts of the rows, a multiple of the ranks of mpirun, of which the model depends on the former only "
-        "(default: one for each rank)")
+        help="number of parts of the rows, a multiple of the number of ranks of mpirun; the model depends on it, but "
+        "not on the ranks (default: one for each rank)")
     add("--precision", choices=PRECISIONS, default="f32", metavar="NAME",
-        help="f32, or bf16: matrix products of bfloat16, faster for wide networks on CPUs that multiply it (AMX, "
+        help="f32, or bf16: matrix products in bfloat16, faster for wide networks on CPUs that support it (AMX, "
         "AVX512-BF16) (default: %(default)s)")
     # fmt: on
 
@@ -160,12 +160,12 @@ def _add_output_options(group: Any) -> None:
     add("-o", "--out", type=Path, default=Path("."), metavar="PATH",
         help="the model file, which ends in .npz or .safetensors, or a folder for fastgd-model.npz (default: the "
         "current folder)")
-    add("-f", "--force", action="store_true", help="replace a model file that exists")
+    add("-f", "--force", action="store_true", help="replace an existing model file")
     add("--plot", type=Path, metavar="FILE",
         help="picture of the learning curves, as .png, .pdf or .svg (default: -curve.png next to the model)")
     add("--no-plot", action="store_true", help="draw no picture")
     add("--watch", action="store_true",
-        help="serve a page with live curves to the browser of this computer; its address is printed")
+        help="show live curves in a browser on this computer; their address is printed")
     add("--json", action="store_true", help="print the report as JSON")
-    add("--quiet", action="store_true", help="print errors only, and the JSON if asked for")
+    add("--quiet", action="store_true", help="print errors only, and the JSON if requested")
     # fmt: on

@@ -80,7 +80,7 @@ class TrainedModel:
 
 
 class _Encoded:
-    """In the place of an encoder, for rows that have been encoded."""
+    """In place of an encoder, for rows that have been encoded."""
 
     def transform(self, table: Array) -> Array:
         return table

@@ -112,7 +112,7 @@ def describe_training(data: TrainingData, options: argparse.Namespace) -> list[s
     several = f"{options.ensemble} networks" if options.ensemble > 1 else "network"
     optimizer = options.optimizer or ("adam" if data.encoder is None else "adamw as RealMLP")
     epochs, batch = counted(recipe.n_epochs(n_rows), "epoch"), recipe.rows_of_batch(n_rows)
-    precision = "" if options.precision == "f32" else f", products of {options.precision}"
+    precision = "" if options.precision == "f32" else f", {options.precision} products"
     return [
         f"{several}: {'-'.join(map(str, sizes))}{activation}, {model.theta.size:,} parameters",
         f"training: {optimizer}, loss {loss}, {epochs}, batch size {batch:,}{precision}",

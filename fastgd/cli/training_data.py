@@ -192,7 +192,7 @@ def find_columns(frame: Any, options: argparse.Namespace) -> TableEncoder:
     """An encoder that has seen all rows, in their order, which tells whether a column counts them."""
     features = frame.drop(options.target)
     if not set(features.columns) - set(options.drop):
-        raise ValueError("no columns are left to predict from: fewer --drop")
+        raise ValueError("no columns are left to predict from: drop fewer")
     try:
         encoder = TableEncoder(kinds=dict(options.kind), drop=options.drop, embed=True)
         encoder.fit(features, frame[options.target])
@@ -220,7 +220,7 @@ def tell(findings: Iterable[Finding]) -> None:
             note(f"column {column} {finding.message} and is left out")
         elif finding.dropped:
             kind = "number" if "counts" in finding.message else "category"
-            advice = f"to use it all the same: --kind {shlex.quote(f'{finding.column}={kind}')}"
+            advice = f"to use it anyway: --kind {shlex.quote(f'{finding.column}={kind}')}"
             warn(f"column {column} {finding.message} and is left out as {_AS[finding.kind]}; {advice}")
         elif finding.kind == "leak":
             advice = f"if it is not known when you predict: --drop {option}"

@@ -103,7 +103,7 @@ class RandomAffine:
         Raises
         ------
         TypeError, ValueError
-            `rng` is no generator, or the rows do not have the size of the images.
+            `rng` is not a generator, or the rows do not have the size of the images.
         """
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator, not {shown(rng)}")

@@ -332,7 +332,7 @@ def _ragged_message(values: Any, name: str) -> str:
 def check_model_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """The dtype of a model; ValueError if it is neither float32 nor float64.
 
-    NumPy takes None for float64, which nobody means who passes it here.
+    NumPy takes None for float64, which is never meant here.
     """
     try:
         checked = None if dtype is None else np.dtype(dtype)

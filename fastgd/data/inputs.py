@@ -100,7 +100,7 @@ class InputSpec:
         return replace(self, scaling=scaling)
 
     def with_names_of(self, X: Any) -> InputSpec:
-        """The specification of a training on X, whose names of columns it takes unless it has some."""
+        """The specification of a training on X, whose column names it takes unless it has some."""
         names = column_names(X) if self.names is None else self.names
         return self if self.fitted and names is self.names else replace(self, names=names, fitted=True)
 
@@ -121,7 +121,7 @@ class InputSpec:
         """Create the specification of a network with `n_in` inputs; ValueError if it does not fit."""
         names, scaling, fitted = config["names"], config["scaling"], config["fitted"]
         if names is not None and not (len(names) == n_in and all(isinstance(name, str) for name in names)):
-            raise ValueError(f"its names of columns do not fit {n_in} inputs")
+            raise ValueError(f"its column names do not fit {n_in} inputs")
         return cls(
             None if names is None else np.array(names, object),
             None if scaling is None else Scaling.from_config(scaling, n_in),

@@ -36,7 +36,7 @@ class ReplayBuffer:
     capacity, seed : int
     dtype : numpy.dtype
     draws : int
-        Number of calls of `sample`.  The next one is a function of the seed and this number: set it to resume.
+        Number of calls to `sample`.  The next one is a function of the seed and this number: set it to resume.
     fields : dict of str to ndarray (len(buffer), ...)
         The rows, by reference, in no particular order.
 
@@ -112,7 +112,7 @@ class ReplayBuffer:
         return {name: array[rows] for name, array in self._arrays.items()}
 
     def _draw(self, n: int) -> Ints:
-        """The rows of the next sample: the bias of 2^-53 len is of no account."""
+        """The rows of the next sample: the bias of 2^-53 len is negligible."""
         uniform = random.uniform(self.seed, random.REPLAY, self.draws, n)
         return (uniform * len(self)).astype(np.int64)
 
@@ -136,7 +136,7 @@ class ReplayBuffer:
     def _as_array(self, values: Any, name: str) -> Array:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name} must be numbers or truth values, not {shown(values)}")
+            raise TypeError(f"{name} must be numbers or booleans, not {shown(values)}")
         if array.ndim == 0:
             raise ValueError(f"{name} must have the shape (rows, ...), but is the single number {shown(values)}")
         return array.astype(self.dtype, copy=False) if array.dtype.kind == "f" else array

@@ -57,17 +57,17 @@ def row_weights(values: Any, n: int, name: str = "sample_weight") -> Floats:
 
 
 def block_weights(values: Any, n: int, name: str) -> Floats:
-    """Check the weights of one of several blocks of rows; parameters and result are those of `row_weights`.
+    """Check the weights of some of the rows: a block of a source, or those of one rank; otherwise as `row_weights`.
 
     Raises
     ------
     TypeError, ValueError
-        As `row_weights`, but all weights may be zero, and as blocks are not scaled alike, none may need to be scaled.
+        As `row_weights`, but all weights may be zero, and none may need to be scaled, as those of other rows are not.
     """
     weight = _checked(values, n, name)
     largest = float(weight.max())
     if largest and abs(int(np.frexp(largest)[1])) > _MAX_EXPONENT:
-        raise ValueError(f"{name} has {largest:g}: scale the weights, so that the largest of a block is about 1")
+        raise ValueError(f"{name} has {largest:g}: scale the weights so that the largest is about 1")
     return weight
 
 

@@ -154,7 +154,7 @@ def declared_classes(classes: Any, loss: Loss, n_out: int) -> Array:
     """
     is_pair = loss.link in BINARY_LINKS and n_out == 1
     if not is_pair and loss.link != "softmax":
-        raise ValueError(f"classes= needs one class per row, which the loss {loss.name!r} on {n_out} outputs has not")
+        raise ValueError(f"classes= needs one class per row, but the loss {loss.name!r} on {n_out} outputs has none")
     labels = _to_target_array(classes, "classes")
     found = factorize(_to_column(labels, "classes"), "classes")[0]
     if is_pair and len(found) != 2:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from os.path import dirname, join
+from os.path import join
+
+from .._common.cgroups import cgroup_folders, read_text
 
 VARIABLES = ("FASTGD_NUM_THREADS", "OMP_NUM_THREADS")  # the first that is set takes effect
 
@@ -59,32 +61,20 @@ def _quotas(root: str) -> Iterator[float]:
     Linux kernel documentation, "Control Group v2", section "CPU Interface Files" (cpu.max), and "CFS Bandwidth Control"
     (cpu.cfs_quota_us).
     """
-    for line in _read(join(root, "proc/self/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mount = join(root, "sys/fs/cgroup/cpu" if controllers else "sys/fs/cgroup")
-        folder = join(mount, path.strip("/")).rstrip("/")
-        while folder.startswith(mount):
-            yield from _quota_v1(folder) if controllers else _quota_v2(folder)
-            folder = dirname(folder)
+    for folder, is_v1 in cgroup_folders("cpu", root):
+        yield from _quota_v1(folder) if is_v1 else _quota_v2(folder)
 
 
 def _quota_v2(folder: str) -> Iterator[float]:
-    quota, _, period = _read(join(folder, "cpu.max")).partition(" ")
+    quota, _, period = read_text(join(folder, "cpu.max")).partition(" ")
     if quota.isdecimal():
         yield int(quota) / int(period)
 
 
 def _quota_v1(folder: str) -> Iterator[float]:
-    quota, period = _read(join(folder, "cpu.cfs_quota_us")).strip(), _read(join(folder, "cpu.cfs_period_us")).strip()
+    quota, period = (
+        read_text(join(folder, "cpu.cfs_quota_us")).strip(),
+        read_text(join(folder, "cpu.cfs_period_us")).strip(),
+    )
     if quota.isdecimal():  # -1: no limit
         yield int(quota) / int(period)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -76,7 +76,7 @@ class PartialDependence:
 
 
 def partial_dependence(model: Any, X: Any, feature: Any, *, grid: Any = 50, kind: str = "average") -> PartialDependence:
-    """Predict all rows with one value in the place of a feature, for each value of a grid, and average.
+    """Predict all rows with one value in place of a feature, for each value of a grid, and average.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _grid_of(values: Array, n: int) -> Array:
         values[~np.array([is_missing_value(value) for value in values], np.bool_)] if _may_lack(values) else values
     )
     if not len(present):
-        raise ValueError("the feature has no values: nothing can be put in their place")
+        raise ValueError("the feature has no values to vary")
     distinct, counts = np.unique(present, return_counts=True)
     if _is_categorical(distinct):
         return distinct[np.sort(np.argsort(-counts, kind="stable")[:n])]

@@ -117,8 +117,8 @@ def permutation_importance(
 
     Notes
     -----
-    The arguments and results are those of `sklearn.inspection.permutation_importance`, with metrics of errors counted
-    such that a feature that helps is positive here, too.  Of features that say the same, all may seem unimportant.
+    The arguments and results are those of `sklearn.inspection.permutation_importance`, with errors counted such
+    that a feature that helps is positive here, too.  Features that carry the same information may all seem unimportant.
 
     References
     ----------

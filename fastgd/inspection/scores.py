@@ -21,7 +21,7 @@ class Score:
     subject : Subject
     y : array (n,) or (n, outputs)
     metric : str, callable, Metric or None
-        None: the one of the model.
+        None: that of the model.
     sample_weight : array (n,) or None
     n : int
         Number of rows.

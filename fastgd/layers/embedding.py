@@ -59,7 +59,7 @@ class Embedding(InputLayer):
 
     Examples
     --------
-    A number, a colour of 3 and a city of 40:
+    A number, one of 3 colours and one of 40 cities:
 
     >>> import fastgd as gd
     >>> layer = gd.Embedding(3, {1: 3, 2: 40}, dim={1: 2, 2: 6})

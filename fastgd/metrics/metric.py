@@ -31,9 +31,9 @@ class Metric:
         `predict_proba` returns, for two classes only that of the second; "encoded", for the metrics of this module:
         class numbers, or one row of all yes and no. "answers" is a deprecated name of "predictions".
     lower_is_better : bool or None, default=None
-        Which values callbacks look for that monitor the column.  None: what an attribute `lower_is_better`,
-        `greater_is_better` or `higher_is_better` of the function says, else what its name tells; if that is nothing,
-        these callbacks ask for their `mode`.
+        Which values are better, for callbacks that monitor the column.  None: what an attribute `lower_is_better`,
+        `greater_is_better` or `higher_is_better` of the function says, else what its name implies; failing that,
+        these callbacks need their `mode`.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def takes_weight(function: Callable[..., float]) -> bool:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str):
-        raise TypeError(f"the name of a metric must be text, not {shown(name)}")
+        raise TypeError(f"the name of a metric must be a str, not {shown(name)}")
     if not name.isprintable() or not name.strip():
         raise ValueError(f"the name of a metric must be printable text, not {shown(name)}")
     if name in _RESERVED:

@@ -29,8 +29,7 @@ class Parts(Copyable):
         """A model of some layers, with copies of their parameters: `model[:2]` has the first two."""
         if not isinstance(layers, slice):
             raise TypeError(
-                f"a model has slices, as model[:2] is a model of the first two layers, but no element {shown(layers)}; "
-                "layers are in model.layers"
+                f"a model has slices, such as model[:2], but no element {shown(layers)}; layers are in model.layers"
             )
         if layers.step not in (None, 1):
             raise ValueError(f"a model is made of consecutive layers: a slice has no step, such as {layers.step}")
@@ -41,7 +40,7 @@ class Parts(Copyable):
         if not isinstance(other, Parts):
             return NotImplemented
         if self.dtype != other.dtype:
-            raise ValueError(f"models of one dtype can be joined, not of {self.dtype} and {other.dtype}")
+            raise ValueError(f"models to be joined must have one dtype, not {self.dtype} and {other.dtype}")
         joined = self._build([*stacked(self.layers, self.noises), *stacked(other.layers, other.noises)])
         np.concatenate([self._theta, other._theta], out=joined._theta)
         joined.inputs, joined.head = self.inputs, other.head
@@ -73,7 +72,7 @@ class Parts(Copyable):
         """
         first, last, _ = slice(start, stop).indices(len(self.layers))
         if first >= last:
-            raise ValueError(f"there is no layer from {start} to {stop}: the model has {len(self.layers)}, 0 the first")
+            raise ValueError(f"there are no layers from {start} to {stop}: the model has {len(self.layers)}")
         offsets = np.cumsum([0, *(layer.size for layer in self.layers)])
         place = slice(offsets[first], offsets[last])
         stack = stacked(self.layers[first:last], self.noises[first:last])

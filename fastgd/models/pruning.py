@@ -52,7 +52,7 @@ class Pruning:
         if given.shape != (self.size,):
             raise ValueError(f"mask must have the shape of theta, ({self.size},), not {given.shape}")
         if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
-            raise ValueError(f"mask must hold truth values, or 0 and 1, not {shown(values)}")
+            raise ValueError(f"mask must hold booleans, or 0 and 1, not {shown(values)}")
         mask = given.astype(self.dtype)
         mask.flags.writeable = False
         self._theta *= mask

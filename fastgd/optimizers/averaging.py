@@ -45,7 +45,7 @@ class EMA(Average):
 
     It thus starts as the plain mean of all thetas so far, without a bias to the first one; from t = 1 / (1 - decay) on,
     each theta counts `decay` times as much as the next one. Without `warmup` it starts as the theta after the first
-    step, and w_t = 1 - decay at once: what PyTorch's `AveragedModel` with `get_ema_multi_avg_fn(decay)` computes.
+    step, and w_t = 1 - decay from then on: what PyTorch's `AveragedModel` with `get_ema_multi_avg_fn(decay)` computes.
 
     Parameters
     ----------

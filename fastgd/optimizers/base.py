@@ -26,7 +26,7 @@ from .transforms import WHOLE_STEP, Transforms
 class Optimizer(State, ExplainsAttributes):
     """Settings and state of one training; an optimiser belongs to one model.
 
-    From its first step on it belongs to the model that it updated, and is refused for any other. `copy` makes another
+    From its first step on it belongs to the model that it updated, and cannot update any other. `copy` makes another
     optimiser with the same settings (so does `copy.copy`), and `reset` frees this one. A deep copy and a pickle keep
     the state, for the same model or for the copy of it that was made along with them.
 

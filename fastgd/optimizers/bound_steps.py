@@ -1,4 +1,4 @@
-"""The next steps of a custom training loop, computed ahead: one table of coefficients serves many calls of `step`."""
+"""The next steps of a custom training loop, computed ahead: one table of coefficients serves many calls to `step`."""
 
 from __future__ import annotations
 

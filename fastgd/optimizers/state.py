@@ -99,7 +99,7 @@ class State(Settings, ABC):
         return self.state
 
     def count(self, steps: int) -> None:
-        """Account for steps that were done; they are no change of the settings."""
+        """Account for steps that were done; they do not change the settings."""
         vars(self)["steps"] = self.steps + steps
 
     def reset(self) -> None:
@@ -144,7 +144,7 @@ class State(Settings, ABC):
             eps = getattr(self, name)
             if name == "eps" and not is_scheduled(eps) and eps < least:
                 raise ValueError(
-                    f"{name}={eps} counts as 0 in {dtype}, the dtype of the model, whose least normal number is "
+                    f"{name}={eps} counts as 0 in {dtype}, the dtype of the model, whose smallest normal number is "
                     f"{least:.3g}: it must be that or more"
                 )
 

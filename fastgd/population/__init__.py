@@ -1,4 +1,4 @@
-"""Many models that are trained at once: seeds, ensembles, folds, searches.  See docs/many-models.md.
+"""Many models that are trained at the same time: seeds, ensembles, folds, searches.  See docs/many-models.md.
 
 `Population` trains them, each on one core, with the bits of training it alone; an `Ensemble` is what they predict
 together.

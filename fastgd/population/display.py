@@ -17,7 +17,7 @@ _SECONDS, _LOG_SECONDS = 0.1, 30.0  # between updates in place, and between line
 class PopulationDisplay:
     """Members that are done, epochs of all of them, and the best validation so far, on standard error.
 
-    What is wrong with standard error ends the display, not the training.
+    An error of standard error ends the display, not the training.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def survivors(
     Raises
     ------
     ValueError
-        There is no such column in the history, or nothing tells which values are better.
+        There is no such column in the history, or it is unknown which values are better.
     """
     values = [_value(trainer, trainer in failed, monitor, mode) for trainer in trainers]
     n = max(1, math.ceil(len(trainers) / factor))

@@ -1,4 +1,4 @@
-"""Many models that are trained at once: what users call."""
+"""Many models that are trained at the same time: what users call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .run import PopulationRun
 
 @explains_arguments
 class Population(PopulationPredictions, ExplainsAttributes):
-    """Trains many models at once, each on one core.
+    """Trains many models at the same time, each on one core.
 
     A member is a trainer with a model of its own: they may differ in seed, widths, loss, optimiser, rows and whatever
     else a trainer has.  Each ends with the bits that it would have if it were trained alone, so adding, dropping or
@@ -124,7 +124,7 @@ class Population(PopulationPredictions, ExplainsAttributes):
             Indices of the training rows, or booleans for all rows: of all members, or of each.  None: all rows, without
             those of `validation_rows`.
         validation_rows : array (k,) or list of such arrays, default=None
-            Rows of X and y to validate on, in the place of `validation`.
+            Rows of X and y to validate on, instead of `validation`.
         sample_weight : array (rows,) or (members, rows), default=None
             Weights >= 0 of the rows of X, the same for all members or one array for each.
         callbacks : callable (index) -> iterable of Callback, default=None
@@ -134,7 +134,7 @@ class Population(PopulationPredictions, ExplainsAttributes):
         classes : array or list of labels, default=None
             All classes; None: those in y, all rows of which are looked at, as members must agree.
         on_error : {"raise", "continue"}, default="raise"
-            What an error of a member does, as when its loss becomes infinite.  "raise": the others stop after a chunk
+            What happens if a member fails, as when its loss becomes infinite.  "raise": the others stop after a chunk
             of steps, and `fit(epochs=None)` resumes them.  "continue": they finish, with a warning at the end; see
             `errors`.
 

@@ -29,7 +29,7 @@ def badness(
     Raises
     ------
     ValueError
-        y does not fit; nothing tells which values of the metric are better; or the loss is custom code and there is no
+        y does not fit; it is unknown which values of the metric are better; or the loss is custom code and there is no
         metric.
     """
     if metric is not None:
@@ -51,7 +51,7 @@ def _by_metric(metric: Metric, head: OutputSpec, n_out: int, y: Array, n_rows: i
     _check_rows(len(y), n_rows)
     if metric.lower_is_better is None:
         raise ValueError(
-            f"nothing tells whether lower or higher values of {metric.name!r} are better: pass "
+            f"it is unknown whether lower or higher values of {metric.name!r} are better: pass "
             "fastgd.metrics.Metric(name, function, lower_is_better=...)"
         )
     sign = 1.0 if metric.lower_is_better else -1.0

@@ -3,8 +3,8 @@
 A schedule may be used wherever an optimiser takes a number: `SGD(lr=Cosine(0.1), momentum=OneCycle(0.85, start=0.95))`.
 
 Time is measured in epochs since the training began: t = 2.5 is half-way through the third epoch. A schedule that has a
-length, `epochs`, and is not given one takes that of the fit: it begins again in each call of `fit`, while a call that
-resumes a fit which was stopped (`epochs=None`) continues it. So does a schedule that contains such a one.
+length, `epochs`, and is not given one takes that of the fit: it begins again in each call to `fit`, while a call that
+resumes a fit which was stopped (`epochs=None`) continues it. So does a schedule that contains one.
 
 To add a schedule, write a `@configurable` dataclass with `rates` in `decay.py` or `cyclic.py`. Its values must have the
 same bits everywhere, so `rates` uses only + - * / and the functions of `exact_math` from `polynomial` on.

@@ -206,7 +206,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         self._views = [*self.coefs_, *self.intercepts_]
 
     def _sync(self) -> None:
-        """Copy arrays that were put in the place of those in `coefs_` and `intercepts_` into the network."""
+        """Copy arrays that replace those in `coefs_` and `intercepts_` into the network."""
         for view, given in zip(self._views, [*self.coefs_, *self.intercepts_], strict=True):
             if given is not view:
                 view[...] = given

@@ -103,7 +103,7 @@ def _run(estimator: Any, trainer: Trainer, rows: Rows, callbacks: list[Any], inc
         if not estimator.early_stopping or len(estimator.validation_scores_) == 0:
             raise
         estimator.validation_scores_.append(float("nan"))
-        warn_user(f"The training diverged, and the best epoch before is kept: {error}", ConvergenceWarning)
+        warn_user(f"The training diverged, and the best epoch so far is kept: {error}", ConvergenceWarning)
     if trainer.stop_reason == "interrupted":
         check_stopped()
         warn_user("Training interrupted by user.")

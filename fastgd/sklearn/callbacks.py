@@ -74,4 +74,4 @@ class TaskPerEpoch(Callback):
 
     def on_epoch_end(self, trainer: Training, logs: dict[str, float]) -> None:
         if self._tasks.next_epoch(trainer.eval_model):  # type: ignore[attr-defined]
-            trainer.stop("a callback of scikit-learn asked for it")
+            trainer.stop("requested by a callback of scikit-learn")

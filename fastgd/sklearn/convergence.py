@@ -119,7 +119,7 @@ class Convergence(Callback):
     def _change_rate(self, trainer: Training, rate: float) -> None:
         """Another learning rate for SGD, which leaves the next step that momentum makes as long as it was.
 
-        scikit-learn's velocities have the rates as factors, those of fastgd have not.
+        scikit-learn's velocities have the rates as factors, those of fastgd do not.
         """
         optimizer = trainer.optimizer
         if optimizer.state is not None:
@@ -142,14 +142,14 @@ class Score:
     Raises
     ------
     ValueError
-        Nothing tells which values of the metric are better.
+        It is unknown which values of the metric are better.
     """
 
     def __init__(self, metric: Metric | None) -> None:
         self.metric = metric
         if metric is not None and metric.lower_is_better is None:
             raise ValueError(
-                f"nothing tells whether lower or higher values of {metric.name!r} are better: pass "
+                f"it is unknown whether lower or higher values of {metric.name!r} are better: pass "
                 "scoring=fastgd.metrics.Metric(name, function, lower_is_better=...)"
             )
 

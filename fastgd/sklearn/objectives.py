@@ -76,9 +76,9 @@ def classification(loss: Any, n_labels: int, is_multilabel: bool) -> Objective:
         return Objective(losses.BCE(), n_outputs, gradient_scale=n_outputs, scale=n_outputs)
     chosen = losses.get(loss)
     if chosen.link in REGRESSION_LINKS:
-        raise ValueError(f"the loss {chosen!r} is one for regression: a classifier needs log_loss, focal, hinge ...")
+        raise ValueError(f"the loss {chosen!r} is for regression: a classifier needs log_loss, focal, hinge ...")
     if chosen.link in BINARY_LINKS and one_of_many:
-        raise ValueError(f"the loss {chosen!r} answers yes or no, but y has {n_labels} classes: use cross_entropy")
+        raise ValueError(f"the loss {chosen!r} is for two classes, but y has {n_labels} classes: use cross_entropy")
     if chosen.link not in BINARY_LINKS and is_multilabel:
         raise ValueError(f"the loss {chosen!r} is for one class per row, but y has {n_labels} labels per row: use bce")
     is_single = chosen.link in BINARY_LINKS and not is_multilabel
@@ -108,7 +108,5 @@ def regression(loss: Any, y: Array, weight: Floats | None) -> Objective:
         return Objective(losses.Poisson(), n, gradient_scale=n, scale=n, offset=offset)
     chosen = losses.get(loss)
     if chosen.link not in REGRESSION_LINKS:
-        raise ValueError(
-            f"the loss {chosen!r} is one for classes: a regressor needs squared_error, huber, quantile ..."
-        )
+        raise ValueError(f"the loss {chosen!r} is for classes: a regressor needs squared_error, huber, quantile ...")
     return Objective(chosen, n * int(np.size(getattr(chosen, "quantiles", 1))))

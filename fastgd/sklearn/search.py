@@ -19,7 +19,7 @@ from .threads import StoppableThreads
 
 
 class _InThreads:
-    """Base class of the searches: candidates and folds are trained at once, the best one with all threads."""
+    """Base class of the searches: candidates and folds are trained in parallel, the best one with all threads."""
 
     n_threads: int | None
 
@@ -100,7 +100,7 @@ class PopulationSearchCV(_InThreads, BaseSearchCV):  # type: ignore[misc]
     See Also
     --------
     HalvingPopulationSearchCV : Trains only the best candidates for long.
-    fastgd.Population : Any trainers at once.
+    fastgd.Population : Any trainers in parallel.
 
     Examples
     --------
@@ -151,7 +151,7 @@ class HalvingPopulationSearchCV(_InThreads, HalvingRandomSearchCV):  # type: ign
     """Successive halving: many candidates are trained for a few epochs, the best of them for more, and so on.
 
     The results are those of `HalvingRandomSearchCV` with the same arguments, bit for bit; as in `PopulationSearchCV`,
-    candidates and folds are trained at once.
+    candidates and folds are trained in parallel.
 
     Parameters
     ----------

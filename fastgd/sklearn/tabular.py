@@ -51,11 +51,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     scoring : str, callable or Metric, default=None
         What the best epoch is best at; None: the loss.
     kinds : dict of str to str, default=None
-        Kinds of columns that are not to be guessed: "number", "category", "boolean", "date", "text", "identifier".
+        Kinds of columns, instead of a guess: "number", "category", "boolean", "date", "text", "identifier".
     drop : list of str, default=None
         Columns to leave out.
     max_one_hot : int >= 2, default=32
-        Largest number of columns that are made of a category; one with more values becomes a vector that is trained.
+        Largest number of columns for a category; one with more values is embedded as trained vectors.
     callbacks : sequence of fastgd.Callback or None, default=None
         Called during the training of each network.
     random_state : int, RandomState or None, default=None
@@ -72,7 +72,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     model_ : fastgd.tables.TableModel
         Encoder and networks; `model_.save(path)` writes them to a file, which needs neither pickle nor scikit-learn.
     findings_ : tuple of Finding
-        Columns that were left out, and others that are remarkable: identifiers, constants, duplicates, leaks.
+        Columns that were left out, and other notable ones: identifiers, constants, duplicates, leaks.
     history_, histories_ : History, tuple of History
         What was measured in each epoch: of the first network, and of all.
     n_iter_ : int
@@ -85,7 +85,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     See Also
     --------
     fastgd.tables.TableModel : The same without scikit-learn.
-    MLPClassifier : A perceptron of which everything can be chosen, for numbers.
+    MLPClassifier : A fully configurable perceptron, for numbers.
 
     References
     ----------
@@ -198,7 +198,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     See Also
     --------
     fastgd.tables.TableModel : The same without scikit-learn.
-    MLPRegressor : A perceptron of which everything can be chosen, for numbers.
+    MLPRegressor : A fully configurable perceptron, for numbers.
 
     Examples
     --------

@@ -81,7 +81,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : table as in `fit`
-            Columns of a frame, dict or file are taken by name, in any order; others than those of `fit` are ignored.
+            Columns of a frame, dict or file are matched by name, in any order; those unknown to `fit` are ignored.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
 
     @property
     def findings_(self) -> tuple[Finding, ...]:
-        """Columns that were left out, and others that are remarkable, with the reason."""
+        """Columns that were left out, and other notable ones, with the reason."""
         return self.model_.encoder.findings
 
     def _describe(self, model: TableModel, n_features: int, names: list[str] | None) -> None:

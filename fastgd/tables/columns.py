@@ -1,4 +1,4 @@
-"""What a column of text holds: numbers, truth values or text, and which values are missing."""
+"""What a column of text holds: numbers, booleans or text, and which values are missing."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Column:
     missing : polars.Series of bool
         Whether there is no text, or one that stands for a missing value.
     numbers : polars.Series of float64
-        The numbers and truth values; null where the text is neither, and everywhere in a column of codes.
-    kind : {"numbers", "truth values", "codes"}
+        The numbers and booleans; null where the text is neither, and everywhere in a column of codes.
+    kind : {"numbers", "booleans", "codes"}
         Codes are integers of which some begin with zeros, as ZIP codes do; they are text.  Text among numbers, or
         nothing but text, does not change the kind.
     """
@@ -101,12 +101,12 @@ def is_beyond_int64(column: Column) -> bool:
 
 
 def has_separators(text: str) -> bool:
-    """Whether a text is a number with thousands separators or a decimal comma."""
+    """Whether a string is a number with thousands separators or a decimal comma."""
     return bool(_THOUSANDS.fullmatch(text) or _DECIMAL_COMMA.fullmatch(text))
 
 
 def describe_stray(text: str) -> str:
-    """Why a text is not a number.
+    """Why a string is not a number.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def describe_stray(text: str) -> str:
 
 
 def _to_numbers(texts: pl.Series, decimal_comma: bool) -> tuple[pl.Series, str]:
-    """The numbers or truth values that the texts are, null for others, and which of both they are."""
+    """The numbers or booleans in the strings, null for others, and which of the two they are."""
     numbers = texts.cast(pl.Float64, strict=False)
     if numbers.null_count() == texts.null_count():
         return numbers, "numbers"
@@ -132,7 +132,7 @@ def _to_numbers(texts: pl.Series, decimal_comma: bool) -> tuple[pl.Series, str]:
     if numbers.null_count() == len(texts):
         truth = texts.str.to_lowercase().replace_strict(_TRUTH_VALUES, default=None, return_dtype=pl.Float64)
         if truth.null_count() == texts.null_count():
-            return truth, "truth values"
+            return truth, "booleans"
     return numbers, "numbers"
 
 

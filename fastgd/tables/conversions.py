@@ -22,7 +22,7 @@ def as_numbers(values: Values, name: str) -> Floats:
     Raises
     ------
     ValueError
-        A value is no number, or too large; the message names the row, counted from 0.
+        A value is not a number, or too large; the message names the row, counted from 0.
     """
     numbers = values.data
     if values.form == "labels":
@@ -48,7 +48,7 @@ def numbers_in_text(values: Values) -> Values | None:
 
 
 def as_truth(values: Values, name: str) -> Floats:
-    """The truth values of a column as 0 and 1, NaN where one is missing; ValueError if they are others."""
+    """The booleans of a column as 0 and 1, NaN where one is missing; ValueError if they are others."""
     if values.form == "labels":
         return _convert_labels(values, lambda text: _TRUTH[text.lower()], name, "true and false")
     others = values.present[~np.isin(values.present, (0, 1))]
@@ -65,7 +65,7 @@ def as_times(values: Values, name: str) -> Floats:
 
 
 def as_labels(values: Values) -> Values:
-    """The values as text: integers without a decimal point, truth values as "true" and "false", dates as ISO 8601."""
+    """The values as text: integers without a decimal point, booleans as "true" and "false", dates as ISO 8601."""
     if values.form == "labels":
         return values
     distinct, inverse = np.unique(values.data, return_inverse=True)  # NaN is the last

@@ -28,18 +28,18 @@ class TableEncoder:
     """Makes a float32 matrix of a table with numbers, categories, dates and gaps, always in the same way.
 
     Numbers are scaled robustly, and once more where they have a long tail; categories become a column for each value,
-    dates the elapsed time and its place in the year, the week and the day.  Columns that cannot be learned from are
+    dates the elapsed time and its place in the year, week and day.  Columns that cannot be learned from are
     left out.
 
     Parameters
     ----------
     kinds : mapping of str to str, default=None
-        The kinds of columns that are not to be guessed: "number", "category", "boolean", "date", or "text" or
+        The kinds of columns, instead of a guess: "number", "category", "boolean", "date", or "text" or
         "identifier", which are left out.
     drop : collection of str, default=()
         Columns to leave out.
     max_one_hot : int >= 2, default=32
-        Largest number of columns that are made of a category; the rarer values share the last of them.
+        Largest number of columns for a category; the rarer values share the last of them.
     embed : bool, default=False
         Whether a category with more values than that becomes one column of codes, for `fastgd.Embedding`.
 
@@ -48,7 +48,7 @@ class TableEncoder:
     columns : tuple of Column
         The columns that are used, in the order of the table of `fit`.
     findings : tuple of Finding
-        What is remarkable about columns: identifiers, constants, duplicates, leaks of the target.
+        Notable columns: identifiers, constants, duplicates, leaks of the target.
     has_names : bool
         Whether columns are matched by name; else by position.
 
@@ -74,7 +74,7 @@ class TableEncoder:
     >>> encoder.feature_names
     ('size', 'size is missing', 'colour=blue', 'colour=green', 'colour=red')
     >>> [(finding.column, finding.message) for finding in encoder.findings]
-    [('unit', 'has one value only')]
+    [('unit', 'has only one value')]
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class TableEncoder:
     ) -> None:
         self._kinds = {name: check_choice(f"kinds[{name!r}]", kind, KINDS) for name, kind in (kinds or {}).items()}
         if isinstance(drop, str):
-            raise TypeError(f"drop must be a list of names of columns, such as [{drop!r}], not a text")
+            raise TypeError(f"drop must be a list of column names, such as [{drop!r}], not a str")
         self._drop = tuple(drop)
         self.max_one_hot, self.embed = check_int("max_one_hot", max_one_hot, minimum=2), bool(embed)
         self.columns: tuple[Column, ...] = ()
@@ -142,7 +142,7 @@ class TableEncoder:
         Parameters
         ----------
         table : frame, mapping, array or path
-            Columns are taken by name, in any order; others than those of `fit` are ignored.
+            Columns are matched by name, in any order; those unknown to `fit` are ignored.
 
         Returns
         -------
@@ -242,13 +242,9 @@ class TableEncoder:
         """Raise ValueError unless the columns that are used are there."""
         if not (is_named and self.has_names):
             if self.has_names and not is_named:
-                raise ValueError(
-                    f"the table must have names of columns, as the one of fit: {_listed(list(self.kinds))}"
-                )
+                raise ValueError(f"the table must have column names, as in fit: {_listed(list(self.kinds))}")
             if len(columns) != self._n_columns:
-                raise ValueError(
-                    f"the table must have {self._n_columns} columns, as the one of fit, not {len(columns)}"
-                )
+                raise ValueError(f"the table must have {self._n_columns} columns, as in fit, not {len(columns)}")
         missing = [name for name in self.kinds if name not in columns]
         if missing:
             others = [name for name in columns if name not in self.kinds]

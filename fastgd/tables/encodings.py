@@ -1,7 +1,7 @@
 """How the values of a column become columns of a matrix, by the kind of column.
 
 To add a kind: a frozen dataclass with `fit`, `encode` and `features`, and its entry in `ENCODINGS`.  Its fields are
-what a file stores, so they are text, truth values or tuples of these.
+what a file stores, so they are text, booleans or tuples of these.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def find_identifiers(columns: Sequence[Column]) -> dict[str, str]:
 
 
 def shorten(text: str) -> str:
-    """The beginning of a text, for a message."""
+    """The beginning of a string, for a message."""
     text = text.strip()
     return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 3] + "..."
 
@@ -86,9 +86,9 @@ def _describe_text(table: TextTable, column: Column) -> str:
     if column.kind == "codes":
         zeros = column.texts.str.contains(r"^\s*[+-]?0\d").arg_true()[0]
         [place] = table.places([zeros])
-        return f"codes with leading zeros, as {column.texts[zeros].strip()!r} in {place}"
+        return f"codes with leading zeros, such as {column.texts[zeros].strip()!r} in {place}"
     is_identifier = column.texts.n_unique() == len(column.texts) >= _MIN_ROWS
-    return f"{words}, and a different text in every row" if is_identifier else words
+    return f"{words}, and a different string in every row" if is_identifier else words
 
 
 def _is_misspelt(column: Column) -> bool:

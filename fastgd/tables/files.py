@@ -137,7 +137,7 @@ def _opened(path: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[B
 
 
 def _read_bytes(file: BinaryIO, name: str) -> bytes:
-    """The content of a file, a pipe or another stream, uncompressed; formats that are no tables are refused at once."""
+    """The content of a file, a pipe or another stream, uncompressed; formats other than tables are refused."""
     head = file.read(1 << 16)
     is_gzip, is_parquet = head.startswith(b"\x1f\x8b"), head.startswith(b"PAR1")
     problem = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), "")

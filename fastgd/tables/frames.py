@@ -45,7 +45,7 @@ def columns_of(table: Any, text: Collection[str] = ()) -> tuple[dict[str, Any], 
     for name, length in lengths.items():
         if length != n_rows:
             raise ValueError(
-                f"the columns of a table are of one length, but {first!r} has {n_rows} and {name!r} {length}"
+                f"the columns of a table must have the same length, but {first!r} has {n_rows} and {name!r} {length}"
             )
     if not n_rows:
         raise ValueError("a table must have rows, but there are 0")
@@ -67,7 +67,7 @@ def _frame_columns(frame: Any) -> tuple[dict[str, Any], bool]:
     names = [str(label) if is_named else f"x{i}" for i, label in enumerate(labels)]
     repeated = [name for i, name in enumerate(names) if name in names[:i]] if len(set(names)) < len(names) else []
     if repeated:
-        raise ValueError(f"the columns of a table have different names, but {repeated[0]!r} occurs more than once")
+        raise ValueError(f"the columns of a table must have distinct names, but {repeated[0]!r} occurs more than once")
     return {name: frame_column(frame, i) for i, name in enumerate(names)}, is_named
 
 
@@ -90,5 +90,5 @@ def _array_columns(array: Any) -> tuple[dict[str, Any], bool]:
         return {name: array[name] for name in array.dtype.names}, True
     if array.ndim != 2:
         hint = ": reshape it by X.reshape(-1, 1)" if array.ndim == 1 else ""
-        raise ValueError(f"a table has the shape (rows, columns), not {array.shape}{hint}")
+        raise ValueError(f"a table must have the shape (rows, columns), not {array.shape}{hint}")
     return {f"x{i}": np.ascontiguousarray(column) for i, column in enumerate(array.T)}, False

@@ -49,7 +49,7 @@ def find_kind(values: Values) -> tuple[str, str]:
         if numbers is not None:
             return find_kind(numbers)
         is_identifier = n_distinct >= _UNIQUE * n_rows and not any(" " in label for label in values.labels)
-        message = f"has {n_distinct:,} different texts in {n_rows:,} rows"
+        message = f"has {n_distinct:,} different strings in {n_rows:,} rows"
         return ("identifier" if is_identifier else "text"), message
     if n_rows >= _MIN_ROWS and values.is_integer and _counts(values):
         return "identifier", "counts the rows"

@@ -42,7 +42,7 @@ class _Specs(Exception):
 
 
 def _read_members(configs: Sequence[dict[str, Any]], file: files.Reader) -> tuple[Sequential, ...]:
-    """The networks; all arrays are asked for at once, so that the file is known to hold these and no others."""
+    """The networks; all arrays are requested together, so that the file is known to hold these and no others."""
     expected = {f"{i}.{name}": spec for i, config in enumerate(configs) for name, spec in _specs(config).items()}
     arrays = file.arrays(expected)
 

@@ -65,7 +65,7 @@ def read_typed(
 
 
 def typed_frame(table: TextTable, missing: Collection[str], text: Collection[str]) -> pl.DataFrame:
-    """The columns of a table of text as numbers, truth values or text; see `fastgd.tables.read_frame`."""
+    """The columns of a table of text as numbers, booleans or text; see `fastgd.tables.read_frame`."""
     names = _read_names(table)
     places = [i for i, name in enumerate(table.header) if name or i < len(names.indices)]
     columns = {table.header[i]: _read_column(table, table.header[i], str(i), missing) for i in places}
@@ -73,12 +73,12 @@ def typed_frame(table: TextTable, missing: Collection[str], text: Collection[str
 
 
 def _typed(table: TextTable, column: Column, is_text: bool) -> pl.Series:
-    """The numbers, truth values or texts of a column, null where one is missing."""
+    """The numbers, booleans or texts of a column, null where one is missing."""
     n_strays, n_present = int(column.strays.sum()), len(column.texts) - int(column.missing.sum())
     if is_text or column.kind == "codes" or n_strays > _STRAYS * n_present:
         return column.stripped().set(column.missing, None)
     check_numbers(table, column)
-    if column.kind == "truth values":
+    if column.kind == "booleans":
         return column.numbers.cast(pl.Boolean)
     integers = to_integers(column)
     return column.numbers if integers is None else integers

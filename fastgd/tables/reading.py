@@ -22,7 +22,7 @@ def polars_required() -> Iterator[None]:
 def read_frame(
     path: str | os.PathLike[str] | BinaryIO, *, missing: Collection[str] = MISSING, text: Collection[str] = ()
 ) -> Any:
-    r"""Read a CSV or Parquet file of numbers, truth values and text.
+    r"""Read a CSV or Parquet file of numbers, booleans and text.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def read_frame(
     -------
     polars.DataFrame
         Columns of int64, float64, booleans or text, null where a value is missing.  A column is text if more than a
-        tenth of its values are no numbers, or if they are codes with leading zeros.  Dates remain text.  A leading
+        tenth of its values are not numbers, or if they are codes with leading zeros.  Dates remain text.  A leading
         index column that has no name is called "".
 
     Raises
     ------
     TableError
-        The file is not a table, or a few values of a column are no numbers; the message names line and column.
+        The file is not a table, or a few values of a column are not numbers; the message names line and column.
     OSError
         The file cannot be read.
     ImportError

@@ -78,7 +78,7 @@ class Recipe:
     weight_decay: Rate = 0.0
 
     def network(self, encoder: TableEncoder, rows: int, n_out: int, is_classification: bool, seed: int) -> Sequential:
-        """The network for so many training rows of the matrix that the encoder makes; the outputs are 0 at first."""
+        """The network for this many training rows of the matrix that the encoder makes; the outputs are 0 at first."""
         dropout = (0.3 if rows < _LARGE else 0.15) if self.dropout is None else self.dropout
         activation = self.activation or ("selu" if is_classification else "mish")
         stack = embeddings(encoder, self.widths)
@@ -118,13 +118,13 @@ class Recipe:
         return CrossEntropy(label_smoothing=0.1) if is_classification else "mse"
 
     def n_epochs(self, rows: int) -> int:
-        """Number of epochs for so many training rows."""
+        """Number of epochs for this many training rows."""
         if self.epochs is not None:
             return self.epochs
         return _FEW_EPOCHS if rows < _SMALL else max(_MIN_EPOCHS, min(_EPOCHS, _ROWS // rows))
 
     def rows_of_batch(self, rows: int) -> int:
-        """Batch size for so many training rows."""
+        """Batch size for this many training rows."""
         if self.batch_size is not None:
             return self.batch_size
         doublings = max(0, int(math.log2(max(1, rows / (_BATCH * _STEPS)))))

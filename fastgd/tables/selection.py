@@ -40,17 +40,17 @@ def select(
         Kinds that the user has chosen; such columns are left out only if the kind says so.
     target : Values or None
     has_names : bool
-        Whether the table has names of columns; the columns of an array are not taken for identifiers.
+        Whether the table has column names; the columns of an array are not taken for identifiers.
     """
     kinds: dict[str, str] = {}
     findings = _indices(values, given_kinds) if has_names else []
     for name in [name for name in values if name not in {finding.column for finding in findings}]:
         found = given_kinds.get(name)
-        kind, reason = (found, "is not used, as its kind says") if found else find_kind(values[name])
+        kind, reason = (found, "is not used because of its kind") if found else find_kind(values[name])
         if kind not in ENCODINGS and (has_names or found or values[name].form == "labels"):
             findings.append(Finding(name, kind, reason, dropped=True))
         elif values[name].n_distinct < 2 and not (values[name].n_distinct and values[name].missing.any()):
-            message = "has one value only" if values[name].n_distinct else "has no values"
+            message = "has only one value" if values[name].n_distinct else "has no values"
             findings.append(Finding(name, "constant", message, dropped=True))
         else:
             kinds[name] = kind if kind in ENCODINGS else "number"
@@ -80,4 +80,4 @@ def _warnings(
         if name not in given_kinds and is_unique(values[name])
     ]
     leaks = [name for name in kinds if target is not None and is_leak(values[name], target)]
-    return found + [Finding(name, "leak", "tells the target in every row", dropped=False) for name in leaks]
+    return found + [Finding(name, "leak", "determines the target in every row", dropped=False) for name in leaks]

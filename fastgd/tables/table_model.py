@@ -31,9 +31,9 @@ TASKS = ("classification", "regression")
 class TableModel:
     """One network or several, trained on a table as it is.
 
-    The columns are encoded by a `TableEncoder`.  The network and its training are after RealMLP, a perceptron of three
+    The columns are encoded by a `TableEncoder`.  The network and its training follow RealMLP, a perceptron of three
     layers whose settings have been tuned on many tables: features with trained factors, numbers with periodic features,
-    categories of many values as vectors.  Of the epochs, the one that is best on held-out rows is kept.
+    categories of many values as vectors.  The epoch that is best on held-out rows is kept.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class TableModel:
     kinds, drop
         As in `TableEncoder`.
     max_one_hot : int >= 2, default=32
-        Largest number of columns that are made of a category; one with more values becomes a vector that is trained.
+        Largest number of columns for a category; one with more values is embedded as trained vectors.
     seed : int in [0, 2**64), default=0
     n_threads : int >= 1 or None, default=None
         Maximum number of threads; the results do not depend on it.
@@ -305,7 +305,7 @@ def _check_quantiles(quantiles: Any, is_classification: bool, loss: Any) -> tupl
     if quantiles is None:
         return None
     if is_classification:
-        raise ValueError("quantiles are of a regression; a classification has predict_proba")
+        raise ValueError("quantiles are for a regression; a classification has predict_proba")
     if loss is not None:
         raise ValueError("quantiles have a loss of their own: leave out loss or quantiles")
     given = [quantiles] if isinstance(quantiles, (int, float)) else list(quantiles)

@@ -1,4 +1,4 @@
-"""The values of a column, whatever library it comes from: numbers, truth values, times or labels.
+"""The values of a column, whatever library it comes from: numbers, booleans, times or labels.
 
 Frames are read column by column, by their own methods; neither pandas nor polars is imported unless one is given.
 """
@@ -192,4 +192,4 @@ def _floats(series: Any) -> Floats:
 
 
 def _unusable(name: str, dtype: object) -> str:
-    return f"column {name!r} has values of type {dtype}; a column holds numbers, text, truth values or dates: drop it"
+    return f"column {name!r} has values of type {dtype}; a column holds numbers, text, booleans or dates: drop it"

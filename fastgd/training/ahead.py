@@ -76,7 +76,7 @@ class StepsAhead:
 
 
 def _calls_functions(setting: Any) -> bool:
-    """Whether a setting is, or has in it, a function that is no schedule."""
+    """Whether a setting is, or has in it, a function that is not a schedule."""
     if isinstance(setting, Record):
         setting = vars(setting)
     if isinstance(setting, Mapping):

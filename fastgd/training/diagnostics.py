@@ -89,7 +89,7 @@ def check_progress(history: History, run: Run, stop_reason: str | None) -> None:
     if before - last > max(_FALL * before, _FALL_OF_LARGEST * np.nanmax(losses)):
         warn_user(
             f"the {kind} loss was still falling at the end, from {before:.3g} to {last:.3g} on average in the last "
-            f"{quarter} epochs: the model can become better. Train for more epochs",
+            f"{quarter} epochs: the model can still improve. Train for more epochs",
             AdviceWarning,
         )
 
@@ -116,7 +116,7 @@ def divergence_message(
     cause, remedy = divergence_cause(model, X), "scale the columns of X"
     largest_y = float(np.abs(Y.astype(np.float64)).max()) if _is_regression(loss) else 0.0
     if largest_y > max(_LARGE_TARGET, float(np.abs(X.astype(np.float64)).max())):
-        cause = f"y has values up to {largest_y:.2g}, from which outputs around 0 and 1 are far ({cause})"
+        cause = f"y has values up to {largest_y:.2g}, far from outputs around 0 and 1 ({cause})"
         remedy = "scale y: use Trainer(standardize=True)"
     return (
         f"the loss was not finite at step {step} (epoch {epoch}), or theta after its update: {cause}. "

@@ -95,7 +95,7 @@ class Evaluator:
     def check(self) -> None:
         """Measure once, so that a metric of scikit-learn that cannot handle these targets fails before the training.
 
-        Its functions are pure, so nobody notices.  A function of the user, which may count or print, is first called
+        Its functions are pure, so nothing changes.  A function of the user, which may count or print, is first called
         after the first epoch.  Warnings are ignored: they would be about a model that has not been trained.
 
         Raises

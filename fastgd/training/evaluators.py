@@ -99,10 +99,14 @@ def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: An
     return evaluator_of_rows(settings, model, X, targets, weight, None, model.inputs, spec)
 
 
-def read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "") -> Floats | None:
-    """Checked `sample_weight`; ValueError if the loss takes no weights."""
+def read_weight(loss: Loss, sample_weight: Any, n: int, prefix: str = "", group: Group | None = None) -> Floats | None:
+    """Checked `sample_weight` of all rows, or of those of one rank of a group; ValueError if the loss takes none."""
     _check_takes_weight(loss, sample_weight)
-    return None if sample_weight is None else sample_weights.row_weights(sample_weight, n, prefix + "sample_weight")
+    if sample_weight is None:
+        return None
+    is_part = group is not None and group.size > 1
+    check = sample_weights.block_weights if is_part else sample_weights.row_weights
+    return check(sample_weight, n, prefix + "sample_weight")
 
 
 def _check_takes_weight(loss: Loss, sample_weight: Any) -> None:

@@ -185,7 +185,7 @@ def prepare(
     known = shared_classes(y, loss, model.n_out, group) if known is None else known
     targets = read_targets(y, loss, model.n_out, known, dtype=None if scales_y else model.dtype)
     check_same_rows(X, targets.Y)
-    weight = read_weight(loss, sample_weight, len(X))
+    weight = read_weight(loss, sample_weight, len(X), group=group)
     output_spec = OutputSpec(loss.link, targets.classes, targets.squeeze, model.head.scaling if scales_y else None)
     rows, held_out = _split(settings, targets.Y, output_spec, validation, group)
     rows = targets.labelled(rows, "training row")
@@ -294,7 +294,8 @@ def _training_weight(
     if not factors:
         return None
     product = factors[0] if len(factors) == 1 else factors[0] * factors[1]
-    product = sample_weights.normalized(product.astype(np.float64)).astype(dtype)
+    if group.size == 1:
+        product = sample_weights.normalized(product.astype(np.float64)).astype(dtype)
     if not product[rows].any():
         raise ValueError(
             "the weight of every training row, sample_weight times class_weight, is zero: there is nothing to train on"

@@ -9,7 +9,7 @@ from typing import Any
 class DeferredInterrupt:
     """A context manager that holds back SIGINT until `deliver`, or the end of the block.
 
-    A second SIGINT is passed to its handler at once, which raises KeyboardInterrupt in whatever takes so long.  Python
+    A second SIGINT is passed to its handler immediately, which raises KeyboardInterrupt in whatever takes long.  Python
     runs handlers in the main thread only; in other threads there is nothing to hold back.
     """
 

@@ -81,8 +81,8 @@ def fit_lbfgs(
     -----
     Ctrl-C ends the training, not the program; theta is that after the last completed step.
 
-    SciPy's linear algebra may use threads of its own, which small models have no work for and which slow down those of
-    the engine.  If steps of a small model take milliseconds, set the environment variable `OPENBLAS_NUM_THREADS=1`.
+    SciPy's linear algebra may use threads of its own, which do not help small models and slow down those of the
+    engine.  If steps of a small model take milliseconds, set the environment variable `OPENBLAS_NUM_THREADS=1`.
 
     References
     ----------

@@ -101,8 +101,8 @@ def lr_finder(
     X, y, sample_weight
         As in `Trainer.fit`.
     loss, optimizer, batch_size, seed, n_threads, precision
-        As in `Trainer`; the lr of the optimiser is not used.  Its other settings are: with momentum, the rates that
-        suit are lower.
+        As in `Trainer`; the lr of the optimiser is not used.  Its other settings are: with momentum, suitable
+        rates are lower.
     start, end : float > 0, default=1e-6, 10.0
         First and last learning rate.
     steps : int >= 2, default=200

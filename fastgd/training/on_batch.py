@@ -36,8 +36,8 @@ class BatchSteps:
         Parameters
         ----------
         X, y, sample_weight, classes
-            As in `fit`. Classes are those of an earlier call; without one, declare them, or let labels be integers from
-            0 on.
+            As in `fit`. Classes are those of an earlier call; without one, declare them, or use integers from 0 on as
+            labels.
 
         Returns
         -------
@@ -145,7 +145,7 @@ def _check_classes(targets: Targets, model: Sequential) -> None:
     if targets.classes.tolist() in (list(range(model.n_out)), [0, 1]):
         return
     raise ValueError(
-        "one batch does not tell all classes: declare them, train_on_batch(X, y, classes=...), or pass integers from 0 "
+        "one batch need not have all classes: declare them, train_on_batch(X, y, classes=...), or pass integers from 0 "
         f"to {max(model.n_out, 2) - 1} as labels"
     )
 

@@ -67,7 +67,7 @@ def refuse_for_shards(group: Group, **arguments: Any) -> None:
 def refuse_shards(settings: TrainSettings, method: str) -> None:
     """ValueError if the trainer has shards, for a method that trains without them."""
     if settings.shards > 1:
-        raise ValueError(f"{method} has no shards: use a trainer with shards=1")
+        raise ValueError(f"{method} does not support shards: use a trainer with shards=1")
 
 
 def check_rows(n: int, group: Group, kind: str) -> None:

@@ -85,8 +85,8 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         Processes that train one model together, each on its own rows: `MPI.COMM_WORLD`, for example.  They call `fit`
         with the same other arguments.  None: this process alone.  Not saved: `load` takes it again.
     shards : int >= 1 or None, default=None
-        Number of parts of the rows, a multiple of the number of processes, which hold as many each.  The results depend
-        on it, but not on the number of processes.  None: one for each process.
+        Number of parts of the rows, a multiple of the number of processes, each of which holds as many.  The results
+        depend on it, but not on the number of processes.  None: one for each process.
     local_steps : int >= 1, default=1
         Number of steps that each shard does on its own before theta and the optimiser's state are averaged over all
         (local SGD).  1: the gradients of each step are summed.
@@ -94,7 +94,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
     Attributes
     ----------
     history : History
-        One row per epoch, over all calls of `fit`.
+        One row per epoch, over all calls to `fit`.
     epoch, step : int
         Number of epochs and steps done.
     last_epoch : int
@@ -264,7 +264,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         Returns
         -------
         dict
-            "loss" and the metrics by name: those of the trainer, or the one of the loss ("accuracy", "r2").
+            "loss" and the metrics by name: those of the trainer, or that of the loss ("accuracy", "r2").
 
         Raises
         ------
