@@ -87,7 +87,7 @@ def test_bad_classes(case):
 
 def test_where_there_are_no_classes():
     for loss, n_out, y in (("mse", 1, INDEX), ("bce", 3, np.eye(3)[INDEX]), ("hinge", 3, 2 * np.eye(3)[INDEX] - 1)):
-        with pytest.raises(ValueError, match=f"classes= needs one class per row, which the loss '{loss}' on {n_out} "):
+        with pytest.raises(ValueError, match=f"classes= needs one class per row, but the loss '{loss}' on {n_out} "):
             made(loss, n_out).fit(X, y, epochs=1, classes=[0, 1], verbose=0)
     with pytest.raises(ValueError, match="with one output, classes must hold two labels, not 3 classes"):
         made("bce", 1).fit(X, INDEX > 0, epochs=1, classes=[0, 1, 2], verbose=0)

@@ -43,7 +43,7 @@ def test_functions_of_other_arguments(f):
 
 
 def test_classes_are_not_functions():
-    with pytest.raises(TypeError, match="loss must be a name or an object"):
+    with pytest.raises(TypeError, match="loss must be a name or an instance of Loss"):
         losses.get(dict)
 
 

@@ -241,7 +241,7 @@ def test_unknown_name_suggests_the_closest(module, name):
 def test_what_is_no_name(module):
     with pytest.raises(ValueError, match="unknown .*'€': known are"):
         module.get("€")
-    with pytest.raises(TypeError, match="must be a name or an object"):
+    with pytest.raises(TypeError, match="must be a name or an instance of"):
         module.get(3)
     cls = next(iter(TABLES[module].values()))
     with pytest.raises(TypeError, match=rf"write {cls.__name__}\(\) instead of {cls.__name__}"):

@@ -177,7 +177,7 @@ def test_orthogonal_is_for_weights():
         (lambda: initializers.Orthogonal(math.nan), ValueError, "gain must be in"),
         (lambda: initializers.Constant(1e39), ValueError, "value must be of a size that float32 can hold"),
         (lambda: initializers.HeNormal(10**400), ValueError, "negative_slope must be"),
-        (lambda: gd.Dense(3, 2, bias_init=3), TypeError, "initializer must be a name or an object"),
+        (lambda: gd.Dense(3, 2, bias_init=3), TypeError, "initializer must be a name or an instance"),
         (lambda: gd.Dense(3, 2, bias_init="noraml"), ValueError, "did you mean 'normal'"),
         (lambda: gd.Dense(3, 2, bias="no"), TypeError, "bias must be True or False, not 'no'"),
     ],

@@ -329,7 +329,7 @@ def test_damaged_scalings_are_refused(part, key, value):
     trainer.fit(X, y, epochs=1, verbose=0)
     config = trainer.model.to_config()
     config[part] = config[part] | {key: value}
-    with pytest.raises(ValueError, match="its (names|scaling)"):
+    with pytest.raises(ValueError, match="its (column names|scaling)"):
         gd.Sequential.from_config(config, lambda specs: trainer.model.parameters())
 
 

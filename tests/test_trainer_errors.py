@@ -139,7 +139,7 @@ BAD = [
     ({"sample_weight": np.zeros(ROWS)}, ValueError, "zero for every row"),
     ({"sample_weight": -np.ones(ROWS)}, ValueError, ">= 0"),
     ({"callbacks": gd.EarlyStopping()}, TypeError, "callbacks must be a sequence"),
-    ({"callbacks": [gd.EarlyStopping]}, TypeError, "a callback must be an object"),
+    ({"callbacks": [gd.EarlyStopping]}, TypeError, "a callback must be an instance of Callback"),
     ({"callbacks": [gd.EarlyStopping()]}, ValueError, "'validation_loss'.*records epoch, loss, lr.*validation=0.2"),
     ({"tol": -1}, ValueError, "tol"),
 ]

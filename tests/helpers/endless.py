@@ -16,7 +16,7 @@ from sharded_fits import classifier, fit
 import fastgd as gd
 
 
-class Interrupted(MPI.Intracomm):
+class Interrupted(MPI.Intracomm):  # type: ignore[misc, unused-ignore] # Any without mpi4py
     """A communicator that interrupts this process in its last exchange."""
 
     left: float = math.inf
