@@ -61,7 +61,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     '`output="softmax"`': {"output": "softmax"},
     "`dropout=0.5`": {"dropout": 0.5},
 }
-TABLES = {"besides SGD": BESIDES_RULE, "optimiser": OPTIMIZERS, "instead of ReLU": LAYERS}
+TABLES = {"besides SGD": BESIDES_RULE, "optimizer": OPTIMIZERS, "instead of ReLU": LAYERS}
 
 
 def trainer_of(options: dict[str, Any], n_threads: int) -> gd.Trainer:

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.gallery              needs PyTorch
 
-Networks, batches and optimisers are those of examples/gan.py (mixture of Gaussians), examples/cartpole.py (DQN) and
+Networks, batches and optimizers are those of examples/gan.py (mixture of Gaussians), examples/cartpole.py (DQN) and
 examples/meta.py (Reptile on sinusoids).  Contenders take turns in one process; the median of the turns counts.
 """
 

@@ -1,6 +1,6 @@
 """Late epochs: what an epoch costs when training has converged, relative to one early in the same training.
 
-Weights whose gradient has become 0 make the difference: what an optimiser remembers of them decays into the range of
+Weights whose gradient has become 0 make the difference: what an optimizer remembers of them decays into the range of
 denormal numbers, with which CPUs compute slowly unless they are told to take them for 0. Both stages run in one
 process, on one thread, and take turns, so that what else the machine does slows both alike.
 """
@@ -34,7 +34,7 @@ class Course:
     data : callable
         Makes X and y.
     optimizer : callable
-        Makes the optimiser.
+        Makes the optimizer.
     epochs : int
         Epochs before the late ones.
     block : int

@@ -26,7 +26,7 @@ METHOD = """## How it was measured
   about a dozen runs before and after each race. Only the products count as operations: 2 per weight and row in each of
   forward, dX and dW (no dX for the first layer).
 - Peers are written as users write them (eager PyTorch, Keras `fit`, scikit-learn, a jitted step in JAX) and as experts
-  do (PyTorch with its fused optimiser, without autograd, compiled; whole epochs in one jitted loop of JAX or
+  do (PyTorch with its fused optimizer, without autograd, compiled; whole epochs in one jitted loop of JAX or
   TensorFlow; NumPy with preallocated buffers): [benchmarks/peers](../../benchmarks/peers).
 - To repeat it: in a checkout, on an otherwise idle machine, `pip install ".[bench]"`, then `python -m benchmarks`.
 """

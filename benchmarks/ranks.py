@@ -93,7 +93,7 @@ def step_seconds(widths: tuple[int, ...], batch: int, comm: Any) -> float:
 
 
 def cost_of_rows(widths: tuple[int, ...]) -> tuple[float, float]:
-    """Seconds of a step of a rank, beside the exchange, as a + b rows: by least squares of relative errors."""
+    """Seconds of a step of a rank, besides the exchange, as a + b rows: by least squares of relative errors."""
     times = np.array([step_seconds(widths, rows, COMM_SELF) for rows in ROWS])
     A = np.column_stack([np.ones(len(ROWS)), ROWS]) / times[:, np.newaxis]
     a, b = np.linalg.lstsq(A, np.ones(len(ROWS)), rcond=None)[0]
@@ -116,7 +116,7 @@ def measured() -> Iterator[str]:
 
 
 def modelled(name: str = "784-512-512-10", rows: int = 256) -> Iterator[str]:
-    """The lines of the table of the model: millions of rows/s, with so many rows on each machine in a step."""
+    """The lines of the table of the model: millions of rows/s, with this many rows on each machine in a step."""
     widths = WIDTHS[name]
     a, b = cost_of_rows(widths)
     size = 4 * gd.MLP(*widths, seed=0).theta.size

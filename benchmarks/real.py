@@ -1,6 +1,6 @@
 """Time to a goal on real and realistic data: whole programs, from the start of their process.
 
-Each program (benchmarks/programs) imports its library, loads the data, trains the same network with the same optimiser,
+Each program (benchmarks/programs) imports its library, loads the data, trains the same network with the same optimizer,
 batch size and learning rate from the same initial weights, and predicts held-out rows after each epoch until the goal
 is reached. Its clock starts when its process does, and a second one at the first call that trains, which compiles what
 has to be compiled.
@@ -27,7 +27,7 @@ PROGRAMS = {
     "with_fastgd": "fastgd",
     "with_sklearn": "scikit-learn MLP",
     "with_torch": "PyTorch, DataLoader",
-    "with_torch_expert": "PyTorch, index batches, fused optimiser",
+    "with_torch_expert": "PyTorch, index batches, fused optimizer",
     "with_jax": "JAX, jitted step",
     "with_jax_scan": "JAX, epochs in one jit",
 }

@@ -227,7 +227,7 @@ def _late(results: Result) -> Iterator[str]:
             (name, *map(microseconds, (one["early"], one["late"])), one["epochs"], f"{one['ratio']:.2f}")
             for name, one in section.items()
         ]
-        yield from table(("data and optimiser", "early", "late", "after epochs", "late / early"), rows)
+        yield from table(("data and optimizer", "early", "late", "after epochs", "late / early"), rows)
 
 
 def _footprints(results: Result) -> Iterator[str]:
@@ -240,7 +240,7 @@ def _footprints(results: Result) -> Iterator[str]:
         yield from table(("workload", "needed", "activations of one batch, twice", "theta"), rows)
     if "import" in section and "size" in section:
         yield "\nImports in a fresh process after NumPy's, with a warm disk (of fastgd: until a model, a trainer and an"
-        yield "optimiser can be made); packages without their dependencies:\n"
+        yield "optimizer can be made); packages without their dependencies:\n"
         yield from table(("what", "needs"), _needs(section["size"], section["import"]))
 
 

@@ -285,7 +285,7 @@ DATA = Subject(
     "Whole programs ([benchmarks/programs](../../benchmarks/programs)) that import a library, load the data, train, "
     "and predict the held-out rows after each epoch until they reach the goal: seconds from the start of the process, "
     "seconds from the first call that trains (which compiles what must be compiled), and epochs; medians over seeds. "
-    "All have the same network, initial weights, optimiser, batch size and learning rate.",
+    "All have the same network, initial weights, optimizer, batch size and learning rate.",
     {f"{one.goal}: {one.title}": data_rows(name) for name, one in real.PROBLEMS.items()},
 )
 PREDICTION = Subject(
@@ -305,13 +305,13 @@ GROWTH = Subject(
 )
 LATE = Subject(
     "Late epochs",
-    "Time of an epoch when training has converged, relative to one early in the same training; where an optimiser's "
+    "Time of an epoch when training has converged, relative to one early in the same training; where an optimizer's "
     f"memory of dead weights becomes denormal, CPUs slow down unless told otherwise. {late.HIDDEN} hidden units, batch "
     f"{late.BATCH}, one thread.",
     {"": late_rows},
 )
 IMPORTS = Subject(
     "Import",
-    "In a fresh process, after NumPy, with a warm disk; of fastgd, until a model, trainer and optimiser can be made:",
+    "In a fresh process, after NumPy, with a warm disk; of fastgd, until a model, trainer and optimizer can be made:",
     {"": import_rows},
 )

@@ -41,7 +41,7 @@ class Source:
         return self.score != "rmse"
 
     def load(self, rows: int | None) -> tuple[pd.DataFrame, Any]:
-        """At most so many rows of the table, and the targets, in random order."""
+        """At most this many rows of the table, and the targets, in random order."""
         if self.package == "sklearn":
             frame = getattr(datasets, f"load_{self.item}")(as_frame=True).frame
         else:

@@ -35,7 +35,7 @@ seed, rng, GAMMA = arguments.seed, np.random.default_rng(arguments.seed), 0.99
 
 
 class Net:
-    """A network of the cart's position, speed, angle and angular speed, with its optimiser."""
+    """A network of the cart's position, speed, angle and angular speed, with its optimizer."""
 
     def __init__(self, n_out, lr):
         self.model, self.optimizer = gd.MLP(4, 64, 64, n_out, activation="tanh", seed=seed + n_out), gd.Adam(lr=lr)

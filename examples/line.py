@@ -38,7 +38,7 @@ def loss(w, b):
     return np.mean((b[..., None] + w[..., None] * x - y) ** 2, axis=-1)
 
 
-# 3. Optimisation: theta <- theta - lr * gradient, until no parameter changes by more than a tolerance.
+# 3. Optimization: theta <- theta - lr * gradient, until no parameter changes by more than a tolerance.
 path = [model.theta.copy()]
 
 

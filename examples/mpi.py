@@ -31,7 +31,7 @@ held_out = slice(ROWS + comm.rank, None, comm.size)  # what it validates on
 
 
 def train(local_steps):
-    """The trainer of a network that is trained with an exchange after so many steps, and the number of exchanges."""
+    """The trainer of a network that is trained with an exchange after this many steps, and the number of exchanges."""
     trainer = gd.Trainer(
         gd.MLP(64, 64, 10, seed=options.seed),
         loss="cross_entropy",

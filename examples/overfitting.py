@@ -1,6 +1,6 @@
-"""Learning curves that tell model bias, failed optimisation and overfitting apart; the figures of docs/overfitting.md.
+"""Learning curves that tell model bias, failed optimization and overfitting apart; the figures of docs/overfitting.md.
 
-Run: python overfitting.py [picture.png], which also makes picture-bias.png and picture-optimisation.png.
+Run: python overfitting.py [picture.png], which also makes picture-bias.png and picture-optimization.png.
 """
 
 import sys
@@ -58,8 +58,8 @@ scale = {"unit": "mean squared error", "ticks": (0.03, 0.1, 0.3, 1, 3), "yscale"
 title, name = "Model bias: the bigger model has a much smaller training loss", PICTURE.stem + "-bias"
 draw({"a line": line, "32-32": small}, title, PICTURE.with_stem(name), **scale)
 runs = {"32-32": small, "six layers, sigmoid, SGD": failed, "six layers, ReLU, Adam": trained}
-title = "Failed optimisation: the bigger model has the larger training loss, until it is trained better"
-draw(runs, title, PICTURE.with_stem(PICTURE.stem + "-optimisation"), **scale)
+title = "Failed optimization: the bigger model has the larger training loss, until it is trained better"
+draw(runs, title, PICTURE.with_stem(PICTURE.stem + "-optimization"), **scale)
 
 X, y = gd.datasets.digits()
 X, new, big = X / 16, (X[1000:] / 16, y[1000:]), (64, 128, 128, 10)  # new: by other writers

@@ -23,12 +23,12 @@ def simulate(rows, seed):
 
 
 (X, y), new = simulate(ROWS, seed=0), simulate(2000, seed=1)
-unpenalised = {"*.bias": {"weight_decay": 0.0, "l1": 0.0}}  # penalise weights only
+unpenalized = {"*.bias": {"weight_decay": 0.0, "l1": 0.0}}  # penalize weights only
 runs = {
     "no penalty": {},
-    "L2: weight_decay=0.1": {"weight_decay": 0.1, "groups": unpenalised},
-    "L1: l1=0.02": {"l1": 0.02, "groups": unpenalised},
-    "elastic net: l1=0.01, weight_decay=0.05": {"l1": 0.01, "weight_decay": 0.05, "groups": unpenalised},
+    "L2: weight_decay=0.1": {"weight_decay": 0.1, "groups": unpenalized},
+    "L1: l1=0.02": {"l1": 0.02, "groups": unpenalized},
+    "elastic net: l1=0.01, weight_decay=0.05": {"l1": 0.01, "weight_decay": 0.05, "groups": unpenalized},
     "max_norm=1": {"max_norm": 1.0},
 }
 figure, axes = plt.subplots(len(runs), 1, figsize=(8, 7), sharex=True, sharey=True)

@@ -111,7 +111,7 @@ def test_fit_refuses_and_changes_nothing(trainer, case):
     with pytest.raises(error, match=message):
         trainer.fit(*arguments, **{"epochs": 1, "verbose": 0} | options)
     after = state_of(trainer)
-    # Binding the optimiser creates its slots, all zero; one that is bound must keep its own.
+    # Binding the optimizer creates its slots, all zero; one that is bound must keep its own.
     if before["slots"] is None:
         assert not any(after.pop("slots") or b"")
         del before["slots"]

@@ -1,4 +1,4 @@
-"""An optimiser belongs to the model that it trains: no other training gets its state, its steps or its reduced rate."""
+"""An optimizer belongs to the model that it trains: no other training gets its state, its steps or its reduced rate."""
 
 import copy
 import pickle
@@ -19,7 +19,7 @@ def step(optimizer, model):
 
 
 def trained(optimizer=None):
-    """A model, and the optimiser that has done a step for it."""
+    """A model, and the optimizer that has done a step for it."""
     model, optimizer = gd.MLP(4, 8, 3, seed=0), optimizer or gd.Adam()
     step(optimizer, model)
     return model, optimizer
@@ -66,7 +66,7 @@ def test_a_model_that_is_gone_was_another_model():
 @pytest.mark.parametrize("duplicate", [copy.copy, Optimizer.copy], ids=["copy.copy", "copy"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_copy_is_new(engine, name, duplicate):
-    """K-fold: each training with a copy is the training with a new optimiser."""
+    """K-fold: each training with a copy is the training with a new optimizer."""
     first = make(optimizer=OPTIMIZERS[name](average=gd.EMA(0.9), groups={"*.bias": {"lr": 2.0}}))
     fit(first)
     first.optimizer.reduce_lr(0.1)

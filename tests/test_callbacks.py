@@ -148,7 +148,7 @@ def test_a_callbacks_error_goes_through(engine, error):
 
 
 def check_usable_after(trainer, epochs):
-    """Model, history and optimiser are in the state after `epochs` epochs, and the training resumes from there."""
+    """Model, history and optimizer are in the state after `epochs` epochs, and the training resumes from there."""
     assert trainer.stop_reason == "interrupted"
     assert (trainer.epoch, len(trainer.history["loss"])) == (epochs, epochs)
     fit(trainer, 2)

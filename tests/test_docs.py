@@ -37,7 +37,7 @@ def test_the_example_at_the_top():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_with_their_settings(name):
-    """The table lists the positional arguments, and each optimiser has a measured cost."""
+    """The table lists the positional arguments, and each optimizer has a measured cost."""
     cls = OPTIMIZERS[name]
     parameters = inspect.signature(cls).parameters.values()
     settings = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]

@@ -187,7 +187,7 @@ def test_documented_names_exist(page):
 
 
 def test_every_class_that_is_documented_by_its_name_alone_is_public():
-    """The classes in the tables of docs/; initialisers and rare schedules are names of their modules."""
+    """The classes in the tables of docs/; initializers and rare schedules are names of their modules."""
     in_tables = set()
     for page in (ROOT / "docs").glob("*.md"):
         in_tables |= set(re.findall(r"^\| (?:`\w+` \| )?`([A-Z]\w*)\(", page.read_text(), re.MULTILINE))

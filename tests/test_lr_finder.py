@@ -19,7 +19,7 @@ def find(loss="cross_entropy", batch_size=16, **options):
 
 @pytest.mark.parametrize("optimizer", ["sgd", gd.SGD(momentum=0.9), "adam", "lion"], ids=str)
 def test_it_is_a_training_with_rising_rates(engine, optimizer):
-    """A custom loop over the same rows and rates has the same losses; model and optimiser are unchanged."""
+    """A custom loop over the same rows and rates has the same losses; model and optimizer are unchanged."""
     kept = copy.deepcopy(optimizer)
     model, test = find(optimizer=optimizer, start=1e-4, end=0.1, steps=30, seed=2)
     assert repr(optimizer) == repr(kept)

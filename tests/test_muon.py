@@ -1,4 +1,4 @@
-"""Muon: orthogonalised steps for weights, AdamW for the rest; PyTorch's values, on every engine."""
+"""Muon: orthogonalized steps for weights, AdamW for the rest; PyTorch's values, on every engine."""
 
 import copy
 import itertools

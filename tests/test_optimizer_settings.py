@@ -1,4 +1,4 @@
-"""Every setting of an optimiser is checked where it enters: constructed, assigned, from a file."""
+"""Every setting of an optimizer is checked where it enters: constructed, assigned, from a file."""
 
 import json
 import math
@@ -136,7 +136,7 @@ def test_eps_must_not_vanish_in_the_dtype_of_the_model(cls, eps):
 
 @pytest.mark.parametrize("cls", WITH_EPS)
 def test_eps_may_not_become_denormal(engine, cls):
-    """Assigned to an optimiser that has a state, or by a schedule; the least normal number is accepted."""
+    """Assigned to an optimizer that has a state, or by a schedule; the least normal number is accepted."""
     least = float(np.finfo(np.float32).tiny)
     model, optimizer = gd.MLP(2, 1, seed=0), cls(eps=least)
     optimizer.step(model)

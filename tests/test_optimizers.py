@@ -1,4 +1,4 @@
-"""The optimisers are the textbook's, and refuse what they cannot use."""
+"""The optimizers are the textbook's, and refuse what they cannot use."""
 
 import copy
 import math
@@ -103,7 +103,7 @@ SCHEDULED = [
 
 @pytest.mark.parametrize("optimizer", SCHEDULED, ids=lambda o: o.name)
 def test_any_number_may_be_a_schedule(optimizer):
-    """The coefficients of each step are those of an optimiser with the numbers of that moment."""
+    """The coefficients of each step are those of an optimizer with the numbers of that moment."""
     epoch_times, t, lr = np.arange(4) + 0.5, np.arange(1, 5), np.full(4, 0.1)
     table = optimizer.coefficients(lr, t, epoch_times, 4)
     for i in range(4):
@@ -200,7 +200,7 @@ def test_optimizer_refuses_what_is_no_rate(lr):
 
 
 class Parameters:
-    """The least model that an optimiser can step."""
+    """The least model that an optimizer can step."""
 
     def __init__(self, theta):
         self.theta, self.grad = theta, np.ones_like(theta)

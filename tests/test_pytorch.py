@@ -1,4 +1,4 @@
-"""The definitions mean what PyTorch means: losses, activations, and 50 steps of each optimiser, in float64."""
+"""The definitions mean what PyTorch means: losses, activations, and 50 steps of each optimizer, in float64."""
 
 from types import SimpleNamespace
 
@@ -153,7 +153,7 @@ SETTINGS: dict[str, list[dict[str, object]]] = {
 
 @pytest.fixture(autouse=True)
 def in_float64():
-    """Also the scalars that an optimiser keeps: NAdam's product of momenta."""
+    """Also the scalars that an optimizer keeps: NAdam's product of momenta."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield

@@ -192,7 +192,7 @@ def at(schedule, i):
 
 @pytest.mark.parametrize(("name", "setting", "schedule"), [(*n, s) for n, s in in_turn(NUMBERS, EVERY)], ids=kind)
 def test_numbers_of_a_rule(name, setting, schedule):
-    """The coefficients of each step are those of an optimiser with the number of that moment."""
+    """The coefficients of each step are those of an optimizer with the number of that moment."""
 
     def optimizer(value):
         pair = (0.9, value) if name == "nadam" else (value, 0.99)

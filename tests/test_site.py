@@ -96,7 +96,7 @@ def test_the_gallery_has_a_picture_of_every_example():
     shown = set(re.findall(r"!\[[^\]]+\]\(gallery/(.+?)\)", (DOCS / "gallery.md").read_text(encoding="utf-8")))
     assert {f"{path.stem}.png" for path in (ROOT / "examples").glob("*.py")} - shown == set()
     assert shown - pictures == set()
-    assert pictures - shown == {"overfitting-bias.png", "overfitting-optimisation.png"}  # on the page overfitting.md
+    assert pictures - shown == {"overfitting-bias.png", "overfitting-optimization.png"}  # on the page overfitting.md
 
 
 def test_the_pictures_of_the_gallery_are_small():

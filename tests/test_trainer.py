@@ -301,7 +301,7 @@ def test_a_trainer_can_be_pickled(engine):
 
 
 def test_a_shallow_copy_has_its_own_counters():
-    """It shares model, optimiser and history, as the attributes of any object."""
+    """It shares model, optimizer and history, as the attributes of any object."""
     one = make()
     fit(one, 2)
     other = copy.copy(one)

@@ -1,4 +1,4 @@
-"""Decoupled weight decay, for every optimiser: PyTorch's values where it has them, else the formula."""
+"""Decoupled weight decay, for every optimizer: PyTorch's values where it has them, else the formula."""
 
 import copy
 

@@ -98,7 +98,7 @@ CONTENDERS = {
     "sklearn": Entry("scikit-learn MLP", "by_sklearn:MLP", ("sklearn",)),
     "torch-loader": Entry("PyTorch, DataLoader", "by_torch:Loader", ("torch",)),
     "torch": Entry("PyTorch eager", "by_torch:Eager", ("torch",)),
-    "torch-fused": Entry("PyTorch, fused optimiser", "by_torch:Fused", ("torch",)),
+    "torch-fused": Entry("PyTorch, fused optimizer", "by_torch:Fused", ("torch",)),
     "torch-manual": Entry("PyTorch, no autograd", "by_torch:Manual", ("torch",)),
     "torch-compile": Entry("PyTorch, compiled step", "by_torch:Compiled", ("torch",)),
     "jax-step": Entry("JAX, jitted step", "by_jax:Step", ("jax",)),

@@ -1,7 +1,7 @@
 /*
  * bf16_gradient.h: dW = a^T dz of factors rounded to bf16, and the update of theta.
  *
- * The gradient of b is no product: the sums of dz over the rows of each block, which backward has left, are added up.
+ * The gradient of b is not a product: the sums of dz over the rows of each block, left by backward, are added up.
  */
 #ifndef FGD_BF16_GRADIENT_H
 #define FGD_BF16_GRADIENT_H

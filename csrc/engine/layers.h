@@ -154,7 +154,7 @@ static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_no
 
 /* ---- backward ---- */
 
-/* A finished panel of dL/da <- dL/dz, of an activation that is no epilogue; it is still in the cache. */
+/* A finished panel of dL/da <- dL/dz, of an activation that is not an epilogue; it is still in the cache. */
 static void backward_panel_done(const gemm_product *p, int i0, int i1, int j, int columns) {
     const fgd_layer *layer = p->epilogue.context; /* the one whose outputs these are the gradients of */
     ptrdiff_t ld = p->operands.c_row, offset = i0 * ld + j;

@@ -8,7 +8,7 @@
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-/* Uninitialised memory; large blocks are on huge pages, which saves TLB misses. */
+/* Uninitialized memory; large blocks are on huge pages, which saves TLB misses. */
 static void *alloc_aligned(size_t bytes) {
     size_t page = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
     bytes = round_up(bytes, page);

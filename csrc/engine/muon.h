@@ -2,7 +2,7 @@
  * muon.h: the part of rule muon for whole matrices W.  Its definition in NumPy is fastgd/optimizers/orthogonal.py.
  *
  * The direction u of a W is first computed with its momentum, element by element, in slot 1 of the state.  Then it is
- * orthogonalised in matrices of the workspace: V is u, or u transposed if it is wide, so that V^T V is small.  Threads
+ * orthogonalized in matrices of the workspace: V is u, or u transposed if it is wide, so that V^T V is small.  Threads
  * share the rows of each product, with a barrier after it.  Each element is one chain along k, and the norm is added up
  * row by row, so that bits do not depend on threads.
  */

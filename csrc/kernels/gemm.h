@@ -25,7 +25,7 @@
  *   For each k it loads NV vectors of b, broadcasts `rows` elements of a, and does rows * NV multiply-adds.
  *   Of the last vector only the lanes `last` are active; nothing outside them is read or written.
  *   No operand has to be aligned.  a and b may be copies (pack.h), which have strides of their own.  C is read only if
- *   k0 > 0 or with `accumulate`; otherwise it may be uninitialised.
+ *   k0 > 0 or with `accumulate`; otherwise it may be uninitialized.
  */
 #ifndef FGD_GEMM_H
 #define FGD_GEMM_H
@@ -86,7 +86,7 @@ ALWAYS_INLINE void multiply_panel(const int copies, const gemm_product *p, const
     const tile_rows *tiles = &block->tiles;
     const real *packed = copies ? block->packed : NULL;
     gemm_tile t;
-    t.i = block->i0; /* field by field: an initialiser would make compilers zero the whole struct first */
+    t.i = block->i0; /* field by field: an initializer would make compilers zero the whole struct first */
     t.j = j;
     t.k0 = block->k0;
     t.k1 = block->k1;

@@ -135,7 +135,7 @@ ALWAYS_INLINE vec lion_step(vec theta, vec g, vec *s, const vec *c) {
     return v_fnma(c[0], sign, v_mul(c[6], theta));
 }
 
-/* Of parameters that are no W, or not to be orthogonalised (engine/muon.h has the others): c as for adam; s = m, v */
+/* Of parameters that are no W, or not to be orthogonalized (engine/muon.h has the others): c as for adam; s = m, v */
 ALWAYS_INLINE vec muon_step(vec theta, vec g, vec *s, const vec *c) { return adam_step(theta, g, s, c); }
 
 #endif

@@ -27,7 +27,7 @@ _ATANH = tuple(1 / (2 * k + 1) for k in range(11))
 _SIN = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
 
 _FEW = 16  # powers that take less time one by one than as an array
-_ROWS = 64  # rows orthogonalised at a time: their products stay in the cache
+_ROWS = 64  # rows orthogonalized at a time: their products stay in the cache
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)  # NumPy has no erfc
 

@@ -1,4 +1,4 @@
-"""Memory for the long vectors of a network: theta, the gradient and the slots of an optimiser."""
+"""Memory for the long vectors of a network: theta, the gradient and the slots of an optimizer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Definitions: classes with a name in a registry and scalar parameters, and the lookup by that name.
 
-An activation, a loss, an optimiser or an initialiser is one class. Its name in the registry is what a user types
+An activation, a loss, an optimizer or an initializer is one class. Its name in the registry is what a user types
 (`activation="relu"`), what the C core calls the same function, and what the tests iterate over.
 """
 

@@ -23,9 +23,9 @@ class Activation(Definition):
     saved : {"a", "z"}
         What `backward` reads: the output a or the input z. With "a" the engine need not keep z.
     init : str
-        Name of the default initialiser for a layer with this activation.
+        Name of the default initializer for a layer with this activation.
     init_params : mapping of str to float
-        Parameters of that initialiser which follow from those of the activation.
+        Parameters of that initializer which follow from those of the activation.
     rowwise : bool
         Whether f maps a whole row (along the last axis) rather than each element; only allowed in the last layer.
     link : {"identity", "softmax", "sigmoid"}

@@ -132,7 +132,7 @@ class Callback:
             explains_arguments(cls)
 
     def on_fit_begin(self, trainer: Training) -> None:
-        """After all checks, before the first step; an error raised here leaves model and optimiser untouched."""
+        """After all checks, before the first step; an error raised here leaves model and optimizer untouched."""
 
     def next_step(self, trainer: Training) -> float:
         """The step after which `on_chunk_end` must be called at the latest: more than `trainer.step`; inf if none."""

@@ -24,7 +24,7 @@ class EarlyStopping(Monitor):
     min_delta : float >= 0, default=0.0
         Smallest change that counts as an improvement (exclusive).
     restore_best : bool, default=True
-        Restore theta, and the average of theta if the optimiser keeps one, of the best epoch of this `fit` when the
+        Restore theta, and the average of theta if the optimizer keeps one, of the best epoch of this `fit` when the
         `fit` ends for any reason but an error.  A later `fit(epochs=None)` still resumes from the last theta.
     mode : {"min", "max"} or None, default=None
         Whether lower or higher values are better, if the name of the column does not imply it.
@@ -157,7 +157,7 @@ class BestEpoch(EarlyStopping):
 class ReduceLROnPlateau(Monitor):
     """Reduce the learning rate when a column of the history has stopped improving.
 
-    The lr of the optimiser, a number or a schedule, is multiplied by `factor`.  All epochs of the history in which
+    The lr of the optimizer, a number or a schedule, is multiplied by `factor`.  All epochs of the history in which
     the column has a value count, also those of earlier calls to `fit`, so that an interrupted and resumed run equals
     an uninterrupted one.
 

@@ -121,7 +121,7 @@ def describe_training(data: TrainingData, options: argparse.Namespace) -> list[s
 
 @dataclass(frozen=True)
 class _OtherOptimizer(Recipe):
-    """The recipe with one learning rate, of another optimiser."""
+    """The recipe with one learning rate, of another optimizer."""
 
     name: str = "adam"
 

@@ -30,7 +30,7 @@ MODEL_DTYPES = frozenset((np.dtype("float32"), np.dtype("float64")))
 _MAX = {np.dtype(dtype): float(np.finfo(dtype).max) for dtype in ("float32", "float64")}
 _NUMBER_TYPES = (Real, Decimal, np.bool_)  # Real: bool, int, float, Fraction and NumPy's numbers
 
-# Elements per block of `check_finite`: small enough for the cache, large enough to amortise the call.
+# Elements per block of `check_finite`: small enough for the cache, large enough to amortize the call.
 _BLOCK = 1 << 16
 
 

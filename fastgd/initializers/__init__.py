@@ -1,4 +1,4 @@
-"""Initialisers: the initial weights and biases of a layer. By default biases start at 0.
+"""Initializers: the initial weights and biases of a layer. By default biases start at 0.
 
 The variance of the weights of a layer with n_in inputs and n_out units is chosen so that the magnitude of the signal
 stays about the same from layer to layer. docs/initializers.md compares all of them.
@@ -55,7 +55,7 @@ _ALIASES = {
 
 
 def get(initializer: str | Initializer) -> Initializer:
-    """Return the initialiser of this name, or the object itself.
+    """Return the initializer of this name, or the object itself.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def get(initializer: str | Initializer) -> Initializer:
 
 
 def default_for(activation: Activation) -> Initializer:
-    """The default initialiser of the weights of a layer with this activation."""
+    """The default initializer of the weights of a layer with this activation."""
     return INITIALIZERS[activation.init](**activation.init_params)
 
 

@@ -1,4 +1,4 @@
-"""The base classes of initialisers."""
+"""The base classes of initializers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Initializer(Definition):
     Attributes
     ----------
     bias : str
-        Name of the initialiser of the biases of a layer whose weights this one chooses, unless another is given.
+        Name of the initializer of the biases of a layer whose weights this one chooses, unless another is given.
     """
 
     bias: ClassVar[str] = "zeros"
@@ -30,7 +30,7 @@ class Initializer(Definition):
         """The weights of layer number `index`, (n_in, n_out) float64; they depend on the arguments alone."""
 
     def biases(self, n_in: int, n_out: int, seed: int, index: int) -> NDArray[np.float64]:
-        """The biases of layer number `index`, (n_out,) float64; TypeError if the initialiser is for weights only."""
+        """The biases of layer number `index`, (n_out,) float64; TypeError if the initializer is for weights only."""
         raise TypeError(f"{self} is for matrices: choose another bias_init, such as Constant(0.1)")
 
 

@@ -1,4 +1,4 @@
-"""Initialisers whose values do not depend on the widths of the layer, and orthogonal matrices."""
+"""Initializers whose values do not depend on the widths of the layer, and orthogonal matrices."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Uniform(Independent):
 class Orthogonal(Initializer):
     """A random matrix with orthonormal columns, times `gain`; with orthonormal rows if n_in < n_out.
 
-    It is uniformly distributed over all such matrices: a matrix of standard normal values, orthogonalised by the
+    It is uniformly distributed over all such matrices: a matrix of standard normal values, orthogonalized by the
     modified Gram-Schmidt process. PyTorch's `orthogonal_`, Keras' `Orthogonal`.
 
     Parameters

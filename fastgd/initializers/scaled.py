@@ -1,4 +1,4 @@
-"""Initialisers whose values depend on the widths of the layer, so that signals keep their magnitude."""
+"""Initializers whose values depend on the widths of the layer, so that signals keep their magnitude."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class Dropout(Noise):
 class GaussianNoise(Noise):
     """An independent sample of N(0, std^2) is added to each input of the next layer.
 
-    As the first layer it adds noise to X; for small std that penalises the derivatives of the network.
+    As the first layer it adds noise to X; for small std that penalizes the derivatives of the network.
 
     Parameters
     ----------

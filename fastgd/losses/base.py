@@ -34,7 +34,7 @@ class LossNotFinite(FloatingPointError):
 
 
 class Loss(Definition, ExplainsAttributes):
-    """A loss for each row of outputs and targets; training minimises its mean over the rows.
+    """A loss for each row of outputs and targets; training minimizes its mean over the rows.
 
     Attributes
     ----------

@@ -47,7 +47,7 @@ class MSE(Loss):
 class MAE(Loss):
     """Mean over the outputs of |z - y|; gradient sign(z - y) / n_out, 0 where they are equal.
 
-    Targets are real numbers. Its minimiser is the median, so outliers have no more influence than other rows. PyTorch's
+    Targets are real numbers. Its minimizer is the median, so outliers have no more influence than other rows. PyTorch's
     `l1_loss`.
 
     References

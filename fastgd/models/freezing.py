@@ -16,7 +16,7 @@ class Freezing:
     Attributes
     ----------
     frozen : tuple of str
-        Patterns of the names of parameters that no optimiser changes.
+        Patterns of the names of parameters that no optimizer changes.
     """
 
     frozen: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Freezing:
 
         Notes
         -----
-        Frozen parameters are a group of the optimiser with the learning rate 0; its slots are updated all the same.
+        Frozen parameters are a group of the optimizer with the learning rate 0; its slots are updated all the same.
 
         Examples
         --------

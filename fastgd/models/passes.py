@@ -129,7 +129,7 @@ class Passes:
         return dX
 
     def apply(self, optimizer: Optimizer, coefficients: Floats, state: Array, transforms: Transforms | None) -> None:
-        """One step of the optimiser's rule with `grad`, unchecked; `optimizer.step(model)` is the checked way."""
+        """One step of the optimizer's rule with `grad`, unchecked; `optimizer.step(model)` is the checked way."""
         self._executors.get("identity").update(optimizer, coefficients, state, transforms)
 
     @property

@@ -30,7 +30,7 @@ class Pruning:
         """0 for the elements of theta that stay 0, 1 for the others: (size,) in the dtype of theta, read-only, or None.
 
         Assignment takes booleans, or 0 and 1, and sets theta to 0 where they are false; None drops the mask.  Every
-        optimiser then keeps these elements at exactly 0.
+        optimizer then keeps these elements at exactly 0.
 
         Examples
         --------

@@ -1,7 +1,7 @@
 """The sequential model: layers, one flat vector of parameters, and the methods that users call.
 
 `theta` holds the parameters layer by layer, those of a dense one as W (n_in, n_out) row-major, then b (n_out,).  The
-gradient and every slot of an optimiser have the same layout.  An engine does the arithmetic; this file handles shapes,
+gradient and every slot of an optimizer have the same layout.  An engine does the arithmetic; this file handles shapes,
 views and names.
 """
 
@@ -81,7 +81,7 @@ class Sequential(Derivatives, Freezing, Pruning, ExplainsAttributes):
     mask : ndarray (size,) or None
         Which elements of theta stay 0; see `prune`.
     identity : ModelIdentity
-        By which an optimiser recognizes its model: another one in each copy.
+        By which an optimizer recognizes its model: another one in each copy.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Optimisers, with the semantics of PyTorch's.
+"""Optimizers, with the semantics of PyTorch's.
 
-An optimiser turns settings, learning rates and step numbers into the *coefficients* that its *rule* (`rules.py`) needs
+An optimizer turns settings, learning rates and step numbers into the *coefficients* that its *rule* (`rules.py`) needs
 at each step. They are computed once per chunk of steps for both engines and must have the same bits everywhere, so only
-+ - * /, sqrt and the functions of `exact_math` from `polynomial` on are used. To add an optimiser, write a class in
++ - * /, sqrt and the functions of `exact_math` from `polynomial` on are used. To add an optimizer, write a class in
 `sgd.py`, `adaptive.py`, `adam.py` or `muon.py`, list it in `OPTIMIZERS`, and add a rule if it needs a new one.
 
 Every numeric setting (lr, momentum, weight_decay, betas ...) may be a schedule: see `fastgd.schedules`.
@@ -44,7 +44,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = registry(
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
-    """Return a new optimiser of this name with default settings, or the object itself.
+    """Return a new optimizer of this name with default settings, or the object itself.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from .base import Optimizer
 
 @dataclass(eq=False, repr=False)
 class _Betas(Optimizer):
-    """Optimisers with a pair of decay rates `betas`. The order of the other settings is PyTorch's."""
+    """Optimizers with a pair of decay rates `betas`. The order of the other settings is PyTorch's."""
 
     intervals = {"lr": POSITIVE, "betas": FRACTION, "weight_decay": NON_NEGATIVE}
 

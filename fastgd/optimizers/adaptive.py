@@ -1,4 +1,4 @@
-"""Optimisers that scale each step by past gradients, without momentum or bias correction by default."""
+"""Optimizers that scale each step by past gradients, without momentum or bias correction by default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages of theta, which often generalise better than the last theta of a training.
+"""Averages of theta, which often generalize better than the last theta of a training.
 
 After each step `average <- (1 - w) average + w theta`. The weight w depends on the number and the time of the step
 alone, so a run that is stopped and resumed has the same average as one that is not. The average itself is

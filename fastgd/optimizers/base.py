@@ -1,4 +1,4 @@
-"""The base class of optimisers: what their settings mean at each step, and the state of one training."""
+"""The base class of optimizers: what their settings mean at each step, and the state of one training."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .transforms import WHOLE_STEP, Transforms
 
 @dataclass(eq=False, repr=False)
 class Optimizer(State, ExplainsAttributes):
-    """Settings and state of one training; an optimiser belongs to one model.
+    """Settings and state of one training; an optimizer belongs to one model.
 
     From its first step on it belongs to the model that it updated, and cannot update any other. `copy` makes another
-    optimiser with the same settings (so does `copy.copy`), and `reset` frees this one. A deep copy and a pickle keep
+    optimizer with the same settings (so does `copy.copy`), and `reset` frees this one. A deep copy and a pickle keep
     the state, for the same model or for the copy of it that was made along with them.
 
     Every numeric setting may also be a `Schedule` or a callable epoch -> number. The settings below are common to all
-    optimisers and keyword-only; `transforms.py` has their formulas, their order and references.
+    optimizers and keyword-only; `transforms.py` has their formulas, their order and references.
 
     Parameters
     ----------
@@ -203,10 +203,10 @@ class Optimizer(State, ExplainsAttributes):
         Raises
         ------
         FloatingPointError
-            The gradient contains inf or NaN, or theta or what the rule remembers would. Model and optimiser are
+            The gradient contains inf or NaN, or theta or what the rule remembers would. Model and optimizer are
             unchanged.
         ValueError
-            The optimiser belongs to another model; see `bind` and `transforms`.
+            The optimizer belongs to another model; see `bind` and `transforms`.
 
         Examples
         --------

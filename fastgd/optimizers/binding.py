@@ -1,4 +1,4 @@
-"""Which model an optimiser belongs to: its state continues the training of one model, and is wrong for any other."""
+"""Which model an optimizer belongs to: its state continues the training of one model, and is wrong for any other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModelIdentity:
 
 
 class Bond:
-    """The model that an optimiser belongs to.
+    """The model that an optimizer belongs to.
 
     A deep copy belongs to the copy of the model that is made along with it, or else to the model itself: whichever it
     is used with first.
@@ -34,7 +34,7 @@ class Bond:
         self._identities = identities
 
     def holds(self, model: object) -> bool:
-        """Whether the optimiser may be used with this model."""
+        """Whether the optimizer may be used with this model."""
         return identity_of(model) in self._identities
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Bond:

@@ -21,7 +21,7 @@ class UpdateNotFinite(FloatingPointError):
     Attributes
     ----------
     of_grad : bool
-        Whether the value is in the gradient; else it would be in theta or in what the optimiser remembers.
+        Whether the value is in the gradient; else it would be in theta or in what the optimizer remembers.
     """
 
     def __init__(self, of_grad: bool) -> None:
@@ -59,7 +59,7 @@ class CheckedUpdates:
 
 
 class BoundSteps:
-    """The steps `first` to `last` - 1 of an optimiser on a model, as the engine in use does them.
+    """The steps `first` to `last` - 1 of an optimizer on a model, as the engine in use does them.
 
     They hold until a setting is assigned.
 
@@ -70,7 +70,7 @@ class BoundSteps:
     frozen, mask
         Those of the model.
     changes : int
-        That of the optimiser, see `Settings`.
+        That of the optimizer, see `Settings`.
     do : callable
         Do the step with this index, counted from `first`.
     functions : list of callable
@@ -100,7 +100,7 @@ class BoundSteps:
         self.do = CheckedUpdates(apply, model.grad, changed).step
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
-        """The copy of an optimiser, pickled or not, has None instead."""
+        """The copy of an optimizer, pickled or not, has None instead."""
         return type(None), ()
 
     def is_of(self, optimizer: Any, model: Any) -> bool:
@@ -115,12 +115,12 @@ class BoundSteps:
 
 
 def bind_steps(optimizer: Any, model: Any, before: BoundSteps | None) -> BoundSteps:
-    """The next steps of an optimiser on a model: more and more of them, as long as its settings stay the same.
+    """The next steps of an optimizer on a model: more and more of them, as long as its settings stay the same.
 
     Raises
     ------
     ValueError
-        The optimiser belongs to another model, or its settings do not fit.
+        The optimizer belongs to another model, or its settings do not fit.
     """
     continues = before is not None and before.last == optimizer.steps
     count = min(2 * (before.last - before.first), _MAX) if before is not None and continues else _FIRST

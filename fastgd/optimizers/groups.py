@@ -22,7 +22,7 @@ FROZEN: Mapping[str, Any] = {"lr": 0.0, "weight_decay": 0.0, "l1": 0.0, "max_nor
 
 
 def with_frozen(groups: Mapping[str, Any] | None, frozen: Iterable[str]) -> Mapping[str, Any] | None:
-    """The groups of an optimiser for a model with patterns of frozen parameters, which come before all others."""
+    """The groups of an optimizer for a model with patterns of frozen parameters, which come before all others."""
     frozen = tuple(frozen)
     if not frozen:
         return groups

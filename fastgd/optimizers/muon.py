@@ -1,4 +1,4 @@
-"""Muon: steps along orthogonalised gradients."""
+"""Muon: steps along orthogonalized gradients."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Muon(_Betas):
         return super()._checked(name, value)
 
     def _assign(self, model: Trainable) -> Ints:
-        """Of each group of parameters, those with orthogonalised steps come first, then those of AdamW."""
+        """Of each group of parameters, those with orthogonalized steps come first, then those of AdamW."""
         names = list(model.parameters())
         chosen = {name for pattern in self.adamw for name in matching(pattern, names, "adamw")}
         by_adamw = [name is None or not name.endswith(".weight") or name in chosen for name in list_parts(names)]

@@ -1,6 +1,6 @@
 """Update rules: how one gradient changes theta. These NumPy definitions, in float64, are the reference for the C core.
 
-A rule knows neither time nor settings: what changes from step to step are its coefficients, which an optimiser computes
+A rule knows neither time nor settings: what changes from step to step are its coefficients, which an optimizer computes
 (`Optimizer.coefficients`). To add a rule, write its function here, list it in `RULES`, and add its entry to
 `csrc/tables/rules.h`.
 
@@ -218,7 +218,7 @@ def lion(theta: Array, g: Array, slots: Array, c: Array) -> None:
 
 
 def muon(theta: Array, g: Array, slots: Array, c: Array) -> None:
-    """`adam`, for the parameters that are no W or are not to be orthogonalised; for the others see `orthogonal.muon`.
+    """`adam`, for the parameters that are no W or are not to be orthogonalized; for the others see `orthogonal.muon`.
 
     c as in `adam`, then four zeros; slots (2, size) = m, v.
     """

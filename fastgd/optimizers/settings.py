@@ -1,4 +1,4 @@
-"""The settings that all optimisers share, and the check of each where it enters: when constructed and when assigned."""
+"""The settings that all optimizers share, and the check of each where it enters: when constructed and when assigned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an optimiser remembers from step to step, and the one model that it belongs to."""
+"""What an optimizer remembers from step to step, and the one model that it belongs to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .transforms import Transforms
 
 
 class Trainable(Protocol):
-    """What an optimiser needs of a model."""
+    """What an optimizer needs of a model."""
 
     @property
     def theta(self) -> Array: ...
@@ -55,7 +55,7 @@ class State(Settings, ABC):
         """How many values the rule remembers per parameter."""
 
     def check_model(self, model: Trainable) -> None:
-        """Raise ValueError if the optimiser belongs to another model."""
+        """Raise ValueError if the optimizer belongs to another model."""
         if self.steps and not self._holds(model):
             name = type(self).__name__
             raise ValueError(
@@ -70,12 +70,12 @@ class State(Settings, ABC):
     def bind(self, size: int, dtype: DTypeLike, model: Trainable | None = None) -> Array:
         """The state for a model whose theta has this size and dtype; allocated on first use.
 
-        The optimiser then belongs to `model`, if it is given, and the average starts as its theta, else as 0.
+        The optimizer then belongs to `model`, if it is given, and the average starts as its theta, else as 0.
 
         Raises
         ------
         ValueError
-            The optimiser belongs to another model, its state has another size or dtype or belongs to other settings, a
+            The optimizer belongs to another model, its state has another size or dtype or belongs to other settings, a
             pattern of `groups` matches no parameter, or eps is denormal in this dtype.
         """
         if model is not None and not self._holds(model):
@@ -109,7 +109,7 @@ class State(Settings, ABC):
         self.steps = 0
 
     def copy(self: Own) -> Own:
-        """A new optimiser with the same settings, for another model: without state, steps and reductions of lr."""
+        """A new optimizer with the same settings, for another model: without state, steps and reductions of lr."""
         duplicate = object.__new__(type(self))
         vars(duplicate).update(vars(self))
         duplicate.groups = self.groups  # assignment copies the mapping
@@ -173,7 +173,7 @@ class State(Settings, ABC):
         Raises
         ------
         ValueError
-            The optimiser keeps no average.
+            The optimizer keeps no average.
         """
         if self.average is None:
             name = type(self).__name__

@@ -115,8 +115,8 @@ def add_l1(g: Array, theta: Array, l1: float) -> Array:
     Zou & Hastie, "Regularization and variable selection via the elastic net", J. Royal Statistical Society B 67, 2005:
     with weight_decay.
     """
-    penalised: Array = g + g.dtype.type(l1) * np.sign(theta)
-    return penalised
+    penalized: Array = g + g.dtype.type(l1) * np.sign(theta)
+    return penalized
 
 
 def clip_column_norms(W: Array, max_norm: float) -> None:

@@ -87,7 +87,7 @@ def draw_surface(ax: "Axes", grid: tuple[NDArray[Any], NDArray[Any]], surface: N
 
 
 def draw_path(ax: "Axes", points: NDArray[np.float64]) -> None:
-    """Draw the path of an optimiser, shape (steps, 2)."""
+    """Draw the path of an optimizer, shape (steps, 2)."""
     ax.plot(*points.T, color=ORANGE, linewidth=1.5, marker=".", markersize=5, label="path")
     ax.plot(*points[0], "o", color="white", markeredgecolor=ORANGE, markersize=9, label="start", linestyle="")
     ax.plot(*points[-1], "*", color=ORANGE, markeredgecolor="white", markersize=16, label="end", linestyle="")

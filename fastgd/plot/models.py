@@ -49,7 +49,7 @@ def landscape(
     ax: "Axes | None" = None,
     title: str = "",
 ) -> "Axes":
-    """Plot the loss L(theta + a u + b v) over a plane through theta, and the path of the optimiser projected onto it.
+    """Plot the loss L(theta + a u + b v) over a plane through theta, and the path of the optimizer projected onto it.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def landscape(
         `callbacks.EveryStep(lambda trainer: path.append(trainer.model.theta.copy()), n=10)`.
     directions : {"pca", "random"} or None, default=None
         "random": u and v are normal random vectors, in which the weights of each unit are scaled to the norm of that
-        unit's weights in theta and all other parameters are 0 (filter normalisation), so that plots of different
+        unit's weights in theta and all other parameters are 0 (filter normalization), so that plots of different
         networks are comparable.  "pca": u and v are the first two principal components of the path.  None: "pca" if
         there is a path, else "random".
     span : float > 0, default=1.0
@@ -125,7 +125,7 @@ def _losses_on_plane(
 
 
 def _random_directions(model: Sequential, seed: int) -> tuple[Floats, tuple[str, str]]:
-    """Two random directions (2, size), filter-normalised.  Plots need not be bitwise reproducible on all machines."""
+    """Two random directions (2, size), filter-normalized.  Plots need not be bitwise reproducible on all machines."""
     plane = np.random.default_rng(seed).standard_normal((2, model.size))
     parameters = model.parameters()
     for direction in plane:

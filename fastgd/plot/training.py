@@ -133,7 +133,7 @@ def loss_surface(
     ax: "Axes | None" = None,
     title: str = "Loss surface and the path of gradient descent",
 ) -> "Axes":
-    """Plot the contours of a loss over two parameters and the path of an optimiser.
+    """Plot the contours of a loss over two parameters and the path of an optimizer.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def check_trainers(trainers: Any) -> list[Trainer]:
     TypeError
         They are not a sequence of trainers.
     ValueError
-        There are none, or two have the same model or optimiser, or inputs of another width.
+        There are none, or two have the same model or optimizer, or inputs of another width.
     """
     checked = check_objects(trainers, Trainer, "a Population", "trainer", "member")
     for i, trainer in enumerate(checked):

@@ -30,14 +30,14 @@ from .run import PopulationRun
 class Population(PopulationPredictions, ExplainsAttributes):
     """Trains many models at the same time, each on one core.
 
-    A member is a trainer with a model of its own: they may differ in seed, widths, loss, optimiser, rows and whatever
+    A member is a trainer with a model of its own: they may differ in seed, widths, loss, optimizer, rows and whatever
     else a trainer has.  Each ends with the bits that it would have if it were trained alone, so adding, dropping or
     reordering members changes no other.
 
     Parameters
     ----------
     trainers : iterable of Trainer
-        Each with its own model and optimiser, for the same columns of X.
+        Each with its own model and optimizer, for the same columns of X.
     n_threads : int >= 1 or None, default=None
         Number of members that train at the same time; None: one per core that this process may use.  A population that
         has fewer members gives each several threads.

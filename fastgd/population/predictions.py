@@ -31,7 +31,7 @@ class PopulationPredictions:
         return len(self.trainers)
 
     def ensemble(self, weights: ArrayLike | None = None) -> Ensemble:
-        """The members as they are now, as an ensemble; with averages of theta where optimisers keep one.
+        """The members as they are now, as an ensemble; with averages of theta where optimizers keep one.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Schedules: the values of a setting, such as the learning rate, over time; computed once per chunk of steps.
 
-A schedule may be used wherever an optimiser takes a number: `SGD(lr=Cosine(0.1), momentum=OneCycle(0.85, start=0.95))`.
+A schedule may be used wherever an optimizer takes a number: `SGD(lr=Cosine(0.1), momentum=OneCycle(0.85, start=0.95))`.
 
 Time is measured in epochs since the training began: t = 2.5 is half-way through the third epoch. A schedule that has a
 length, `epochs`, and is not given one takes that of the fit: it begins again in each call to `fit`, while a call that

@@ -112,7 +112,7 @@ class Recipe:
         )
 
     def training_loss(self, is_classification: bool) -> str | Loss:
-        """What the training minimises."""
+        """What the training minimizes."""
         if self.loss is not None:
             return self.loss
         return CrossEntropy(label_smoothing=0.1) if is_classification else "mse"

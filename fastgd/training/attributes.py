@@ -105,7 +105,7 @@ def _other_model(trainer: "TrainerAttributes", model: Any) -> Sequential:
 
 
 def _other_optimizer(trainer: "TrainerAttributes", optimizer: Any) -> Optimizer:
-    """Another optimiser for the trainer, or that of this name; it must not belong to another model."""
+    """Another optimizer for the trainer, or that of this name; it must not belong to another model."""
     other = optimizers.get(optimizer)
     other.check_model(trainer.model)
     return other

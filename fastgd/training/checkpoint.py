@@ -1,6 +1,6 @@
 """Trainer files: everything that the next step depends on except the data.
 
-Such a file is one of `models/files.py`.  Its arrays are theta under the names of its parameters, the optimiser's slots,
+Such a file is one of `models/files.py`.  Its arrays are theta under the names of its parameters, the optimizer's slots,
 the history, the losses of the unfinished epoch and the vectors of callbacks; its config holds settings, counters and
 seeds.  Nothing in it is code.
 """
@@ -46,7 +46,7 @@ def check(target: files.Target, settings: TrainSettings, state: TrainState) -> N
 
 
 def contents(settings: TrainSettings, state: TrainState) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Config and arrays of the file; TypeError if a schedule or optimiser depends on custom code."""
+    """Config and arrays of the file; TypeError if a schedule or optimizer depends on custom code."""
     optimizer, partial, metrics = state.optimizer, state.partial_epoch, settings.metrics
     arrays, callbacks = _arrays(state)
     custom = ["loss"] * isinstance(settings.loss, Custom) + ["metrics"] * (not all(map(_is_named, metrics or ())))
@@ -97,7 +97,7 @@ def _lr_before_reduction(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _state_rows(optimizer: Optimizer) -> Array | None:
-    """The optimiser's slots, and as the last row the average of theta if there is one; None if there is neither."""
+    """The optimizer's slots, and as the last row the average of theta if there is one; None if there is neither."""
     if optimizer.state is None:
         return None
     average = optimizer.averaged_theta
@@ -193,7 +193,7 @@ def _train_state(
 
 
 def _restore_optimizer(optimizer: Optimizer, config: dict[str, Any], rows: Array | None, model: Sequential) -> None:
-    """Give the optimiser its slots, the average of theta and the number of steps."""
+    """Give the optimizer its slots, the average of theta and the number of steps."""
     optimizer.steps = _count(config["optimizer_steps"], "optimizer_steps")
     if "lr_before_reduction" in config:
         settings = config["optimizer"] | {"lr": config["lr_before_reduction"]}

@@ -54,7 +54,7 @@ def fit_lbfgs(
     epochs : int >= 1, default=200
         Maximum number of steps; each evaluates all rows once or a few times.
     weight_decay : float >= 0, default=0.0
-        L2 penalty on weights and biases, as in the optimisers.
+        L2 penalty on weights and biases, as in the optimizers.
     memory : int >= 1, default=10
         Number of past steps from which the curvature is estimated.
     tol : float >= 0, default=1e-5

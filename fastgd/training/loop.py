@@ -60,7 +60,7 @@ def train(
     Raises
     ------
     FloatingPointError
-        The loss became NaN or infinite; theta and the optimiser's state are those before the last chunk of steps.
+        The loss became NaN or infinite; theta and the optimizer's state are those before the last chunk of steps.
     Exception
         What `on_fit_begin` of a callback raised: nothing was changed.  What another callback, a loss, a metric or the
         engine raised: see above.
@@ -213,7 +213,7 @@ class _Loop:
         return self.sharded.agree(max(1, int(n_steps))) if local_steps is None else local_steps
 
     def _bind(self) -> Array:
-        """The optimiser's slots.  A callback may have replaced them, or the optimiser."""
+        """The optimizer's slots.  A callback may have replaced them, or the optimizer."""
         model, optimizer = self.state.model, self.state.optimizer
         rule_state = optimizer.bind(model.size, model.dtype, model)
         average = optimizer.averaged_theta

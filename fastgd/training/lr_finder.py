@@ -92,7 +92,7 @@ def lr_finder(
 ) -> RateTest:
     """Train a copy with learning rates that grow from `start` to `end`, to see where the loss falls and diverges.
 
-    Model and optimiser are not changed.  The test ends early where the smoothed loss exceeds 4 times its minimum so
+    Model and optimizer are not changed.  The test ends early where the smoothed loss exceeds 4 times its minimum so
     far, or is not finite.
 
     Parameters
@@ -101,7 +101,7 @@ def lr_finder(
     X, y, sample_weight
         As in `Trainer.fit`.
     loss, optimizer, batch_size, seed, n_threads, precision
-        As in `Trainer`; the lr of the optimiser is not used.  Its other settings are: with momentum, suitable
+        As in `Trainer`; the lr of the optimizer is not used.  Its other settings are: with momentum, suitable
         rates are lower.
     start, end : float > 0, default=1e-6, 10.0
         First and last learning rate.

@@ -47,15 +47,15 @@ class BatchSteps:
         Raises
         ------
         TypeError, ValueError
-            An argument is invalid; theta and the optimiser are unchanged.
+            An argument is invalid; theta and the optimizer are unchanged.
         FloatingPointError
-            Loss, gradient or theta would not be finite; theta and the optimiser are unchanged.
+            Loss, gradient or theta would not be finite; theta and the optimizer are unchanged.
         RuntimeError
             The model is being trained by a `fit`.
 
         Notes
         -----
-        The step counts in `step` and in the optimiser, but makes no epoch and no row of the history. Schedules count
+        The step counts in `step` and in the optimizer, but makes no epoch and no row of the history. Schedules count
         steps, as in any custom loop (see `Optimizer.step`).
         """
         state = self._state

@@ -37,7 +37,7 @@ class Profile:
     phases : dict of {str: tuple of float}
         Seconds of a step in each phase, on each thread, in the order of a step: "gather" (rows of X and y are copied),
         "forward 0" ... by layer, "loss", "backward 1" ... (gradients of the inputs of a layer), "update 0" ...
-        (gradients of its parameters, and the optimiser's rule), "transforms" (clipping, averages and the like, if there
+        (gradients of its parameters, and the optimizer's rule), "transforms" (clipping, averages and the like, if there
         are any) and "wait" (for other threads).
     steps : int
         Number of steps that were measured.
@@ -117,7 +117,7 @@ class Profiling:
 
 
 class _Measurement:
-    """Epochs of steps that change nothing: settings with a number of threads, copies of model and optimiser."""
+    """Epochs of steps that change nothing: settings with a number of threads, copies of model and optimizer."""
 
     def __init__(self, settings: TrainSettings, state: TrainState, data: FitData) -> None:
         self.settings, self.state, self.data = settings, state, data

@@ -31,7 +31,7 @@ def all_or_nothing(*savepoints: Savepoint) -> Iterator[None]:
 
 
 class Arrays:
-    """A copy of the arrays that a step changes: theta, the optimiser's slots and the average."""
+    """A copy of the arrays that a step changes: theta, the optimizer's slots and the average."""
 
     def __init__(self) -> None:
         self._arrays: tuple[Array, ...] = ()

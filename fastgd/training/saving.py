@@ -22,10 +22,10 @@ class Saving:
     def save(self, path: str | os.PathLike[str] | IO[bytes], format: str | None = None) -> None:
         """Write all that the next step depends on, except the data, to `path`, which ends in .npz or .safetensors.
 
-        That is theta, the optimiser's state, the counters, the position within the epoch, seeds, schedules, settings
+        That is theta, the optimizer's state, the counters, the position within the epoch, seeds, schedules, settings
         and history, and for a run that is in progress or was stopped the states of its callbacks.  An older file is
         replaced only once the new one is complete.  A binary file object is written in `format`, "npz" (default) or
-        "safetensors".  TypeError if a schedule or optimiser is custom code.
+        "safetensors".  TypeError if a schedule or optimizer is custom code.
         """
         from . import checkpoint
 

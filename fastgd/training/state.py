@@ -233,7 +233,7 @@ class TrainState:
 
     @property
     def eval_model(self) -> Sequential:
-        """The model that validation measures: with the average of theta if the optimiser keeps one."""
+        """The model that validation measures: with the average of theta if the optimizer keeps one."""
         return self.optimizer.averaged(self.model) if self.optimizer.average else self.model
 
 

@@ -23,7 +23,7 @@ def make_chunk(
     Parameters
     ----------
     rule_state : ndarray (slots, size)
-        The optimiser's slots.
+        The optimizer's slots.
     phases : ndarray or None, default=None
         See `Chunk`.
     """

@@ -72,7 +72,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         The first `fit` measures them for good.  Predictions and metrics have the units of y, losses do not.
     grad_norm : bool, default=False
         Whether to record "grad_norm", the norm of the gradient before clipping, averaged over the epoch's steps; with
-        an optimiser that has a clip_norm it is recorded in any case.
+        an optimizer that has a clip_norm it is recorded in any case.
     train_metrics : bool, default=False
         Whether to measure the metrics on the training rows too, after each epoch and with the weights of rows but not
         of classes: "accuracy" next to "validation_accuracy".  Unlike Keras' running means, they are those of the model
@@ -88,7 +88,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         Number of parts of the rows, a multiple of the number of processes, each of which holds as many.  The results
         depend on it, but not on the number of processes.  None: one for each process.
     local_steps : int >= 1, default=1
-        Number of steps that each shard does on its own before theta and the optimiser's state are averaged over all
+        Number of steps that each shard does on its own before theta and the optimizer's state are averaged over all
         (local SGD).  1: the gradients of each step are summed.
 
     Attributes
@@ -160,7 +160,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
         classes: Any = None,
         n_iter_no_change: int | None = None,
     ) -> History:
-        """Train for some epochs; called again, continue with the same theta, optimiser, counters and history.
+        """Train for some epochs; called again, continue with the same theta, optimizer, counters and history.
 
         Two `fit`s of 10 epochs are one of 20 for constant settings and for schedules with `epochs=`.  A schedule
         without covers the run: from the first to the last epoch of a `fit`.  One that was stopped early is continued by
@@ -219,7 +219,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
 
         Notes
         -----
-        Ctrl-C ends the training, not the program: model, history and optimiser keep what was done.  The next `fit`
+        Ctrl-C ends the training, not the program: model, history and optimizer keep what was done.  The next `fit`
         resumes in the middle of the epoch if it has as many training rows; otherwise it starts that epoch again.
         Ctrl-C waits until the engine has returned and all callbacks have been called; a second one interrupts a
         callback, metric or custom loss that takes long.  An exception in one of these, or a MemoryError, leaves the
@@ -252,7 +252,7 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
 
     @explains_arguments
     def evaluate(self, X: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
-        """Measure loss and metrics on other rows, with the average of theta if the optimiser keeps one.
+        """Measure loss and metrics on other rows, with the average of theta if the optimizer keeps one.
 
         The outputs are computed in the precision of the trainer, as in validation.
 
@@ -276,16 +276,16 @@ class Trainer(TrainerAttributes, BatchSteps, Profiling, Saving, ExplainsAttribut
 
     @property
     def averaged(self) -> Sequential:
-        """A copy of the model with the average of theta that the optimiser keeps; ValueError if it keeps none."""
+        """A copy of the model with the average of theta that the optimizer keeps; ValueError if it keeps none."""
         return self.optimizer.averaged(self.model)
 
     @property
     def eval_model(self) -> Sequential:
-        """The model that validation and `evaluate` measure: `averaged` if the optimiser keeps an average."""
+        """The model that validation and `evaluate` measure: `averaged` if the optimizer keeps an average."""
         return self._state.eval_model
 
     def reset(self, seed: int | None = None) -> None:
-        """Undo all training: back to the initial weights, and to optimiser, counters and history of a new trainer.
+        """Undo all training: back to the initial weights, and to optimizer, counters and history of a new trainer.
 
         Parameters
         ----------
