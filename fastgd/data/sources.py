@@ -257,6 +257,32 @@ def numbered(blocks: Iterator[Any], indices: Iterable[int]) -> Iterator[tuple[in
         yield index, block
 
 
+def blocks_with_rows(source: Source, counts: Iterable[int]) -> Iterator[tuple[int, Any]]:
+    """The index of each block that has rows, with the block; raises as `numbered`.
+
+    Parameters
+    ----------
+    source : Source
+    counts : iterable of int
+        Its `block_rows`.
+    """
+    indices = [index for index, count in enumerate(counts) if count]
+    return numbered(iter(source.blocks(iter(indices))), indices)
+
+
+def targets_with_rows(source: Source, counts: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """The index of each block that has rows, with its y; see `blocks_with_rows`."""
+    return ((i, y) for i, y in numbered(iter(source.targets()), range(len(counts))) if counts[i])
+
+
+def first_block(source: Source, counts: Sequence[int]) -> tuple[int, Any]:
+    """The index of the first block that has rows, with the block; ValueError if none has."""
+    first = next((i for i, count in enumerate(counts) if count), None)
+    if first is None:
+        raise ValueError("the source is empty: its blocks have no rows")
+    return next(numbered(iter(source.blocks(iter([first]))), [first]))
+
+
 def as_source(values: Any) -> Source | None:
     """The source that the first argument of `fit` is or makes; None if it is something else."""
     if isinstance(values, Source):

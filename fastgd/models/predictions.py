@@ -9,7 +9,7 @@ import numpy as np
 from .._common.checks import check_int
 from .._common.typing import Array
 from ..backend import usable_threads
-from ..data.sources import Source, as_source, numbered
+from ..data.sources import Source, as_source, blocks_with_rows
 
 
 def network_outputs(
@@ -72,8 +72,8 @@ def _outputs_of_blocks(
     Z = np.empty((n, model.n_out), model.dtype) if out is None else out
     if len(Z) != n:
         raise ValueError(f"out must have {n} rows, those of the source, not {len(Z)}")
-    done, indices = 0, [index for index, count in enumerate(source.block_rows) if count]
-    for _, block in numbered(iter(source.blocks(iter(indices))), indices):
+    done = 0
+    for _, block in blocks_with_rows(source, source.block_rows):
         rows = network_outputs(model, block[0], link, None, n_threads, precision)
         Z[done : done + len(rows)] = rows
         done += len(rows)

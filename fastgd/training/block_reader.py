@@ -13,7 +13,7 @@ from ..data.inputs import InputSpec
 from ..data.outputs import OutputSpec
 from ..data.sample_weights import balanced_weights, block_weights, row_weights_from_classes
 from ..data.scaling import Scaling
-from ..data.sources import Source, numbered
+from ..data.sources import Source, blocks_with_rows, first_block, targets_with_rows
 from ..data.targets import (
     Targets,
     check_same_rows,
@@ -123,8 +123,7 @@ class BlockReader:
 
     def all_checked(self) -> Iterator[_Checked]:
         """The blocks that have rows, one after the other."""
-        indices = [index for index, count in enumerate(self.counts) if count]
-        return (self.checked(*each) for each in numbered(iter(self.source.blocks(iter(indices))), indices))
+        return (self.checked(*each) for each in blocks_with_rows(self.source, self.counts))
 
     def _converted(self, index: int, block: _Checked) -> Rows:
         dtype = self.model.dtype
@@ -167,9 +166,9 @@ def make_reader(
     """
     loss = settings.loss
     counts = list(source.block_rows)
-    index, block = _first_block(source, counts)
+    index, block = first_block(source, counts)
     if known is None and takes_labels(loss, model.n_out):
-        labels = (distinct_labels(y, f"y of block {i}") for i, y in _targets(source, counts))
+        labels = (distinct_labels(y, f"y of block {i}") for i, y in targets_with_rows(source, counts))
         known = classes_of_parts(labels, loss, model.n_out)
     scales = what_to_scale(settings.standardize, model, loss)
     spec = OutputSpec(loss.link, None, False, model.head.scaling if scales[1] else None)
@@ -190,7 +189,7 @@ def _class_weight(class_weight: Any, reader: BlockReader) -> Any:
     if not isinstance(class_weight, str) or class_weight != "balanced":
         return class_weight
     n_out, classes = reader.model.n_out, reader.classes
-    targets = _targets(reader.source, reader.counts)
+    targets = targets_with_rows(reader.source, reader.counts)
     parts = (read_targets(y, reader.loss, n_out, classes, f"y of block {i}") for i, y in targets)
     return balanced_weights(parts)
 
@@ -205,19 +204,6 @@ def _with_scaling(reader: BlockReader) -> BlockReader:
         scaling = Scaling.of_blocks(lambda: ((block.targets.Y, block.weight) for block in reader.all_checked()), "y")
         output_spec = replace(output_spec, scaling=scaling)
     return replace(reader, input_spec=input_spec, output_spec=output_spec)
-
-
-def _first_block(source: Source, counts: list[int]) -> tuple[int, Any]:
-    """The first block that has rows, and its index."""
-    first = next((i for i, count in enumerate(counts) if count), None)
-    if first is None:
-        raise ValueError("the source is empty: its blocks have no rows")
-    return next(numbered(iter(source.blocks(iter([first]))), [first]))
-
-
-def _targets(source: Source, counts: list[int]) -> Iterator[tuple[int, Any]]:
-    """Index and y of each block that has rows."""
-    return ((i, y) for i, y in numbered(source.targets(), range(len(counts))) if counts[i])
 
 
 def _narrowed(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._common.typing import Array
 from ..data.inputs import InputSpec
-from ..data.sources import Source, concatenated, numbered
+from ..data.sources import Source, blocks_with_rows, concatenated, first_block, targets_with_rows
 from ..models.sequential import Sequential
 from .standardization import check_scaled
 
@@ -51,8 +51,7 @@ class SourceRows:
     def _read(self) -> Iterator[Array]:
         """The blocks, checked."""
         spec, dtype = self._input_spec, self._model.dtype
-        indices = [index for index, count in enumerate(self._counts) if count]
-        for index, block in numbered(iter(self._source.blocks(iter(indices))), indices):
+        for index, block in blocks_with_rows(self._source, self._counts):
             name = f"X of block {index}"
             X = spec.rows(block[0], self._model.n_in, name, spec.dtype_of_rows(dtype))
             check_scaled(X, spec.scaling, dtype, name)
@@ -81,12 +80,8 @@ def targets_of(source: Source) -> tuple[Any, Any]:
         The source has no rows.
     """
     counts = list(source.block_rows)
-    if not any(counts):
-        raise ValueError("the source is empty: its blocks have no rows")
-    first = next(index for index, count in enumerate(counts) if count)
-    if len(next(iter(source.blocks(iter([first]))))) == 2:
-        found = numbered(iter(source.targets()), range(len(counts)))
-        return concatenated([y for index, y in found if counts[index]]), None
-    indices = [index for index, count in enumerate(counts) if count]
-    blocks = [block[1:] for _, block in numbered(iter(source.blocks(iter(indices))), indices)]
+    _, block = first_block(source, counts)
+    if len(block) == 2:
+        return concatenated([y for _, y in targets_with_rows(source, counts)]), None
+    blocks = [block[1:] for _, block in blocks_with_rows(source, counts)]
     return concatenated([y for y, _ in blocks]), concatenated([weight for _, weight in blocks])
