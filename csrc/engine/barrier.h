@@ -43,8 +43,9 @@ enum { MIN_SPINS = 300, MAX_SPINS = 4000 }; /* some 10 and 100 us; a time slice 
 /*
  * Turns for which a thread waits, without yielding, where it does `flops` operations from one wait to the next: about
  * as long as those take the others.  If it yields sooner, on a CPU that another process wants, it loses its time slice
- * in each step: one of 32-128-64-1 with 256 rows then takes 4 ms (measured on Linux 6.18).  If it spins for longer, and
- * the one that it waits for has been put on the same CPU, it holds that one up.
+ * in each step: one of 32-128-64-1 with 256 rows then takes 4 ms.  If it spins for longer, and the one that it waits
+ * for has been put on the same CPU, it holds that one up.  (Measured on Linux 6.18, Intel Emerald Rapids; elsewhere a
+ * turn may take another time, which moves when a thread yields, and no bit.)
  */
 static int spins_of(double flops) {
     const double flops_per_turn = 1500;
