@@ -276,8 +276,9 @@ threads relay every dW instead, without the first barrier: each adds its rows to
 a band at a time. A core is assumed to do {flops:.0f} GFLOP/s, to move {l2:.0f} GB/s from and to its L2 of {size:.0f} MB
 and {memory:.0f} GB/s from and to memory, as a single one of {cpu} does. A phase lasts as long as its busiest thread, a
 relay until the last thread has added its rows to the last band. A barrier is *assumed* to cost {arrival:.0f} ns per
-arriving thread, a band that is passed on as much. Not modelled: what cores share (memory, L3, clocks), and how slowly
-lines arrive that another core has just written, of which a relay needs fewer.
+arriving thread, a band that is passed on as much. Not modelled: what cores share (memory, L3, clocks), how slowly
+lines arrive that another core has just written, of which a relay needs fewer, and that its threads begin the next step
+while the last one still updates theta.
 
 - *threads*: how many the engine starts; each needs some {min_flops:,.0f} operations in a phase.
 - *grid*: row groups x threads per group, and whether they relay; *barriers*: per step, including those within a row

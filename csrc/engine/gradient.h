@@ -13,8 +13,6 @@
 #include "partition.h"
 #include "workspace.h"
 
-/* Up to this many outputs the gradient is computed transposed, because most lanes of a vector would be empty. */
-enum { SMALL_N = 4 };
 typedef struct {
     const gradient_sink *sink;
     ptrdiff_t offset;  /* of the product's first column in theta */

@@ -126,6 +126,7 @@ OUT_OF_LINE void add_layer_noise(const fgd_workspace *w, const fgd_noise *noise,
 static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_noise *noise, const row_group *g) {
     if (is_noisy(w, noise, 0)) add_layer_noise(w, noise, 0, w->at[0].a, g->own0, g->own1);
     if (w->bf16 && w->at[0].a) round_activations(w, 0, g);
+    long long band = g->updates.before;
     for (int l = 0, j0, j1; l < w->net->L; l++) {
         const fgd_layer *layer = &w->net->layer[l];
         const layer_memory *in = &w->at[l], *out = &w->at[l + 1];
@@ -134,6 +135,7 @@ static void forward_rows(const fgd_workspace *w, const real *theta, const fgd_no
         column_range(g->columns, layer->n_out, &j0, &j1);
         row_group_wait(g);
         enter_phase(g->watch, phase_of_layer(FGD_FORWARD, l));
+        receive_layer(&g->updates, layer, theta, &band, g->watch);
         const own_columns *own = l == 0 ? g->own : NULL;
         if (w->bf16)
             bf16_layer_forward(w, l, theta, to, !noisy && !by_row, g);
@@ -203,6 +205,31 @@ static void transpose_all(const fgd_workspace *w, const real *theta, int first, 
     }
 }
 
+/* Elements of all W transposed that a thread may keep: those of the layers from 1 on. */
+static ptrdiff_t transposed_size(const fgd_net *net) {
+    size_t bytes = 0;
+    for (int l = 1; l < net->L; l++) bytes += panels_bytes(&net->layer[l]);
+    return (ptrdiff_t)(round_up(bytes, LINE) / sizeof(real));
+}
+
+/* W of layer l transposed, as this thread reads it. */
+static real *transposed_of(const fgd_workspace *w, int l, const row_group *g) {
+    real *wt = g->transposed;
+    if (!wt) return w->at[l].wt;
+    for (int i = 1; i < l; i++) wt += panels_bytes(&w->net->layer[i]) / sizeof(real);
+    return wt;
+}
+
+/* By a thread that keeps them: all W transposed. */
+static void transpose_own(const fgd_workspace *w, const real *theta, const row_group *g) {
+    for (int l = 0; l < w->net->L; l++) {
+        const fgd_layer *layer = &w->net->layer[l];
+        theta_block all = {.i1 = layer->n_in, .j1 = layer->n_out};
+        if (l > 0) transpose_weights(layer, theta, transposed_of(w, l, g), all);
+        theta += layer_size(layer);
+    }
+}
+
 /* A thread's columns of c (rows, n_in) <- dz W^T of layer l; p: the result and the epilogue. */
 static void layer_backward(const fgd_workspace *w, int l, gemm_product *p, const row_group *g) {
     int j0, j1;
@@ -213,7 +240,7 @@ static void layer_backward(const fgd_workspace *w, int l, gemm_product *p, const
     o->a = w->at[l + 1].dz;
     o->a_row = w->at[l + 1].ld;
     o->a_col = 1;
-    o->b = w->at[l].wt;
+    o->b = transposed_of(w, l, g);
     o->b_row = NR;
     o->b_panel = (ptrdiff_t)NR * layer->n_out;
     multiply(p, g->row0, g->row1, j0, j1);

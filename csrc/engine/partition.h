@@ -12,6 +12,7 @@
 #include "../fastgd.h"
 #include "../kernels/range.h"
 #include "../simd/contract.h"
+#include "bands.h"
 #include "barrier.h"
 #include "phases.h"
 
@@ -44,6 +45,8 @@ typedef struct {
     spin_barrier *barrier;  /* of the group; NULL if it is one thread */
     stopwatch *watch;       /* of this thread, or NULL */
     const own_columns *own; /* of this thread, or NULL: all weights are in theta */
+    real *transposed; /* of this thread: every W that a step needs transposed, or NULL: those of the workspace */
+    band_updates updates; /* of the weights */
 } row_group;
 
 /* Rows in `units` units of `unit` rows, of which the last may be incomplete. */

@@ -9,6 +9,7 @@
 #include "bf16_layers.h"
 #include "own_columns.h"
 #include "partition.h"
+#include "relay.h"
 #include "team.h"
 #include "workspace.h"
 
@@ -42,11 +43,14 @@ static int f32_is_faster(const fgd_net *net, double rows, bf16_method method) {
     return is_bf16(net) && (method != BF16_BY_TILES || reals < tiles);
 }
 
-/* Bytes of the columns of the first layer that threads keep, unless a chunk is short or its updates take more than a
-   rule that the product applies. */
-static size_t bytes_of_columns(const fgd_net *net, ptrdiff_t rows, thread_grid grid, int threads) {
-    if (is_bf16(net) || !copies_columns(net, grid, threads, RULE_sgd, rows, MIN_ROWS_OF_COPY)) return 0;
-    return (size_t)own_columns_size(net, threads) * sizeof(real);
+/* Bytes of the weights that threads keep: columns of the first layer, unless a chunk is short or its updates take more
+   than a rule that the product applies, or, in a relay, all W transposed. */
+static size_t bytes_of_own_weights(const fgd_net *net, ptrdiff_t rows, thread_grid grid, int threads) {
+    ptrdiff_t count = 0;
+    if (is_bf16(net)) return 0;
+    if (copies_columns(net, grid, threads, RULE_sgd, rows, MIN_ROWS_OF_COPY)) count = own_columns_size(net, threads);
+    if (relays(net, grid, rows, threads)) count = transposed_size(net) * threads;
+    return (size_t)count * sizeof(real);
 }
 
 /* tiles: as of new_workspace */
@@ -56,7 +60,7 @@ COLD fgd_plan plan_with(const fgd_net *net, ptrdiff_t rows, int requested, int t
     bf16_method method = method_of(net, tiles);
     int threads = requested > 0 ? requested : training_threads(net, rows, 0, method);
     thread_grid grid = grid_of_micro_batch(net, rows, threads);
-    size_t of_threads = (size_t)threads * bytes_of_thread(net, rows) + bytes_of_columns(net, rows, grid, threads);
+    size_t of_threads = (size_t)threads * bytes_of_thread(net, rows) + bytes_of_own_weights(net, rows, grid, threads);
     return (fgd_plan){.tile_rows = is_bf16(net) ? row_unit(net) : MR,
                       .tile_columns = is_bf16(net) ? row_unit(net) : NR,
                       .max_threads = fgd_max_threads(),

@@ -2,9 +2,9 @@
  * train.h: a chunk of training steps.
  *
  * The threads of a team do a step in two phases.  First each takes its rows through everything up to dz; then each
- * takes a block of every dW and updates it, or adds its rows to all of it (relay.h).  A barrier ends each phase; in a
- * relay, the second one.  Every sum is a single chain in the order of rows, so bits do not depend on the number of
- * threads, and the team may change from step to step.
+ * takes a block of every dW and updates it, or adds its rows to all of it (relay.h).  A barrier ends each phase, except
+ * in a relay.  Every sum is a single chain in the order of rows, so bits do not depend on the number of threads, and the
+ * team may change from step to step.
  *
  * A step of many rows is done in micro-batches, each in both phases, and theta is updated with the last one: what
  * forward leaves for backward, and for dW, is then still in the caches.  Sums resume where the micro-batch before left
@@ -21,53 +21,22 @@
 #include "layers.h"
 #include "micro_batch.h"
 #include "own_columns.h"
-#include "plan.h"
 #include "relay.h"
 #include "team.h"
+#include "training_team.h"
 #include "transforms.h"
-#include "tuner.h"
 #include "workspace.h"
-
-typedef struct {
-    fgd_workspace *workspace;
-    fgd_chunk *chunk;
-    ptrdiff_t size;         /* of theta */
-    spin_barrier *barriers; /* (max_threads,) of the row groups */
-    real *scratch;          /* (max_threads, loss_scratch) */
-    transformed_update update;
-    spin_barrier barrier;   /* of the team */
-    band_counter *passed;   /* (max_threads,) of a team that relays */
-    atomic_int status;
-    fgd_status outcome;     /* of a relay: the status of the step, by its last thread */
-
-    /* written by the last thread, read by the others between barriers */
-    ptrdiff_t next_step;    /* of the next team */
-    int n_threads;          /* of the team after the current step */
-    atomic_int stay;        /* the threads below this rank stay: the least n_threads since the team began */
-    int tuned;              /* 1: the tuner may change n_threads */
-    double since;           /* the time up to which the tuner has recorded */
-} training;
-
-/* A thread of the team. */
-typedef struct {
-    worker self;      /* among those that still train */
-    int n_threads;    /* of the team; fewer may have started */
-    thread_grid grid; /* of the team */
-    stopwatch *watch; /* NULL: phases are not measured */
-    const own_columns *own; /* NULL: all weights are in theta */
-    relay relay;
-} team_member;
-
-/* Published by the barrier; until then the other threads of the group continue. */
-static void fail(training *t, int status) { atomic_store_explicit(&t->status, status, memory_order_relaxed); }
 
 /* A thread's rows of a micro-batch, from X to losses and dz. */
 static void train_rows(training *t, const micro_batch *mb, const team_member *me) {
     const fgd_workspace *w = t->workspace;
     const fgd_chunk *chunk = t->chunk;
-    row_group g = row_group_of(me->self, me->grid, mb->rows, row_unit(w->net), t->barriers);
+    row_group g = me->relay.passed ? relay_rows(me->self, mb->rows, is_last(chunk, mb))
+                                   : row_group_of(me->self, me->grid, mb->rows, row_unit(w->net), t->barriers);
     g.watch = me->watch;
     g.own = me->own;
+    g.transposed = me->relay.transposed;
+    if (mb->row == 0) g.updates = updates_before(&me->relay);
     int L = w->net->L, n = w->net->layer[L - 1].n_out;
     const layer_memory *out = &w->at[L];
     enter_phase(me->watch, FGD_GATHER);
@@ -90,6 +59,10 @@ static void train_rows(training *t, const micro_batch *mb, const team_member *me
                     .loss = w->loss + g.own0};
     fgd_status status = compute_losses(&chunk->loss, &of, t->scratch + me->self.rank * loss_scratch(n));
     if (status != FGD_OK) fail(t, status);
+    if (g.transposed && mb->row == 0) {
+        enter_phase(me->watch, phase_of_layer(FGD_BACKWARD, L - 1));
+        transpose_own(w, chunk->theta, &g);
+    }
     backward_rows(w, &noise, &g);
     if (w->net->n_inputs > 0) backward_inputs(w, chunk->theta, &noise, NULL, &g);
 }
@@ -112,59 +85,23 @@ static void train_gradients(training *t, const micro_batch *mb, team_member *me)
                     chunk->theta, chunk->state);
         sink.update = &u;
     }
-    if (!me->relay.passed) {
-        gradients(t->workspace, (int)mb->rows, &sink, me->self, me->grid);
-        input_gradients(t->workspace, (int)mb->rows, &sink, me->self);
+    if (me->relay.passed) {
+        row_group own = relay_rows(me->self, mb->rows, is_last(chunk, mb));
+        sink.first_row = own.row0;
+        relay_gradients(t->workspace, &me->relay, own.row1 - own.row0, &sink);
         return;
     }
-    sink.first_row = part_begin(me->self, mb->rows);
-    int rows = part_end(me->self, mb->rows) - sink.first_row;
-    relay_gradients(t->workspace, &me->relay, rows, &sink, &t->status, &t->outcome);
-}
-
-/* How a thread works in its team, whose size has changed. */
-COLD void join_team(training *t, team_member *me) {
-    const fgd_workspace *w = t->workspace;
-    ptrdiff_t rows = w->max_rows, max_rows = max_micro_batch(t->workspace, t->chunk, me->self.size);
-    me->grid = grid_of_micro_batch(w->net, rows, me->self.size);
-    me->relay.self = me->self;
-    int may_relay = !t->chunk->transforms && relays(w->net, me->grid, rows < max_rows ? rows : max_rows, me->self.size);
-    me->relay.passed = may_relay ? t->passed : NULL;
-    me->relay.spins = t->barrier.spins;
-}
-
-/* By one thread, after a step of `rows` rows: the tuner may change the team. */
-static void tuner_step(training *t, ptrdiff_t rows) {
-    thread_tuner *tuner = &t->workspace->tuner;
-    double now = seconds_now();
-    tuner_record(tuner, now, now - t->since, (double)rows);
-    t->n_threads = team_threads(tuner);
-    if (t->n_threads < atomic_load_explicit(&t->stay, memory_order_relaxed))
-        atomic_store_explicit(&t->stay, t->n_threads, memory_order_relaxed);
-    t->since = now;
-}
-
-/*
- * After a step: whether this thread stays in the team.  All leave before the team grows.  The others do
- * not wait for a thread that is to leave, and n_threads may have changed again until the system lets it run.
- */
-static int stays_in_team(training *t, team_member *me) {
-    if (me->self.rank >= atomic_load_explicit(&t->stay, memory_order_relaxed)) return 0;
-    if (t->n_threads == me->n_threads) return 1;
-    if (t->n_threads > me->n_threads || me->own) return 0; /* the columns of those that leave are not in theta yet */
-    me->n_threads = t->n_threads;
-    if (me->self.size <= me->n_threads) return 1; /* the system started fewer threads than requested */
-    me->self.size = me->n_threads;
-    join_team(t, me);
-    return 1;
+    gradients(t->workspace, (int)mb->rows, &sink, me->self, me->grid);
+    input_gradients(t->workspace, (int)mb->rows, &sink, me->self);
 }
 
 /* By the last thread, which knows the losses of all rows. */
-static void record_losses(training *t, const micro_batch *mb) {
+static void record_losses(training *t, const micro_batch *mb, const team_member *me) {
     double *loss = &t->chunk->losses[mb->step];
     *loss = add_up(mb->row > 0 ? *loss : 0, t->workspace->loss, mb->rows);
     if (!is_last(t->chunk, mb)) return;
     if (t->tuned) tuner_step(t, step_rows(t->chunk, mb->step));
+    t->relayed = me->relay.passed != NULL;
     t->next_step = mb->step + 1;
 }
 
@@ -178,22 +115,50 @@ static void transform_step(training *t, ptrdiff_t step, worker self) {
     round_all_weights(w, (const real *)t->chunk->theta + w->inputs_size, self);
 }
 
+/* Whether a thread may go on to the next micro-batch while others do this one: if it updates theta, for which they then
+   wait, and if each has the same rows as now, because rows of others may still be read. */
+static int goes_on(const fgd_chunk *chunk, const micro_batch *mb) {
+    ptrdiff_t next = mb->step + 1;
+    return is_last(chunk, mb) && mb->row == 0 && next < chunk->n_steps && step_rows(chunk, next) == mb->rows;
+}
+
+/*
+ * The second phase of a micro-batch in a relay.  The last thread, which receives bands of all others, knows that they
+ * have computed their losses; with its first band the others know the outcome of the step, and the next team.
+ */
+static fgd_status relay_micro_batch(training *t, const micro_batch *mb, team_member *me) {
+    relay *r = &me->relay;
+    int last = r->self.size - 1;
+    long long first_band = r->begun + 1;
+    if (is_last_of(me->self)) {
+        receive_from(r, last - 1, first_band, me->watch);
+        t->outcome = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
+        if (t->outcome == FGD_OK)
+            record_losses(t, mb, me);
+        else
+            pass_band(r, first_band);
+    }
+    if (!is_last_of(me->self) || t->outcome == FGD_OK) train_gradients(t, mb, me);
+    receive_from(r, last, first_band, me->watch);
+    if (t->outcome == FGD_OK && !goes_on(t->chunk, mb)) timed_wait(&t->barrier, me->self.size, me->watch);
+    return t->outcome;
+}
+
 /* Both phases of a micro-batch and, after the last one of a step, its transforms. */
 static fgd_status train_micro_batch(training *t, const micro_batch *mb, team_member *me) {
     train_rows(t, mb, me);
-    if (!me->relay.passed) {
-        timed_wait(&t->barrier, me->self.size, me->watch);
-        fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
-        if (status != FGD_OK) return status;
-    }
+    if (me->relay.passed) return relay_micro_batch(t, mb, me);
+    timed_wait(&t->barrier, me->self.size, me->watch);
+    fgd_status status = (fgd_status)atomic_load_explicit(&t->status, memory_order_relaxed);
+    if (status != FGD_OK) return status;
     train_gradients(t, mb, me);
     if (t->chunk->transforms && is_last(t->chunk, mb)) {
         enter_phase(me->watch, FGD_TRANSFORMS);
         transform_step(t, mb->step, me->self);
     }
-    if (is_last_of(me->self) && t->outcome == FGD_OK) record_losses(t, mb);
+    if (is_last_of(me->self)) record_losses(t, mb, me);
     timed_wait(&t->barrier, me->self.size, me->watch);
-    return t->outcome;
+    return FGD_OK;
 }
 
 /* Steps until the chunk ends, with success or not, or the thread leaves the team. */
@@ -232,18 +197,11 @@ static void run_training(void *argument, worker self) {
     team_member me = {.self = self, .n_threads = t->n_threads};
     join_team(t, &me);
     own_columns own;
-    if (w->n_columns >= own_columns_size(w->net, self.size) && team_copies_columns(t, me.grid, self.size)) {
-        own = take_columns(w->net, self, chunk->theta, w->columns);
+    if (w->n_own >= own_columns_size(w->net, self.size) && team_copies_columns(t, me.grid, self.size)) {
+        own = take_columns(w->net, self, chunk->theta, w->own);
         me.own = &own;
     }
-    if (t->next_step == 0) {
-        const real *theta = (const real *)chunk->theta + w->inputs_size;
-        if (w->bf16)
-            round_all_weights(w, theta, self);
-        else
-            transpose_all(w, theta, w->net->n_inputs == 0, self);
-        barrier_wait(&t->barrier, self.size);
-    }
+    prepare_weights(t, &me);
     stopwatch watch;
     me.watch = start_watch(&watch, chunk->phases, w->net->L, self.rank);
     train_steps(t, &me);
@@ -270,11 +228,14 @@ static transformed_update chunk_update(const fgd_workspace *w, const fgd_chunk *
                                 .barrier = barrier};
 }
 
-/* Memory for the columns that the threads of a team of at most `max` keep; returns 0 if there is none. */
-COLD int reserve_own_columns(training *t, int max) {
+/* Memory for the weights that the threads of a team of at most `max` keep; returns 0 if there is none. */
+COLD int reserve_own_weights(training *t, int max) {
     const fgd_net *net = t->workspace->net;
     thread_grid grid = grid_of_micro_batch(net, t->workspace->max_rows, max);
-    return !team_copies_columns(t, grid, max) || reserve_columns(t->workspace, own_columns_size(net, max));
+    ptrdiff_t count = team_copies_columns(t, grid, max) ? own_columns_size(net, max) : 0;
+    for (int threads = max; threads > 1 && count == 0; threads /= 2)
+        if (team_relays(t, threads)) count = transposed_size(net) * threads;
+    return count == 0 || reserve_own(t->workspace, count);
 }
 
 /* Whether W is kept in blocks during a chunk: products of bf16 factors update it block by block, and no line belongs to
@@ -298,7 +259,7 @@ COLD fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     size_t scratch = (size_t)loss_scratch(w->net->layer[w->net->L - 1].n_out) * sizeof(real);
     size_t shared = round_up((size_t)max * (sizeof *t.barriers + sizeof *t.passed + scratch), LINE);
     t.barriers = alloc_zeroed(shared + (chunk->rule == RULE_muon ? muon_scratch(w->net) * sizeof(real) : 0));
-    if (!t.barriers || !workspace_reserve(w, max) || !reserve_own_columns(&t, max)) {
+    if (!t.barriers || !workspace_reserve(w, max) || !reserve_own_weights(&t, max)) {
         free_aligned(t.barriers);
         return FGD_NO_MEMORY;
     }
@@ -309,8 +270,8 @@ COLD fgd_status train(fgd_workspace *w, fgd_chunk *chunk) {
     t.update.muon = (real *)((char *)t.barriers + shared);
 
     w->rows = 0;
-    int in_blocks = keeps_blocks(w, chunk) && reserve_columns(w, blocks_size(w->net));
-    if (in_blocks) take_blocks(w, (real *)chunk->theta + w->inputs_size, w->columns);
+    int in_blocks = keeps_blocks(w, chunk) && reserve_own(w, blocks_size(w->net));
+    if (in_blocks) take_blocks(w, (real *)chunk->theta + w->inputs_size, w->own);
     do {
         atomic_store(&t.stay, t.n_threads);
         for (int i = 0; i < max; i++) atomic_store(&t.passed[i].count, 0);

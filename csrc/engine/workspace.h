@@ -54,8 +54,8 @@ struct fgd_workspace {
     thread_tuner tuner;  /* of all chunks so far */
     pack_buffers *buffers; /* (n_buffers,) of the threads of a call */
     int n_buffers;
-    real *columns;       /* (n_columns,) the columns that threads keep; own_columns.h */
-    ptrdiff_t n_columns;
+    real *own;           /* (n_own,) the weights that threads keep: own_columns.h, relay.h */
+    ptrdiff_t n_own;
     bf16_matrices *bf16; /* (L + 1,), or NULL: the products are of reals */
     bf16_method method;
     bf16_scratch *scratch; /* (n_scratch,) of the threads of a call */
@@ -267,18 +267,18 @@ static int workspace_reserve(fgd_workspace *w, int threads) {
     return 1;
 }
 
-/* Memory for `count` elements of columns; returns 0 if there is none. */
-static int reserve_columns(fgd_workspace *w, ptrdiff_t count) {
-    if (count <= w->n_columns) return 1;
-    free_aligned(w->columns);
-    w->columns = alloc_aligned((size_t)count * sizeof *w->columns);
-    w->n_columns = w->columns ? count : 0;
-    return w->columns != NULL;
+/* Memory for `count` elements of weights that threads keep; returns 0 if there is none. */
+static int reserve_own(fgd_workspace *w, ptrdiff_t count) {
+    if (count <= w->n_own) return 1;
+    free_aligned(w->own);
+    w->own = alloc_aligned((size_t)count * sizeof *w->own);
+    w->n_own = w->own ? count : 0;
+    return w->own != NULL;
 }
 
 static void workspace_free(fgd_workspace *w) {
     free_aligned(w->buffers);
-    free_aligned(w->columns);
+    free_aligned(w->own);
     free_aligned(w->scratch);
     free_aligned(w->at[0].wt);
     free_aligned(w);

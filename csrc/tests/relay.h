@@ -41,10 +41,19 @@ static void test_failing_relay(const fgd_engine *e, problem *p, ptrdiff_t row) {
     }
 }
 
+/* A plan counts the copies of W of the second layer. */
+static void test_planned_relay(const fgd_engine *e) {
+    fgd_layer layers[] = {{.n_in = 30, .n_out = 70, .bias = 1}, {.n_in = 70, .n_out = 20}};
+    fgd_net net = {.L = 2, .layer = layers};
+    size_t copies = 2 * 70 * 20 * (size_t)e->bits / 8;
+    check(e->plan(&net, 200, 2).workspace >= e->plan(&net, 200, 1).workspace + copies, "plan of a relay");
+}
+
 /* Many rows for few weights, and several bands for each thread: see relays in engine/relay.h. */
 static void relay_of_threads(const fgd_engine *e) {
     static const int shapes[][4] = {{30, 70, 20, 1}, {33, 65, 17, 2}, {90, 130, 10, 7}};
     enum { BATCH = 200, MICRO_BATCHES = 1100 }; /* the second is done in several micro-batches */
+    test_planned_relay(e);
     for (int rule = 0; fgd_rule_name(rule); rule++) {
         problem p;
         relay_problem(&p, shapes[rule % COUNT(shapes)], rule, 2 * BATCH + 1, BATCH);
@@ -56,9 +65,10 @@ static void relay_of_threads(const fgd_engine *e) {
         relay_problem(&p, shapes[i], i % 2 ? RULE_adam : RULE_sgd, MICRO_BATCHES, MICRO_BATCHES);
         test_relay(e, &p, "micro-batches");
         release_arrays();
-        for (int last = 0; last < 2; last++) {
-            relay_problem(&p, shapes[i], i % 2 ? RULE_adam : RULE_sgd, 2 * BATCH, BATCH);
-            test_failing_relay(e, &p, last ? 2 * BATCH - 1 : BATCH);
+        static const ptrdiff_t failing[] = {BATCH, 2 * BATCH - 1, 2 * BATCH}; /* the last one is a batch of its own */
+        for (int row = 0; row < COUNT(failing); row++) {
+            relay_problem(&p, shapes[i], i % 2 ? RULE_adam : RULE_sgd, 2 * BATCH + 1, BATCH);
+            test_failing_relay(e, &p, failing[row]);
             release_arrays();
         }
     }

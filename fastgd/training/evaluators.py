@@ -86,7 +86,7 @@ def prepare_evaluation(settings: TrainSettings, model: Sequential, X: Any, y: An
         (y, sample_weight), X = targets_of(source), SourceRows(source, model, model.inputs)
     elif y is None:
         raise TypeError(
-            f"evaluate needs y, the targets of the rows of X, unless X is a Source; X is a {type(X).__name__}"
+            f"evaluate needs y, the targets of the rows of X, unless X is a Source; X is of type {type(X).__name__}"
         )
     model.network_for(loss.link, settings.precision)  # raises if the last activation does not fit
     what_to_scale(False, model, loss)  # raises if the loss cannot measure standardized targets

@@ -77,7 +77,7 @@ def prepare(
     if source is None:
         if y is None:
             raise TypeError(
-                f"fit needs y, the targets of the rows of X, unless X is a Source; X is a {type(X).__name__}"
+                f"fit needs y, the targets of the rows of X, unless X is a Source; X is of type {type(X).__name__}"
             )
         arguments = X, y, validation, sample_weight, class_weight, augment, classes
         return fit_data.prepare(settings, model, *arguments, group)
