@@ -14,10 +14,14 @@
  * windows, or the time of as many.  The largest is tried again after an interval, which doubles each time until that
  * team has trained for as long; a window that takes far longer than those of a smaller team ends such a trial, because
  * a thread that waits for its core may take ten times as long.
+ *
+ * Before all that, if steps are short, the two largest teams are compared for a moment: a short training may be over
+ * before the first window ends, and if threads cost more than they gain, most of it should do without them.
  */
-enum { TEAMS = 12, RECENT = 3 };
+enum { TEAMS = 12, RECENT = 3, MIN_PROBE_STEPS = 8 };
 #define WINDOW 5e-3 /* seconds, like the others */
 #define TRIAL_WINDOW (WINDOW / 4) /* of a smaller team, which most often is slower */
+#define PROBE 3e-4                /* of each of the two largest teams, if that is several steps */
 #define MIN_INTERVAL 0.05
 #define MAX_INTERVAL 2.0
 #define SLOWDOWN 1.25
@@ -28,6 +32,8 @@ typedef struct {
     double recent[TEAMS][RECENT]; /* seconds per row, latest first */
     double fastest[TEAMS];        /* per row, since the measurements of smaller teams were last dropped */
     double elapsed, rows;         /* of the current window */
+    int steps, is_probed;         /* of the current window; 1: the two largest teams have been compared */
+    double probed;                /* seconds per row of the largest team */
     double trained;               /* seconds since the team has begun */
     double interval, retry;       /* until team 0 is tried again (0: nothing was given up), and the time of that */
 } thread_tuner;
@@ -93,12 +99,38 @@ static int next_team(thread_tuner *t, double now) {
     return now < t->retry ? best : 0;
 }
 
+/* At the end of a probe of one of the two largest teams: the smaller one stays if it was faster. */
+static void end_probe(thread_tuner *t, double now) {
+    double seconds = t->elapsed / t->rows;
+    t->elapsed = t->rows = 0;
+    t->steps = 0;
+    if (t->team == 0) {
+        t->probed = seconds;
+        t->team = 1;
+        return;
+    }
+    t->is_probed = 1;
+    t->team = 0;
+    t->trained = 0;
+    if (seconds >= t->probed) return;
+    add_window(t, t->probed);
+    t->team = 1;
+    add_window(t, seconds);
+    t->interval = longer_interval(t->interval);
+    t->retry = now + t->interval;
+}
+
 /* The team took `elapsed` seconds for `rows` rows; at the end of a window the team may change. */
 static void tuner_record(thread_tuner *t, double now, double elapsed, double rows) {
     int is_trial = !is_known(t) && t->team > 0;
     t->elapsed += elapsed;
     t->trained += elapsed;
     t->rows += rows;
+    t->steps++;
+    if (!t->is_probed && t->elapsed >= PROBE) {
+        if (t->max > 1 && (t->team > 0 || t->steps >= MIN_PROBE_STEPS)) return end_probe(t, now);
+        t->is_probed = 1;
+    }
     if (t->elapsed < (is_trial ? TRIAL_WINDOW : WINDOW)) return;
     add_window(t, t->elapsed / t->rows);
     int next = next_team(t, now);

@@ -84,8 +84,17 @@ static double share(team_time *time, int rows, int max, int threads) {
     return simulate(&t, time, rows, &now, 2, threads);
 }
 
+/* Of a training of a few milliseconds most is done by the faster team. */
+static void test_short_training(void) {
+    thread_tuner t = {.max = 2}, other = t;
+    double now = 0, start = 0;
+    check(simulate(&t, does_not_scale, 1, &now, 5e-3, 1) > 0.9, "a short training does without a thread that costs");
+    check(simulate(&other, scales, 1, &start, 5e-3, 2) > 0.9, "a short training keeps two threads");
+}
+
 static void tuner(const fgd_engine *e) {
     (void)e;
+    test_short_training();
     for (int rows = 1; rows <= 1000; rows *= 10) {
         check(share(scales, rows, 2, 2) > 0.98, "two threads stay, steps of %d rows", rows);
         check(share(scales, rows, 8, 8) > 0.98, "eight threads stay, steps of %d rows", rows);
