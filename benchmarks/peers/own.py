@@ -20,6 +20,7 @@ class Engine(Contender):
         super().__init__(workload, X, y, theta, threads)
         self.X, self.y = X, y
         self.model = workload.model()
+        self.of_predictions = {"n_threads": threads} if threads > 1 else {}  # else fewer, if rows are few
 
     def start(self, theta: NDArray) -> None:
         self.model.theta = theta
@@ -31,7 +32,7 @@ class Engine(Contender):
         return self.model.theta
 
     def predict(self, X: NDArray) -> NDArray:
-        return self.model.predict(X)
+        return self.model.predict(X, **self.of_predictions)
 
 
 class Buffered(Engine):
@@ -44,7 +45,7 @@ class Buffered(Engine):
     def predict(self, X: NDArray) -> NDArray:
         if len(self.out) != len(X):
             self.out = np.empty((len(X), self.model.n_out), self.model.dtype)
-        return self.model.predict(X, self.out)
+        return self.model.predict(X, self.out, **self.of_predictions)
 
 
 class Bf16(Engine):
@@ -60,7 +61,7 @@ class Bf16(Engine):
         network.train(self.workload.chunk(self.model, self.X, self.y, order))
 
     def predict(self, X: NDArray) -> NDArray:
-        return self.model.predict(X, precision="bf16")
+        return self.model.predict(X, precision="bf16", **self.of_predictions)
 
 
 class Other(Engine):
