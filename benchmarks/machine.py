@@ -112,6 +112,7 @@ def describe() -> dict[str, Any]:
         "cpus": threads(),
         "caches": cpus.caches(),
         "system": platform.platform(),
+        "bf16": facts["bf16"],
         "engine": f"{facts['isa'] or facts['engine']}, {facts['compiler'] or 'no compiler'}",
         "versions": {"python": sys.version.split()[0], "fastgd": facts["fastgd"], **versions},
     }

@@ -51,6 +51,7 @@ def machine_rows(results: Result) -> Rows:
     """The machine, its limits, versions and dates."""
     facts, limits = results["machine"], results.get("limits", {})
     rows = {"CPU": facts["brand"], "cores": str(facts["cpus"]), "instruction set": facts["engine"].split(",")[0]}
+    rows |= {"bfloat16 products by": facts["bf16"]} if "bf16" in facts else {}
     rows |= {f"{level} cache": _binary(size) for level, size in facts["caches"].items()}
     for dtype, rates in limits.get("fma", {}).items():
         rows[f"peak, {dtype}, GFLOP/s on {' / '.join(rates)} cores"] = " / ".join(f"{r:,.0f}" for r in rates.values())
