@@ -25,16 +25,20 @@ def fastest(race: Result, with_f32_weights: bool) -> Best | None:
     return min(peers, key=lambda one: one.seconds, default=None)
 
 
+def measured(section: Result) -> dict[str, Result]:
+    """The races of fastgd with both precisions, none of which failed."""
+    return {part: race for part, race in section.items() if {"fastgd", "fastgd-bf16"} <= best(race).keys()}
+
+
 def rows(section: Result) -> Iterator[tuple[str, ...]]:
     """What is measured, µs, and how many times faster that is; cells of a table with this HEADER."""
-    for race in section.values():
+    for race in measured(section).values():
         field = best(race)
-        if {"fastgd", "fastgd-bf16"} <= field.keys():
-            ours = field["fastgd-bf16"].seconds
-            cells = [times(field["fastgd"].seconds / ours)]
-            for peer in (fastest(race, with_f32_weights=True), fastest(race, with_f32_weights=False)):
-                cells.append(f"{times(peer.seconds / ours)} ({peer.label})" if peer else "")
-            yield title(race), microseconds(ours), *cells
+        ours = field["fastgd-bf16"].seconds
+        cells = [times(field["fastgd"].seconds / ours)]
+        for peer in (fastest(race, with_f32_weights=True), fastest(race, with_f32_weights=False)):
+            cells.append(f"{times(peer.seconds / ours)} ({peer.label})" if peer else "")
+        yield title(race), microseconds(ours), *cells
 
 
 def title(race: Result) -> str:

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
-from . import machine
+from . import fresh, machine
 from .workloads import WORKLOADS, Order, Workload
 
 Turn = Callable[[], float]
@@ -46,8 +44,7 @@ def measure(name: str, seconds: float, rounds: int) -> dict[str, Any]:
 
 def _in_process(name: str, teams: tuple[str, ...], seconds: float, rounds: int, load: str = "") -> dict[str, Any]:
     """What `_measure` returns, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, name, teams, seconds, rounds, load).result()
+    return fresh.apart(_measure, name, teams, seconds, rounds, load)
 
 
 def _measure(name: str, teams: tuple[str, ...], seconds: float, rounds: int, load: str) -> dict[str, list[float]]:

@@ -6,9 +6,7 @@ engine's predictions of the validation rows and their losses are added to them.
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy as np
 import fastgd as gd
 from fastgd import losses
 
-from .fresh import python
+from . import fresh
 from .workloads import WORKLOADS, Workload
 
 EPOCHS = (1, 10, 100)  # of a call
@@ -72,8 +70,7 @@ FITS = {"tiny": Case(WORKLOADS["tiny"], 6400, False), "digits": Case(WORKLOADS["
 
 def measure(name: str, seconds: float, rounds: int) -> list[dict[str, float]]:
     """By the "epochs" of a call: medians of the seconds per epoch of "fit" and "steps", and of their "ratio"."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure_here, name, seconds, rounds).result()
+    return fresh.apart(measure_here, name, seconds, rounds)
 
 
 def measure_here(name: str, seconds: float, rounds: int) -> list[dict[str, float]]:
@@ -109,6 +106,6 @@ print(_seconds(case.fit(X, y), SHORT), min(_seconds(case.fit(X, y), SHORT) for _
 
 def measure_first(name: str, rounds: int) -> dict[str, Any]:
     """Medians of the seconds of the "first" fit of a process and of a "later" one of another trainer."""
-    runs = [map(float, python("-c", FIRST, name).split()) for _ in range(rounds)]
+    runs = [map(float, fresh.python("-c", FIRST, name).split()) for _ in range(rounds)]
     first, later = map(median, zip(*runs, strict=True))
     return {"epochs": SHORT, "first": first, "later": later, "ratio": first / later}

@@ -8,15 +8,15 @@ process, on one thread, and take turns, so that what else the machine does slows
 import copy
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 import fastgd as gd
+
+from . import fresh
 
 EARLY, ROUND = 5, 20  # epochs before the early ones; epochs per round and stage
 HIDDEN, BATCH = 64, 32
@@ -79,8 +79,7 @@ COURSES = {
 
 def measure(name: str, seconds: float, rounds: int) -> dict[str, float]:
     """What `measure_course` returns, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure_course, name, seconds, rounds).result()
+    return fresh.apart(measure_course, name, seconds, rounds)
 
 
 def measure_course(name: str, seconds: float, rounds: int, epochs: int | None = None) -> dict[str, float]:

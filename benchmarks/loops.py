@@ -5,15 +5,15 @@ All contenders run in one process, on one thread, and take turns; the time of a 
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import fastgd as gd
+
+from . import fresh
 
 WIDTHS, BATCH, LR = (64, 64, 10), 32, 1e-7  # a rate at which nothing converges: each call does the same
 PARTS = ("forward", "loss", "backward", "step", "total")
@@ -28,8 +28,7 @@ Calls = dict[str, Callable[[], object]]
 
 def measure(seconds: float, rounds: int) -> dict[str, dict[str, float]]:
     """Seconds per call by contender and part, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, seconds, rounds).result()
+    return fresh.apart(_measure, seconds, rounds)
 
 
 def _measure(seconds: float, rounds: int) -> dict[str, dict[str, float]]:

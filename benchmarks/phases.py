@@ -4,21 +4,18 @@ Each column is one thread; the engine stamps the time when it enters a phase (`T
 """
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import fastgd as gd
 from fastgd.training.profile import Profile
 
-from . import machine
+from . import fresh, machine
 from .workloads import WORKLOADS, Workload
 
 
 def measure(name: str) -> dict[str, Any]:
     """{"title": ..., "one": {phase: seconds by thread} on one thread, "all": on all}, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure_here, name).result()
+    return fresh.apart(measure_here, name)
 
 
 def measure_here(name: str) -> dict[str, Any]:

@@ -77,12 +77,19 @@ def by_joblib(n: int) -> Callable[[], Any]:
     return lambda: Parallel(n_jobs=-1, prefer="threads")(jobs)
 
 
+MAKERS = (one_after_another, one_after_another_on_all_cores, by_joblib, population)
+
+
+def measure_cores(n: int = 32) -> dict[str, float]:
+    """Seconds per member, by the name of the maker."""
+    found = in_turns(5, *(lambda make=make: make(n) for make in MAKERS))
+    return {make.__name__: each / n for make, each in zip(MAKERS, found, strict=True)}
+
+
 def cores() -> None:
-    n = 32
-    makers = (one_after_another, one_after_another_on_all_cores, by_joblib, population)
-    found = in_turns(5, *(lambda make=make: make(n) for make in makers))
-    for make, each in zip(makers, found, strict=True):
-        print(f"{make.__name__:32} {each / n * 1e3:7.2f} ms per member, {found[0] / each:.2f} times one core")
+    found = measure_cores()
+    for name, each in found.items():
+        print(f"{name:32} {each * 1e3:7.2f} ms per member, {found['one_after_another'] / each:.2f} times one core")
 
 
 def members() -> None:
@@ -92,8 +99,9 @@ def members() -> None:
         print(f"{n:5} members: {found / n * 1e3:.2f} ms per member")
 
 
-def search() -> None:
-    """32 candidates in 5 folds; of scikit-learn's, 2 candidates, since each takes as long."""
+def measure_search() -> dict[str, float]:
+    """Seconds of a fit of 32 candidates in 5 folds; of scikit-learn's, of 2 candidates, since each takes as long."""
+    warnings.simplefilter("ignore")  # few epochs are enough to measure
     from sklearn.model_selection import GridSearchCV
     from sklearn.neural_network import MLPClassifier as Peer
 
@@ -105,13 +113,17 @@ def search() -> None:
     ours = PopulationSearchCV(MLPClassifier(**settings, random_state=0), grid, cv=FOLDS, refit=False)
     theirs = GridSearchCV(Peer(**settings, random_state=0), few, cv=FOLDS, n_jobs=2, refit=False)
     theirs.fit(X[:300], Y[:300])  # starts the processes
-    mine, peer = in_turns(3, lambda: lambda: ours.fit(X, Y), lambda: lambda: theirs.fit(X, Y))
-    per_fit = mine / CANDIDATES / FOLDS, peer / len(few["learning_rate_init"]) / FOLDS
-    ratio = per_fit[1] / per_fit[0]
-    print(f"fastgd {per_fit[0] * 1e3:.1f} ms per fit, scikit-learn {per_fit[1] * 1e3:.1f}: {ratio:.1f} times")
-    (direct,) = in_turns(3, lambda: _folds_of_population(grid["learning_rate_init"]))
-    direct /= CANDIDATES * FOLDS
-    print(f"Population, without scikit-learn: {direct * 1e3:.1f} ms per fit: {per_fit[1] / direct:.1f} times")
+    members = lambda: _folds_of_population(grid["learning_rate_init"])  # noqa: E731
+    taken = in_turns(3, lambda: lambda: ours.fit(X, Y), members, lambda: lambda: theirs.fit(X, Y))
+    counts = (CANDIDATES, CANDIDATES, len(few["learning_rate_init"]))
+    names = ("PopulationSearchCV", "Population", "GridSearchCV")
+    return {name: each / count / FOLDS for name, each, count in zip(names, taken, counts, strict=True)}
+
+
+def search() -> None:
+    found = measure_search()
+    for name, each in found.items():
+        print(f"{name:18} {each * 1e3:6.1f} ms per fit: {found['GridSearchCV'] / each:.1f} times")
 
 
 def _folds_of_population(rates: list[float]) -> Callable[[], Any]:

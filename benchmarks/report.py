@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import bf16, figures, late, loops, partition, subjects
+from . import bf16, figures, late, loops, partition, sources, subjects
 from .peers import CONTENDERS, PREDICTORS, TRAINERS
 from .summary import Best, Result, best, bytes_of, failures, fastest_peer, microseconds, share, table
 from .targets import targets
@@ -230,6 +230,40 @@ def _late(results: Result) -> Iterator[str]:
         yield from table(("data and optimizer", "early", "late", "after epochs", "late / early"), rows)
 
 
+def _many(results: Result) -> Iterator[str]:
+    section = results.get("many", {})
+    if section:
+        yield "## Many models\n"
+    if "population" in section:
+        yield "Time per member of 32 networks of 64-64-10, 30 epochs of the digits each:\n"
+        yield from _relative(section["population"], "one_after_another")
+    if "search" in section:
+        yield "\nTime per fit of a search, 32 candidates in 5 folds (Adam, 30 epochs); scikit-learn has 2 processes:\n"
+        yield from _relative(section["search"], "GridSearchCV")
+
+
+def _relative(seconds: dict[str, float], base: str) -> Iterator[str]:
+    """A table of times, and how many times faster each is than the base."""
+    rows = [
+        (name.replace("_", " "), f"{each * 1e3:.2f}", f"{seconds[base] / each:.2f}x") for name, each in seconds.items()
+    ]
+    yield from table(("", "ms", "faster"), rows)
+
+
+def _sources(results: Result) -> Iterator[str]:
+    section = results.get("sources", {})
+    if section:
+        yield "## Data beyond memory\n"
+        yield f"ns per row ({sources.COLUMNS} float32 columns, batch {sources.BATCH}), share of the speed in memory:\n"
+        kinds = list(dict.fromkeys(kind for found in section.values() for kind in found))
+        cells = {name: [_source_cell(found, kind) for kind in kinds] for name, found in section.items()}
+        yield from table(("network", *kinds), [(name, *row) for name, row in cells.items()])
+
+
+def _source_cell(found: dict[str, float], kind: str) -> str:
+    return f"{found[kind] * 1e9:.0f}, {found['memory'] / found[kind]:.0%}" if kind in found else ""
+
+
 def _footprints(results: Result) -> Iterator[str]:
     section = results.get("footprints", {})
     if "memory" in section:
@@ -282,5 +316,7 @@ SECTIONS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _footprints,
     _loops,
     _late,
+    _many,
+    _sources,
     _targets,
 )

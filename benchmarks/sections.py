@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from . import bf16, cores, fits, footprint, late, loops, machine, phases, real, rounds
+from . import bf16, cores, fits, footprint, fresh, late, loops, machine, phases, populations, real, rounds, sources
 from .peers import BF16, BF16_PREDICTORS, CONTENDERS, DOUBLERS, PREDICTORS, SCALERS, TRAINERS
 from .worker import Worker
 from .workloads import BATCHES, DOUBLES, LARGE, TRAININGS, VARIANTS, WIDTHS, WORKLOADS, Workload, variants
@@ -148,6 +148,17 @@ def _loops(options: Options) -> Parts:
     return {"digits": partial(loops.measure, options.seconds, options.rounds)}
 
 
+def _many(_: Options) -> Parts:
+    """Many models at once."""
+    measures = {"population": populations.measure_cores, "search": populations.measure_search}
+    return {part: partial(fresh.apart, measure) for part, measure in measures.items()}
+
+
+def _sources(_: Options) -> Parts:
+    """Data beyond memory."""
+    return {name: partial(fresh.apart, sources.measure, name) for name in sources.NETWORKS}
+
+
 def _late(options: Options) -> Parts:
     return {name: partial(late.measure, name, options.seconds, options.rounds) for name in late.COURSES}
 
@@ -170,6 +181,8 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "footprints": _footprints,
     "loops": _loops,
     "late": _late,
+    "many": _many,
+    "sources": _sources,
 }
 QUICK = ("limits", "training", "comparisons")
 TOO_LONG = ("training/wide", "training/full-batch")  # for a quick look

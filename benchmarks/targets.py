@@ -57,6 +57,8 @@ PREDICTION_SHARE = 0.70  # where arithmetic dominates
 COMPUTE_BOUND_ROWS = 1000
 IMPORT_SECONDS, WHEEL_BYTES, FLATNESS, MEMORY = 0.020, 1e6, 1.25, 1.0
 LOOP = {"forward": 3e-6, "loss": 3e-6, "backward": 4e-6, "step": 3e-6, "total": 12e-6}  # seconds, 64-64-10, batch 32
+# Minimum factors over one member after another, and over GridSearchCV; minimum share of the speed in memory.
+MANY, SEARCH, SOURCE = {"population": 1.9, "by_joblib": 1.8}, 20, 0.80
 LATE = 1.10  # seconds per epoch after convergence, relative to those of an early epoch
 MIN_MEMORY = 1e6  # bytes; below, thread stacks and page granularity dominate
 
@@ -114,8 +116,9 @@ def _float64(section: Result) -> Iterator[Target]:
 
 
 def _bf16(section: Result) -> Iterator[Target]:
+    measured = bf16.measured(section)
     for name, factor in BF16.items():
-        sgd, adam, call = (section.get(f"{name}-{what}") for what in ("sgd", "adam", "predict"))
+        sgd, adam, call = (measured.get(f"{name}-{what}") for what in ("sgd", "adam", "predict"))
         peer = bf16.fastest(sgd, with_f32_weights=True) if sgd else None
         if sgd and peer:
             reached = peer.seconds / best(sgd)["fastgd-bf16"].seconds
@@ -131,7 +134,7 @@ def _bf16(section: Result) -> Iterator[Target]:
 
 
 def _emulated(section: Result) -> Iterator[Target]:
-    for race in section.values():
+    for race in bf16.measured(section).values():
         yield _at_least(f"{bf16.title(race)}, bf16: speed relative to f32", EMULATED, _over_f32(race), "{:.2f}x")
 
 
@@ -229,6 +232,26 @@ def _late(section: Result) -> Iterator[Target]:
         yield _at_most(f"{name}: late epochs, relative to early ones", LATE, stages["ratio"], "{:.2f}x")
 
 
+def _many(section: Result) -> Iterator[Target]:
+    cores, search = section.get("population", {}), section.get("search", {})
+    for name, factor in MANY.items():
+        if name in cores:
+            reached = cores["one_after_another"] / cores[name]
+            yield _at_least(
+                f"32 members, {name.replace('_', ' ')}: speed-up over one after another", factor, reached, "{:.2f}x"
+            )
+    if search:
+        reached = search["GridSearchCV"] / search["Population"]
+        yield _at_least("Population: speed-up over GridSearchCV of scikit-learn's MLP", SEARCH, reached, "{:.3g}x")
+
+
+def _sources(section: Result) -> Iterator[Target]:
+    for network, found in section.items():
+        for kind in [kind for kind in found if kind != "memory"]:
+            what = f"{network}: training from {kind}, share of the speed in memory"
+            yield _at_least(what, SOURCE, found["memory"] / found[kind], "{:.0%}")
+
+
 SECTIONS = {
     "cores": _cores,
     "fit": _fit,
@@ -237,4 +260,6 @@ SECTIONS = {
     "footprints": _footprints,
     "loops": _loops,
     "late": _late,
+    "many": _many,
+    "sources": _sources,
 }

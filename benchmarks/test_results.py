@@ -104,6 +104,18 @@ def test_the_page_of_a_cpu_shows_the_phases_of_each_thread(here, tmp_path):
     assert "| total | 2 | 1.5 | 1.5 |" in text
 
 
+def test_many_models_and_sources_have_targets(here, tmp_path):
+    results = {}
+    store.add(results, "many/population", {"one_after_another": 8e-3, "population": 4e-3}, {"commit": "abc"})
+    store.add(results, "many/search", {"Population": 1e-2, "GridSearchCV": 0.15}, {"commit": "abc"})
+    store.add(results, "sources/100-64-2", {"memory": 4e-7, "arrays": 5e-7}, {"commit": "abc"})
+    text = overview.report.write(results, tmp_path)
+    assert "| population | 4.00 | 2.00x |" in text
+    assert "| 32 members, population: speed-up over one after another | ≥ 1.90x | 2.00x |" in text
+    assert "| Population: speed-up over GridSearchCV of scikit-learn's MLP | ≥ 20x | **15x** |" in text
+    assert "| 100-64-2 | 400, 100% | 500, 80% |" in text
+
+
 def test_a_figure_needs_all_parts_that_it_shows(here, tmp_path):
     results = {}
     store.add(results, "limits/fma", {"float32": {"1": 100.0}}, {"commit": "abc"})

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 import pytest
 
-from . import cores, fits, machine, phases, real
+from . import cores, fits, machine, phases, populations, real, sources
 from .__main__ import _measure, _why_incomplete, _without_measured
 from .peers import CONTENDERS
 from .rounds import Pool
@@ -72,6 +72,21 @@ def test_fits_are_compared_with_their_steps(name):
     assert [one["epochs"] for one in found] == list(fits.EPOCHS)
     assert min(min(one["fit"], one["steps"], one["ratio"]) for one in found) > 0
     assert fits.measure_first(name, rounds=1)["ratio"] > 0
+
+
+def test_sources_are_compared_with_memory(monkeypatch):
+    monkeypatch.setattr(sources, "ROWS", 500)
+    monkeypatch.setattr(sources, "ROUNDS", 1)
+    found = sources.measure("100-64-2")
+    assert found.keys() >= {"memory", "arrays", ".npy files"}
+    assert min(found.values()) > 0
+
+
+def test_many_models_are_trained_in_turns(monkeypatch):
+    monkeypatch.setattr(populations, "EPOCHS", 1)
+    found = populations.measure_cores(n=2)
+    assert found.keys() == {make.__name__ for make in populations.MAKERS}
+    assert min(found.values()) > 0
 
 
 def test_a_program_reaches_its_goal(tmp_path):

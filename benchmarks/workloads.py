@@ -20,8 +20,8 @@ Order = NDArray[np.int64]
 # by as little as 1e-4 of itself in the check: rounding alone is up to 1e-3. A wrong batch, rate or divisor is over 0.1.
 TOLERANCE = 1e-2
 # Of products in bfloat16, whose factors are rounded to 2^-9 of themselves. Adam moves weights of small gradients, whose
-# signs are then uncertain, as far as all others.
-BF16_TOLERANCE, BF16_PREDICTION_TOLERANCE = 0.1, 0.01
+# signs are then uncertain, as far as all others: after a few steps of Adam fastgd, PyTorch and JAX all differ by 0.15.
+BF16_TOLERANCE, BF16_PREDICTION_TOLERANCE = 0.2, 0.01
 
 LARGE = 2e8  # operations of a step, above which no contender is faster on one thread than on all
 

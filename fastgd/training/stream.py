@@ -1,7 +1,9 @@
 """Training rows that come block by block: their order, and the part of them that is in memory.
 
-The blocks of an epoch are put in a random order, and cut into windows of consecutive ones, of no more than
-`buffer_rows` rows unless one block has more.  The rows of a window, in the order of the source, are then shuffled.
+The blocks of an epoch are put in a random order, and cut into windows of consecutive ones: as few as possible of no
+more than `buffer_rows` rows, unless one block has more, and the largest with as few rows as possible.  The rows of a
+window, in the order of the source, are then shuffled.  (Windows are even because one is read while the one before is
+trained on.)
 With p the permutation of `random.permutation`, s the trainer's seed and B the words of `random.bits` for the purpose
 BLOCK:
 
@@ -146,13 +148,8 @@ class Stream:
         blocks = np.flatnonzero(self._counts)
         if self._shuffle and not self._source.is_sequential:
             blocks = blocks[_permutation(_block_seed(self._seed, 0), epoch, len(blocks))]
-        starts, rows = [0], 0
-        for i, count in enumerate(self._counts[blocks].tolist()):
-            if rows and rows + count > self._source.buffer_rows:
-                starts.append(i)
-                rows = 0
-            rows += count
-        return [np.sort(window) for window in np.split(blocks, starts[1:])]
+        cuts = _even_cuts(np.cumsum(self._counts[blocks]), self._source.buffer_rows)
+        return [np.sort(window) for window in np.split(blocks, cuts)]
 
     def _order(self, epoch: int, window: int, n: int) -> Ints:
         """The order of the rows of a window."""
@@ -236,6 +233,37 @@ class StreamedEpoch(EpochBlock):
             weights = segment.rows.weight[segment.order]
             self.totals[segment.first : segment.last] = np.add.reduceat(weights, starts, dtype=np.float64)
         self.segment = segment
+
+
+def _cuts(ends: Ints, most: int) -> list[int]:
+    """The first block of each window but the first one, where each window is as long as `most` rows permit.
+
+    Parameters
+    ----------
+    ends : (n,) int64
+        Number of rows up to the end of each block.
+    most : int >= 1
+        Maximum number of rows of a window of several blocks.
+    """
+    cuts, first = list[int](), 0
+    while ends[-1] - (start := ends[first - 1] if first else 0) > most:
+        first = max(int(np.searchsorted(ends, start + most, side="right")), first + 1)
+        if first == len(ends):
+            break
+        cuts.append(first)
+    return cuts
+
+
+def _even_cuts(ends: Ints, most: int) -> list[int]:
+    """As many cuts as `_cuts` makes, so that the largest window has as few rows as possible."""
+    low, high, count = 1, most, len(_cuts(ends, most))
+    while low < high:
+        middle = (low + high) // 2
+        if len(_cuts(ends, middle)) > count:
+            low = middle + 1
+        else:
+            high = middle
+    return _cuts(ends, high)
 
 
 def _permutation(seed: int, epoch: int, n: int) -> Ints:
