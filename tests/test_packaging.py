@@ -40,7 +40,7 @@ def test_numpy_is_the_only_requirement():
 # What a program that trains must not load: extras, and modules that few programs need.
 EXTRAS = {"matplotlib", "pandas", "polars", "safetensors", "scipy", "sklearn", "tensorboardX", "torch", "tqdm"}
 ON_USE = {"argparse", "csv", "difflib", "inspect", "json", "multiprocessing", "platform", "subprocess", "zipfile"}
-ON_USE |= {"numpy.ma"}
+ON_USE |= {"numpy.ma", "pathlib", "shutil"}
 ON_USE |= {f"fastgd.{name}" for name in ("cli", "datasets", "models.files", "plot", "sklearn", "tables")}
 ON_USE |= {"fastgd.callbacks.dashboard_server"}
 ON_USE |= {f"fastgd.training.{name}" for name in ("checkpoint", "lbfgs", "lr_finder")}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import warnings
-from pathlib import Path
 
 # Where the functions in between are defined: the package, and the context managers that it uses.
-_BETWEEN = (str(Path(__file__).resolve().parents[1]), contextlib.__file__)
+_BETWEEN = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))), contextlib.__file__)
 
 
 def warn_user(text: str, category: type[Warning] = UserWarning) -> None:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import sys
 import time
 import warnings
@@ -207,6 +206,8 @@ def _fit(parts: list[str], width: int) -> str:
 
 def _width() -> int:
     """Columns of the terminal that standard error is."""
+    import shutil
+
     fallback = (80, 24)
     with suppress(AttributeError, OSError, ValueError):
         fallback = os.get_terminal_size(sys.stderr.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
@@ -115,11 +114,15 @@ def _places(parameters: dict[str, Array], names: str) -> list[slice]:
 
 def mask_to_config(mask: Array) -> str:
     """The bits of a mask as text."""
+    import base64
+
     return base64.b64encode(np.packbits(mask != 0).tobytes()).decode("ascii")
 
 
 def mask_from_config(text: str, size: int) -> NDArray[np.bool_]:
     """The mask of `mask_to_config`; ValueError if it is of another size."""
+    import base64
+
     packed = np.frombuffer(base64.b64decode(text), np.uint8)
     if len(packed) != -(-size // 8):
         raise ValueError(f"its mask does not fit {size} parameters")
