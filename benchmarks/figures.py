@@ -111,9 +111,9 @@ def _roofline(results: Result) -> Figure:
     figure.draw_without_rendering()  # fixes the slope of the lines below
     for level, rates in limits["bandwidth"].items():
         _bandwidth(ax, f"{level}: {rates[threads]:.0f} GB/s", rates[threads], left, top)
-    by_intensity = sorted(races, key=lambda name: races[name]["flops"] / races[name]["bytes"])
-    for number, name in enumerate(by_intensity):  # names alternate, because the rates are so similar
-        _points(ax, name, races[name], is_above=number % 2 == 0)
+    places = [_place(race) for race in races.values() if "fastgd" in best(race)]
+    for name, race in races.items():
+        _points(ax, name, race, places)
     ax.legend(loc="lower right", fontsize=8)
     return figure
 
@@ -129,7 +129,18 @@ def _bandwidth(ax: Axes, text: str, rate: float, left: float, top: float) -> Non
                 fontsize=8, color=DARK)  # fmt: skip
 
 
-def _points(ax: Axes, name: str, race: Result, is_above: bool) -> None:
+def _place(race: Result) -> tuple[float, float]:
+    """Operations per byte, and GFLOP/s of fastgd."""
+    return race["flops"] / race["bytes"], race["flops"] / best(race)["fastgd"].seconds / 1e9
+
+
+def _is_below_another(place: tuple[float, float], places: list[tuple[float, float]]) -> bool:
+    """Whether a point is so little below another one that its name belongs below it."""
+    x, y = place
+    return any(1 / 3 < x / other_x < 3 and 0.6 < y / other_y < 1 for other_x, other_y in places)
+
+
+def _points(ax: Axes, name: str, race: Result, places: list[tuple[float, float]]) -> None:
     ours, peer = best(race).get("fastgd"), fastest_peer(race)
     x, is_first = race["flops"] / race["bytes"], not ax.get_legend_handles_labels()[1]
     for one, label, look in (
@@ -140,8 +151,9 @@ def _points(ax: Axes, name: str, race: Result, is_above: bool) -> None:
             y = race["flops"] / one.seconds / 1e9
             ax.plot(x, y, "o", label=label if is_first else None, **look)
     if ours:
-        place = (x, race["flops"] / ours.seconds / 1e9)
-        ax.annotate(name, place, (0, 4.5 if is_above else -12), textcoords="offset points", ha="center", fontsize=8)
+        place = _place(race)
+        offset = -12 if _is_below_another(place, places) else 4.5
+        ax.annotate(name, place, (0, offset), textcoords="offset points", ha="center", fontsize=8)
 
 
 def _prediction(results: Result) -> Figure:
