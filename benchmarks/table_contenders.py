@@ -41,10 +41,10 @@ def _perceptron(is_classification: bool) -> Any:
     return model if is_classification else TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
-def _realmlp(is_classification: bool) -> Any:
+def _realmlp(is_classification: bool, variant: str = "TD_S") -> Any:
     import pytabkit
 
-    kind = pytabkit.RealMLP_TD_S_Classifier if is_classification else pytabkit.RealMLP_TD_S_Regressor
+    kind = getattr(pytabkit, f"RealMLP_{variant}_{'Classifier' if is_classification else 'Regressor'}")
     return _Filled(kind(device="cpu", random_state=0))
 
 
@@ -88,4 +88,5 @@ CONTENDERS: dict[str, tuple[str, Callable[[bool], Any]]] = {
     "HistGradientBoosting": ("sklearn", _histogram),
     "scikit-learn MLP": ("sklearn", _perceptron),
     "RealMLP-TD-S": ("pytabkit", _realmlp),
+    "RealMLP-TD": ("pytabkit", lambda is_classification: _realmlp(is_classification, "TD")),
 }

@@ -24,7 +24,10 @@ def wheel():
     files = [file for listed in found if any(file.name == "WHEEL" for file in listed) for file in listed]
     if not any(str(file) == "fastgd/__init__.py" for file in files):
         pytest.skip("an editable installation has no files of its own")
-    return {str(file): file.locate().read_bytes() for file in files if "__pycache__" not in file.parts}
+    contents = {str(file): file.locate().read_bytes() for file in files if "__pycache__" not in file.parts}
+    [record] = [path for path in contents if path.endswith(".dist-info/RECORD")]  # which pip extends
+    lines = contents[record].splitlines(keepends=True)
+    return contents | {record: b"".join(line for line in lines if b"__pycache__" not in line)}
 
 
 def test_one_version():
