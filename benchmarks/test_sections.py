@@ -83,6 +83,7 @@ def test_sources_are_compared_with_memory(monkeypatch):
 
 
 def test_many_models_are_trained_in_turns(monkeypatch):
+    pytest.importorskip("joblib")
     monkeypatch.setattr(populations, "EPOCHS", 1)
     found = populations.measure_cores(n=2)
     assert found.keys() == {make.__name__ for make in populations.MAKERS}
