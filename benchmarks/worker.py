@@ -47,7 +47,7 @@ class Tasks:
         self.contender.train(workload.order(workload.check_steps))
         theta = self.contender.theta()
         wrong = wrong_share(theta, self.theta, problem["expected"])
-        if not wrong <= self.contender.tolerance:
+        if not wrong <= self.contender.tolerance[workload.optimizer]:
             raise Failure(f"theta is wrong by {wrong:.1%} of its movement after {workload.check_steps} steps")
         return {"wrong": wrong}
 

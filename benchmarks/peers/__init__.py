@@ -32,7 +32,7 @@ class Contender:
     activations = frozenset(("relu", "tanh", "sigmoid"))
     dtypes = frozenset(("float32",))
     min_steps = 1  # of a turn
-    tolerance = TOLERANCE  # of theta's movement; see `wrong_share`
+    tolerance = dict.fromkeys(("sgd", "momentum", "adam"), TOLERANCE)  # of theta's movement; see `wrong_share`
     prediction_tolerance = 1e-4  # relative to the largest output: float32 rounds to 6e-8, in sums of up to 1000 terms
 
     def __init__(self, workload: Workload, X: NDArray, y: NDArray, theta: NDArray, threads: int) -> None:

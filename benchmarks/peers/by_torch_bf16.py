@@ -56,7 +56,7 @@ class Autocast(Fused):
 class Bf16Weights(Autocast):
     """Weights, activations and gradients in bfloat16: theta loses what it gains below 2^-9 of itself."""
 
-    tolerance = float("inf")
+    tolerance = dict.fromkeys(BF16_TOLERANCE, float("inf"))
 
     def start(self, theta: NDArray) -> None:
         self.model.to(BF16)
